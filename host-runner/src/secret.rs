@@ -1,0 +1,142 @@
+//! What must never be printed, and the last line of defence that keeps it so.
+//!
+//! Secrets live in [`SecretString`], which does not print itself. A [`Redactor`] knows every
+//! secret of this process and takes its raw, URL-encoded and base64 forms out of any text that
+//! is about to leave: log lines, errors, audit events, results. It also takes out what looks like
+//! a SAS signature or a bearer token without being known, because services echo such things.
+//!
+//! It refuses to register anything shorter than eight characters: masking "a" would make every
+//! message unreadable and protect nothing.
+
+use std::borrow::Cow;
+use std::sync::{Arc, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+
+/// What stands where a secret stood.
+pub const MASK: &str = "***";
+
+/// The shortest text that is treated as a secret, in bytes.
+pub const SHORTEST_SECRET: usize = 8;
+
+/// Takes every secret that it knows out of a text. Cheap to clone; clones share what they know.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    known: Arc<RwLock<Vec<String>>>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+impl Redactor {
+    /// A redactor that knows no secret yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `secret` unspeakable: in itself, percent-encoded, and in both usual base64 forms.
+    pub fn register(&self, secret: &SecretString) {
+        let raw = secret.expose_secret();
+        if raw.len() < SHORTEST_SECRET {
+            return;
+        }
+        let decoded = percent_encoding::percent_decode_str(raw).decode_utf8_lossy();
+        let mut forms = vec![
+            raw.to_owned(),
+            decoded.clone().into_owned(),
+            utf8_percent_encode(&decoded, NON_ALPHANUMERIC).to_string(),
+            STANDARD.encode(raw),
+            URL_SAFE_NO_PAD.encode(raw),
+        ];
+        forms.retain(|form| form.len() >= SHORTEST_SECRET);
+        let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for form in forms {
+            if !known.contains(&form) {
+                known.push(form);
+            }
+        }
+        // The longest first, so that a secret that contains another is masked whole.
+        known.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    }
+
+    /// The text without any secret. Borrows where there was nothing to take out.
+    #[must_use]
+    pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut out = Cow::Borrowed(text);
+        let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for form in known.iter() {
+            if out.contains(form.as_str()) {
+                out = Cow::Owned(out.replace(form.as_str(), MASK));
+            }
+        }
+        drop(known);
+        for marker in ["sig=", "Bearer ", "bearer "] {
+            if out.contains(marker) {
+                out = Cow::Owned(mask_after(&out, marker));
+            }
+        }
+        out
+    }
+}
+
+/// Masks the token that follows each `marker`, as far as it is long enough to be a credential.
+fn mask_after(text: &str, marker: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(marker) {
+        out.push_str(before);
+        out.push_str(marker);
+        let end = after
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/%=".contains(c)))
+            .unwrap_or(after.len());
+        let (token, tail) = after.split_at(end);
+        out.push_str(if token.len() >= SHORTEST_SECRET { MASK } else { token });
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knowing(secret: &str) -> Redactor {
+        let redactor = Redactor::new();
+        redactor.register(&SecretString::from(secret));
+        redactor
+    }
+
+    #[test]
+    fn a_known_secret_is_masked_in_every_form_it_may_take() {
+        let redactor = knowing("invented+secret/value=");
+        for text in [
+            "invented+secret/value=",
+            "invented%2Bsecret%2Fvalue%3D",
+            "aW52ZW50ZWQrc2VjcmV0L3ZhbHVlPQ==",
+        ] {
+            let shown = redactor.scrub(text);
+            assert!(!shown.contains("invented") && !shown.contains("aW52"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_nobody_registered_is_masked_too() {
+        let shown = Redactor::new().scrub("https://h/x?sv=1.0&sig=INVENTED-0123456789&z=1").into_owned();
+        assert_eq!(shown, "https://h/x?sv=1.0&sig=***&z=1");
+        let shown = Redactor::new().scrub("Authorization: Bearer invented.token.value").into_owned();
+        assert_eq!(shown, "Authorization: Bearer ***");
+    }
+
+    #[test]
+    fn a_short_value_is_not_a_secret_and_a_clean_text_is_not_copied() {
+        assert!(matches!(knowing("abc").scrub("abcabc"), Cow::Borrowed("abcabc")));
+    }
+}
