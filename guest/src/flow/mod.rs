@@ -1,0 +1,3 @@
+//! Flows with an HTTP trigger: what their Response says.
+
+pub(crate) mod response;

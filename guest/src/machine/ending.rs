@@ -1,0 +1,253 @@
+//! The verdicts that a watched run can come to, in plain functions.
+//!
+//! Every one says what is known and no more: `completed` only of the run that the history shows
+//! as successful, `failed` only where the service says so, and `unknown` for everything else.
+
+use crate::contract::{Evidence, Status, Verdict};
+use crate::dataflow::history::{State, Transaction};
+use crate::dataflow::matching::Wanted;
+use crate::dataflow::quota;
+use crate::facts::Facts;
+use crate::time::{Moment, words};
+use crate::trouble::{Remedy, Trouble};
+
+const FOLLOW_HINT: &str = "Follow the run later: nothing is triggered again.";
+
+/// What is spoken of, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    name: String,
+    /// What the trigger came to, in a sentence; empty where the run is not ours.
+    trigger: String,
+    sent_at: Option<Moment>,
+}
+
+impl Subject {
+    /// A run that a trigger of ours began.
+    pub(crate) fn of_ours(name: &str, trigger: &str, sent_at: Moment) -> Self {
+        Self {
+            name: name.to_owned(),
+            trigger: trigger.to_owned(),
+            sent_at: Some(sent_at),
+        }
+    }
+
+    /// A run that anybody began.
+    pub(crate) fn of_other(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            trigger: String::new(),
+            sent_at: None,
+        }
+    }
+
+    fn say(&self, message: String) -> String {
+        if self.trigger.is_empty() {
+            message
+        } else {
+            format!("{} {message}", self.trigger)
+        }
+    }
+}
+
+/// The verdict on a run that is over; nothing where it is not.
+pub(crate) fn ended(facts: &Facts, subject: &Subject, run: &Transaction) -> Option<Verdict> {
+    let name = &subject.name;
+    let verdict = match run.state() {
+        State::Succeeded => facts.verdict(
+            Status::Completed,
+            "",
+            format!("The refresh of {name} completed: {}.", run.words()),
+        ),
+        State::Failed => Verdict {
+            retryable: true,
+            ..facts.verdict_hint(
+                Status::Failed,
+                "refresh_failed",
+                format!("The refresh of {name} failed: {}.", run.words()),
+                "See the dataflow's refresh history in the service for the reason.",
+            )
+        },
+        State::Cancelled => facts.verdict_hint(
+            Status::Cancelled,
+            "",
+            format!("The refresh of {name} was stopped: {}.", run.words()),
+            "Start again if it was not meant to be stopped.",
+        ),
+        State::Running | State::Unknown => return None,
+    };
+    Some(verdict)
+}
+
+/// How a followed run of somebody else ended, as a verb; nothing where it did not.
+pub(crate) fn ended_in(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Completed => Some("completed"),
+        Status::Failed => Some("failed"),
+        Status::Cancelled => Some("was stopped"),
+        _ => None,
+    }
+}
+
+/// The run was seen to start, and more was not asked for.
+pub(crate) fn started(facts: &Facts, subject: &Subject, run: &Transaction) -> Verdict {
+    facts.verdict_hint(
+        Status::Accepted,
+        "",
+        format!("The refresh of {} has started: {}.", subject.name, run.words()),
+        "Follow it for its verdict.",
+    )
+}
+
+/// The trigger was taken, and nothing tells what becomes of the refresh.
+pub(crate) fn waited_out(facts: &Facts, trigger: &str) -> Verdict {
+    facts.verdict_hint(
+        Status::Accepted,
+        "",
+        format!("{trigger} Nothing tells what becomes of the refresh."),
+        "Give the target a `verify:`, so that a refresh that never starts is noticed.",
+    )
+}
+
+/// The trigger was taken, and nobody asked what becomes of the refresh.
+pub(crate) fn detached(facts: &Facts, trigger: &str) -> Verdict {
+    facts.verdict(
+        Status::Accepted,
+        "",
+        format!("{trigger} What becomes of the refresh was not asked."),
+    )
+}
+
+/// The deadline came while the run went on, or while it was missing from the history.
+pub(crate) fn unfinished(facts: &Facts, subject: &Subject, vanished: bool) -> Verdict {
+    let name = &subject.name;
+    if vanished {
+        return facts.verdict_hint(
+            Status::Unknown,
+            "run_vanished",
+            format!("The run of {name} is no longer in the dataflow's history."),
+            "Look at the dataflow's refresh history in the service.",
+        );
+    }
+    let state = facts.run.as_ref().map_or("", |run| run.status.as_str());
+    let state = if state.is_empty() { "no state" } else { state };
+    facts.verdict_hint(
+        Status::Unknown,
+        "still_running",
+        format!("At the deadline the refresh of {name} was still going on ({state})."),
+        FOLLOW_HINT,
+    )
+}
+
+/// More than one run could be ours.
+pub(crate) fn ambiguous(facts: &Facts, subject: &Subject, runs: &[&Transaction]) -> Verdict {
+    let mut ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    if let Some(known) = facts.run.as_ref().map(|run| run.id.as_str())
+        && !ids.contains(&known)
+    {
+        ids.push(known);
+    }
+    let unjudged = Facts {
+        run: None,
+        matched: crate::contract::Matched::None,
+        ..facts.clone()
+    };
+    unjudged.verdict_hint(
+        Status::Unknown,
+        "ambiguous_run",
+        subject.say(format!(
+            "Nobody can say which run of {} is the one that the trigger began: {}.",
+            subject.name,
+            ids.join(", ")
+        )),
+        "Look at these runs in the dataflow's refresh history, and settle the run with `audit resolve`.",
+    )
+}
+
+/// No run of ours began in the time that it had.
+pub(crate) fn not_started(
+    facts: &Facts,
+    subject: &Subject,
+    wanted: &Wanted,
+    history: &[Transaction],
+    start_within_ms: u64,
+) -> Verdict {
+    let mut message = subject.say(format!(
+        "No refresh of {} has started within {} of the trigger.",
+        subject.name,
+        words(start_within_ms)
+    ));
+    let slot = subject
+        .sent_at
+        .and_then(|at| quota::next_slot(history, at));
+    let late = wanted.strangers(history).find(|run| wanted.is_late(run));
+    let likely_cause = match (slot, late) {
+        (Some(slot), _) => {
+            message.push_str(&format!(
+                " The dataflow already had {} refreshes in the 24 h before it, which is the daily limit; the next slot opens at {slot}.",
+                quota::DAILY_LIMIT
+            ));
+            "dataflow_daily_limit"
+        }
+        (None, Some(_)) => "started_late",
+        (None, None) => "",
+    };
+    if let Some(run) = late.or_else(|| wanted.strangers(history).next()) {
+        let why = if run.is_scheduled() {
+            "was made by the schedule"
+        } else if wanted.is_late(run) {
+            "began too late to be told to be ours"
+        } else {
+            "belongs to another trigger"
+        };
+        message.push_str(&format!(" The history shows {}, which {why}.", run.words()));
+    }
+    let hint = if slot.is_some() {
+        "Wait for the next slot. Look at the flow's run history before triggering again: a throttled flow may start late."
+    } else {
+        "Look at the flow's run history before triggering again: a throttled flow may start late."
+    };
+    Verdict {
+        likely_cause: likely_cause.to_owned(),
+        retry_at: slot.map(|at| at.to_string()),
+        ..facts.verdict_hint(Status::Unknown, "refresh_not_started", message, hint)
+    }
+}
+
+/// The deadline came before the run had all the time to start that it has.
+pub(crate) fn not_seen_yet(facts: &Facts, subject: &Subject, wanted: &Wanted) -> Verdict {
+    facts.verdict_hint(
+        Status::Unknown,
+        "refresh_not_seen_yet",
+        subject.say(format!(
+            "At the deadline no refresh of {} had started; it may until {}.",
+            subject.name, wanted.until
+        )),
+        FOLLOW_HINT,
+    )
+}
+
+/// The history could not be read, so nobody can say what became of the run.
+pub(crate) fn unread(facts: &Facts, subject: &Subject, trouble: Trouble) -> Verdict {
+    let code = match trouble.remedy {
+        Remedy::Credentials => "reading_forbidden",
+        Remedy::Correction | Remedy::Permission => "reading_failed",
+        Remedy::Patience | Remedy::Repair => "reading_unavailable",
+    };
+    let verdict = facts.verdict_hint(
+        Status::Unknown,
+        code,
+        subject.say(trouble.message),
+        if trouble.hint.is_empty() {
+            FOLLOW_HINT
+        } else {
+            trouble.hint
+        },
+    );
+    Verdict {
+        evidence: Evidence::None,
+        retry_at: trouble.retry_at.map(|at| at.to_string()),
+        service_error: trouble.service_error.or(verdict.service_error.clone()),
+        ..verdict
+    }
+}

@@ -1,0 +1,155 @@
+//! Following a run that was triggered before. Nothing here can trigger.
+//!
+//! Our run is found as the trigger would have found it, in the window of its trigger, however late
+//! the follow comes. Where nothing is left to be asked, that is the verdict.
+
+use super::ending::Subject;
+use super::look::read_history;
+use super::retry::{Halt, persist};
+use super::settle::{Hunt, settle};
+use super::{Step, Stop};
+use crate::contract::{
+    FollowRequest, Matched, Operation, Sent, ServiceRun, Status, TriggerTrace, Verdict,
+};
+use crate::dataflow::matching::Wanted;
+use crate::facts::Facts;
+use crate::request::{Work, check_run_id};
+use crate::session::{Limit, Session};
+use crate::time::Moment;
+use crate::trouble::invalid;
+
+/// The verdict on the run that our trigger began.
+pub(crate) fn ours(
+    session: &mut Session<'_>,
+    facts: &mut Facts,
+    request: &FollowRequest,
+    trace: &TriggerTrace,
+) -> Step<Verdict> {
+    check_run_id(&request.run_id)?;
+    let work = Work::of(&request.target, Operation::Follow)?;
+    remember(facts, trace);
+    let Some(target) = work.watched else {
+        return Ok(facts.verdict_hint(
+            Status::Unknown,
+            "cannot_be_followed",
+            format!(
+                "The {} that was triggered at {} gives nothing to follow: what it answers, it answers the caller alone.",
+                work.noun(),
+                trace.intent.sent_at
+            ),
+            "Look at the flow's run history, and settle the run with `audit resolve`; or trigger anew with `--new`.",
+        ));
+    };
+    let sent_at = moment("sent-at", &trace.intent.sent_at)?;
+    // Without a look there is neither a baseline nor the service's clock: then no run that began
+    // before the trigger, by the host's clock, is taken for ours.
+    let from = match &trace.intent.looked_at {
+        Some(looked_at) => moment("looked-at", looked_at)?,
+        None => sent_at,
+    };
+    let base = match &trace.answered_at {
+        Some(answered_at) => moment("answered-at", answered_at)?,
+        None => sent_at.after_ms(session.call_timeout_ms),
+    };
+    let hunt = Hunt {
+        target,
+        wanted: Some(Wanted {
+            baseline: trace.intent.baseline.clone(),
+            taken: request.taken_runs.clone(),
+            from,
+            until: base.after_ms(target.start_within_ms),
+        }),
+        known: trace.service_run.clone(),
+        subject: Subject::of_ours(
+            &request.name,
+            &format!("The {} was triggered at {sent_at}.", work.noun()),
+            sent_at,
+        ),
+        until_started: false,
+        at_least_one_look: true,
+        ours: true,
+    };
+    settle(session, facts, hunt)
+}
+
+/// The newest run at the service, whoever began it, as it is.
+pub(crate) fn newest(
+    session: &mut Session<'_>,
+    facts: &mut Facts,
+    request: &FollowRequest,
+) -> Step<Verdict> {
+    let work = Work::of(&request.target, Operation::Follow)?;
+    let Some(target) = work.watched else {
+        return Err(Stop::Error(invalid(
+            "cannot_be_followed",
+            format!("{} has no history that could be read.", request.name),
+            "Give the target a `verify:` with its dataflow.",
+        )));
+    };
+    let read = persist(session, |session| {
+        read_history(session, target, Limit::CallOnly)
+    });
+    let history = match read {
+        Ok(history) => history,
+        Err(Halt::Cancelled) => return Err(Stop::Cancelled),
+        Err(Halt::Trouble(trouble)) => return Err(Stop::Error(trouble.into_error())),
+    };
+    let Some(newest) = history.first() else {
+        return Err(Stop::Error(invalid(
+            "no_run_found",
+            format!("The history of {} is empty.", request.name),
+            "Trigger a refresh first.",
+        )));
+    };
+    facts.run = Some(newest.to_service_run());
+    let subject = Subject::of_other(&request.name);
+    facts.evidence = crate::contract::Evidence::Service;
+    if let Some(verdict) = super::ending::ended(facts, &subject, newest) {
+        return Ok(verdict);
+    }
+    let hunt = Hunt {
+        target,
+        wanted: None,
+        known: Some(newest.id.clone()),
+        subject,
+        until_started: false,
+        at_least_one_look: false,
+        ours: false,
+    };
+    settle(session, facts, hunt)
+}
+
+/// What the record knows of the trigger. Unanswered, it may have left; an answer means that it did.
+fn remember(facts: &mut Facts, trace: &TriggerTrace) {
+    let known = trace.service_run.is_some() || trace.flow_run.is_some();
+    facts.sent = if known || trace.answered_at.is_some() {
+        Sent::Yes
+    } else {
+        Sent::Maybe
+    };
+    facts.flow_run = trace.flow_run.clone();
+    facts.matched = match (&trace.service_run, trace.matched) {
+        (None, _) => Matched::None,
+        (Some(_), Matched::Exact) => Matched::Exact,
+        (Some(_), _) => Matched::Inferred,
+    };
+    facts.run = trace.service_run.as_ref().map(|id| ServiceRun {
+        id: id.clone(),
+        refresh_type: String::new(),
+        status: String::new(),
+        started_at: None,
+        ended_at: None,
+    });
+}
+
+fn moment(what: &str, text: &str) -> Result<Moment, Stop> {
+    Moment::parse_with_offset(text)
+        .map(|(moment, _)| moment)
+        .ok_or_else(|| {
+            Stop::Error(invalid(
+                "trace_not_readable",
+                format!("`{what}` of the trigger's trace is not RFC 3339 with an offset."),
+                "Give the trace as it stands in the record.",
+            ))
+        })
+}

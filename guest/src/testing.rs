@@ -1,0 +1,560 @@
+//! A scripted world for tests: service, store, host and clock in one, all deterministic.
+//!
+//! Time passes only where the logic waits and where a call takes its time. The history is a
+//! timeline of runs, so that a test says when a run begins and ends and not what each look shows.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use crate::contract::{
+    Circumstances, Conclusion, Credentials, DataflowTarget, Entry, Event, FollowMode,
+    FollowRequest, IfRunning, Intent, Level, Matched, PowerAutomateTarget, Receipt, RefreshRequest,
+    StoreError, Subject, Target, TriggerBody, TriggerTrace, Update, Verification, Wake,
+};
+use crate::dataflow::history::Transaction;
+use crate::ports::{Clock, Control, Http, HttpAnswer, HttpRequest, Method, Ports, Store};
+use crate::time::Moment;
+use crate::transport::{TransportError, TransportKind};
+
+/// When every test begins, by the host's and the service's clock.
+pub(crate) const START: &str = "2026-11-23T08:00:00Z";
+pub(crate) const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
+pub(crate) const DATAFLOW: &str = "44444444-4444-4444-4444-444444444444";
+pub(crate) const FLOW_URL: &str =
+    "https://flow.example/workflows/1/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers";
+/// What a call takes, in milliseconds.
+const LATENCY: u64 = 20;
+
+pub(crate) fn start() -> Moment {
+    Moment::parse(START).unwrap()
+}
+
+/// A transaction, from texts.
+pub(crate) fn run(
+    id: &str,
+    refresh_type: &str,
+    status: &str,
+    started: Option<&str>,
+    ended: Option<&str>,
+) -> Transaction {
+    let time = |text: &str| Moment::parse(text).unwrap();
+    Transaction {
+        id: id.into(),
+        refresh_type: refresh_type.into(),
+        status: status.into(),
+        started: started.map(time),
+        ended: ended.map(time),
+    }
+}
+
+/// A run on the timeline; times in milliseconds after the start, or after the last trigger.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripted {
+    pub(crate) id: String,
+    pub(crate) refresh_type: String,
+    /// When it begins; nothing: its start is not told.
+    pub(crate) begins: Option<i64>,
+    /// When it is first seen.
+    pub(crate) seen: i64,
+    /// Its states and since when they stand; the last one may be final.
+    pub(crate) states: Vec<(i64, String)>,
+    /// When it is gone from the history.
+    pub(crate) gone: Option<i64>,
+    /// Whether the times count from the first trigger that arrived, and it only then exists.
+    pub(crate) by_trigger: bool,
+}
+
+/// A run that begins at `begins`, and ends in `end` after `took`.
+pub(crate) fn timed(id: &str, refresh_type: &str, begins: i64, took: i64, end: &str) -> Scripted {
+    Scripted {
+        id: id.into(),
+        refresh_type: refresh_type.into(),
+        begins: Some(begins),
+        seen: begins,
+        states: vec![(begins, "InProgress".into()), (begins + took, end.into())],
+        gone: None,
+        by_trigger: false,
+    }
+}
+
+impl Scripted {
+    /// The same, counted from the trigger.
+    pub(crate) fn by_trigger(mut self) -> Self {
+        self.by_trigger = true;
+        self
+    }
+
+    /// The same, seen so much later.
+    pub(crate) fn seen_after(mut self, delay: i64) -> Self {
+        self.seen += delay;
+        self
+    }
+}
+
+pub(crate) type Answer = Result<HttpAnswer, TransportError>;
+
+/// One thing that happened, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Happened {
+    Call(Method, String),
+    Append(Event),
+    Waited(u64),
+}
+
+pub(crate) struct World {
+    now: Cell<u64>,
+    runs: RefCell<Vec<Scripted>>,
+    triggered: Cell<Option<u64>>,
+    /// Answers to GET and POST that come before the timeline's.
+    gets: RefCell<VecDeque<Answer>>,
+    posts: RefCell<VecDeque<Answer>>,
+    /// The answer to every further GET of the history; nothing: the timeline.
+    all_gets: RefCell<Option<Answer>>,
+    store: RefCell<VecDeque<StoreError>>,
+    store_always: RefCell<Option<StoreError>>,
+    /// Waits that pass before the host asks for an end.
+    waits_left: Cell<Option<u32>>,
+    /// What the service's clock is ahead of the host's.
+    skew: Cell<i64>,
+    date: Cell<bool>,
+    log: RefCell<Vec<Happened>>,
+    entries: RefCell<Vec<Entry>>,
+    requests: RefCell<Vec<(HttpRequest, u64)>>,
+    updates: RefCell<Vec<Update>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Cell::new(7_000),
+            runs: RefCell::default(),
+            triggered: Cell::new(None),
+            gets: RefCell::default(),
+            posts: RefCell::default(),
+            all_gets: RefCell::default(),
+            store: RefCell::default(),
+            store_always: RefCell::default(),
+            waits_left: Cell::new(None),
+            skew: Cell::new(0),
+            date: Cell::new(true),
+            log: RefCell::default(),
+            entries: RefCell::default(),
+            requests: RefCell::default(),
+            updates: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn ports(&self) -> Ports<'_> {
+        Ports {
+            http: self,
+            store: self,
+            control: self,
+            clock: self,
+        }
+    }
+
+    // What the test says.
+
+    pub(crate) fn with(self, run: Scripted) -> Self {
+        self.runs.borrow_mut().push(run);
+        self
+    }
+
+    pub(crate) fn answers_get(self, answer: Answer) -> Self {
+        self.gets.borrow_mut().push_back(answer);
+        self
+    }
+
+    pub(crate) fn answers_every_get(self, answer: Answer) -> Self {
+        *self.all_gets.borrow_mut() = Some(answer);
+        self
+    }
+
+    pub(crate) fn answers_post(self, answer: Answer) -> Self {
+        self.posts.borrow_mut().push_back(answer);
+        self
+    }
+
+    pub(crate) fn cancels_after(self, waits: u32) -> Self {
+        self.waits_left.set(Some(waits));
+        self
+    }
+
+    pub(crate) fn ahead_by(self, milliseconds: i64) -> Self {
+        self.skew.set(milliseconds);
+        self
+    }
+
+    pub(crate) fn without_date(self) -> Self {
+        self.date.set(false);
+        self
+    }
+
+    pub(crate) fn store_says(&self, error: StoreError) {
+        self.store.borrow_mut().push_back(error);
+    }
+
+    pub(crate) fn store_always_says(&self, error: StoreError) {
+        *self.store_always.borrow_mut() = Some(error);
+    }
+
+    pub(crate) fn store_recovers(&self) {
+        self.store.borrow_mut().clear();
+        *self.store_always.borrow_mut() = None;
+    }
+
+    pub(crate) fn pass(&self, milliseconds: u64) {
+        self.now.set(self.now.get() + milliseconds);
+    }
+
+    // What the test sees.
+
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.now.get() - 7_000
+    }
+
+    pub(crate) fn log(&self) -> Vec<Happened> {
+        self.log.borrow().clone()
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        self.entries.borrow().clone()
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.entries().into_iter().map(|entry| entry.event).collect()
+    }
+
+    /// The kinds of the stored events, in order.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.events()
+            .iter()
+            .map(|event| match event {
+                Event::Intent(_) => "intent".to_owned(),
+                Event::Triggered(_) => "triggered".to_owned(),
+                Event::Observed(observed) => observed.what.clone(),
+                Event::Outcome(Conclusion::Verdict(_)) => "verdict".to_owned(),
+                Event::Outcome(Conclusion::Error(_)) => "error".to_owned(),
+                Event::Resolved(_) => "resolved".to_owned(),
+                Event::Note(_) => "note".to_owned(),
+            })
+            .collect()
+    }
+
+    pub(crate) fn intents(&self) -> Vec<Intent> {
+        self.events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Intent(intent) => Some(intent),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn posts(&self) -> Vec<HttpRequest> {
+        self.sent(Method::Post)
+    }
+
+    pub(crate) fn gets(&self) -> Vec<HttpRequest> {
+        self.sent(Method::Get)
+    }
+
+    fn sent(&self, method: Method) -> Vec<HttpRequest> {
+        self.requests
+            .borrow()
+            .iter()
+            .filter(|(request, _)| request.method == method)
+            .map(|(request, _)| request.clone())
+            .collect()
+    }
+
+    /// When each call was made, in milliseconds after the start.
+    pub(crate) fn call_times(&self) -> Vec<u64> {
+        self.requests.borrow().iter().map(|(_, at)| *at).collect()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.updates
+            .borrow()
+            .iter()
+            .filter(|update| update.level == Level::Warning)
+            .map(|update| update.message.clone())
+            .collect()
+    }
+
+    fn service_date(&self) -> Moment {
+        start()
+            .plus_ms(i64::try_from(self.elapsed()).unwrap())
+            .plus_ms(self.skew.get())
+    }
+
+    fn history(&self) -> HttpAnswer {
+        let mut rows = Vec::new();
+        for run in self.runs.borrow().iter() {
+            let origin = match (run.by_trigger, self.triggered.get()) {
+                (false, _) => 0,
+                (true, Some(at)) => i64::try_from(at).unwrap(),
+                (true, None) => continue,
+            };
+            let at = i64::try_from(self.elapsed()).unwrap() - origin;
+            if at < run.seen || run.gone.is_some_and(|gone| at >= gone) {
+                continue;
+            }
+            let (since, state) = run
+                .states
+                .iter()
+                .rev()
+                .find(|(since, _)| *since <= at)
+                .unwrap_or(&run.states[0]);
+            let moment = |ms: i64| start().plus_ms(origin + ms + self.skew.get()).to_string();
+            let mut row = serde_json::json!({
+                "id": run.id, "refreshType": run.refresh_type, "status": state,
+            });
+            if let Some(begins) = run.begins {
+                row["startTime"] = moment(begins).into();
+            }
+            if ["Success", "Failed", "Cancelled"].contains(&state.as_str()) {
+                row["endTime"] = moment(*since).into();
+            }
+            rows.push(row);
+        }
+        ok(&serde_json::json!({ "value": rows }).to_string())
+    }
+
+    fn dated(&self, mut answer: HttpAnswer) -> HttpAnswer {
+        if self.date.get() && answer.header("date").is_none() {
+            answer
+                .headers
+                .push(("Date".into(), http_date(self.service_date())));
+        }
+        answer
+    }
+}
+
+impl Http for World {
+    fn send(&self, request: &HttpRequest) -> Answer {
+        self.requests
+            .borrow_mut()
+            .push((request.clone(), self.elapsed()));
+        self.log
+            .borrow_mut()
+            .push(Happened::Call(request.method, request.url.clone()));
+        let scripted = match request.method {
+            Method::Get => self.gets.borrow_mut().pop_front(),
+            Method::Post => self.posts.borrow_mut().pop_front(),
+        };
+        let answer = match (scripted, request.method) {
+            (Some(answer), _) => answer,
+            (None, Method::Get) => match self.all_gets.borrow().clone() {
+                Some(answer) => answer,
+                None => Ok(self.history()),
+            },
+            (None, Method::Post) => Ok(taken()),
+        };
+        let slow = matches!(&answer, Err(error) if error.kind == TransportKind::AnswerTimeout);
+        if request.method == Method::Post && arrived(&answer) {
+            self.triggered
+                .set(self.triggered.get().or(Some(self.elapsed())));
+        }
+        self.pass(if slow { request.timeout_ms } else { LATENCY });
+        answer.map(|answer| self.dated(answer))
+    }
+}
+
+/// Whether a trigger with this answer has begun a run in the scripted world.
+fn arrived(answer: &Answer) -> bool {
+    match answer {
+        Ok(answer) => answer.status < 300 || answer.status >= 502,
+        Err(error) => !error.certainly_unsent(true),
+    }
+}
+
+impl Store for World {
+    fn append(&self, entry: &Entry) -> Result<Receipt, StoreError> {
+        if let Some(error) = self.store.borrow_mut().pop_front() {
+            return Err(error);
+        }
+        if let Some(error) = self.store_always.borrow().clone() {
+            return Err(error);
+        }
+        self.log
+            .borrow_mut()
+            .push(Happened::Append(entry.event.clone()));
+        self.entries.borrow_mut().push(entry.clone());
+        Ok(Receipt {
+            number: self.entries.borrow().len() as u64,
+            stored_at: START.into(),
+        })
+    }
+}
+
+impl Control for World {
+    fn wait(&self, milliseconds: u64) -> Wake {
+        assert!(self.elapsed() < 40 * 86_400_000, "waited for ever");
+        self.log.borrow_mut().push(Happened::Waited(milliseconds));
+        match self.waits_left.get() {
+            Some(0) => return Wake::Cancelled,
+            Some(left) => self.waits_left.set(Some(left - 1)),
+            None => {}
+        }
+        self.pass(milliseconds);
+        Wake::Elapsed
+    }
+
+    fn progress(&self, update: &Update) {
+        self.updates.borrow_mut().push(update.clone());
+    }
+}
+
+impl Clock for World {
+    fn monotonic_ms(&self) -> u64 {
+        self.now.get()
+    }
+}
+
+/// The date of an HTTP header.
+pub(crate) fn http_date(at: Moment) -> String {
+    let stamp: jiff::Timestamp = at.to_string().parse().unwrap();
+    stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+// Answers.
+
+pub(crate) fn answer(status: u16, body: &str) -> HttpAnswer {
+    HttpAnswer {
+        status,
+        headers: vec![("Content-Type".into(), "application/json".into())],
+        body: body.as_bytes().to_vec(),
+    }
+}
+
+pub(crate) fn ok(body: &str) -> HttpAnswer {
+    answer(200, body)
+}
+
+/// A flow without a Response took the trigger.
+pub(crate) fn taken() -> HttpAnswer {
+    with(
+        HttpAnswer {
+            status: 202,
+            headers: vec![],
+            body: vec![],
+        },
+        "x-ms-workflow-run-id",
+        "08585000000000000000000000000CU18",
+    )
+}
+
+pub(crate) fn with(mut answer: HttpAnswer, name: &str, value: &str) -> HttpAnswer {
+    answer.headers.push((name.into(), value.into()));
+    answer
+}
+
+pub(crate) fn error(status: u16, code: &str) -> Answer {
+    Ok(answer(
+        status,
+        &format!(r#"{{"error":{{"code":"{code}","message":"m of {code}"}}}}"#),
+    ))
+}
+
+pub(crate) fn page() -> Answer {
+    Ok(HttpAnswer {
+        status: 200,
+        headers: vec![("Content-Type".into(), "text/html".into())],
+        body: b"<html><title>Sign in</title></html>".to_vec(),
+    })
+}
+
+pub(crate) fn broken(kind: TransportKind) -> Answer {
+    Err(TransportError {
+        kind,
+        message: "why".into(),
+        status: None,
+    })
+}
+
+// Requests.
+
+pub(crate) fn circumstances() -> Circumstances {
+    Circumstances {
+        now: START.into(),
+        deadline_ms: 3_600_000,
+        call_timeout_ms: 30_000,
+        credentials: Credentials::HostAttached,
+        host_vouches: true,
+    }
+}
+
+pub(crate) fn dataflow() -> DataflowTarget {
+    DataflowTarget {
+        endpoint: "https://api.powerbi.example".into(),
+        workspace: WORKSPACE.into(),
+        dataflow: DATAFLOW.into(),
+        start_within_ms: 300_000,
+        poll_ms: 5_000,
+    }
+}
+
+pub(crate) fn flow(verify: Verification) -> Target {
+    Target::PowerAutomate(PowerAutomateTarget {
+        url: FLOW_URL.into(),
+        body: TriggerBody {
+            payload: "{}".into(),
+            standard_fields: true,
+            dataflow_name: "order_list".into(),
+            source: "host-runner".into(),
+        },
+        verify,
+    })
+}
+
+/// A flow that is verified by its dataflow.
+pub(crate) fn verified() -> Target {
+    flow(Verification::Dataflow(dataflow()))
+}
+
+pub(crate) fn request(target: Target) -> RefreshRequest {
+    RefreshRequest {
+        run_id: "run-1".into(),
+        name: "order_list".into(),
+        target,
+        circumstances: circumstances(),
+        response_timeout_ms: 130_000,
+        if_running: IfRunning::Wait,
+        follow: FollowMode::ToTheEnd,
+        taken_runs: vec![],
+    }
+}
+
+/// A trace of a trigger that was answered at the start.
+pub(crate) fn trace() -> TriggerTrace {
+    TriggerTrace {
+        intent: Intent {
+            request: crate::contract::Outgoing {
+                method: "POST".into(),
+                url: FLOW_URL.into(),
+                headers: vec![],
+                body: "{}".into(),
+            },
+            looked_at: Some(START.into()),
+            sent_at: START.into(),
+            baseline: vec!["before".into()],
+            attempt: 1,
+        },
+        answered_at: Some(START.into()),
+        service_run: None,
+        matched: Matched::None,
+        flow_run: None,
+    }
+}
+
+pub(crate) fn follow(target: Target, subject: Subject) -> FollowRequest {
+    FollowRequest {
+        run_id: "run-1".into(),
+        name: "order_list".into(),
+        target,
+        circumstances: circumstances(),
+        subject,
+        taken_runs: vec![],
+    }
+}

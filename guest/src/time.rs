@@ -1,0 +1,382 @@
+//! Moments, as the services write them.
+//!
+//! A moment is milliseconds since 1970 in UTC: finer is nowhere decided upon. Our own few lines,
+//! because a calendar library would weigh more than the rest of the component together; a library
+//! is the judge in the tests. Leap seconds are read as the second before, as the services do.
+
+use std::fmt;
+
+const DAY_MS: i64 = 24 * HOUR_MS;
+const HOUR_MS: i64 = 3_600_000;
+const MINUTE_MS: i64 = 60_000;
+/// Days from 0000-03-01, where our year count begins, to 1970-01-01.
+const EPOCH_DAY: i64 = 719_468;
+/// Days in 400 years, after which the calendar repeats.
+const DAYS_IN_400_YEARS: i64 = 146_097;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(i64);
+
+/// The offset of a local time from UTC, in minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offset(i32);
+
+/// 24 hours, over which the services count refreshes.
+pub(crate) const DAY: i64 = DAY_MS;
+
+impl Moment {
+    /// The moment so many milliseconds later, or earlier where negative.
+    pub(crate) fn plus_ms(self, milliseconds: i64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// The moment so many milliseconds later.
+    pub(crate) fn after_ms(self, milliseconds: u64) -> Self {
+        self.plus_ms(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+    }
+
+    /// How many milliseconds `later` is after this; nothing where it is not.
+    pub(crate) fn until(self, later: Self) -> u64 {
+        u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0)
+    }
+
+    /// Reads RFC 3339 with its offset.
+    pub(crate) fn parse_with_offset(text: &str) -> Option<(Self, Offset)> {
+        let (local, offset) = parse_local(text.trim())?;
+        let offset = offset?;
+        Some((local.plus_ms(-offset.ms()), offset))
+    }
+
+    /// Reads RFC 3339; a time without an offset is UTC, as the services mean it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (local, offset) = parse_local(text.trim())?;
+        Some(local.plus_ms(-offset.unwrap_or(Offset::UTC).ms()))
+    }
+
+    /// Reads the date of an HTTP header, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub(crate) fn parse_http_date(text: &str) -> Option<Self> {
+        let rest = text.trim().strip_suffix("GMT")?.trim_end();
+        let mut parts = rest.split_once(',')?.1.split_ascii_whitespace();
+        let day = number(parts.next()?, 1..=2)?;
+        let name = parts.next()?;
+        let month = [
+            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ]
+        .iter()
+        .position(|known| name.eq_ignore_ascii_case(known))?;
+        let year = number(parts.next()?, 4..=4)?;
+        let time = time_of_day(parts.next()?)?;
+        if parts.next().is_some() {
+            return None;
+        }
+        let days = days_of(year, i64::try_from(month).ok()?.checked_add(1)?, day)?;
+        Some(Self(days.checked_mul(DAY_MS)?.checked_add(time)?))
+    }
+
+    /// RFC 3339 at this offset.
+    pub(crate) fn at(self, offset: Offset) -> String {
+        let mut text = self.plus_ms(offset.ms()).digits();
+        if offset == Offset::UTC {
+            text.push('Z');
+        } else {
+            let sign = if offset.0 < 0 { '-' } else { '+' };
+            let minutes = offset.0.unsigned_abs();
+            text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        }
+        text
+    }
+
+    /// Date and time of day in UTC, without an offset; milliseconds only where there are some.
+    fn digits(self) -> String {
+        let (year, month, day) = civil(self.0.div_euclid(DAY_MS));
+        let time = self.0.rem_euclid(DAY_MS);
+        let mut text = format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
+            time / HOUR_MS,
+            time / MINUTE_MS % 60,
+            time / 1000 % 60,
+        );
+        if time % 1000 != 0 {
+            text.push_str(&format!(".{:03}", time % 1000));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.at(Offset::UTC))
+    }
+}
+
+impl Offset {
+    /// No offset.
+    pub(crate) const UTC: Self = Self(0);
+
+    fn ms(self) -> i64 {
+        i64::from(self.0).saturating_mul(MINUTE_MS)
+    }
+}
+
+/// The milliseconds that a `Retry-After` asks for: seconds, or a date measured from `now`.
+pub(crate) fn retry_after_ms(value: &str, now: Moment) -> Option<u64> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(seconds.saturating_mul(1000));
+    }
+    Moment::parse_http_date(value).map(|date| now.until(date))
+}
+
+/// A duration as people read it: `5 min`, `1 h 30 min`, `20 s`.
+pub(crate) fn words(milliseconds: u64) -> String {
+    let seconds = milliseconds.div_ceil(1000);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, 0, _) => format!("{h} h"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+fn parse_local(text: &str) -> Option<(Moment, Option<Offset>)> {
+    let (date, rest) = text.split_once(['T', 't', ' '])?;
+    let mut parts = date.split('-');
+    let year = number(parts.next()?, 4..=4)?;
+    let month = number(parts.next()?, 2..=2)?;
+    let day = number(parts.next()?, 2..=2)?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (time, zone) = rest.split_at_checked(zone)?;
+    let days = days_of(year, month, day)?;
+    let local = days
+        .checked_mul(DAY_MS)?
+        .checked_add(time_of_day(time)?)?;
+    Some((Moment(local), parse_offset(zone)?))
+}
+
+/// `Z`, `+01:00`, or nothing; the outer nothing means that it is neither.
+fn parse_offset(zone: &str) -> Option<Option<Offset>> {
+    if zone.is_empty() {
+        return Some(None);
+    }
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(Some(Offset::UTC));
+    }
+    let (sign, digits) = match zone.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, zone.strip_prefix('+')?),
+    };
+    let (hours, minutes) = digits.split_once(':')?;
+    let (hours, minutes) = (number(hours, 2..=2)?, number(minutes, 2..=2)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let total = hours.checked_mul(60)?.checked_add(minutes)?;
+    Some(Some(Offset(i32::try_from(total.checked_mul(sign)?).ok()?)))
+}
+
+/// Milliseconds since midnight of `08:15:37.1234567`.
+fn time_of_day(text: &str) -> Option<i64> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let mut parts = whole.split(':');
+    let hours = number(parts.next()?, 2..=2)?;
+    let minutes = number(parts.next()?, 2..=2)?;
+    let seconds = number(parts.next()?, 2..=2)?;
+    if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 60 {
+        return None;
+    }
+    let milliseconds = match fraction {
+        None => 0,
+        Some(digits) if digits.is_empty() || !all_digits(digits) => return None,
+        Some(digits) => {
+            let thousandths: String = digits.chars().chain("000".chars()).take(3).collect();
+            thousandths.parse::<i64>().ok()?
+        }
+    };
+    Some(hours * HOUR_MS + minutes * MINUTE_MS + seconds.min(59) * 1000 + milliseconds)
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn number(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<i64> {
+    if !length.contains(&text.len()) || !all_digits(text) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Days since 1970 of a date, where it exists.
+fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || day < 1 || day > month_length(year, month) {
+        return None;
+    }
+    // Counted in years that begin in March, so that a leap day is the last day of its year.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    Some(days_before_year(year) + days_before_month(month) + day - 1 - EPOCH_DAY)
+}
+
+/// The date of a day since 1970.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let day = day + EPOCH_DAY;
+    let mut year = day * 400 / DAYS_IN_400_YEARS;
+    while days_before_year(year) > day {
+        year -= 1;
+    }
+    while days_before_year(year + 1) <= day {
+        year += 1;
+    }
+    let of_year = day - days_before_year(year);
+    let mut month = 11;
+    while days_before_month(month) > of_year {
+        month -= 1;
+    }
+    let date = of_year - days_before_month(month) + 1;
+    if month < 10 {
+        (year, month + 3, date)
+    } else {
+        (year + 1, month - 9, date)
+    }
+}
+
+/// Days before the first of March of a year, counted from year 0.
+fn days_before_year(year: i64) -> i64 {
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
+}
+
+/// Days before a month in a year that begins in March (month 0): 31, 30, 31, 30, 31 repeats.
+fn days_before_month(month: i64) -> i64 {
+    (153 * month + 2) / 5
+}
+
+fn month_length(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> Moment {
+        Moment::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn our_calendar_agrees_with_a_library() {
+        // A prime step, so that every month, weekday and hour comes up, from year 1 to 9999.
+        let mut ms = -62_135_596_800_000_i64;
+        while ms < 253_402_207_200_000 {
+            let theirs = jiff::Timestamp::from_millisecond(ms).unwrap();
+            assert_eq!(Moment(ms).to_string(), format!("{theirs}"));
+            assert_eq!(Moment::parse(&theirs.to_string()), Some(Moment(ms)));
+            ms += 34_987_654_321;
+        }
+    }
+
+    #[test]
+    fn the_services_own_forms_are_read() {
+        assert_eq!(
+            moment("2026-10-01T01:00:00.1234567Z").to_string(),
+            "2026-10-01T01:00:00.123Z"
+        );
+        assert_eq!(
+            moment("2026-04-27T07:11:35.2470885").to_string(),
+            "2026-04-27T07:11:35.247Z"
+        );
+        assert_eq!(
+            moment("2026-10-01T01:00:00.5+02:00").to_string(),
+            "2026-09-30T23:00:00.500Z"
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_time_is_not_read() {
+        for text in [
+            "",
+            "2026-10-01",
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-10-01T24:00:00Z",
+            "2026-10-01T01:00Z",
+            "2026-10-01T01:00:00.Z",
+            "2026-10-01T01:00:00+2",
+            "2026-10-01T01:00:00+25:00",
+            "x026-10-01T01:00:00Z",
+            "٢٠٢٦-10-01T01:00:00Z",
+            "2026-10-01T01:00:00Zé",
+        ] {
+            assert_eq!(Moment::parse(text), None, "{text}");
+        }
+        assert_eq!(Moment::parse_with_offset("2026-10-01T01:00:00"), None);
+    }
+
+    #[test]
+    fn an_offset_is_kept_and_written_back() {
+        let (at, offset) = Moment::parse_with_offset("2026-11-23T18:15:37+10:00").unwrap();
+        assert_eq!(at.to_string(), "2026-11-23T08:15:37Z");
+        assert_eq!(
+            at.after_ms(1_500).at(offset),
+            "2026-11-23T18:15:38.500+10:00"
+        );
+        let (at, offset) = Moment::parse_with_offset("2026-11-23T00:15:37-03:30").unwrap();
+        assert_eq!(at.at(offset), "2026-11-23T00:15:37-03:30");
+    }
+
+    #[test]
+    fn an_http_date_is_read_and_nonsense_is_not() {
+        assert_eq!(
+            Moment::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
+            Some(moment("1994-11-06T08:49:37Z"))
+        );
+        for text in ["", "GMT", "Sun, 06 Nov 1994", "Sun, 06 Nix 1994 08:49:37 GMT"] {
+            assert_eq!(Moment::parse_http_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        let now = moment("1994-11-06T08:49:00Z");
+        assert_eq!(retry_after_ms("3392", now), Some(3_392_000));
+        assert_eq!(
+            retry_after_ms("Sun, 06 Nov 1994 08:49:37 GMT", now),
+            Some(37_000)
+        );
+        assert_eq!(
+            retry_after_ms("Sun, 06 Nov 1994 08:00:00 GMT", now),
+            Some(0)
+        );
+        assert_eq!(retry_after_ms("soon", now), None);
+        assert_eq!(retry_after_ms("-5", now), None);
+    }
+
+    #[test]
+    fn a_duration_reads_well() {
+        for (ms, text) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (300_000, "5 min"),
+            (90_000, "1 min 30 s"),
+            (12_600_000, "3 h 30 min"),
+            (86_400_000, "24 h"),
+        ] {
+            assert_eq!(words(ms), text);
+        }
+    }
+}

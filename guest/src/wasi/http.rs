@@ -1,0 +1,216 @@
+//! HTTP over `wasi:http`, through waki's bindings.
+//!
+//! waki's own `send` sets no time-out but the connection's and gives up when the request's body
+//! cannot be written, before it has looked at the answer: a denied POST would then look like a
+//! lost connection. So this one sets all three time-outs, looks at the answer whatever became of
+//! the body, and reads no more than [`LARGEST_ANSWER`].
+
+use waki::bindings::wasi::clocks::monotonic_clock;
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::{
+    ErrorCode, FutureIncomingResponse, Headers, IncomingResponse, Method as WasiMethod,
+    OutgoingBody, OutgoingRequest, RequestOptions, Scheme, http_error_code,
+};
+use waki::bindings::wasi::io::streams::StreamError;
+
+use crate::ports::{Http, HttpAnswer, HttpRequest, Method};
+use crate::transport::{TransportError, TransportKind};
+use crate::url::Parts;
+
+/// The most of an answer that is read: far above any list or error that a service sends.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// How much is asked for at once.
+const CHUNK: u64 = 64 * 1024;
+/// What a host's text begins with where it says that nothing left.
+const NOT_SENT: &str = "not sent:";
+
+/// The host's HTTP.
+pub(super) struct Wasi;
+
+impl Http for Wasi {
+    fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
+        let call = build(request)?;
+        let options = options(request.timeout_ms)?;
+        let body = call.body().map_err(|()| unbuilt("body"))?;
+        let began = monotonic_clock::now();
+        let future = outgoing_handler::handle(call, Some(options)).map_err(|code| of(&code, None))?;
+        // A body that cannot be written is no answer; the answer itself says why.
+        let _ = write(&body, request.body.as_bytes());
+        let _ = OutgoingBody::finish(body, None);
+        let response = answer(&future)?;
+        drop(future);
+        let limit = request.timeout_ms.saturating_mul(1_000_000);
+        read(response, began.saturating_add(limit.saturating_mul(2)))
+    }
+}
+
+fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
+    let parts = Parts::of(&request.url).ok_or_else(|| unbuilt("URL"))?;
+    let headers: Vec<(String, Vec<u8>)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect();
+    let headers = Headers::from_list(&headers).map_err(|_| unbuilt("headers"))?;
+    let call = OutgoingRequest::new(headers);
+    let method = match request.method {
+        Method::Get => WasiMethod::Get,
+        Method::Post => WasiMethod::Post,
+    };
+    let scheme = if parts.scheme.eq_ignore_ascii_case("https") {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let path = match parts.path_and_query {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    call.set_method(&method).map_err(|()| unbuilt("method"))?;
+    call.set_scheme(Some(&scheme)).map_err(|()| unbuilt("scheme"))?;
+    call.set_authority(Some(parts.authority)).map_err(|()| unbuilt("host"))?;
+    call.set_path_with_query(Some(&path)).map_err(|()| unbuilt("path"))?;
+    Ok(call)
+}
+
+/// All three time-outs alike: some hosts take the connection's for that of the first byte.
+fn options(timeout_ms: u64) -> Result<RequestOptions, TransportError> {
+    let limit = Some(timeout_ms.saturating_mul(1_000_000));
+    let options = RequestOptions::new();
+    options.set_connect_timeout(limit).map_err(|()| unbuilt("time-out"))?;
+    options.set_first_byte_timeout(limit).map_err(|()| unbuilt("time-out"))?;
+    options.set_between_bytes_timeout(limit).map_err(|()| unbuilt("time-out"))?;
+    Ok(options)
+}
+
+fn write(body: &OutgoingBody, mut rest: &[u8]) -> Option<()> {
+    if rest.is_empty() {
+        return Some(());
+    }
+    let stream = body.write().ok()?;
+    let ready = stream.subscribe();
+    while !rest.is_empty() {
+        ready.block();
+        let room = usize::try_from(stream.check_write().ok()?).unwrap_or(usize::MAX);
+        let (now, later) = rest.split_at_checked(room.min(rest.len()))?;
+        stream.write(now).ok()?;
+        rest = later;
+    }
+    stream.flush().ok()?;
+    ready.block();
+    stream.check_write().ok()?;
+    Some(())
+}
+
+fn answer(future: &FutureIncomingResponse) -> Result<IncomingResponse, TransportError> {
+    let ready = future.subscribe();
+    loop {
+        match future.get() {
+            Some(Ok(Ok(response))) => return Ok(response),
+            Some(Ok(Err(code))) => return Err(of(&code, None)),
+            Some(Err(())) => return Err(failed(TransportKind::Other, "the answer was taken", None)),
+            None => ready.block(),
+        }
+    }
+}
+
+fn read(response: IncomingResponse, until: u64) -> Result<HttpAnswer, TransportError> {
+    let status = response.status();
+    let headers = response
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+        .collect();
+    let broken = |kind, message: &str| Err(failed(kind, message, Some(status)));
+    let Ok(incoming) = response.consume() else {
+        return broken(TransportKind::Other, "the answer has no body");
+    };
+    let Ok(stream) = incoming.stream() else {
+        return broken(TransportKind::Other, "the answer's body was taken");
+    };
+    let mut body = Vec::new();
+    loop {
+        match stream.blocking_read(CHUNK) {
+            Ok(chunk) => body.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(error)) => {
+                return match http_error_code(&error) {
+                    Some(code) => Err(of(&code, Some(status))),
+                    None => broken(TransportKind::Truncated, ""),
+                };
+            }
+        }
+        if body.len() > LARGEST_ANSWER {
+            return broken(TransportKind::TooLarge, "");
+        }
+        // A server that drips byte after byte keeps within each time-out and never ends.
+        if monotonic_clock::now() > until {
+            return broken(TransportKind::AnswerTimeout, "");
+        }
+    }
+    Ok(HttpAnswer {
+        status,
+        headers,
+        body,
+    })
+}
+
+/// The error that a code of `wasi:http` stands for.
+fn of(code: &ErrorCode, status: Option<u16>) -> TransportError {
+    use TransportKind as Kind;
+    let (kind, message) = match code {
+        ErrorCode::HttpRequestDenied => (Kind::Denied, ""),
+        ErrorCode::DestinationIpProhibited => (Kind::AddressDenied, ""),
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            (Kind::NameNotResolved, "")
+        }
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            (Kind::Unreachable, "")
+        }
+        ErrorCode::ConnectionRefused => (Kind::ConnectionRefused, ""),
+        ErrorCode::ConnectionTimeout => (Kind::ConnectTimeout, ""),
+        ErrorCode::ConnectionTerminated => (Kind::ConnectionLost, ""),
+        ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => (Kind::AnswerTimeout, ""),
+        ErrorCode::TlsCertificateError => (Kind::CertificateUntrusted, ""),
+        ErrorCode::TlsProtocolError => (Kind::TlsFailed, ""),
+        ErrorCode::TlsAlertReceived(alert) => {
+            (Kind::TlsFailed, alert.alert_message.as_deref().unwrap_or(""))
+        }
+        ErrorCode::HttpResponseIncomplete => (Kind::Truncated, ""),
+        ErrorCode::HttpResponseBodySize(_) => (Kind::TooLarge, ""),
+        ErrorCode::HttpResponseHeaderSectionSize(_)
+        | ErrorCode::HttpResponseHeaderSize(_)
+        | ErrorCode::HttpResponseTrailerSectionSize(_)
+        | ErrorCode::HttpResponseTrailerSize(_)
+        | ErrorCode::HttpResponseTransferCoding(_)
+        | ErrorCode::HttpResponseContentCoding(_)
+        | ErrorCode::HttpProtocolError => (Kind::NotHttp, ""),
+        ErrorCode::InternalError(Some(text)) => match text.strip_prefix(NOT_SENT) {
+            Some(why) => (Kind::NotSentByHost, why),
+            None => (Kind::Other, text.as_str()),
+        },
+        ErrorCode::ConnectionLimitReached => (Kind::Other, "the host has no connection left"),
+        _ => (Kind::Other, ""),
+    };
+    failed(kind, message, status)
+}
+
+fn failed(kind: TransportKind, message: &str, status: Option<u16>) -> TransportError {
+    TransportError {
+        kind,
+        message: message.trim().to_owned(),
+        status,
+    }
+}
+
+fn unbuilt(what: &str) -> TransportError {
+    failed(
+        TransportKind::RequestInvalid,
+        &format!("the host does not take the {what}"),
+        None,
+    )
+}

@@ -1,0 +1,188 @@
+//! `host-runner audit`: reading the record, and settling a run in it by a person's word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::args::{AuditCommand, ResolutionWord, TargetArgs};
+use super::failure::{self, Failure};
+use super::setup::Start;
+use crate::config::Config;
+use crate::engine::ComponentHost;
+use crate::record::{Filter, Record, RecordError, RunSummary, RunView, StoredEvent};
+use crate::report::{Level, Mode};
+use crate::run::{self, Boundary, ResolveError, Run};
+use crate::verdict::{Status, Verdict};
+
+/// How long a locked record is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the command and gives its exit code.
+pub async fn run(start: &Start, command: &AuditCommand) -> u8 {
+    match carry_out(start, command).await {
+        Ok(()) => 0,
+        Err(failure) => failure::report(start, &[], &failure),
+    }
+}
+
+async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure> {
+    let record = open(start).await?;
+    match command {
+        AuditCommand::List { target, open, limit } => {
+            let filter = Filter { target: target.clone(), open: *open, limit: *limit };
+            list(start, &record.list(&filter)?);
+            Ok(())
+        }
+        AuditCommand::Show { run } => show(start, &record, run),
+        AuditCommand::Resolve { run, word, reason } => resolve(start, record, run, *word, reason).await,
+    }
+}
+
+/// The record of the options, the environment or the configuration. No target is needed, and no
+/// configuration where the record is named.
+async fn open(start: &Start) -> Result<Record, Failure> {
+    let config: Option<Config> = if start.names_record() {
+        None
+    } else {
+        match start.config(&TargetArgs::default()) {
+            Ok(config) => Some(config),
+            // Without a configuration the record lies in the user's state folder.
+            Err(failure) if failure.0.code == "config_not_found" && !start.names_config() => None,
+            Err(failure) => return Err(failure),
+        }
+    };
+    let location = start.location(config.as_ref())?;
+    Ok(start.existing_record(&location).await?)
+}
+
+fn list(start: &Start, runs: &[RunSummary]) {
+    if start.reporter.mode() != Mode::Text {
+        for summary in runs {
+            start.reporter.print_json(&row(summary));
+        }
+        return;
+    }
+    if runs.is_empty() {
+        start.reporter.print("no runs\n");
+        return;
+    }
+    let mut out = format!("{:36}  {:20}  {:16}  {:5}  target\n", "run", "began", "status", "sent");
+    for RunSummary { view, alive } in runs {
+        let status = if *alive { "going on" } else { view.standing_name() };
+        let began: String = view.first_time.chars().take(19).collect();
+        out += &format!("{:36}  {began:19}Z  {status:16}  {:5}  {}\n", view.run.run, sent(view), view.run.target);
+    }
+    start.reporter.print(&out);
+}
+
+fn sent(view: &RunView) -> String {
+    serde_json::to_value(view.sent).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A run, for scripts; every field always there.
+fn row(summary: &RunSummary) -> Value {
+    let view = &summary.view;
+    let verdict = view.verdict();
+    json!({
+        "run": view.run.run,
+        "target": view.run.target,
+        "kind": view.run.kind,
+        "idempotency_key": view.run.key,
+        "status": view.standing_name(),
+        "sent": sent(view),
+        "going_on": summary.alive,
+        "open": summary.is_open(),
+        "code": verdict.as_ref().map(|verdict| verdict.code.clone()).unwrap_or_default(),
+        "message": verdict.as_ref().map(|verdict| verdict.message.clone()).unwrap_or_default(),
+        "service_run": view.service_run,
+        "flow_run": view.flow_run,
+        "began_at": view.first_time,
+        "last_at": view.last_time,
+        "audit_event": view.last_event,
+        "asked_by": view.actor.who(),
+    })
+}
+
+fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
+    let entries = record.events_of(run)?;
+    if entries.is_empty() {
+        return Err(RecordError::UnknownRun { run: run.to_owned() }.into());
+    }
+    for entry in entries {
+        if start.reporter.mode() == Mode::Text {
+            start.reporter.print(&event_text(&entry.event, &entry.hash));
+        } else {
+            let mut value = serde_json::to_value(&entry.event).unwrap_or_default();
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("hash".to_owned(), entry.hash.into());
+            }
+            start.reporter.print_json(&value);
+        }
+    }
+    Ok(())
+}
+
+/// An event for people: one line that says what happened, and its detail below.
+fn event_text(event: &StoredEvent, hash: &str) -> String {
+    let short: String = hash.chars().take(12).collect();
+    let mut out = format!("{:>5}  {}  {:11}  {}  #{short}\n", event.number, event.time, event.detail.name(), event.run.target);
+    let detail = serde_json::to_value(&event.detail).unwrap_or_default();
+    flatten(&mut out, "", detail.get("detail").unwrap_or(&Value::Null));
+    out
+}
+
+fn flatten(out: &mut String, name: &str, value: &Value) {
+    let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| flatten(out, &below(key), value)),
+        Value::Array(items) if items.is_empty() => {}
+        Value::Null => {}
+        Value::String(text) if text.is_empty() => {}
+        Value::String(text) => *out += &format!("         {name}: {text}\n"),
+        other => *out += &format!("         {name}: {other}\n"),
+    }
+}
+
+async fn resolve(start: &Start, record: Record, run: &str, word: ResolutionWord, reason: &str) -> Result<(), Failure> {
+    let view = record.run(run)?.ok_or_else(|| RecordError::UnknownRun { run: run.to_owned() })?;
+    if record.watch(run)?.alive {
+        return Err(Failure(Verdict::not_sent(
+            Status::Invalid,
+            "run_going_on",
+            format!("run {run} is in a process's hands right now"),
+            "wait for its verdict, or end that process first",
+        )));
+    }
+    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter)?;
+    let deadline = start.clock.monotonic().saturating_add(PATIENCE);
+    let run_port = Run::new(
+        view.run.clone(),
+        Arc::new(record),
+        start.clock.clone(),
+        start.reporter.clone(),
+        boundary.transport.clone(),
+        boundary.failure.clone(),
+        deadline,
+    );
+    let stored = run::resolve(&ComponentHost::embedded()?, boundary.bare_gateway()?, &run_port, word.name(), reason).await;
+    match stored {
+        Ok(number) if start.reporter.mode() == Mode::Text => {
+            start.reporter.print(&format!("run {run} is settled as {} (event {number})\n", word.name()));
+            Ok(())
+        }
+        Ok(number) => {
+            start.reporter.print_json(&json!({"run": run, "resolved_as": word.name(), "audit_event": number}));
+            Ok(())
+        }
+        Err(error) => {
+            let (status, code) = match &error {
+                ResolveError::Engine(_) => (Status::InternalError, "engine"),
+                ResolveError::Invalid(_) => (Status::Invalid, "bad_value"),
+                ResolveError::Unavailable(_) => (Status::AuditUnavailable, "record_unavailable"),
+            };
+            start.reporter.log(Level::Error, "nothing was stored");
+            Err(Failure(Verdict::not_sent(status, code, error.to_string(), "")))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The end of an invocation that came to no verdict.
+
+use super::setup::Start;
+use crate::config::ConfigError;
+use crate::record::RecordError;
+use crate::report::{ExitRules, Invocation, Level, RefreshResult, Summary};
+use crate::run::BoundaryError;
+use crate::verdict::{Status, Verdict};
+
+/// Why nothing was begun, as the verdict of every target that was asked for.
+#[derive(Debug)]
+pub struct Failure(pub Verdict);
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self(Verdict::not_sent(Status::Invalid, error.code(), error.message(), error.hint()))
+    }
+}
+
+impl From<BoundaryError> for Failure {
+    fn from(error: BoundaryError) -> Self {
+        Self(Verdict::not_sent(
+            Status::Invalid,
+            error.code(),
+            error.to_string(),
+            "mend it, then ask `host-runner check`",
+        ))
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        // A location that names no record is a mistake in the configuration; everything else is a
+        // record that cannot be used.
+        let status = match error {
+            RecordError::UnsupportedLocation { .. } | RecordError::NoStateFolder => Status::Invalid,
+            _ => Status::AuditUnavailable,
+        };
+        Self(Verdict::not_sent(
+            status,
+            error.code(),
+            error.to_string(),
+            "nothing was sent; without a record no trigger ever leaves",
+        ))
+    }
+}
+
+impl From<crate::engine::EngineError> for Failure {
+    fn from(error: crate::engine::EngineError) -> Self {
+        use crate::engine::EngineError;
+        let (status, hint) = match error {
+            EngineError::Unreadable { .. } | EngineError::Unusable { .. } => {
+                (Status::Invalid, "leave --component out, or name a component of this interface")
+            }
+            _ => (Status::InternalError, "please report this"),
+        };
+        Self(Verdict::not_sent(status, error.code(), error.to_string(), hint))
+    }
+}
+
+/// Reports a failure for every target that was asked for, and gives the exit code.
+pub fn report(start: &Start, names: &[String], failure: &Failure) -> u8 {
+    let verdict = &failure.0;
+    if names.is_empty() {
+        start.reporter.log(Level::Error, &verdict.message);
+        if !verdict.hint.is_empty() {
+            start.reporter.log(Level::Error, &verdict.hint);
+        }
+        start.reporter.summary(&Summary::without_targets(verdict.status));
+        return verdict.status.exit_code();
+    }
+    let results: Vec<RefreshResult> = names
+        .iter()
+        .map(|name| {
+            let invocation = Invocation { target: name.clone(), ..Invocation::default() };
+            RefreshResult::new(verdict, &invocation, &ExitRules::default())
+        })
+        .collect();
+    for result in &results {
+        start.reporter.result(result);
+    }
+    let summary = Summary::of(&results);
+    start.reporter.summary(&summary);
+    summary.exit_code
+}
+
+/// Reports a bug of ours, and gives its exit code.
+pub fn bug(start: &Start, what: &str) -> u8 {
+    start.reporter.log(Level::Error, &format!("{what}; please report this"));
+    Status::InternalError.exit_code()
+}

@@ -1,0 +1,54 @@
+//! The command line: parse, call, report, exit.
+//!
+//! One file per command. What a command does is in the library; here it is put together from the
+//! options, the environment and the configuration.
+
+mod args;
+mod audit;
+mod check;
+mod component;
+mod failure;
+mod follow;
+mod refresh;
+mod setup;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+pub use args::Cli;
+use args::Command;
+use setup::Start;
+
+/// Runs the process's command line and gives its exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stream must not change the exit code.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                _ => crate::verdict::Status::Invalid.exit_code(),
+            };
+        }
+    };
+    let start = Start::new(&cli.common);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::bug(&start, &format!("no runtime: {error}")),
+    };
+    let code = runtime.block_on(async {
+        match &cli.command {
+            Command::Refresh(args) => refresh::run(&start, args).await,
+            Command::Follow(args) => follow::run(&start, args).await,
+            Command::Check(args) => check::run(&start, args).await,
+            Command::Component(args) => component::run(&start, args),
+            Command::Audit(command) => audit::run(&start, command).await,
+        }
+    });
+    // A lookup of a name may still be under way in a thread; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}

@@ -1,0 +1,89 @@
+//! The configuration from its text to its targets, as its users meet it.
+
+mod bad_input;
+mod lazy;
+mod options;
+mod policy;
+mod secrets;
+mod whole_file;
+
+use std::path::Path;
+
+use super::{Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings};
+use crate::secret::Redactor;
+
+/// A flow's URL, as its page shows it.
+const FLOW_URL: &str = "https://0123456789abcdef0123456789abcd.ef.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789";
+/// A client secret.
+const CLIENT_SECRET: &str = "INVENTED-client-secret-0123456789";
+
+/// A file with the given targets, and credentials that come from the environment.
+fn file(targets: &str) -> String {
+    format!(
+        "version: 1\n\
+         credentials:\n  \
+           default:\n    \
+             kind: client-secret\n    \
+             tenant: 11111111-1111-1111-1111-111111111111\n    \
+             client_id: 22222222-2222-2222-2222-222222222222\n    \
+             client_secret: ${{env:AZURE_CLIENT_SECRET}}\n\
+         targets:\n{targets}"
+    )
+}
+
+/// The variables that are set unless a test says otherwise.
+fn usual_env(name: &str) -> Option<String> {
+    match name {
+        "FLOW_URL" => Some(FLOW_URL.to_owned()),
+        "AZURE_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
+        "AZURE_TENANT_ID" => Some("11111111-1111-1111-1111-111111111111".to_owned()),
+        "AZURE_CLIENT_ID" => Some("22222222-2222-2222-2222-222222222222".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("conf/refresh.yaml"))
+}
+
+fn resolve_all(text: &str) -> Result<Vec<ResolvedTarget>, ConfigError> {
+    resolve(&parse(text)?, Selection::All)
+}
+
+fn resolve(config: &Config, selection: Selection<'_>) -> Result<Vec<ResolvedTarget>, ConfigError> {
+    let redactor = Redactor::new();
+    config.resolve(
+        selection,
+        Inputs {
+            env: &usual_env,
+            redactor: &redactor,
+            verify: true,
+        },
+    )
+}
+
+fn settings(text: &str) -> Result<Settings, ConfigError> {
+    let redactor = Redactor::new();
+    parse(text)?.settings(Inputs {
+        env: &usual_env,
+        redactor: &redactor,
+        verify: true,
+    })
+}
+
+/// The only target of a file.
+fn only(text: &str) -> ResolvedTarget {
+    let mut targets = resolve_all(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(targets.len(), 1);
+    targets.remove(0)
+}
+
+/// `code place: key: what; hint` of every mistake of a file that can be told without resolving.
+fn mistakes(text: &str) -> Vec<String> {
+    let error = parse(text).map(|_| ()).unwrap_err();
+    error
+        .problems()
+        .map(|problem| format!("{} {problem}", problem.fault.code()))
+        .collect()
+}

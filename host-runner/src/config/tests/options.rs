@@ -1,0 +1,171 @@
+//! A target that options give, without a file.
+
+use super::super::{TargetOptions, What};
+use super::*;
+
+const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
+const DATAFLOW: &str = "44444444-4444-4444-4444-444444444444";
+
+fn options(kind: &str, url_env: Option<&str>, watch: Option<(&str, &str)>) -> TargetOptions {
+    TargetOptions {
+        kind: kind.to_owned(),
+        name: None,
+        url_env: url_env.map(str::to_owned),
+        workspace: watch.map(|(workspace, _)| workspace.to_owned()),
+        dataflow: watch.map(|(_, dataflow)| dataflow.to_owned()),
+    }
+}
+
+fn given(options: &TargetOptions) -> Result<ResolvedTarget, ConfigError> {
+    Ok(resolve(&Config::from_options(options)?, Selection::All)?.remove(0))
+}
+
+#[test]
+fn a_url_in_a_variable_is_a_complete_target() {
+    let target = given(&options("power-automate", Some("FLOW_URL"), None)).unwrap();
+    assert_eq!(
+        (target.name.as_str(), target.kind()),
+        ("power_automate", "power-automate")
+    );
+    assert!(target.credential.is_none() && target.watched().is_none());
+    assert!(target.warnings.is_empty());
+}
+
+#[test]
+fn a_flow_with_a_dataflow_is_verified_by_its_history() {
+    let target = given(&options(
+        "power-automate",
+        Some("FLOW_URL"),
+        Some((WORKSPACE, DATAFLOW)),
+    ))
+    .unwrap();
+    assert!(matches!(target.what, What::PowerAutomate(_)));
+    assert_eq!(target.watched().unwrap().dataflow, DATAFLOW);
+    assert_eq!(
+        target.credential.unwrap().tenant,
+        "11111111-1111-1111-1111-111111111111"
+    );
+}
+
+#[test]
+fn a_dataflow_takes_its_credentials_from_the_usual_variables() {
+    let target = given(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
+    assert_eq!(
+        (target.name.as_str(), target.kind()),
+        ("dataflow", "dataflow")
+    );
+    assert_eq!(
+        target.credential.unwrap().client_id,
+        "22222222-2222-2222-2222-222222222222"
+    );
+}
+
+#[test]
+fn a_name_may_be_given_and_is_held_to_the_rules() {
+    let named = |name: &str| TargetOptions {
+        name: Some(name.to_owned()),
+        ..options("power-automate", Some("FLOW_URL"), None)
+    };
+    assert_eq!(given(&named("order_list")).unwrap().name, "order_list");
+    let error = given(&named("order-list")).unwrap_err();
+    assert_eq!(error.code(), "bad_target_name");
+    assert!(error.message().starts_with("--name: "), "{error}");
+}
+
+#[test]
+fn a_mistake_names_the_option_or_the_variable() {
+    for (given_options, expected) in [
+        (
+            options("power-automate", None, None),
+            "bad_value --kind: a flow needs --url-env",
+        ),
+        (
+            options("power-automate", Some(FLOW_URL), None),
+            "bad_value --url-env: this is not the name of an environment variable",
+        ),
+        (
+            options("power-automate", Some("NO_URL"), None),
+            "env_missing --url-env: the environment variable NO_URL is not set",
+        ),
+        (
+            options("power-automate", Some("EMPTY"), None),
+            "env_empty --url-env: the environment variable EMPTY is empty",
+        ),
+        (
+            options("dataflow", None, None),
+            "bad_value --kind: a dataflow needs --workspace and --dataflow",
+        ),
+        (
+            options("dataflow", Some("FLOW_URL"), Some((WORKSPACE, DATAFLOW))),
+            "bad_value --url-env: this belongs to --kind power-automate",
+        ),
+        (
+            options("dataflow", None, Some(("Data Admin", DATAFLOW))),
+            "not_a_guid --workspace: this is not a GUID",
+        ),
+        (
+            options("dataflow", None, Some((WORKSPACE, "${env:FLOW_URL}"))),
+            "not_a_guid --dataflow: this is not a GUID",
+        ),
+        (
+            options("semantic-model", None, None),
+            "not_in_this_version --kind: the kind `semantic-model` is not in this version",
+        ),
+    ] {
+        let error = given(&given_options).unwrap_err();
+        assert_eq!(format!("{} {}", error.code(), error.message()), expected);
+        assert!(!format!("{error:?} {error}").contains("INVENTED"));
+    }
+    let half = TargetOptions {
+        workspace: Some(WORKSPACE.to_owned()),
+        ..options("dataflow", None, None)
+    };
+    assert!(
+        given(&half)
+            .unwrap_err()
+            .to_string()
+            .contains("--workspace and --dataflow go together")
+    );
+}
+
+#[test]
+fn a_missing_credential_names_its_variable() {
+    let config =
+        Config::from_options(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
+    let redactor = Redactor::new();
+    let error = config
+        .resolve(
+            Selection::All,
+            Inputs {
+                env: &|_| None,
+                redactor: &redactor,
+                verify: true,
+            },
+        )
+        .unwrap_err();
+    let codes: Vec<&str> = error
+        .problems()
+        .map(|problem| problem.fault.code())
+        .collect();
+    assert_eq!(codes, ["env_missing"; 3]);
+    assert!(error.to_string().contains("AZURE_TENANT_ID is not set"));
+}
+
+#[test]
+fn a_payload_file_takes_the_place_of_the_payload_of_a_flow_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("payload.json");
+    std::fs::write(&path, r#"{"b": 1, "a": "x"}"#).unwrap();
+    let mut flow = given(&options("power-automate", Some("FLOW_URL"), None)).unwrap();
+    flow.replace_payload(&path).unwrap();
+    let What::PowerAutomate(inner) = &flow.what else {
+        panic!()
+    };
+    assert_eq!(inner.payload, r#"{"b":1,"a":"x"}"#);
+    let mut dataflow = given(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
+    let error = dataflow.replace_payload(&path).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "--payload: `dataflow` is a dataflow, whose refresh takes no payload"
+    );
+}

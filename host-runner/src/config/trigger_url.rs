@@ -1,0 +1,351 @@
+//! The trigger URL of a flow: its checks, and the taking out of its signature.
+//!
+//! The URL is a credential: whoever has its `sig` can start the flow. So the signature is taken out
+//! here, before anything else sees the URL, and no refusal repeats more of the URL than its host or
+//! the name of a parameter. Both generations of URL are known (that of Logic Apps, and that of the Power Platform since 2025); another
+//! one is used as it is, with a warning.
+
+use url::{Host, Url};
+
+use super::fault::Fault;
+use crate::outbound::SasUrl;
+use crate::secret::SHORTEST_SECRET;
+
+/// Which generation a trigger URL is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UrlForm {
+    /// `/workflows/{id}/triggers/{name}/paths/invoke`, hosted by Logic Apps.
+    LogicApps,
+    /// `/powerautomate/automations/direct[/cu/{NN}]/workflows/{id}/triggers/…`.
+    PowerPlatform,
+    /// Anything else.
+    Other,
+}
+
+/// A trigger URL that has passed every check.
+#[derive(Debug, Clone)]
+pub struct TriggerUrl {
+    /// The URL, its signature apart.
+    pub sas: SasUrl,
+    /// Which generation it is of.
+    pub form: UrlForm,
+    /// What its user should know.
+    pub warnings: Vec<&'static str>,
+}
+
+const NO_SIG: Fault = Fault::UrlNoSig {
+    what: "has no `sig`",
+};
+const OLD_HOST: &str = "the URL has `logic.azure.com` in it: such URLs of Power Automate flows stopped working after \
+     30 November 2025; open the flow and copy the new URL of its trigger (a Logic App keeps this form)";
+const UNKNOWN_PATH: &str = "the URL's path is not that of a Power Automate trigger (…/triggers/{name}/paths/invoke); \
+     it is used as it is";
+
+/// Checks a trigger URL and takes its signature out. `allow_loopback` permits this machine, over http too.
+pub fn parse_trigger_url(text: &str, allow_loopback: bool) -> Result<TriggerUrl, Fault> {
+    let text = text.trim();
+    refuse_bad_copies(text)?;
+    let parsed =
+        Url::parse(text).map_err(|_| unusable("it does not begin with https:// and a host"))?;
+    require_a_safe_place(&parsed, allow_loopback)?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(unusable("it has a user name in front of the host"));
+    }
+    if parsed
+        .host_str()
+        .is_none_or(|host| host.is_empty() || host.ends_with('.'))
+    {
+        return Err(unusable("its host ends in a dot, or is empty"));
+    }
+    let query = parsed.query().unwrap_or_default();
+    require_parameters(query)?;
+    require_one_sig(query)?;
+    let sas = SasUrl::split(&parsed).ok_or(NO_SIG)?;
+    let form = form_of(parsed.path());
+    let mut warnings = Vec::new();
+    if is_logic_apps_host(&parsed) {
+        warnings.push(OLD_HOST);
+    }
+    if form == UrlForm::Other {
+        warnings.push(UNKNOWN_PATH);
+    }
+    Ok(TriggerUrl {
+        sas,
+        form,
+        warnings,
+    })
+}
+
+/// What goes wrong between the flow's page and the variable, each with its own words.
+fn refuse_bad_copies(text: &str) -> Result<(), Fault> {
+    if text.starts_with(['"', '\'', '<']) {
+        return Err(unusable(
+            "it has quotes or brackets around it that belong to the shell or the page it came from",
+        ));
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(unusable("it has a space or a line break in it"));
+    }
+    if text.contains("&amp;") || text.contains("\\u0026") {
+        return Err(unusable(
+            "its `&` are written as `&amp;` or `\\u0026`, so it was copied out of HTML or JSON",
+        ));
+    }
+    if text.contains('#') {
+        return Err(unusable("it has a `#`"));
+    }
+    Ok(())
+}
+
+/// Whether `url` goes to another machine encrypted, or to this machine with leave.
+pub(crate) fn require_a_safe_place(url: &Url, allow_loopback: bool) -> Result<(), Fault> {
+    let loopback = is_loopback(url);
+    let host = url.host_str().unwrap_or_default().to_owned();
+    match (url.scheme(), loopback && allow_loopback) {
+        ("https" | "http", true) => Ok(()),
+        ("https", false) if loopback => Err(Fault::ThisMachine { host }),
+        ("https", false) => Ok(()),
+        ("http", false) => Err(Fault::UrlNotHttps { host, loopback }),
+        _ => Err(unusable("it does not begin with https://")),
+    }
+}
+
+/// Whether a URL's host can only mean this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn is_logic_apps_host(url: &Url) -> bool {
+    url.host_str()
+        .is_some_and(|host| host == "logic.azure.com" || host.ends_with(".logic.azure.com"))
+}
+
+fn require_parameters(query: &str) -> Result<(), Fault> {
+    let names: Vec<String> = query
+        .split('&')
+        .filter(|one| !one.is_empty())
+        .map(name_of)
+        .collect();
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    match names.as_slice() {
+        [first] if first != "sig" => Err(Fault::UrlCut {
+            first: first.clone(),
+        }),
+        _ if !has("api-version") => Err(Fault::UrlNoApiVersion),
+        _ if !has("sig") => Err(NO_SIG),
+        _ => Ok(()),
+    }
+}
+
+/// The decoded, lower-case name of a parameter.
+fn name_of(parameter: &str) -> String {
+    let name = parameter
+        .split_once('=')
+        .map_or(parameter, |(name, _)| name);
+    percent_encoding::percent_decode_str(name)
+        .decode_utf8_lossy()
+        .to_ascii_lowercase()
+}
+
+/// A signature that is shorter than any cannot be kept out of messages either.
+fn require_one_sig(query: &str) -> Result<(), Fault> {
+    let mut sigs = query
+        .split('&')
+        .filter(|parameter| name_of(parameter) == "sig");
+    let value = sigs.next().and_then(|sig| sig.split_once('='));
+    if sigs.next().is_some() {
+        return Err(unusable("it has `sig` more than once"));
+    }
+    match value {
+        Some((_, value)) if value.len() >= SHORTEST_SECRET => Ok(()),
+        _ => Err(Fault::UrlNoSig {
+            what: "has a `sig` of less than 8 characters, where flows give 43",
+        }),
+    }
+}
+
+fn form_of(path: &str) -> UrlForm {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (form, trigger) = match segments.as_slice() {
+        ["powerautomate", "automations", "direct", "cu", _, rest @ ..]
+        | ["powerautomate", "automations", "direct", rest @ ..] => (UrlForm::PowerPlatform, rest),
+        rest => (UrlForm::LogicApps, rest),
+    };
+    match trigger {
+        ["workflows", _, "triggers", _, "paths", "invoke", ..] => form,
+        _ => UrlForm::Other,
+    }
+}
+
+fn unusable(reason: &'static str) -> Fault {
+    Fault::UrlUnusable { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const SIG: &str = "INVENTED-sig-0123456789";
+    const OLD: &str = "https://prod-12.westeurope.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke";
+    const NEW: &str = "https://0123456789abcdef0123456789abcd.ef.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke";
+    const QUERY: &str =
+        "api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789";
+
+    fn refused(text: &str) -> Fault {
+        parse_trigger_url(text, false).unwrap_err()
+    }
+
+    #[test]
+    fn the_signature_is_taken_out_and_the_rest_of_the_query_stays() {
+        let url = parse_trigger_url(&format!("{NEW}?{QUERY}"), false).unwrap();
+        let bare = format!("{NEW}?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0");
+        assert_eq!(url.sas.bare().as_str(), bare.replace(":443", ""));
+        assert_eq!(url.sas.query().expose_secret(), QUERY);
+        assert_eq!(url.form, UrlForm::PowerPlatform);
+        assert!(url.warnings.is_empty());
+        assert!(!format!("{url:?}").contains("INVENTED"));
+    }
+
+    #[test]
+    fn the_signature_may_stand_anywhere_and_be_spelled_anyhow() {
+        for query in [
+            "sig=INVENTED%2Bsig&api-version=1&sv=1.0",
+            "api-version=1&SIG=INVENTED%2Bsig&sv=1.0",
+            "api-version=1&%73ig=INVENTED%2Bsig&sv=1.0",
+        ] {
+            let url = parse_trigger_url(&format!("{NEW}?{query}"), false).unwrap();
+            assert_eq!(url.sas.bare().query(), Some("api-version=1&sv=1.0"));
+            assert_eq!(url.sas.query().expose_secret(), query);
+        }
+    }
+
+    #[test]
+    fn both_generations_are_known_and_the_old_host_is_warned_about() {
+        let form = |place: &str| parse_trigger_url(&format!("{place}?{QUERY}"), false).unwrap();
+        let old = form(OLD);
+        assert_eq!(old.form, UrlForm::LogicApps);
+        assert!(
+            old.warnings
+                .iter()
+                .any(|text| text.contains("30 November 2025"))
+        );
+        let unit = NEW.replace("/direct/", "/direct/cu/07/");
+        assert_eq!(form(&unit).form, UrlForm::PowerPlatform);
+        assert_eq!(form(&format!("{NEW}/")).form, UrlForm::PowerPlatform);
+        assert_eq!(
+            form(&format!("{NEW}/relative/path")).form,
+            UrlForm::PowerPlatform
+        );
+        let other = form("https://gateway.example/hook");
+        assert_eq!(other.form, UrlForm::Other);
+        assert!(
+            other
+                .warnings
+                .iter()
+                .any(|text| text.contains("used as it is"))
+        );
+    }
+
+    #[test]
+    fn a_url_without_api_version_says_so() {
+        for text in [
+            NEW.to_owned(),
+            format!("{NEW}?"),
+            format!("{NEW}?sv=1.0&sig={SIG}"),
+            format!("{NEW}?sig={SIG}"),
+        ] {
+            assert_eq!(refused(&text), Fault::UrlNoApiVersion, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_ends_after_its_first_parameter_was_cut_by_a_shell() {
+        let fault = refused(&format!("{NEW}?api-version=2016-06-01"));
+        assert_eq!(fault.code(), "url_cut");
+        assert_eq!(
+            fault.to_string(),
+            "the trigger URL ends after its first parameter, `api-version`"
+        );
+        assert!(fault.hint().contains("quote it") && fault.hint().contains("OAuth"));
+    }
+
+    #[test]
+    fn a_url_without_a_usable_signature_names_both_reasons() {
+        for query in [
+            "api-version=1&sp=x",
+            "api-version=1&sig=",
+            "api-version=1&sig=short",
+        ] {
+            let fault = refused(&format!("{NEW}?{query}"));
+            assert_eq!(fault.code(), "url_no_sig", "{query}");
+            assert!(
+                fault.hint().contains("copy the whole URL again") && fault.hint().contains("OAuth")
+            );
+        }
+    }
+
+    #[test]
+    fn http_is_refused_except_to_this_machine_with_leave() {
+        let remote = format!("http://flow.example/workflows/a/triggers/b/paths/invoke?{QUERY}");
+        assert_eq!(
+            refused(&remote),
+            Fault::UrlNotHttps {
+                host: "flow.example".to_owned(),
+                loopback: false
+            }
+        );
+        assert_eq!(
+            parse_trigger_url(&remote, true).unwrap_err().code(),
+            "url_not_https"
+        );
+        for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
+            let local = format!("http://{host}/workflows/a/triggers/b/paths/invoke?{QUERY}");
+            let fault = refused(&local);
+            assert_eq!(fault.code(), "url_not_https");
+            assert!(fault.hint().contains("allow_loopback"));
+            assert!(parse_trigger_url(&local, true).is_ok(), "{host}");
+            let encrypted = local.replace("http://", "https://");
+            assert_eq!(refused(&encrypted).code(), "this_machine");
+        }
+    }
+
+    #[test]
+    fn a_bad_copy_is_refused_with_the_reason_and_without_the_url() {
+        for (text, word) in [
+            (format!("\"{NEW}?{QUERY}\""), "quotes"),
+            (format!("{NEW}?{}", QUERY.replace('&', "&amp;")), "HTML"),
+            (format!("{NEW}?{}", QUERY.replace('&', "\\u0026")), "JSON"),
+            (format!("{NEW}?api-version=1&\nsig={SIG}"), "line break"),
+            (format!("{NEW}?{QUERY}#x"), "`#`"),
+            (
+                format!("{NEW}?{QUERY}&sig=INVENTED-sig-other"),
+                "more than once",
+            ),
+            (
+                format!("https://me:INVENTED-pass@flow.example/x?{QUERY}"),
+                "user name",
+            ),
+            (format!("flow.example/x?{QUERY}"), "https://"),
+            (format!("ftp://flow.example/x?{QUERY}"), "https://"),
+            (format!("https://flow.example./x?{QUERY}"), "ends in a dot"),
+            (String::new(), "https://"),
+        ] {
+            let fault = refused(&text);
+            assert_eq!(fault.code(), "url_unusable", "{text}");
+            assert!(fault.to_string().contains(word), "{fault}");
+            assert!(!fault.to_string().contains("INVENTED"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_url_does_no_harm() {
+        assert!(parse_trigger_url(&format!(" {NEW}?{QUERY}\n"), false).is_ok());
+    }
+}

@@ -1,0 +1,192 @@
+//! Single values and their rules: ids, names, addresses.
+
+use url::Url;
+
+use super::fault::Fault;
+use super::trigger_url::require_a_safe_place;
+
+/// A GUID in its usual form, in small letters.
+pub(crate) fn guid(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let is_hex = groups
+        .iter()
+        .all(|group| group.chars().all(|c| c.is_ascii_hexdigit()));
+    if is_hex && lengths == [8, 4, 4, 4, 12] {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(Fault::NotAGuid)
+    }
+}
+
+/// A tenant: its GUID or one of its domains. It becomes part of a path, so nothing else may be in it.
+pub(crate) fn tenant(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let is_domain = text.contains('.')
+        && !text.contains("..")
+        && !text.starts_with('.')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    match guid(text) {
+        Ok(id) => Ok(id),
+        Err(_) if is_domain => Ok(text.to_ascii_lowercase()),
+        Err(_) => Err(Fault::BadValue {
+            what: "this is no tenant".to_owned(),
+            hint:
+                "give the tenant's id, a GUID, or one of its domains, as in example.onmicrosoft.com"
+                    .to_owned(),
+        }),
+    }
+}
+
+/// An application's id.
+pub(crate) fn client_id(text: &str) -> Result<String, Fault> {
+    guid(text).map_err(|_| Fault::BadValue {
+        what: "this is not a GUID".to_owned(),
+        hint: "copy \"Application (client) ID\" from the app registration in Entra".to_owned(),
+    })
+}
+
+/// Checks the name of a target.
+pub(crate) fn target_name(name: &str) -> Result<(), Fault> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty() && name.chars().all(fits) {
+        return Ok(());
+    }
+    let reason = if name.is_empty() {
+        "it is empty"
+    } else if name.contains('-') {
+        "Kestra's expressions read `a-b` as a subtraction"
+    } else if name.chars().any(|c| c.is_ascii_uppercase()) {
+        "names are written in small letters, digits and `_`, so that Kestra's expressions can use them"
+    } else {
+        "Kestra's expressions can use small letters, digits and `_` only"
+    };
+    let proposal: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if fits(c) { c } else { '_' })
+        .collect();
+    let proposal = match proposal.trim_matches('_') {
+        "" => "my_target".to_owned(),
+        trimmed => trimmed.to_owned(),
+    };
+    Err(Fault::BadTargetName {
+        name: name.to_owned(),
+        reason,
+        proposal,
+    })
+}
+
+/// The base address of a service, without a slash at its end.
+pub(crate) fn endpoint(text: &str, allow_loopback: bool) -> Result<String, Fault> {
+    let text = text.trim();
+    let bad = |what: &str| Fault::BadValue {
+        what: format!("this address {what}"),
+        hint: "write it as in https://api.powerbi.com".to_owned(),
+    };
+    let url = Url::parse(text).map_err(|_| bad("does not begin with https:// and a host"))?;
+    if !["https", "http"].contains(&url.scheme()) {
+        return Err(bad("does not begin with https://"));
+    }
+    require_a_safe_place(&url, allow_loopback)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("has a user name in front of the host"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("goes on with `?` or `#`"));
+    }
+    if url.host_str().is_some_and(|host| host.ends_with('.')) {
+        return Err(bad("has a host that ends in a dot"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_is_one_in_any_case_and_nothing_else_is() {
+        assert_eq!(
+            guid(" 3333333A-3333-3333-3333-333333333333 ").unwrap(),
+            "3333333a-3333-3333-3333-333333333333"
+        );
+        for text in [
+            "Data Admin",
+            "",
+            "33333333333333333333333333333333",
+            "{33333333-3333-3333-3333-333333333333}",
+            "g3333333-3333-3333-3333-333333333333",
+            "33333333-3333-3333-3333-3333333333333",
+        ] {
+            let fault = guid(text).unwrap_err();
+            assert_eq!(fault.code(), "not_a_guid", "{text}");
+            assert!(fault.hint().contains("names come with a later version"));
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_a_guid_or_a_domain_and_cannot_leave_its_place_in_the_path() {
+        assert!(tenant("11111111-1111-1111-1111-111111111111").is_ok());
+        assert_eq!(
+            tenant("Example.onmicrosoft.com").unwrap(),
+            "example.onmicrosoft.com"
+        );
+        for text in ["a/../b.c", "common", "..", "a b.c", ".a"] {
+            assert_eq!(tenant(text).unwrap_err().code(), "bad_value", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_kestra_cannot_use_is_refused_with_one_that_it_can() {
+        assert!(target_name("order_list_2").is_ok());
+        for (name, word, proposal) in [
+            ("order-list", "subtraction", "order_list"),
+            ("OrderList", "small letters", "orderlist"),
+            ("order list!", "small letters, digits", "order_list"),
+            ("", "empty", "my_target"),
+        ] {
+            let fault = target_name(name).unwrap_err();
+            assert_eq!(fault.code(), "bad_target_name");
+            assert!(fault.to_string().contains(word), "{fault}");
+            assert_eq!(fault.hint(), format!("call it `{proposal}`"));
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_encrypted_and_nothing_but_an_address() {
+        assert_eq!(
+            endpoint("https://API.example/", false).unwrap(),
+            "https://api.example"
+        );
+        assert_eq!(
+            endpoint("https://api.example:8443/base/", false).unwrap(),
+            "https://api.example:8443/base"
+        );
+        for (text, code) in [
+            ("http://api.example", "url_not_https"),
+            ("http://127.0.0.1:1", "url_not_https"),
+            ("https://localhost:1", "this_machine"),
+            ("api.example", "bad_value"),
+            ("ftp://api.example", "bad_value"),
+            ("https://u:INVENTED-pw@api.example", "bad_value"),
+            ("https://api.example/?x=1", "bad_value"),
+            ("https://api.example./", "bad_value"),
+        ] {
+            let fault = endpoint(text, false).unwrap_err();
+            assert_eq!(fault.code(), code, "{text}");
+            assert!(!fault.to_string().contains("INVENTED"));
+        }
+        assert_eq!(
+            endpoint("http://127.0.0.1:1", true).unwrap(),
+            "http://127.0.0.1:1"
+        );
+        assert_eq!(
+            endpoint("http://api.example", true).unwrap_err().code(),
+            "url_not_https"
+        );
+    }
+}

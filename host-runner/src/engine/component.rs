@@ -1,0 +1,229 @@
+//! Loading the component, and making an instance of it.
+//!
+//! The embedded one was compiled by `build.rs` and starts without compiling. A component that a
+//! user names is compiled here; a precompiled file from a user is never taken, because loading one
+//! runs whatever it holds.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::clocks::WasiClocksView;
+use wasmtime_wasi::{WasiView, clocks::WasiClocks};
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
+
+use super::bindings::{ComponentPre, powerbi};
+use super::error::EngineError;
+use super::state::HostState;
+
+/// The component, as it can be run anywhere.
+const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
+/// The same, compiled for this architecture by `build.rs`.
+const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
+
+/// How often a busy guest is made to yield, so that signals and deadlines are heard.
+const EPOCH: Duration = Duration::from_millis(20);
+
+/// What the embedded component asks for; what asks for more gets the rest of WASI, with nothing
+/// behind it.
+const NARROW_IMPORTS: [&str; 4] = ["wasi:io/", "wasi:http/", "wasi:clocks/monotonic-clock", "powerbi:refresh/"];
+
+/// A component that is ready to be instantiated.
+pub struct ComponentHost {
+    engine: Arc<Engine>,
+    component: Component,
+    pre: ComponentPre<HostState>,
+}
+
+/// One instance and its store.
+pub struct Instance {
+    /// The store, with everything that the guest holds.
+    pub store: Store<HostState>,
+    /// The exports.
+    pub exports: super::bindings::Component,
+}
+
+impl ComponentHost {
+    /// The embedded component. Does not compile anything.
+    ///
+    /// # Errors
+    /// [`EngineError::Engine`], [`EngineError::Embedded`].
+    pub fn embedded() -> Result<Self, EngineError> {
+        let engine = engine()?;
+        // The one line of the project that trusts compiled code: it is our own, embedded at build.
+        #[allow(unsafe_code, reason = "the bytes were compiled by our own build.rs and embedded; no user can replace them")]
+        let component = unsafe { Component::deserialize(&engine, COMPILED) }
+            .map_err(|error| EngineError::Embedded(format!("{error:#}")))?;
+        Self::link(engine, component).map_err(|error| EngineError::Embedded(format!("{error:#}")))
+    }
+
+    /// A portable component from a file, compiled now.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`], [`EngineError::Unusable`], [`EngineError::Engine`].
+    pub fn from_file(path: &Path) -> Result<Self, EngineError> {
+        let unusable = |error: wasmtime::Error| EngineError::Unusable {
+            path: path.to_owned(),
+            reason: format!("{error:#}"),
+        };
+        let bytes = std::fs::read(path).map_err(|source| EngineError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let engine = engine()?;
+        // `from_binary` refuses precompiled files: those are never taken from a user.
+        let component = Component::from_binary(&engine, &bytes).map_err(unusable)?;
+        Self::link(engine, component).map_err(unusable)
+    }
+
+    fn link(engine: Arc<Engine>, component: Component) -> wasmtime::Result<Self> {
+        let mut linker = Linker::<HostState>::new(&engine);
+        let narrow = component
+            .component_type()
+            .imports(&engine)
+            .all(|(name, _)| NARROW_IMPORTS.iter().any(|known| name.starts_with(known)));
+        if narrow {
+            use wasmtime_wasi_io::bindings::wasi::io;
+            io::error::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
+            io::poll::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
+            io::streams::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
+            wasmtime_wasi::p2::bindings::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(
+                &mut linker,
+                HostState::clocks,
+            )?;
+        } else {
+            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        }
+        let options = wasmtime_wasi_http::p2::bindings::LinkOptions::default();
+        wasmtime_wasi_http::p2::bindings::http::outgoing_handler::add_to_linker::<_, WasiHttp>(
+            &mut linker,
+            HostState::http,
+        )?;
+        wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<_, WasiHttp>(
+            &mut linker,
+            &(&options).into(),
+            HostState::http,
+        )?;
+        powerbi::refresh::types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        powerbi::refresh::audit_store::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        powerbi::refresh::control::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        let pre = ComponentPre::new(linker.instantiate_pre(&component)?)?;
+        Ok(Self { engine, component, pre })
+    }
+
+    /// A fresh instance over this state.
+    ///
+    /// # Errors
+    /// [`EngineError::Trapped`] when the component's own start fails.
+    pub async fn instantiate(&self, state: HostState) -> Result<Instance, EngineError> {
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let exports = self
+            .pre
+            .instantiate_async(&mut store)
+            .await
+            .map_err(|error| EngineError::Trapped(format!("{error:#}")))?;
+        Ok(Instance { store, exports })
+    }
+
+    /// The interfaces that the component imports, in its own order.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        self.component
+            .component_type()
+            .imports(&self.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    /// The interfaces that the component exports, in its own order.
+    #[must_use]
+    pub fn exports(&self) -> Vec<String> {
+        self.component
+            .component_type()
+            .exports(&self.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+}
+
+struct HasTable;
+
+impl wasmtime::component::HasData for HasTable {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}
+
+/// A component's bytes, for `host-runner component`.
+pub struct ComponentFile {
+    /// Where it came from; nothing for the embedded one.
+    pub path: Option<PathBuf>,
+    /// The size of the portable form, in bytes.
+    pub size: usize,
+    /// The size of the compiled form, in bytes; 0 where it is compiled at start.
+    pub compiled_size: usize,
+    /// SHA-256 of the portable form, in hexadecimal.
+    pub digest: String,
+}
+
+impl ComponentFile {
+    /// The embedded component.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self {
+            path: None,
+            size: PORTABLE.len(),
+            compiled_size: COMPILED.len(),
+            digest: digest(PORTABLE),
+        }
+    }
+
+    /// A component in a file.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`].
+    pub fn read(path: &Path) -> Result<Self, EngineError> {
+        let bytes = std::fs::read(path).map_err(|source| EngineError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: Some(path.to_owned()),
+            size: bytes.len(),
+            compiled_size: 0,
+            digest: digest(&bytes),
+        })
+    }
+
+    /// The embedded component's portable form.
+    #[must_use]
+    pub fn portable() -> &'static [u8] {
+        PORTABLE
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An engine whose epoch advances for as long as somebody holds it.
+fn engine() -> Result<Arc<Engine>, EngineError> {
+    let engine = Engine::new(&super::engine_config()).map_err(|error| EngineError::Engine(format!("{error:#}")))?;
+    let engine = Arc::new(engine);
+    let watched: Weak<Engine> = Arc::downgrade(&engine);
+    std::thread::Builder::new()
+        .name("epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = watched.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(EPOCH);
+            }
+        })
+        .map_err(|error| EngineError::Engine(format!("no thread for its clock: {error}")))?;
+    Ok(engine)
+}

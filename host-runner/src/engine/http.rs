@@ -1,0 +1,163 @@
+//! The component's way out: every request goes through the [`Gateway`].
+//!
+//! The request's body is drained before anything else: a guest that is still writing when its
+//! request is dropped sees a closed stream, and never learns that the true reason was a denial or
+//! a refused connection. Errors are translated so that a guest can tell what certainly was not
+//! sent; the detail that WASI's codes cannot carry is kept in [`super::super::outbound`]'s observer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderName;
+use http_body_util::{BodyExt, Full, Limited};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::outbound::{Answer, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Timeouts};
+
+/// The most that a guest may send in one request, in bytes. A trigger is below one kilobyte; a
+/// payload file may hold one megabyte.
+const LONGEST_REQUEST: usize = 2 << 20;
+
+/// The longest that any call may take, whatever the guest asks for: a flow holds its caller for at
+/// most 120 s.
+const LONGEST_CALL: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// Begins the text of an `internal-error` that means: nothing of the request has left.
+const NOT_SENT: &str = "not sent: ";
+
+type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
+
+/// The component's requests, on their way out.
+pub(super) struct Outgoing {
+    gateway: Arc<Gateway>,
+}
+
+impl Outgoing {
+    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
+    }
+}
+
+impl WasiHttpHooks for Outgoing {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| {
+            DEFAULT_FORBIDDEN_HEADERS.contains(name) || RUNNER_HEADERS.contains(&name.as_str())
+        })
+    }
+
+    /// The transport makes the header from the URL.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processing: Processing,
+    ) -> Sending {
+        let gateway = self.gateway.clone();
+        Box::new(async move {
+            let (parts, body) = request.into_parts();
+            let body = Limited::new(body, LONGEST_REQUEST)
+                .collect()
+                .await
+                .map_err(|_| Error::HttpRequestBodySize(Some(LONGEST_REQUEST as u64)))?
+                .to_bytes();
+            let answer = gateway
+                .call(GuestRequest {
+                    method: parts.method,
+                    url: parts.uri.to_string(),
+                    headers: parts.headers,
+                    body,
+                    timeouts: timeouts(options.unwrap_or_default()),
+                })
+                .await
+                .map_err(|error| wasi_error(&error))?;
+            Ok((response(answer), Box::new(async { Ok(()) }) as Processing))
+        })
+    }
+}
+
+/// The guest says how long a whole call may take by its first-byte timeout.
+fn timeouts(options: RequestOptions) -> Timeouts {
+    let call = options.first_byte_timeout.map_or(crate::outbound::DEFAULT_CALL, |asked| asked.min(LONGEST_CALL));
+    Timeouts::for_call(call).shortened(options.connect_timeout, None, options.between_bytes_timeout)
+}
+
+fn response(answer: Answer) -> http::Response<WasiBody> {
+    let body = Full::<Bytes>::new(answer.body).map_err(|never| match never {}).boxed_unsync();
+    let mut response = http::Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// The code that tells a guest most. What has none of its own and was certainly not sent becomes
+/// an `internal-error` that says so.
+fn wasi_error(error: &SendError) -> Error {
+    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT}{error}")));
+    match error {
+        SendError::Denied(_) => Error::HttpRequestDenied,
+        SendError::AddressRefused { .. } => Error::DestinationIpProhibited,
+        SendError::NameNotResolved { reason, .. } => Error::DnsError {
+            rcode: Some(reason.clone()),
+            info_code: None,
+        },
+        SendError::ConnectionRefused { .. } => Error::ConnectionRefused,
+        SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
+        SendError::TlsUntrusted { .. } => Error::TlsCertificateError,
+        SendError::TlsFailed { .. } => Error::TlsProtocolError,
+        SendError::Closed { .. } if error.sent() == crate::outbound::Sent::Maybe => Error::ConnectionTerminated,
+        SendError::TotalTimeout { .. } if error.sent() == crate::outbound::Sent::Maybe => Error::HttpResponseTimeout,
+        SendError::FirstByteTimeout { .. } => Error::HttpResponseTimeout,
+        SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
+        SendError::Truncated { .. } => Error::HttpResponseIncomplete,
+        SendError::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
+        SendError::NotHttp { .. } => Error::HttpProtocolError,
+        other if other.sent() == crate::outbound::Sent::No => not_sent(),
+        other => Error::InternalError(Some(other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::outbound::Sent;
+
+    #[test]
+    fn what_was_certainly_not_sent_says_so_in_a_code_or_in_its_text() {
+        let host = || "api.example".to_owned();
+        for error in [
+            SendError::NoToken { host: host(), reason: "busy".into(), retry_after: None },
+            SendError::Unreachable { host: host(), reason: "no route".into() },
+            SendError::TotalTimeout { host: host(), limit: Duration::from_secs(1), sent: Sent::No },
+            SendError::Closed { host: host(), reason: "reset".into(), sent: Sent::No },
+        ] {
+            let Error::InternalError(Some(text)) = wasi_error(&error) else {
+                panic!("{error:?}");
+            };
+            assert!(text.starts_with(NOT_SENT), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_sent_never_says_that_it_was_not() {
+        let host = || "api.example".to_owned();
+        let limit = Duration::from_secs(1);
+        for error in [
+            SendError::Closed { host: host(), reason: "reset".into(), sent: Sent::Maybe },
+            SendError::TotalTimeout { host: host(), limit, sent: Sent::Maybe },
+            SendError::FirstByteTimeout { host: host(), limit },
+            SendError::Truncated { host: host(), status: 202 },
+            SendError::NotHttp { host: host(), reason: "noise".into() },
+        ] {
+            let text = format!("{:?}", wasi_error(&error));
+            assert!(!text.contains(NOT_SENT) && !text.contains("Refused") && !text.contains("Denied"), "{text}");
+        }
+    }
+}

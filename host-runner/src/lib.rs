@@ -1,0 +1,28 @@
+//! Refreshes Power BI content from an orchestrator and tells the truth about it.
+//!
+//! The refresh logic is a WebAssembly component; this library is the host around it. Data flows one
+//! way through its parts:
+//!
+//! ```text
+//! cli ─→ config ─→ run ─→ engine (the component) ─→ report ─→ exit code
+//!                   │        │             │
+//!                 record   outbound      control
+//! ```
+//!
+//! - [`config`]: what is to be refreshed, and how; refuses every key that it does not know.
+//! - [`record`]: the append-only log; nothing is sent that is not written down first.
+//! - [`outbound`]: the only way to the network; holds the secrets that the component never sees.
+//! - [`engine`]: the component and what it may touch.
+//! - [`run`]: puts these together; signals, deadlines, claims.
+//! - [`report`]: says what became of it, to people, scripts and Kestra.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod outbound;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod secret;
+pub mod verdict;

@@ -1,0 +1,310 @@
+//! Which secret goes onto which request.
+//!
+//! The guest asks for URLs without secrets; here they are put on, after the policy has agreed. A
+//! signature goes onto exactly the URL that it was taken off, and only with the method that it is
+//! for: POST for a trigger, GET for a returned `Location`. A token goes to the places of its
+//! endpoint, encrypted or within this machine. Nothing goes where scheme, host or port differ,
+//! and never both: Power Automate refuses a request that has a signature and a token.
+
+use http::{HeaderMap, Method};
+use secrecy::SecretString;
+use url::Url;
+
+use super::origin::{Origin, path_climbs, path_is_below};
+use super::returned::ReturnedSignatures;
+use super::sas::{SasUrl, is_signed};
+use crate::secret::Redactor;
+
+/// The headers that carry credentials, which only the runner sets.
+pub const RUNNER_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "cookie2"];
+
+/// Why a token cannot be attached to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachmentError {
+    /// The endpoint is neither encrypted nor on this machine.
+    #[error(
+        "{endpoint} would get a token in the clear; write https://, for a token travels encrypted or within this machine only"
+    )]
+    InTheClear {
+        /// The endpoint, without path or query.
+        endpoint: String,
+    },
+    /// No credential of that name.
+    #[error("there is no credential named `{name}`; add it under `credentials`")]
+    UnknownCredential {
+        /// The name.
+        name: String,
+    },
+}
+
+impl AttachmentError {
+    /// The stable name of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InTheClear { .. } => "token_in_the_clear",
+            Self::UnknownCredential { .. } => "unknown_credential",
+        }
+    }
+}
+
+/// What a request gets.
+#[derive(Debug, Clone)]
+pub(crate) enum Attachment {
+    /// Nothing.
+    Nothing,
+    /// The query that belongs to its URL.
+    Query(SecretString),
+    /// A token of this credential for this scope.
+    Bearer { credential: String, scope: String },
+}
+
+/// Requests below one URL get a token.
+#[derive(Debug, Clone)]
+struct BearerRule {
+    origin: Origin,
+    path: String,
+    credential: String,
+    scope: String,
+}
+
+/// All secrets of one run, and where each belongs.
+#[derive(Debug, Clone, Default)]
+pub struct Attachments {
+    triggers: Vec<SasUrl>,
+    bearers: Vec<BearerRule>,
+}
+
+impl Attachments {
+    /// No secrets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A trigger whose signature goes onto a POST to exactly its URL.
+    #[must_use]
+    pub fn with_trigger(mut self, trigger: SasUrl) -> Self {
+        self.triggers.push(trigger);
+        self
+    }
+
+    /// Requests to `endpoint` and below get a token of the credential named `credential` for
+    /// `scope`.
+    pub fn with_bearer(
+        mut self,
+        endpoint: &Url,
+        credential: impl Into<String>,
+        scope: impl Into<String>,
+    ) -> Result<Self, AttachmentError> {
+        let origin = Origin::of(endpoint).filter(Origin::may_carry_credentials);
+        let Some(origin) = origin else {
+            let endpoint = Origin::of(endpoint).map_or_else(String::new, |o| o.to_string());
+            return Err(AttachmentError::InTheClear { endpoint });
+        };
+        self.bearers.push(BearerRule {
+            origin,
+            path: endpoint.path().to_owned(),
+            credential: credential.into(),
+            scope: scope.into(),
+        });
+        Ok(self)
+    }
+
+    /// Makes every signature unspeakable.
+    pub(crate) fn register(&self, redactor: &Redactor) {
+        for trigger in &self.triggers {
+            trigger.register(redactor);
+        }
+    }
+
+    /// Refuses a credential name that is not `known`.
+    pub(crate) fn check_credentials(
+        &self,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<(), AttachmentError> {
+        match self.bearers.iter().find(|rule| !known(&rule.credential)) {
+            Some(rule) => Err(AttachmentError::UnknownCredential {
+                name: rule.credential.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What a request gets. `url` is the one that the guest asked for.
+    pub(crate) fn decide(
+        &self,
+        method: &Method,
+        url: &Url,
+        returned: &ReturnedSignatures,
+    ) -> Attachment {
+        let trigger = self.triggers.iter().find(|trigger| trigger.bare() == url);
+        if let (&Method::POST, Some(trigger)) = (method, trigger) {
+            return Attachment::Query(trigger.query().clone());
+        }
+        if let (&Method::GET, Some(query)) = (method, returned.query_of(url)) {
+            return Attachment::Query(query);
+        }
+        let (Some(origin), false) = (Origin::of(url), is_signed(url)) else {
+            return Attachment::Nothing;
+        };
+        let rule = self
+            .bearers
+            .iter()
+            .filter(|rule| rule.origin == origin && holds(&rule.path, url.path()))
+            .max_by_key(|rule| rule.path.len());
+        match rule {
+            Some(rule) => Attachment::Bearer {
+                credential: rule.credential.clone(),
+                scope: rule.scope.clone(),
+            },
+            None => Attachment::Nothing,
+        }
+    }
+}
+
+fn holds(prefix: &str, path: &str) -> bool {
+    path_is_below(path, prefix) && (prefix == "/" || !path_climbs(path))
+}
+
+/// The first header of a guest that only the runner may set.
+pub(crate) fn forbidden_header(headers: &HeaderMap) -> Option<&'static str> {
+    RUNNER_HEADERS
+        .into_iter()
+        .find(|name| headers.contains_key(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const TRIGGER: &str = "https://flow.example/invoke?api-version=1&sig=INVENTED-sig-0123456789";
+    const BARE: &str = "https://flow.example/invoke?api-version=1";
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn attachments() -> Attachments {
+        Attachments::new()
+            .with_trigger(SasUrl::split(&url(TRIGGER)).unwrap())
+            .with_bearer(&url("https://api.example/v1.0"), "default", "scope-a")
+            .unwrap()
+            .with_bearer(&url("https://api.example/v1.0/other"), "second", "scope-b")
+            .unwrap()
+    }
+
+    fn decided(method: Method, text: &str) -> String {
+        match attachments().decide(&method, &url(text), &ReturnedSignatures::default()) {
+            Attachment::Nothing => "nothing".to_owned(),
+            Attachment::Query(_) => "query".to_owned(),
+            Attachment::Bearer { credential, scope } => format!("{credential} {scope}"),
+        }
+    }
+
+    #[test]
+    fn a_trigger_gets_its_signature_for_a_post_to_exactly_its_url() {
+        assert_eq!(decided(Method::POST, BARE), "query");
+        for (method, other) in [
+            (Method::GET, BARE),
+            (Method::POST, "http://flow.example/invoke?api-version=1"),
+            (
+                Method::POST,
+                "https://flow.example:8443/invoke?api-version=1",
+            ),
+            (Method::POST, "https://flow2.example/invoke?api-version=1"),
+            (Method::POST, "https://flow.example/invoke"),
+            (
+                Method::POST,
+                "https://flow.example/invoke?api-version=1&x=1",
+            ),
+        ] {
+            assert_eq!(decided(method, other), "nothing", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_returned_signature_is_for_a_get_only() {
+        let store = ReturnedSignatures::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "location",
+            HeaderValue::from_static("/runs/1?sig=INVENTED-ret-0123"),
+        );
+        let _ = store.clean(&headers, &url(BARE), &Redactor::new());
+        let place = url("https://flow.example/runs/1");
+        let decide = |method| attachments().decide(&method, &place, &store);
+        assert!(matches!(decide(Method::GET), Attachment::Query(_)));
+        assert!(matches!(decide(Method::POST), Attachment::Nothing));
+    }
+
+    #[test]
+    fn a_token_goes_to_its_endpoint_and_below_and_nowhere_else() {
+        assert_eq!(
+            decided(Method::GET, "https://api.example/v1.0/myorg"),
+            "default scope-a"
+        );
+        assert_eq!(
+            decided(Method::GET, "https://api.example/v1.0/other/x"),
+            "second scope-b"
+        );
+        for other in [
+            "http://api.example/v1.0/myorg",
+            "https://api.example:8443/v1.0/myorg",
+            "https://api.example./v1.0/myorg",
+            "https://api.example/v1.00",
+            "https://api.example/v1.0/..%2Fadmin",
+            "https://evil.example/v1.0/myorg",
+        ] {
+            assert_eq!(decided(Method::GET, other), "nothing", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_signed_url_never_gets_a_token_too() {
+        assert_eq!(
+            decided(Method::GET, "https://api.example/v1.0/x?SIG=INVENTED"),
+            "nothing"
+        );
+    }
+
+    #[test]
+    fn a_token_is_never_attached_to_a_place_in_the_clear() {
+        let error = Attachments::new()
+            .with_bearer(&url("http://api.example"), "default", "scope")
+            .unwrap_err();
+        assert_eq!(error.code(), "token_in_the_clear");
+        let own = Attachments::new().with_bearer(&url("http://127.0.0.1:9"), "default", "scope");
+        assert!(own.is_ok());
+    }
+
+    #[test]
+    fn a_credential_that_is_not_there_is_refused_by_name() {
+        let attachments = attachments();
+        assert!(attachments.check_credentials(|_| true).is_ok());
+        let error = attachments
+            .check_credentials(|name| name == "default")
+            .unwrap_err();
+        assert_eq!(error.code(), "unknown_credential");
+        assert!(error.to_string().contains("`second`"), "{error}");
+    }
+
+    #[test]
+    fn a_header_of_the_runner_is_found_in_any_case() {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("*/*"));
+        assert_eq!(forbidden_header(&headers), None);
+        let name: http::HeaderName = "AUTHORIZATION".parse().unwrap();
+        headers.insert(name, HeaderValue::from_static("Bearer x"));
+        assert_eq!(forbidden_header(&headers), Some("authorization"));
+    }
+
+    #[test]
+    fn no_debug_output_shows_a_secret() {
+        let shown = format!("{:?}", attachments());
+        assert!(!shown.contains("INVENTED"), "{shown}");
+    }
+}

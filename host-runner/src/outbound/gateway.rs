@@ -1,0 +1,322 @@
+//! The one door between the sandboxed component and the network.
+//!
+//! A guest's request passes in a fixed order: the policy judges it, the secret that belongs to it
+//! is attached, it is sent, and the answer is cleaned of secrets before the guest sees it. The
+//! guest can neither set nor read a credential. A service that no longer takes a token (401, or
+//! 403 `TokenExpired`) is asked once more with a new one: it refused, so nothing was carried out.
+//! A credential that the identity provider refuses becomes an answer too; [`ANSWERED_BY`] marks it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::credentials::{Attachment, AttachmentError, Attachments, forbidden_header};
+use super::denial::{Denial, DenialReason};
+use super::error::SendError;
+use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::origin::Origin;
+use super::policy::{Permit, Policy};
+use super::returned::ReturnedSignatures;
+use super::sas::with_query;
+use super::timeouts::Timeouts;
+use super::token::TokenSource;
+use super::token_answer::{ANSWERED_BY, token_answer, wants_another_token};
+use super::token_reply::TokenError;
+use super::transport::{Answer, OutboundRequest, Transport};
+use crate::clock::SharedClock;
+use crate::secret::Redactor;
+
+/// Headers that belong to one connection (RFC 9110, 7.6.1), which the transport makes itself.
+const CONNECTION_HEADERS: [HeaderName; 10] = [
+    HOST,
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// What a gateway is made of.
+pub struct GatewayConfig {
+    /// What may leave.
+    pub policy: Policy,
+    /// Which secret goes where.
+    pub attachments: Attachments,
+    /// The credentials, by the name that the attachments use.
+    pub tokens: HashMap<String, Arc<TokenSource>>,
+    /// Makes the calls; shared with the sources of tokens, so that all calls are counted.
+    pub transport: Arc<Transport>,
+    /// Measures the calls.
+    pub clock: SharedClock,
+    /// Knows every secret.
+    pub redactor: Redactor,
+    /// Is told of every call.
+    pub observer: Observer,
+}
+
+/// What the guest asks for, its body drained. Prints neither the query nor headers nor body.
+pub struct GuestRequest {
+    /// The method.
+    pub method: Method,
+    /// The URL as the guest wrote it.
+    pub url: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// The limits, already shortened to what the guest asked for.
+    pub timeouts: Timeouts,
+}
+
+impl std::fmt::Debug for GuestRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuestRequest")
+            .field("method", &self.method)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the guest gets: a whole answer of any status, or why there is none.
+pub type GuestOutcome = Result<Answer, SendError>;
+
+/// The door.
+pub struct Gateway {
+    config: GatewayConfig,
+    returned: ReturnedSignatures,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("policy", &self.config.policy)
+            .field("attachments", &self.config.attachments)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer, or a refused credential that becomes one.
+enum Got {
+    Answer(Answer),
+    Refused(TokenError),
+}
+
+impl Gateway {
+    /// A gateway for one run: returned signatures are kept as long as it lives. The redactor
+    /// learns every signature of the attachments. Refuses attachments that want a credential
+    /// which is not there.
+    pub fn new(config: GatewayConfig) -> Result<Self, AttachmentError> {
+        let known = |name: &str| config.tokens.contains_key(name);
+        config.attachments.check_credentials(known)?;
+        config.attachments.register(&config.redactor);
+        Ok(Self {
+            config,
+            returned: ReturnedSignatures::default(),
+        })
+    }
+
+    /// The calls that were begun so far, those for tokens included, denied ones not.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.config.transport.calls()
+    }
+
+    /// Makes the guest's call.
+    pub async fn call(&self, request: GuestRequest) -> GuestOutcome {
+        let started = self.config.clock.monotonic();
+        let method = request.method.clone();
+        let url = Url::parse(&request.url).ok();
+        let got = self.answer(request, url.as_ref()).await;
+        (self.config.observer)(&CallReport {
+            purpose: Purpose::Guest,
+            method: &method,
+            origin: url
+                .as_ref()
+                .and_then(Origin::of)
+                .map_or_else(String::new, |origin| origin.to_string()),
+            path: url.as_ref().map_or("", Url::path),
+            end: match &got {
+                Ok(Got::Answer(answer)) => CallEnd::Answered(answer.status),
+                Ok(Got::Refused(error)) => CallEnd::NoToken(error),
+                Err(error) => CallEnd::Failed(error),
+            },
+            took: self.config.clock.monotonic().saturating_sub(started),
+        });
+        got.map(|got| match got {
+            Got::Answer(answer) => answer,
+            Got::Refused(error) => token_answer(&error),
+        })
+    }
+
+    async fn answer(&self, request: GuestRequest, url: Option<&Url>) -> Result<Got, SendError> {
+        let GuestRequest {
+            method,
+            mut headers,
+            body,
+            timeouts,
+            ..
+        } = request;
+        let denied = |origin: String, reason| {
+            SendError::Denied(Denial {
+                method: method.clone(),
+                origin,
+                reason,
+            })
+        };
+        let Some(url) = url else {
+            return Err(denied(String::new(), DenialReason::UnusableUrl));
+        };
+        let permit = self
+            .config
+            .policy
+            .judge(&method, url)
+            .map_err(SendError::Denied)?;
+        if let Some(name) = forbidden_header(&headers) {
+            let origin = permit.origin().to_string();
+            return Err(denied(origin, DenialReason::Header { name }));
+        }
+        for name in CONNECTION_HEADERS {
+            headers.remove(name);
+        }
+        // What comes back must be readable, or secrets could not be taken out of it.
+        headers.remove(ACCEPT_ENCODING);
+        let mut whole = url.clone();
+        whole.set_fragment(None);
+        let attachment = self
+            .config
+            .attachments
+            .decide(&method, &whole, &self.returned);
+        let call = Prepared {
+            method,
+            url: whole,
+            headers,
+            body,
+            permit,
+            timeouts,
+        };
+        match attachment {
+            Attachment::Nothing => self.send(&call, None, None).await.map(Got::Answer),
+            Attachment::Query(query) => self.send(&call, Some(&query), None).await.map(Got::Answer),
+            Attachment::Bearer { credential, scope } => {
+                self.with_token(&call, &credential, &scope).await
+            }
+        }
+    }
+
+    async fn with_token(
+        &self,
+        call: &Prepared,
+        credential: &str,
+        scope: &str,
+    ) -> Result<Got, SendError> {
+        let host = || call.permit.origin().authority();
+        let Some(source) = self.config.tokens.get(credential) else {
+            let reason = format!("there is no credential named {credential}");
+            return Err(SendError::NoToken {
+                host: host(),
+                reason,
+                retry_after: None,
+            });
+        };
+        let token = match source.token(scope).await {
+            Ok(token) => token,
+            Err(error @ TokenError::Refused { .. }) => return Ok(Got::Refused(error)),
+            Err(TokenError::Unavailable {
+                reason,
+                retry_after,
+            }) => {
+                return Err(SendError::NoToken {
+                    host: host(),
+                    reason,
+                    retry_after,
+                });
+            }
+        };
+        let answer = self.send(call, None, Some(&token)).await?;
+        if !wants_another_token(&answer) {
+            return Ok(Got::Answer(answer));
+        }
+        match source.renewed(scope, &token).await {
+            Ok(other) => self.send(call, None, Some(&other)).await.map(Got::Answer),
+            // The service's own refusal stands; the observer has heard why there is no new token.
+            Err(_) => Ok(Got::Answer(answer)),
+        }
+    }
+
+    async fn send(
+        &self,
+        call: &Prepared,
+        query: Option<&SecretString>,
+        token: Option<&SecretString>,
+    ) -> Result<Answer, SendError> {
+        let mut headers = call.headers.clone();
+        if let Some(value) = token.and_then(bearer) {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let answer = self
+            .config
+            .transport
+            .send(OutboundRequest {
+                method: call.method.clone(),
+                url: query.map_or_else(|| call.url.clone(), |query| with_query(&call.url, query)),
+                headers,
+                body: call.body.clone(),
+                permit: call.permit.clone(),
+                timeouts: call.timeouts,
+            })
+            .await?;
+        Ok(self.clean(answer, &call.url))
+    }
+
+    /// The answer without secrets. A service may well repeat what it was sent, in headers or body.
+    fn clean(&self, answer: Answer, asked: &Url) -> Answer {
+        let redactor = &self.config.redactor;
+        let mut headers = self.returned.clean(&answer.headers, asked, redactor);
+        let text = String::from_utf8_lossy(&answer.body);
+        let body = match redactor.scrub(&text) {
+            Cow::Owned(scrubbed) => Bytes::from(scrubbed),
+            Cow::Borrowed(_) => answer.body.clone(),
+        };
+        for name in CONNECTION_HEADERS {
+            headers.remove(name);
+        }
+        // Only the runner itself says that the runner answered.
+        headers.remove(ANSWERED_BY);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        Answer {
+            status: answer.status,
+            headers,
+            body,
+        }
+    }
+}
+
+/// A guest's request that was judged.
+struct Prepared {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+    permit: Permit,
+    timeouts: Timeouts,
+}
+
+/// `None` cannot happen: a token is checked for its characters when it arrives.
+fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,60 @@
+//! The boundary between the sandboxed component and the network.
+//!
+//! Nothing leaves except through [`Gateway::call`], in this order:
+//!
+//! 1. [`Policy`] judges scheme, host, port, path and method: deny by default.
+//! 2. [`Attachments`] says which secret belongs to the request; the guest never holds one.
+//! 3. [`Transport`] looks the name up once, judges every address, connects to judged ones only,
+//!    and gives a whole answer or a [`SendError`] that says whether the request may have left.
+//! 4. What comes back is cleaned of signatures and known secrets.
+//!
+//! It refuses redirects, private and special addresses, credentials from the guest, credentials in
+//! the clear, and answers without end. It knows nothing of WebAssembly: the glue to the component's
+//! host lies elsewhere and calls this.
+
+mod address;
+mod body;
+mod call;
+mod connect;
+mod credentials;
+mod denial;
+mod error;
+mod gateway;
+mod observe;
+mod origin;
+mod policy;
+mod pool;
+mod proxy;
+mod returned;
+mod rule;
+mod rule_text;
+mod sas;
+#[cfg(test)]
+mod tests;
+mod timeouts;
+mod tls;
+mod token;
+mod token_answer;
+mod token_reply;
+mod token_slot;
+mod transport;
+
+pub use address::{AddressKind, Loopback, Reach, classify, judge_address};
+pub use connect::{Lookup, Resolver, SystemResolver};
+pub use credentials::{AttachmentError, Attachments, RUNNER_HEADERS};
+pub use denial::{Denial, DenialReason};
+pub use error::{SendError, Sent};
+pub use gateway::{Gateway, GatewayConfig, GuestOutcome, GuestRequest};
+pub use observe::{CallEnd, CallReport, Observer, Purpose, unobserved};
+pub use origin::{Origin, Scheme};
+pub use policy::{Permit, Policy};
+pub use proxy::{Proxy, ProxyError};
+pub use rule::Rule;
+pub use rule_text::RuleError;
+pub use sas::SasUrl;
+pub use timeouts::{DEFAULT_CALL, LONGEST_CONNECT, Timeouts};
+pub use tls::{TlsSetupError, check_ca_file};
+pub use token::{ClientSecret, CredentialError, TokenContext, TokenSource};
+pub use token_answer::ANSWERED_BY;
+pub use token_reply::TokenError;
+pub use transport::{Answer, LONGEST_ANSWER, OutboundRequest, Transport, TransportConfig};

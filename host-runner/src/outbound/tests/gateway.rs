@@ -1,0 +1,346 @@
+//! What the guest can reach, what is put onto its requests, and what it gets to see.
+
+use std::collections::HashMap;
+
+use super::server::{Seen, Server, answer};
+use super::token::{Tokens, granting, refusing};
+use super::*;
+
+const SIG: &str = "INVENTED-sig_0123-456789";
+
+/// A gateway to one service, which has the trigger `/invoke` and takes tokens below `/api`.
+struct Door {
+    gateway: Gateway,
+    service: Server,
+    tokens: Tokens,
+}
+
+impl Door {
+    fn to(service: Server, tokens: Tokens) -> Self {
+        let redactor = tokens.redactor.clone();
+        let trigger =
+            SasUrl::split(&url(&service.url(&format!("/invoke?sp=%2Frun&sig={SIG}")))).unwrap();
+        let attachments = Attachments::new()
+            .with_trigger(trigger)
+            .with_bearer(&url(&service.url("/api")), "default", "scope")
+            .unwrap();
+        let gateway = Gateway::new(GatewayConfig {
+            policy: policy(&[&service.url("")]),
+            attachments,
+            tokens: HashMap::from([("default".to_owned(), tokens.source.clone())]),
+            transport: tokens.transport.clone(),
+            clock: tokens.clock.clone(),
+            redactor,
+            observer: tokens.observer.clone(),
+        })
+        .unwrap();
+        Self {
+            gateway,
+            service,
+            tokens,
+        }
+    }
+
+    fn answering(reply: impl Fn(&Seen) -> String + Send + Sync + 'static) -> Self {
+        Self::to(
+            Server::answering(reply),
+            Tokens::answered(|n| granting(n, 3600)),
+        )
+    }
+
+    async fn call(&self, method: Method, path: &str) -> GuestOutcome {
+        self.gateway
+            .call(guest(method, self.service.url(path)))
+            .await
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.service.seen()
+    }
+}
+
+fn guest(method: Method, url: String) -> GuestRequest {
+    GuestRequest {
+        method,
+        url,
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{}"),
+        timeouts: patient(),
+    }
+}
+
+fn shown(outcome: &GuestOutcome) -> String {
+    match outcome {
+        Ok(answer) => format!(
+            "{:?} {}",
+            answer.headers,
+            String::from_utf8_lossy(&answer.body)
+        ),
+        Err(error) => format!("{error} {error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_leaves_with_its_signature_as_it_was_written() {
+    let door = Door::answering(|_| answer(202, &[], ""));
+    let got = door.call(Method::POST, "/invoke?sp=%2Frun").await.unwrap();
+    assert_eq!(got.status.as_u16(), 202);
+    let seen = door.seen();
+    assert_eq!(seen[0].line(), format!("POST /invoke?sp=%2Frun&sig={SIG}"));
+    assert_eq!(seen[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_returned_location_is_followed_with_a_signature_that_the_guest_never_sees() {
+    let door = Door::answering(|seen| {
+        if seen.line().starts_with("POST") {
+            answer(
+                202,
+                &[
+                    ("Location", "/runs/1?v=1&sig=INVENTED-ret-0123"),
+                    ("Retry-After", "7"),
+                ],
+                "",
+            )
+        } else {
+            answer(200, &[], "{}")
+        }
+    });
+    let got = door.call(Method::POST, "/invoke?sp=%2Frun").await;
+    assert!(!shown(&got).contains("INVENTED"), "{}", shown(&got));
+    let headers = got.unwrap().headers;
+    assert_eq!(
+        (
+            headers["location"].to_str().unwrap(),
+            &headers["retry-after"]
+        ),
+        ("/runs/1?v=1", &"7".parse().unwrap())
+    );
+    door.call(Method::GET, "/runs/1?v=1").await.unwrap();
+    door.call(Method::GET, "/runs/2?v=1").await.unwrap();
+    let lines: Vec<String> = door
+        .seen()
+        .iter()
+        .map(|seen| seen.line().to_owned())
+        .collect();
+    assert_eq!(
+        lines[1..],
+        ["GET /runs/1?v=1&sig=INVENTED-ret-0123", "GET /runs/2?v=1"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_listed_is_denied_without_a_connection() {
+    let door = Door::answering(|_| answer(200, &[], ""));
+    let other = Server::answering(|_| answer(200, &[], ""));
+    for target in [
+        other.url("/"),
+        "https://x.example./".to_owned(),
+        "not a url".to_owned(),
+    ] {
+        let error = door
+            .gateway
+            .call(guest(Method::GET, target))
+            .await
+            .unwrap_err();
+        assert_eq!((error.code(), error.sent()), ("denied", Sent::No));
+    }
+    assert_eq!((other.connections(), door.gateway.calls()), (0, 0));
+    let reports = door.tokens.reports.lock().unwrap();
+    assert_eq!(reports.len(), 3);
+    assert!(reports[0].contains("OtherSchemeOrPort"), "{}", reports[0]);
+}
+
+#[tokio::test]
+async fn a_credential_of_the_guest_is_denied() {
+    let door = Door::answering(|_| answer(200, &[], ""));
+    for name in RUNNER_HEADERS {
+        let mut request = guest(Method::GET, door.service.url("/api/x"));
+        request
+            .headers
+            .insert(name, "INVENTED-guest-token".parse().unwrap());
+        let outcome = door.gateway.call(request).await;
+        assert_eq!(outcome.as_ref().unwrap_err().code(), "denied", "{name}");
+        assert!(!shown(&outcome).contains("INVENTED"));
+    }
+    assert_eq!(door.service.connections(), 0);
+}
+
+#[tokio::test]
+async fn headers_of_the_connection_are_the_transports_own() {
+    let door = Door::answering(|_| answer(200, &[], ""));
+    let mut request = guest(Method::POST, door.service.url("/x"));
+    request
+        .headers
+        .insert("host", "evil.example".parse().unwrap());
+    request
+        .headers
+        .insert("accept-encoding", "gzip".parse().unwrap());
+    request
+        .headers
+        .insert("transfer-encoding", "chunked".parse().unwrap());
+    request
+        .headers
+        .insert("content-length", "7".parse().unwrap());
+    request
+        .headers
+        .insert("x-ms-client-tracking-id", "run-1".parse().unwrap());
+    door.gateway.call(request).await.unwrap();
+    let seen = &door.seen()[0];
+    assert!(seen.header("host").unwrap().starts_with("127.0.0.1"));
+    assert_eq!(seen.header("transfer-encoding"), None);
+    assert_eq!(seen.header("content-length"), Some("2"));
+    assert_eq!(seen.header("accept-encoding"), None);
+    assert_eq!(seen.header("x-ms-client-tracking-id"), Some("run-1"));
+}
+
+#[tokio::test]
+async fn a_token_goes_to_its_endpoint_only() {
+    let door = Door::answering(|_| answer(200, &[], ""));
+    door.call(Method::GET, "/api/groups").await.unwrap();
+    door.call(Method::GET, "/elsewhere").await.unwrap();
+    let seen = door.seen();
+    assert_eq!(
+        seen[0].header("authorization"),
+        Some("Bearer INVENTED.token.0001")
+    );
+    assert_eq!(seen[1].header("authorization"), None);
+    assert_eq!(door.gateway.calls(), 3);
+}
+
+#[tokio::test]
+async fn a_token_that_a_service_no_longer_takes_is_renewed_once() {
+    for (status, body) in [(401, ""), (403, r#"{"error":{"code":"TokenExpired"}}"#)] {
+        let door = Door::answering(move |seen| match seen.header("authorization") {
+            Some("Bearer INVENTED.token.0001") => answer(status, &[], body),
+            _ => answer(200, &[], "{}"),
+        });
+        let got = door.call(Method::POST, "/api/x").await.unwrap();
+        assert_eq!(got.status.as_u16(), 200);
+        assert_eq!((door.seen().len(), door.tokens.asked()), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_refuses_the_new_token_too_is_not_asked_a_third_time() {
+    let door = Door::answering(|_| answer(401, &[], ""));
+    assert_eq!(
+        door.call(Method::POST, "/api/x")
+            .await
+            .unwrap()
+            .status
+            .as_u16(),
+        401
+    );
+    assert_eq!((door.seen().len(), door.tokens.asked()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_plain_403_is_the_services_last_word() {
+    let body = r#"{"error":{"code":"PowerBINotAuthorizedException"}}"#;
+    let door = Door::answering(move |_| answer(403, &[], body));
+    assert_eq!(
+        door.call(Method::GET, "/api/x")
+            .await
+            .unwrap()
+            .status
+            .as_u16(),
+        403
+    );
+    assert_eq!((door.seen().len(), door.tokens.asked()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_refusal_stands_where_the_new_token_is_refused() {
+    let service = Server::answering(|_| answer(401, &[], "the service's own"));
+    let tokens = Tokens::answered(|n| {
+        if n == 1 {
+            granting(n, 3600)
+        } else {
+            refusing(401)
+        }
+    });
+    let door = Door::to(service, tokens);
+    let got = door.call(Method::GET, "/api/x").await.unwrap();
+    assert_eq!(&got.body[..], b"the service's own");
+    assert_eq!(door.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_credential_reads_like_the_services_own_401() {
+    let service = Server::answering(|_| answer(200, &[], ""));
+    let door = Door::to(service, Tokens::answered(|_| refusing(400)));
+    let got = door.call(Method::GET, "/api/x").await.unwrap();
+    assert_eq!(
+        (got.status.as_u16(), &got.headers[ANSWERED_BY]),
+        (401, &"token".parse().unwrap())
+    );
+    let body: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(body["error"]["code"], "invalid_client");
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("AADSTS7000215")
+    );
+    assert_eq!(door.service.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_service_cannot_pretend_to_be_the_runner() {
+    let door = Door::answering(|_| answer(401, &[("x-host-runner-answer", "token")], ""));
+    let got = door.call(Method::GET, "/x").await.unwrap();
+    assert!(!got.headers.contains_key(ANSWERED_BY));
+}
+
+#[tokio::test]
+async fn an_identity_provider_that_is_down_means_that_nothing_was_sent() {
+    let service = Server::answering(|_| answer(200, &[], ""));
+    let tokens = Tokens::answered(|_| answer(429, &[("retry-after", "9")], "{}"));
+    let door = Door::to(service, tokens);
+    let error = door.call(Method::POST, "/api/x").await.unwrap_err();
+    assert_eq!((error.code(), error.sent()), ("no_token", Sent::No));
+    assert!(
+        matches!(error, SendError::NoToken { retry_after: Some(wait), .. } if wait == Duration::from_secs(9))
+    );
+    assert_eq!(door.service.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_everything_tells_the_guest_no_secret() {
+    let door = Door::answering(|seen| {
+        let line = seen.line().to_owned();
+        let token = seen.header("authorization").unwrap_or("-").to_owned();
+        let headers = [
+            ("x-line", line.as_str()),
+            ("x-token", token.as_str()),
+            ("set-cookie", "a=INVENTED"),
+        ];
+        answer(
+            400,
+            &headers,
+            &format!("{{\"line\":\"{line}\",\"token\":\"{token}\"}}"),
+        )
+    });
+    for (method, path) in [(Method::POST, "/invoke?sp=%2Frun"), (Method::GET, "/api/x")] {
+        let got = door.call(method, path).await;
+        assert!(!shown(&got).contains("INVENTED"), "{}", shown(&got));
+        let answer = got.unwrap();
+        assert_eq!(
+            answer.headers["content-length"],
+            answer.body.len().to_string()
+        );
+    }
+    let reports = door.tokens.reports.lock().unwrap().join("\n");
+    let printed = format!("{reports} {:?}", door.gateway);
+    assert!(!printed.contains("INVENTED"), "{printed}");
+}
+
+#[test]
+fn a_guests_request_does_not_print_its_query() {
+    let mut request = guest(Method::GET, "https://h/?sig=INVENTED".to_owned());
+    request
+        .headers
+        .insert("authorization", "INVENTED".parse().unwrap());
+    assert!(!format!("{request:?}").contains("INVENTED"));
+}

@@ -1,0 +1,378 @@
+//! Every way in which a call can end, and what each says about whether the request left.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::server::{Server, answer, closed_port, read_request};
+use super::token::HandClock;
+use super::*;
+
+/// Holds a connection open without a word.
+fn keep_silent(stream: TcpStream) {
+    let _held = stream;
+    std::thread::sleep(LONG);
+}
+
+async fn fails(request: OutboundRequest) -> (&'static str, Sent) {
+    fails_on(&transport(), request).await
+}
+
+async fn fails_on(transport: &Transport, request: OutboundRequest) -> (&'static str, Sent) {
+    let error = transport.send(request).await.unwrap_err();
+    (error.code(), error.sent())
+}
+
+#[tokio::test]
+async fn an_answer_comes_whole() {
+    let server = Server::answering(|_| answer(202, &[("x-a", "b")], "{\"c\":1}"));
+    let mut request = post(&server.url("/in/voke?q=%2Fx&y"));
+    request.headers.insert("x-mine", "1".parse().unwrap());
+    let got = transport().send(request).await.unwrap();
+    assert_eq!(
+        (got.status.as_u16(), &got.body[..]),
+        (202, &b"{\"c\":1}"[..])
+    );
+    assert_eq!(got.headers["x-a"], "b");
+    let seen = &server.seen()[0];
+    assert_eq!(
+        (seen.line(), seen.body.as_str()),
+        ("POST /in/voke?q=%2Fx&y", "{}")
+    );
+    assert_eq!(
+        seen.header("host"),
+        Some(format!("127.0.0.1:{}", server.port).as_str())
+    );
+    assert_eq!(seen.header("x-mine"), Some("1"));
+}
+
+#[tokio::test]
+async fn an_empty_post_says_that_it_is_empty() {
+    let server = Server::answering(|_| answer(200, &[], ""));
+    let request = OutboundRequest {
+        body: Bytes::new(),
+        ..post(&server.url("/"))
+    };
+    transport().send(request).await.unwrap();
+    assert_eq!(server.seen()[0].header("content-length"), Some("0"));
+}
+
+#[tokio::test]
+async fn a_refused_port_is_not_sent() {
+    let target = format!("http://127.0.0.1:{}/", closed_port());
+    assert_eq!(fails(post(&target)).await, ("connection_refused", Sent::No));
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_not_sent() {
+    let nowhere = transport_with(FixedNames::new(&[]));
+    let request = post("https://flow.example/");
+    assert_eq!(
+        fails_on(&nowhere, request).await,
+        ("name_not_resolved", Sent::No)
+    );
+}
+
+#[tokio::test]
+async fn the_machines_own_name_service_knows_no_invalid_name() {
+    // RFC 6761, 6.4: never resolves. A machine without a name service may take its time to say so.
+    let error = transport()
+        .send(post("https://no-such-host.invalid/"))
+        .await
+        .unwrap_err();
+    assert!(
+        ["name_not_resolved", "connect_timeout"].contains(&error.code()),
+        "{error}"
+    );
+    assert_eq!(error.sent(), Sent::No);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_special_address_is_not_connected_to() {
+    for address in [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "10.0.0.1",
+        "0.0.0.0",
+        "fd00::1",
+    ] {
+        let names = transport_with(FixedNames::new(&[address]));
+        let end = fails_on(&names, post("https://flow.example/")).await;
+        assert_eq!(end, ("address_refused", Sent::No), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_once_and_only_judged_addresses_are_tried() {
+    let server = Server::answering(|_| answer(200, &[], ""));
+    let names = FixedNames::new(&["169.254.169.254", "127.0.0.1"]);
+    let transport = transport_with(names.clone());
+    transport
+        .send(post(&format!("http://flow.example:{}/", server.port)))
+        .await
+        .unwrap();
+    assert_eq!((names.lookups(), server.connections()), (1, 1));
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_where_one_refuses() {
+    let server = Server::answering(|_| answer(200, &[], ""));
+    let transport = transport_with(FixedNames::new(&["127.0.0.9", "127.0.0.1"]));
+    let target = format!("http://flow.example:{}/", server.port);
+    assert!(transport.send(post(&target)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_listener_that_never_speaks_has_perhaps_taken_the_request() {
+    let server = Server::raw(|_, stream| keep_silent(stream));
+    let timeouts = Timeouts {
+        first_byte: SHORT,
+        ..patient()
+    };
+    let request = OutboundRequest {
+        timeouts,
+        ..post(&server.url("/"))
+    };
+    assert_eq!(fails(request).await, ("first_byte_timeout", Sent::Maybe));
+}
+
+#[tokio::test]
+async fn the_whole_call_has_a_limit_of_its_own() {
+    let server = Server::raw(|_, stream| keep_silent(stream));
+    let timeouts = Timeouts {
+        total: SHORT,
+        ..patient()
+    };
+    let request = OutboundRequest {
+        timeouts,
+        ..post(&server.url("/"))
+    };
+    assert_eq!(fails(request).await, ("total_timeout", Sent::Maybe));
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_given_up() {
+    let server = Server::raw(|_, mut stream| {
+        read_request(&mut stream);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab")
+            .unwrap();
+        keep_silent(stream);
+    });
+    let timeouts = Timeouts {
+        between_bytes: SHORT,
+        ..patient()
+    };
+    let error = transport()
+        .send(OutboundRequest {
+            timeouts,
+            ..post(&server.url("/"))
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.code(), error.sent()),
+        ("between_bytes_timeout", Sent::Maybe)
+    );
+    assert_eq!(error.status(), Some(200));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_is_given_up() {
+    let server = Server::raw(|_, mut stream| {
+        read_request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        while stream.write_all(b"a").is_ok() {
+            std::thread::sleep(SHORT / 10);
+        }
+    });
+    let timeouts = Timeouts {
+        total: SHORT * 3,
+        ..patient()
+    };
+    let request = OutboundRequest {
+        timeouts,
+        ..post(&server.url("/"))
+    };
+    assert_eq!(fails(request).await, ("total_timeout", Sent::Maybe));
+}
+
+#[tokio::test]
+async fn a_truncated_body_is_no_answer() {
+    for text in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+    ] {
+        let server = Server::once(text);
+        let error = transport().send(post(&server.url("/"))).await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.sent()),
+            ("truncated", Sent::Maybe),
+            "{text}"
+        );
+        assert_eq!(error.status(), Some(200));
+    }
+}
+
+#[tokio::test]
+async fn a_huge_answer_is_refused_by_its_length_before_it_is_read() {
+    let server = Server::raw(|_, mut stream| {
+        read_request(&mut stream);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n")
+            .unwrap();
+        keep_silent(stream);
+    });
+    assert_eq!(
+        fails(post(&server.url("/"))).await,
+        ("too_large", Sent::Maybe)
+    );
+}
+
+#[tokio::test]
+async fn a_huge_answer_without_a_length_is_cut_at_the_cap() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = written.clone();
+    let server = Server::raw(move |_, mut stream| {
+        read_request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let piece = vec![b'a'; 1 << 16];
+        for _ in 0..1600 {
+            if stream.write_all(&piece).is_err() {
+                return;
+            }
+            count.fetch_add(piece.len(), Ordering::SeqCst);
+        }
+    });
+    let transport = Transport::new(TransportConfig {
+        longest_answer: 1 << 20,
+        ..TransportConfig::new(SystemClock::shared())
+    });
+    let end = fails_on(&transport, post(&server.url("/"))).await;
+    assert_eq!(end, ("too_large", Sent::Maybe));
+    assert!(written.load(Ordering::SeqCst) < 100 << 20);
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let server = Server::answering(|_| answer(302, &[("location", "/elsewhere")], ""));
+    let got = transport().send(get(&server.url("/"))).await.unwrap();
+    assert_eq!(got.status.as_u16(), 302);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reset_after_the_request_arrived_may_have_been_carried_out() {
+    let server = Server::raw(|_, stream| {
+        // Closing with unread bytes makes the kernel send a reset.
+        let _ = stream.peek(&mut [0]);
+    });
+    assert_eq!(
+        fails(post(&server.url("/"))).await,
+        ("connection_closed", Sent::Maybe)
+    );
+}
+
+#[tokio::test]
+async fn a_close_instead_of_an_answer_may_have_been_carried_out() {
+    for text in ["", "HTTP/1.1 20"] {
+        let server = Server::once(text);
+        assert_eq!(
+            fails(post(&server.url("/"))).await,
+            ("connection_closed", Sent::Maybe)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_named_so() {
+    let server = Server::once("SSH-2.0-OpenSSH_9.9\r\n");
+    assert_eq!(
+        fails(post(&server.url("/"))).await,
+        ("not_http", Sent::Maybe)
+    );
+}
+
+#[tokio::test]
+async fn reading_calls_share_a_connection_and_a_post_has_its_own() {
+    let server = Server::answering(|_| answer(200, &[], "{}"));
+    let transport = transport();
+    for _ in 0..3 {
+        transport.send(get(&server.url("/"))).await.unwrap();
+    }
+    assert_eq!(server.connections(), 1);
+    transport.send(post(&server.url("/"))).await.unwrap();
+    assert_eq!(server.connections(), 2);
+    assert_eq!(transport.calls(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_waited_too_long_is_not_used_again() {
+    let server = Server::answering(|_| answer(200, &[], "{}"));
+    let clock = Arc::new(HandClock::default());
+    let transport = Transport::new(TransportConfig::new(clock.clone()));
+    for (seconds, connections) in [(0, 1), (89, 1), (90, 2)] {
+        clock.advance(seconds);
+        transport.send(get(&server.url("/"))).await.unwrap();
+        assert_eq!(server.connections(), connections, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_died_costs_a_reading_call_nothing() {
+    // Each connection answers once; the next request on it is read and then dropped.
+    let server = Server::raw(|_, mut stream| {
+        read_request(&mut stream);
+        let _ = stream.write_all(answer(200, &[], "{}").as_bytes());
+        read_request(&mut stream);
+    });
+    let transport = transport();
+    for _ in 0..3 {
+        transport.send(get(&server.url("/"))).await.unwrap();
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_post_after_a_connection_died_is_sent_once_and_answered() {
+    let posts = Arc::new(AtomicUsize::new(0));
+    let count = posts.clone();
+    let server = Server::raw(move |_, mut stream| {
+        let request = read_request(&mut stream).unwrap();
+        if request.line().starts_with("POST") {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        let _ = stream.write_all(answer(200, &[], "{}").as_bytes());
+    });
+    let transport = transport();
+    transport.send(get(&server.url("/"))).await.unwrap();
+    transport.send(post(&server.url("/"))).await.unwrap();
+    assert_eq!(posts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_permit_for_one_place_does_not_open_another() {
+    let here = Server::answering(|_| answer(200, &[], ""));
+    let there = Server::answering(|_| answer(200, &[], ""));
+    let request = OutboundRequest {
+        url: url(&there.url("/")),
+        ..post(&here.url("/"))
+    };
+    assert_eq!(fails(request).await, ("denied", Sent::No));
+    assert_eq!(there.connections(), 0);
+}
+
+#[tokio::test]
+async fn no_error_and_no_debug_output_holds_a_query_or_a_header() {
+    let mut request = post(&format!(
+        "http://127.0.0.1:{}/?sig=INVENTED-sig",
+        closed_port()
+    ));
+    request
+        .headers
+        .insert("authorization", "Bearer INVENTED-token".parse().unwrap());
+    let before = format!("{request:?}");
+    let error = transport().send(request).await.unwrap_err();
+    let shown = format!("{before} {error} {error:?}");
+    assert!(!shown.contains("INVENTED"), "{shown}");
+}

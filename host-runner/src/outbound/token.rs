@@ -1,0 +1,237 @@
+//! Tokens from Entra with a client secret, kept and renewed.
+//!
+//! One token per scope serves all calls until five minutes before its end. Whoever finds it due
+//! renews it while the others wait, so that many targets ask once. A refusal is remembered for a
+//! minute, so that a wrong secret is not hammered (Entra locks such clients out), and an outage for
+//! as long as its `Retry-After` says. While a renewal fails, the old token serves to its end.
+//! Time comes from [`crate::clock`] only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
+
+use super::denial::Denial;
+use super::error::SendError;
+use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::policy::{Permit, Policy};
+use super::timeouts::Timeouts;
+use super::token_reply::{Granted, TokenError, read_reply};
+use super::token_slot::{Slot, Step};
+use super::transport::{OutboundRequest, Transport};
+use crate::clock::SharedClock;
+use crate::secret::Redactor;
+
+/// An application's identity.
+#[derive(Debug, Clone)]
+pub struct ClientSecret {
+    /// The tenant's id or domain.
+    pub tenant: String,
+    /// The application's id.
+    pub client_id: String,
+    /// The secret's value.
+    pub client_secret: SecretString,
+}
+
+/// Why a credential cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The tenant cannot stand in a URL.
+    #[error("`tenant` must be the tenant's id or domain: letters, digits, dots and hyphens")]
+    Tenant,
+    /// The login endpoint may not be used.
+    #[error("`endpoints.login` cannot be used: {0}")]
+    Login(Denial),
+}
+
+impl CredentialError {
+    /// The stable name of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Tenant => "credential_tenant",
+            Self::Login(_) => "credential_login",
+        }
+    }
+}
+
+/// What a source of tokens shares with the rest of the run.
+#[derive(Clone)]
+pub struct TokenContext {
+    /// Makes the calls.
+    pub transport: Arc<Transport>,
+    /// When tokens end.
+    pub clock: SharedClock,
+    /// Learns every token.
+    pub redactor: Redactor,
+    /// Is told of every call.
+    pub observer: Observer,
+    /// The limits of a call for a token.
+    pub timeouts: Timeouts,
+}
+
+/// The tokens of one credential.
+pub struct TokenSource {
+    endpoint: Url,
+    permit: Permit,
+    credential: ClientSecret,
+    context: TokenContext,
+    slots: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>,
+}
+
+impl std::fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("endpoint", &self.endpoint.as_str())
+            .field("client_id", &self.credential.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TokenSource {
+    /// The tokens of `credential` from the endpoint `login` (e.g.
+    /// `https://login.microsoftonline.com`). The secret is registered with the redactor here.
+    pub fn new(
+        login: &Url,
+        private: bool,
+        policy: &Policy,
+        credential: ClientSecret,
+        context: TokenContext,
+    ) -> Result<Self, CredentialError> {
+        let permit = policy
+            .permit_for_runner(login, private)
+            .map_err(CredentialError::Login)?;
+        let tenant = &credential.tenant;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if tenant.is_empty() || !tenant.chars().all(plain) || tenant.starts_with('.') {
+            return Err(CredentialError::Tenant);
+        }
+        let mut endpoint = login.clone();
+        endpoint.set_query(None);
+        endpoint.set_fragment(None);
+        let base = login.path().trim_end_matches('/');
+        endpoint.set_path(&format!("{base}/{tenant}/oauth2/v2.0/token"));
+        context.redactor.register(&credential.client_secret);
+        Ok(Self {
+            endpoint,
+            permit,
+            credential,
+            context,
+            slots: Mutex::default(),
+        })
+    }
+
+    /// A token for `scope`, from memory where one is good.
+    pub async fn token(&self, scope: &str) -> Result<SecretString, TokenError> {
+        let slot = self.slot(scope);
+        let mut slot = slot.lock().await;
+        match slot.step(self.context.clock.monotonic()) {
+            Step::Use(token) => Ok(token),
+            Step::Fail(error) => Err(error),
+            Step::Ask => self.ask(scope, &mut slot).await,
+        }
+    }
+
+    /// Another token than `refused`, which a service no longer takes. Where somebody has renewed
+    /// it meanwhile, that one.
+    pub async fn renewed(
+        &self,
+        scope: &str,
+        refused: &SecretString,
+    ) -> Result<SecretString, TokenError> {
+        let slot = self.slot(scope);
+        let mut slot = slot.lock().await;
+        slot.drop_token(refused);
+        match slot.step(self.context.clock.monotonic()) {
+            Step::Use(token) => Ok(token),
+            Step::Fail(error) => Err(error),
+            Step::Ask => self.ask(scope, &mut slot).await,
+        }
+    }
+
+    fn slot(&self, scope: &str) -> Arc<tokio::sync::Mutex<Slot>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(scope.to_owned()).or_default().clone()
+    }
+
+    async fn ask(&self, scope: &str, slot: &mut Slot) -> Result<SecretString, TokenError> {
+        let clock = &self.context.clock;
+        // The life is counted from before the question, so that a slow answer shortens it.
+        let asked_at = clock.monotonic();
+        let outcome = self.fetch(scope).await;
+        match outcome {
+            Ok(granted) => {
+                self.context.redactor.register(&granted.token);
+                Ok(slot.granted(granted, asked_at))
+            }
+            Err(error) => slot.failed(error, clock.monotonic()),
+        }
+    }
+
+    async fn fetch(&self, scope: &str) -> Result<Granted, TokenError> {
+        let started = self.context.clock.monotonic();
+        let report = |end: CallEnd<'_>| {
+            (self.context.observer)(&CallReport {
+                purpose: Purpose::Token,
+                method: &Method::POST,
+                origin: self.permit.origin().to_string(),
+                path: self.endpoint.path(),
+                end,
+                took: self.context.clock.monotonic().saturating_sub(started),
+            });
+        };
+        match self.context.transport.send(self.request(scope)).await {
+            Ok(answer) => {
+                let now = self.context.clock.now();
+                let reply = read_reply(&answer, now, &self.context.redactor);
+                report(match &reply {
+                    Ok(_) => CallEnd::Answered(answer.status),
+                    Err(error) => CallEnd::NoToken(error),
+                });
+                reply
+            }
+            Err(error) => {
+                report(CallEnd::Failed(&error));
+                Err(unreachable_login(&error))
+            }
+        }
+    }
+
+    fn request(&self, scope: &str) -> OutboundRequest {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", &self.credential.client_id)
+            .append_pair(
+                "client_secret",
+                self.credential.client_secret.expose_secret(),
+            )
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("scope", scope)
+            .finish();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        OutboundRequest {
+            method: Method::POST,
+            url: self.endpoint.clone(),
+            headers,
+            body: Bytes::from(form),
+            permit: self.permit.clone(),
+            timeouts: self.context.timeouts,
+        }
+    }
+}
+
+fn unreachable_login(error: &SendError) -> TokenError {
+    TokenError::Unavailable {
+        reason: error.to_string(),
+        retry_after: None,
+    }
+}

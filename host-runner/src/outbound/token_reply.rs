@@ -1,0 +1,363 @@
+//! What an answer of the token endpoint means.
+//!
+//! Entra's own documents say to act on `error` and never on the number or the text; so the `error`
+//! decides, and the number only chooses a hint for people. A refusal stays a refusal: the same
+//! question gets the same answer. Anything that is not an answer of Entra (a page of a proxy, a
+//! redirect, half a JSON) is no refusal but an outage. The description is shortened to its first
+//! sentence, without the trace ids that differ every time.
+
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::transport::Answer;
+use crate::secret::Redactor;
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The identity provider refuses, and will refuse again.
+    #[error("the identity provider refuses the credential ({error}{}): {message}{}", number_shown(*number), hint_shown(hint))]
+    Refused {
+        /// OAuth's `error`, e.g. `invalid_client`.
+        error: String,
+        /// The AADSTS number.
+        number: Option<u32>,
+        /// The first sentence of the description, scrubbed.
+        message: String,
+        /// What to do; empty where nothing is known.
+        hint: &'static str,
+    },
+    /// No usable answer for now.
+    #[error("the identity provider gives no token for now ({reason})")]
+    Unavailable {
+        /// What came instead.
+        reason: String,
+        /// When to ask again, where that is known.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl TokenError {
+    /// The stable name of this error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "token_refused",
+            Self::Unavailable { .. } => "token_unavailable",
+        }
+    }
+}
+
+fn number_shown(number: Option<u32>) -> String {
+    number.map_or_else(String::new, |number| format!(", AADSTS{number}"))
+}
+
+fn hint_shown(hint: &str) -> String {
+    if hint.is_empty() {
+        String::new()
+    } else {
+        format!("; {hint}")
+    }
+}
+
+/// A token as it was granted.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted {
+    pub(crate) token: SecretString,
+    pub(crate) life: Duration,
+}
+
+/// The life of a token whose answer does not say (RFC 6749, 5.1 only recommends that it does):
+/// short, so that a wrong guess costs a call and not a refusal.
+const UNSAID_LIFE: Duration = Duration::from_secs(300);
+
+/// The longest life that is believed: Entra's longest-lived tokens last 28 hours.
+const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
+
+/// The longest wait that is believed, as in Microsoft's own libraries.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// The longest text that is taken over from a description, in characters.
+const LONGEST_MESSAGE: usize = 300;
+
+/// Reads an answer of the token endpoint that came at `now`.
+pub(crate) fn read_reply(
+    answer: &Answer,
+    now: Timestamp,
+    redactor: &Redactor,
+) -> Result<Granted, TokenError> {
+    let retry_after = retry_after(&answer.headers, now);
+    let unavailable = |reason: String| TokenError::Unavailable {
+        reason,
+        retry_after,
+    };
+    let status = answer.status;
+    let json: Option<Value> = serde_json::from_slice(&answer.body)
+        .ok()
+        .filter(|json: &Value| json.is_object());
+    let Some(json) = json else {
+        return Err(unavailable(format!(
+            "status {}, not in JSON",
+            status.as_u16()
+        )));
+    };
+    if status.is_success() {
+        return granted(&json)
+            .ok_or_else(|| unavailable(format!("status {}, without a token", status.as_u16())));
+    }
+    let error = json
+        .get("error")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let description = json
+        .get("error_description")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let number = number(&json, description);
+    if error.is_empty() || !is_refusal(status, error, number) {
+        let what = if error.is_empty() {
+            "no reason given"
+        } else {
+            error
+        };
+        let what = redactor.scrub(what);
+        return Err(unavailable(format!("status {}, {what}", status.as_u16())));
+    }
+    Err(TokenError::Refused {
+        error: short(&redactor.scrub(error)),
+        number,
+        message: short(&redactor.scrub(first_sentence(description))),
+        hint: hint(error, number),
+    })
+}
+
+fn granted(json: &Value) -> Option<Granted> {
+    let token = json.get("access_token")?.as_str()?;
+    let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let life = match json.get("expires_in") {
+        // The v1 endpoint writes it as a string.
+        Some(Value::String(text)) => text.trim().parse().ok().map(Duration::from_secs),
+        Some(Value::Number(number)) => number
+            .as_u64()
+            .or_else(|| number.as_f64().and_then(|f| (f >= 0.0).then_some(f as u64)))
+            .map(Duration::from_secs),
+        _ => None,
+    };
+    usable.then(|| Granted {
+        token: SecretString::from(token),
+        life: life.unwrap_or(UNSAID_LIFE).min(LONGEST_LIFE),
+    })
+}
+
+/// Whether asking again would bring the same answer. The numbers are Entra's for throttling and
+/// passing trouble, which come with a status of 400 too.
+fn is_refusal(status: StatusCode, error: &str, number: Option<u32>) -> bool {
+    let passing = error == "temporarily_unavailable"
+        || error == "server_error"
+        || matches!(number, Some(90006 | 90024 | 90055));
+    let client_error = status.is_client_error()
+        && status != StatusCode::TOO_MANY_REQUESTS
+        && status != StatusCode::REQUEST_TIMEOUT;
+    client_error && !passing
+}
+
+fn number(json: &Value, description: &str) -> Option<u32> {
+    let listed = json
+        .get("error_codes")
+        .and_then(Value::as_array)
+        .and_then(|codes| codes.first())
+        .and_then(Value::as_u64)
+        .and_then(|code| u32::try_from(code).ok());
+    listed.or_else(|| {
+        let (_, rest) = description.split_once("AADSTS")?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest.split_at(end).0.parse().ok()
+    })
+}
+
+/// What to do about a refusal, for people.
+fn hint(error: &str, number: Option<u32>) -> &'static str {
+    match (number, error) {
+        (Some(7_000_215), _) => "the client secret is wrong: paste the secret's value, not its id",
+        (Some(7_000_222), _) => "the client secret has expired: make a new one and replace it",
+        (Some(7_000_218), _) => "the client secret is missing: set `client_secret`",
+        (Some(700_016), _) => {
+            "the application is not known in this tenant: check `client_id` and `tenant`"
+        }
+        (Some(90_002), _) => "the tenant does not exist: check `tenant`",
+        (Some(70_011 | 1_002_012), _) | (None, "invalid_scope") => {
+            "the scope is not valid: it must be a resource followed by /.default"
+        }
+        (Some(500_011), _) => {
+            "the service is not known in this tenant: check `cloud`, and that the tenant uses it"
+        }
+        (Some(900_144), _) => {
+            "a field of the request is missing: check that tenant, client_id and client_secret are all set"
+        }
+        (Some(700_024 | 700_027 | 50_012 | 500_133), _) => {
+            "the assertion is not accepted: check this machine's clock"
+        }
+        (_, "invalid_client") => "check `client_id` and `client_secret`",
+        (_, "unauthorized_client") => "check `client_id` and what the application may do",
+        _ => "",
+    }
+}
+
+/// The description up to its trace ids.
+fn first_sentence(description: &str) -> &str {
+    let mut end = description.len();
+    for mark in ["\r", "\n", " Trace ID:", " Correlation ID:", " Timestamp:"] {
+        end = description.find(mark).map_or(end, |at| at.min(end));
+    }
+    description.get(..end).unwrap_or_default().trim()
+}
+
+fn short(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_MESSAGE)
+        .collect()
+}
+
+/// `Retry-After` in seconds or as a date, seen from `now`; at most an hour is believed.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let at = DateTimeParser::new().parse_timestamp(text).ok()?;
+            Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+        }
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-10-01T01:00:00Z";
+
+    fn reply(status: u16, body: &str) -> Result<Granted, TokenError> {
+        reply_with(status, body, None)
+    }
+
+    fn reply_with(status: u16, body: &str, after: Option<&str>) -> Result<Granted, TokenError> {
+        let mut headers = HeaderMap::new();
+        if let Some(after) = after {
+            headers.insert(RETRY_AFTER, after.parse().unwrap());
+        }
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            body: body.to_owned().into(),
+        };
+        let redactor = Redactor::new();
+        redactor.register(&SecretString::from("INVENTED-secret-0123"));
+        read_reply(&answer, NOW.parse().unwrap(), &redactor)
+    }
+
+    #[test]
+    fn a_life_may_be_a_number_or_a_string_or_missing() {
+        for (field, seconds) in [
+            (r#","expires_in":3599"#, 3599),
+            (r#","expires_in":"3599""#, 3599),
+            (r#","expires_in":12.5"#, 12),
+            (r#","expires_in":18446744073709551615"#, 28 * 3600),
+            ("", 300),
+        ] {
+            let body = format!(r#"{{"access_token":"INVENTED.tok.en"{field}}}"#);
+            assert_eq!(
+                reply(200, &body).unwrap().life,
+                Duration::from_secs(seconds),
+                "{field}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_error_the_number_and_what_to_do_and_no_secret() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys for INVENTED-secret-0123 are expired. Trace ID: 11 Correlation ID: 22 Timestamp: 33","error_codes":[7000222]}"#;
+        for status in [400, 401] {
+            let error = reply(status, body).unwrap_err();
+            assert_eq!(error.code(), "token_refused");
+            let shown = format!("{error} {error:?}");
+            assert!(
+                shown.contains("AADSTS7000222") && shown.contains("make a new one"),
+                "{shown}"
+            );
+            assert!(
+                !shown.contains("Trace") && !shown.contains("INVENTED"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_known_number_has_a_hint() {
+        for number in [
+            7_000_215, 7_000_222, 7_000_218, 700_016, 90_002, 70_011, 500_011, 900_144, 700_024,
+        ] {
+            let body = format!(
+                r#"{{"error":"some_error","error_description":"AADSTS{number}: Something."}}"#
+            );
+            let Err(TokenError::Refused {
+                number: read, hint, ..
+            }) = reply(400, &body)
+            else {
+                panic!("{number} is a refusal");
+            };
+            assert_eq!(read, Some(number));
+            assert!(!hint.is_empty(), "{number}");
+        }
+    }
+
+    #[test]
+    fn an_outage_is_not_a_refusal() {
+        for (status, body) in [
+            (429, r#"{"error":"invalid_client"}"#),
+            (503, "<html>down</html>"),
+            (500, r#"{"error":"server_error"}"#),
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+            (400, r#"{"error":"invalid_request","error_codes":[90055]}"#),
+            (403, "<html>a proxy speaks</html>"),
+            (302, ""),
+            (200, "<html>sign in</html>"),
+            (200, r#"{"access_token":""}"#),
+            (200, r#"{"access_token":"a b"}"#),
+            (200, r#"{"access_token":"#),
+        ] {
+            assert_eq!(
+                reply(status, body).unwrap_err().code(),
+                "token_unavailable",
+                "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_retry_after_is_read_in_both_forms_and_capped() {
+        for (text, seconds) in [
+            ("17", Some(17)),
+            ("Thu, 01 Oct 2026 01:00:30 GMT", Some(30)),
+            ("Thu, 01 Oct 2026 00:00:00 GMT", Some(0)),
+            ("99999", Some(3600)),
+            ("soon", None),
+        ] {
+            let Err(TokenError::Unavailable { retry_after, .. }) = reply_with(503, "", Some(text))
+            else {
+                panic!("503 is an outage");
+            };
+            assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One HTTP call, from a permit to a whole answer.
+//!
+//! It follows no redirect, repeats nothing that may have left, and never answers with half a body.
+//! A connection is reused for reading only (GET, HEAD): a kept connection may have died unnoticed,
+//! and then "was it carried out?" has no answer. A reading call on such a connection is made once
+//! more on a fresh one; anything else starts on a fresh one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::Full;
+use url::{Position, Url};
+
+use super::call::{Call, Parts};
+use super::connect::{Connector, Resolver, SystemResolver};
+use super::denial::{Denial, DenialReason};
+use super::error::SendError;
+use super::origin::Origin;
+use super::policy::Permit;
+use super::pool::Pool;
+use super::proxy::Proxy;
+use super::timeouts::Timeouts;
+use super::tls::LazyTls;
+use crate::clock::SharedClock;
+
+/// The longest answer that is read, in bytes. The largest true one, a workspace's list of
+/// dataflows or a year of transactions, stays below one mebibyte.
+pub const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
+
+/// How calls are made.
+#[derive(Debug)]
+pub struct TransportConfig {
+    /// The clock of the time limits: the machine's own. A clock that skips its waits would end
+    /// every call at once.
+    pub clock: SharedClock,
+    /// Finds the addresses of a name.
+    pub resolver: Arc<dyn Resolver>,
+    /// PEM certificates to trust in addition to the system's (`transport.ca_file`).
+    pub ca_file: Option<PathBuf>,
+    /// The proxy for encrypted calls.
+    pub proxy: Option<Proxy>,
+    /// The longest answer, in bytes.
+    pub longest_answer: u64,
+}
+
+impl TransportConfig {
+    /// The machine's name service and roots, no proxy, answers up to [`LONGEST_ANSWER`].
+    #[must_use]
+    pub fn new(clock: SharedClock) -> Self {
+        Self {
+            clock,
+            resolver: Arc::new(SystemResolver),
+            ca_file: None,
+            proxy: None,
+            longest_answer: LONGEST_ANSWER,
+        }
+    }
+}
+
+/// A request that was judged. Its URL and headers may hold secrets, so neither is ever printed.
+pub struct OutboundRequest {
+    /// The method.
+    pub method: Method,
+    /// The whole URL, signature included.
+    pub url: Url,
+    /// The headers; `Host` and `Content-Length` are set here.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The leave to go to the URL's place.
+    pub permit: Permit,
+    /// The limits.
+    pub timeouts: Timeouts,
+}
+
+impl std::fmt::Debug for OutboundRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutboundRequest")
+            .field("method", &self.method)
+            .field("origin", &self.permit.origin().to_string())
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A whole answer. Prints its status and length only: headers and body may hold secrets.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, as they came.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes calls, and keeps connections between them.
+#[derive(Debug)]
+pub struct Transport {
+    parts: Parts,
+    calls: AtomicU64,
+}
+
+impl Transport {
+    /// A transport without connections.
+    #[must_use]
+    pub fn new(config: TransportConfig) -> Self {
+        let TransportConfig {
+            clock,
+            resolver,
+            ca_file,
+            proxy,
+            longest_answer,
+        } = config;
+        let parts = Parts {
+            pool: Pool::new(clock.clone()),
+            clock,
+            connector: Connector {
+                resolver,
+                tls: LazyTls::new(ca_file),
+                proxy,
+            },
+            longest_answer,
+        };
+        Self {
+            parts,
+            calls: AtomicU64::new(0),
+        }
+    }
+
+    /// The calls that were begun so far, those for tokens included, denied ones not.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Makes one call.
+    pub async fn send(&self, request: OutboundRequest) -> Result<Answer, SendError> {
+        let OutboundRequest {
+            method,
+            url,
+            headers,
+            body,
+            permit,
+            timeouts,
+        } = request;
+        let denied = |reason| {
+            let origin = permit.origin().to_string();
+            SendError::Denied(Denial {
+                method: method.clone(),
+                origin,
+                reason,
+            })
+        };
+        if Origin::of(&url).as_ref() != Some(permit.origin()) {
+            return Err(denied(DenialReason::ForeignPermit));
+        }
+        let Some(prepared) = prepare(&method, &url, headers, body, permit.origin()) else {
+            return Err(denied(DenialReason::UnusableUrl));
+        };
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let reuse = may_reuse(&method);
+        Call::new(&self.parts, permit, timeouts)
+            .run(prepared, reuse)
+            .await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_tls(&self) -> bool {
+        self.parts.connector.tls.is_made()
+    }
+}
+
+/// Whether a call of this method may go out on a connection that was used before.
+fn may_reuse(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The request as it is written: origin form, `Host`, and a length also for an empty body, which
+/// some services insist on. `None` where the URL cannot be written so.
+fn prepare(
+    method: &Method,
+    url: &Url,
+    mut headers: HeaderMap,
+    body: Bytes,
+    origin: &Origin,
+) -> Option<Request<Full<Bytes>>> {
+    let target: Uri = url[Position::BeforePath..Position::AfterQuery]
+        .parse()
+        .ok()?;
+    headers.insert(HOST, HeaderValue::from_str(&origin.authority()).ok()?);
+    headers.remove(CONTENT_LENGTH);
+    if !body.is_empty() || !matches!(*method, Method::GET | Method::HEAD | Method::DELETE) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = target;
+    *request.headers_mut() = headers;
+    Some(request)
+}

@@ -1,0 +1,249 @@
+//! Where the record is.
+//!
+//! | form | means |
+//! |---|---|
+//! | `sqlite:/var/lib/audit.db`, `sqlite:///var/lib/audit.db` | that file |
+//! | `sqlite:audit.db` | a file relative to the configuration, or to the working directory |
+//! | nothing | `audit.db` in the user's state folder |
+//!
+//! Refused: `sqlite::memory:`, because nothing of it survives; a `?`, because SQLite's options would
+//! allow a record that is not durable; a plain path, because a forgotten scheme is more likely than
+//! a file of that name; every other scheme. A refused text is never repeated, since a URL of
+//! another database may hold its password.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use super::error::RecordError;
+
+/// How many symbolic links are followed from one path: what Linux itself allows.
+const MOST_LINKS: usize = 40;
+
+/// Where the record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordLocation {
+    path: PathBuf,
+}
+
+impl RecordLocation {
+    /// The location that `text` names; a relative path starts at `base`.
+    ///
+    /// # Errors
+    /// [`RecordError::UnsupportedLocation`] for every form that is not in the table above.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, RecordError> {
+        let refuse = |why: &str| RecordError::UnsupportedLocation {
+            why: why.to_owned(),
+        };
+        let Some((scheme, rest)) = text.trim().split_once(':') else {
+            return Err(refuse("it has no scheme"));
+        };
+        match scheme {
+            "sqlite" => {}
+            "postgres" | "postgresql" => {
+                return Err(refuse("PostgreSQL is not supported by this version"));
+            }
+            _ => return Err(refuse("its scheme is not `sqlite`")),
+        }
+        let path = match rest.strip_prefix("//") {
+            Some(absolute) if absolute.starts_with('/') => absolute,
+            Some(_) => {
+                return Err(refuse(
+                    "an SQLite file has no host: write one slash or three",
+                ));
+            }
+            None => rest,
+        };
+        if path.is_empty() || path.ends_with('/') {
+            return Err(refuse("it names no file"));
+        }
+        if path.starts_with(':') {
+            return Err(refuse("a record in memory would not survive its process"));
+        }
+        if path.contains('?') {
+            return Err(refuse("options after `?` are not taken"));
+        }
+        Ok(Self::file(base.join(path)))
+    }
+
+    /// The record in this file.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// `host-runner/audit.db` in the user's state folder: `xdg_state_home` where it is an absolute
+    /// path (the XDG specification has others ignored), else `.local/state` in `home`.
+    ///
+    /// # Errors
+    /// [`RecordError::NoStateFolder`] where neither is usable.
+    pub fn in_state_folder(
+        xdg_state_home: Option<&Path>,
+        home: Option<&Path>,
+    ) -> Result<Self, RecordError> {
+        let usable = |path: &&Path| path.is_absolute();
+        xdg_state_home
+            .filter(usable)
+            .map(Path::to_path_buf)
+            .or_else(|| home.filter(usable).map(|home| home.join(".local/state")))
+            .map(|state| Self::file(state.join("host-runner/audit.db")))
+            .ok_or(RecordError::NoStateFolder)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file lies, or would come to lie, in `dir` or below, whatever links lead there.
+    #[must_use]
+    pub fn inside(&self, dir: &Path) -> bool {
+        resolve(&absolute(&self.path), MOST_LINKS).starts_with(resolve(&absolute(dir), MOST_LINKS))
+    }
+}
+
+impl fmt::Display for RecordLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sqlite:{}", self.path.display())
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The path with every link followed, also one that dangles, and with the part that does not exist
+/// yet as it would be created.
+fn resolve(path: &Path, links: usize) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let Some(parent) = path.parent() else {
+        return path.to_path_buf();
+    };
+    if let (Ok(target), true) = (path.read_link(), links > 0) {
+        return resolve(&parent.join(target), links - 1);
+    }
+    let mut real = resolve(parent, links);
+    match path.components().next_back() {
+        Some(Component::ParentDir) => {
+            real.pop();
+        }
+        Some(last) => real.push(last),
+        None => {}
+    }
+    real
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<PathBuf, RecordError> {
+        RecordLocation::parse(text, Path::new("/etc/refresh")).map(|location| location.path)
+    }
+
+    #[test]
+    fn the_forms_of_the_table_name_a_file() {
+        assert_eq!(
+            parsed("sqlite:/var/lib/a.db").unwrap(),
+            Path::new("/var/lib/a.db")
+        );
+        assert_eq!(
+            parsed("sqlite:///var/lib/a.db").unwrap(),
+            Path::new("/var/lib/a.db")
+        );
+        assert_eq!(
+            parsed("sqlite:state/a.db").unwrap(),
+            Path::new("/etc/refresh/state/a.db")
+        );
+        assert_eq!(
+            parsed(" sqlite:a.db ").unwrap(),
+            Path::new("/etc/refresh/a.db")
+        );
+    }
+
+    #[test]
+    fn every_other_form_is_refused_and_says_which_forms_there_are() {
+        for text in [
+            "",
+            "audit.db",
+            "/var/lib/audit.db",
+            "sqlite:",
+            "sqlite:/var/lib/",
+            "sqlite://server/a.db",
+            "sqlite::memory:",
+            "sqlite:a.db?mode=memory",
+            "postgres://user@host/db",
+            "https://example.com/a.db",
+        ] {
+            let error = parsed(text).unwrap_err();
+            assert_eq!(error.code(), "record_location_unsupported", "{text}");
+            assert!(
+                error.to_string().contains("sqlite:/absolute/path"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refused_location_never_repeats_a_password() {
+        let error = parsed("postgres://user:INVENTED-password-0123@host/db").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("INVENTED"));
+        assert!(error.to_string().contains("PostgreSQL"));
+    }
+
+    #[test]
+    fn without_a_name_the_record_is_in_the_state_folder() {
+        let path = |xdg: Option<&str>, home: Option<&str>| {
+            RecordLocation::in_state_folder(xdg.map(Path::new), home.map(Path::new))
+                .map(|found| found.path)
+        };
+        assert_eq!(
+            path(Some("/state"), Some("/home/a")).unwrap(),
+            Path::new("/state/host-runner/audit.db")
+        );
+        let home = Path::new("/home/a/.local/state/host-runner/audit.db");
+        assert_eq!(path(None, Some("/home/a")).unwrap(), home);
+        assert_eq!(path(Some("relative"), Some("/home/a")).unwrap(), home);
+        assert_eq!(
+            path(Some(""), None).unwrap_err().code(),
+            "record_location_missing"
+        );
+    }
+
+    #[test]
+    fn a_record_is_inside_a_folder_whatever_way_leads_there() {
+        let root = tempfile::tempdir().unwrap();
+        let (work, other) = (root.path().join("work"), root.path().join("other"));
+        std::fs::create_dir_all(work.join("deep")).unwrap();
+        std::fs::create_dir_all(&other).unwrap();
+        let inside = |path: PathBuf| RecordLocation::file(path).inside(&work);
+        assert!(inside(work.join("audit.db")));
+        assert!(inside(work.join("not/yet/there/audit.db")));
+        assert!(inside(other.join("../work/audit.db")));
+        assert!(inside(other.join("not_there/../../work/audit.db")));
+        assert!(!inside(other.join("audit.db")));
+        assert!(!inside(root.path().join("workshop/audit.db")));
+        assert!(!inside(work.join("../other/audit.db")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_even_to_a_file_that_does_not_exist_yet() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        let (work, other) = (root.path().join("work"), root.path().join("other"));
+        std::fs::create_dir_all(&work).unwrap();
+        std::fs::create_dir_all(&other).unwrap();
+        symlink(&work, other.join("folder")).unwrap();
+        symlink(work.join("audit.db"), other.join("dangling.db")).unwrap();
+        symlink("../other/audit.db", work.join("leads_out.db")).unwrap();
+        symlink(other.join("loop"), other.join("loop")).unwrap();
+        let inside = |path: PathBuf| RecordLocation::file(path).inside(&work);
+        assert!(inside(other.join("folder/audit.db")));
+        assert!(inside(other.join("dangling.db")));
+        assert!(!inside(work.join("leads_out.db")));
+        assert!(!inside(other.join("loop")));
+    }
+}

@@ -1,0 +1,211 @@
+use super::*;
+use crate::record::{LEASE, ResourceClaim};
+
+const RESOURCE: &str = "dataflow:4444";
+
+fn other(id: &str, target: &str) -> RunInfo {
+    RunInfo {
+        target: target.into(),
+        identity: format!("identity of {target}"),
+        ..run(id)
+    }
+}
+
+fn begun(bench: &Bench, run: &RunInfo) -> Record {
+    let record = bench.open();
+    record.begin(run, FOLLOWING).unwrap();
+    record
+}
+
+#[test]
+fn one_run_at_a_time_has_a_resource() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let (first, second) = (begun(&bench, &a), begun(&bench, &b));
+    assert_eq!(
+        first.claim_resource(RESOURCE, &a).unwrap(),
+        ResourceClaim::Claimed
+    );
+    assert_eq!(
+        first.claim_resource(RESOURCE, &a).unwrap(),
+        ResourceClaim::Claimed,
+        "again"
+    );
+    let held = ResourceClaim::HeldBy {
+        run: "a".into(),
+        target: "orders".into(),
+    };
+    assert_eq!(second.claim_resource(RESOURCE, &b).unwrap(), held);
+    assert_eq!(
+        second.claim_resource("another", &b).unwrap(),
+        ResourceClaim::Claimed
+    );
+    second.release_resource(RESOURCE, &b).unwrap();
+    assert_eq!(
+        second.claim_resource(RESOURCE, &b).unwrap(),
+        held,
+        "only its holder can release it"
+    );
+    first.release_resource(RESOURCE, &a).unwrap();
+    assert_eq!(
+        second.claim_resource(RESOURCE, &b).unwrap(),
+        ResourceClaim::Claimed
+    );
+}
+
+#[test]
+fn two_runs_of_one_process_do_not_share_a_resource() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let record = begun(&bench, &a);
+    record.begin(&b, FOLLOWING).unwrap();
+    record.claim_resource(RESOURCE, &a).unwrap();
+    assert!(matches!(
+        record.claim_resource(RESOURCE, &b).unwrap(),
+        ResourceClaim::HeldBy { .. }
+    ));
+}
+
+#[test]
+fn finishing_a_run_releases_its_resource() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let record = begun(&bench, &a);
+    record.begin(&b, FOLLOWING).unwrap();
+    record.claim_resource(RESOURCE, &a).unwrap();
+    record.finish("a").unwrap();
+    assert_eq!(
+        record.claim_resource(RESOURCE, &b).unwrap(),
+        ResourceClaim::Claimed
+    );
+}
+
+#[test]
+fn a_claim_is_renewed_with_the_lease_and_ends_with_it() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let (first, second) = (begun(&bench, &a), begun(&bench, &b));
+    first.claim_resource(RESOURCE, &a).unwrap();
+    bench.clock.forward(LEASE - Duration::from_secs(1));
+    first.renew().unwrap();
+    bench.clock.forward(LEASE - Duration::from_secs(1));
+    assert!(matches!(
+        second.claim_resource(RESOURCE, &b).unwrap(),
+        ResourceClaim::HeldBy { .. }
+    ));
+    bench.clock.forward(Duration::from_secs(1));
+    assert_eq!(
+        second.claim_resource(RESOURCE, &b).unwrap(),
+        ResourceClaim::Claimed
+    );
+}
+
+#[test]
+fn an_intent_is_refused_once_the_resource_was_taken_even_if_it_is_free_again() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let (slow, quick) = (begun(&bench, &a), begun(&bench, &b));
+    slow.claim_resource(RESOURCE, &a).unwrap();
+    bench.clock.forward(LEASE);
+    quick.claim_resource(RESOURCE, &b).unwrap();
+    quick.append(&b, intent()).unwrap();
+    let error = slow.append(&a, intent()).unwrap_err();
+    assert_eq!(error.code(), "claim_lost");
+    assert!(error.to_string().contains(RESOURCE), "{error}");
+    quick.finish("b").unwrap();
+    assert_eq!(slow.append(&a, intent()).unwrap_err().code(), "claim_lost");
+    slow.claim_resource(RESOURCE, &a).unwrap();
+    slow.append(&a, intent()).unwrap();
+}
+
+#[test]
+fn an_intent_needs_no_claim_where_none_was_asked_for_or_it_was_given_up() {
+    let bench = Bench::new();
+    let (a, b) = (other("a", "orders"), other("b", "sales"));
+    let record = begun(&bench, &a);
+    record.begin(&b, FOLLOWING).unwrap();
+    record.append(&a, intent()).unwrap();
+    record.claim_resource(RESOURCE, &b).unwrap();
+    record.release_resource(RESOURCE, &b).unwrap();
+    record.append(&b, intent()).unwrap();
+}
+
+#[test]
+fn a_resource_is_not_given_to_a_run_that_was_lost() {
+    let bench = Bench::new();
+    let record = bench.open();
+    assert_eq!(
+        record
+            .claim_resource(RESOURCE, &run("a"))
+            .unwrap_err()
+            .code(),
+        "claim_lost"
+    );
+}
+
+#[test]
+fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
+    let bench = Bench::new();
+    let record = bench.open();
+    for (id, target) in [("a", "one"), ("b", "two"), ("c", "three")] {
+        record.begin(&other(id, target), FOLLOWING).unwrap();
+    }
+    let elsewhere = RunInfo {
+        resource: "dataflow:5555".into(),
+        ..other("d", "four")
+    };
+    record.begin(&elsewhere, FOLLOWING).unwrap();
+    record
+        .append(&other("a", "one"), matched("run of a"))
+        .unwrap();
+    record
+        .append(
+            &other("a", "one"),
+            outcome_of(Status::Completed, "run of a"),
+        )
+        .unwrap();
+    record
+        .append(&other("b", "two"), outcome_of(Status::Failed, "run of b"))
+        .unwrap();
+    record
+        .append(
+            &other("c", "three"),
+            observed(Observed::OTHER_RUN, Some("nobody's"), ""),
+        )
+        .unwrap();
+    record
+        .append(
+            &other("c", "three"),
+            observed(Observed::STATUS, Some("nobody's"), ""),
+        )
+        .unwrap();
+    record.append(&elsewhere, matched("run of d")).unwrap();
+    let taken = |except: &str| {
+        let mut taken = record.taken_runs(RESOURCE, except).unwrap();
+        taken.sort();
+        taken
+    };
+    assert_eq!(taken("c"), ["run of a", "run of b"]);
+    assert_eq!(taken("a"), ["run of b"]);
+}
+
+#[test]
+fn matches_from_before_a_run_was_asked_for_are_not_listed_and_later_ones_are() {
+    let bench = Bench::new();
+    let record = bench.open();
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (id, target) in [("old", "one"), ("ours", "two"), ("later", "three")] {
+        record.begin(&other(id, target), FOLLOWING).unwrap();
+        if id == "ours" {
+            record.append(&other(id, target), intent()).unwrap();
+        } else {
+            record.append(&other(id, target), matched(id)).unwrap();
+        }
+        bench.clock.forward(day * 2);
+    }
+    assert_eq!(record.taken_runs(RESOURCE, "ours").unwrap(), ["later"]);
+    assert_eq!(
+        record.taken_runs(RESOURCE, "a new one").unwrap(),
+        Vec::<String>::new()
+    );
+}

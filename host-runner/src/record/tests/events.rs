@@ -1,0 +1,163 @@
+use secrecy::SecretString;
+
+use super::*;
+use crate::record::chain::{GENESIS, canonical, link};
+
+#[test]
+fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
+    let bench = Bench::new();
+    let record = bench.open();
+    record.begin(&run("r"), FOLLOWING).unwrap();
+    let details = [
+        intent(),
+        triggered(Some(202)),
+        matched("ours"),
+        outcome_of(Status::Completed, "ours"),
+        interrupted(Sent::Yes),
+        resolved(Word::Failed),
+        Detail::Reconciled(Resolution {
+            word: Word::Completed,
+            reason: "the history says so".into(),
+        }),
+        note("over"),
+    ];
+    for (number, detail) in (1..).zip(&details) {
+        let receipt = record.append(&run("r"), detail.clone()).unwrap();
+        assert_eq!(
+            (receipt.number, receipt.stored_at),
+            (number, bench.clock.now())
+        );
+    }
+    let stored = bench.open().events_of("r").unwrap();
+    assert!(stored.iter().map(|entry| &entry.event.detail).eq(&details));
+    let first = &stored[0].event;
+    assert_eq!(
+        (first.time.as_str(), first.actor.user.as_str(), &first.run),
+        ("2026-11-18T11:06:40.000000Z", "ann", &run("r"))
+    );
+    assert_eq!(first.actor.invocation.len(), 36);
+}
+
+#[test]
+fn each_event_is_chained_to_the_one_before() {
+    let bench = Bench::new();
+    let record = bench.open();
+    let mut head = GENESIS.to_owned();
+    for message in ["one", "two"] {
+        record.append(&RunInfo::default(), note(message)).unwrap();
+    }
+    for entry in record.events_of("").unwrap() {
+        head = link(
+            &head,
+            &canonical(&serde_json::to_value(&entry.event).unwrap()),
+        );
+        assert_eq!(entry.hash, head);
+    }
+}
+
+#[test]
+fn an_event_of_a_run_that_nobody_began_is_refused() {
+    let bench = Bench::new();
+    let record = bench.open();
+    for detail in [
+        triggered(None),
+        outcome(Status::Unknown, Sent::Maybe),
+        resolved(Word::Failed),
+        note("x"),
+    ] {
+        assert_eq!(
+            record.append(&run("r"), detail).unwrap_err().code(),
+            "run_not_known"
+        );
+    }
+    assert_eq!(
+        record.append(&run("r"), intent()).unwrap_err().code(),
+        "claim_lost"
+    );
+    assert_eq!(record.events_of("r").unwrap(), Vec::new());
+}
+
+#[test]
+fn a_fact_is_stored_whoever_holds_the_run() {
+    let bench = Bench::new();
+    let (first, second) = (bench.open(), bench.open());
+    first.begin(&run("r"), FOLLOWING).unwrap();
+    first.append(&run("r"), intent()).unwrap();
+    second
+        .append(&run("r"), resolved(Word::NeverStarted))
+        .unwrap();
+    first.finish("r").unwrap();
+    first
+        .append(&run("r"), outcome(Status::Unknown, Sent::Maybe))
+        .unwrap();
+    assert_eq!(second.run("r").unwrap().unwrap().last_event, 3);
+}
+
+#[test]
+fn the_last_event_gives_the_run_up_in_the_same_transaction() {
+    let bench = Bench::new();
+    let record = bench.open();
+    record.begin(&run("r"), FOLLOWING).unwrap();
+    record.append(&run("r"), intent()).unwrap();
+    assert!(record.watch("r").unwrap().alive);
+    record
+        .append_and_finish(&run("r"), outcome(Status::Failed, Sent::Yes))
+        .unwrap();
+    let watched = record.watch("r").unwrap();
+    assert!(!watched.alive);
+    assert_eq!(
+        watched.view.unwrap().verdict().unwrap().status,
+        Status::Failed
+    );
+}
+
+#[test]
+fn a_secret_that_got_this_far_is_not_stored() {
+    let bench = Bench::new();
+    let redactor = Redactor::new();
+    redactor.register(&SecretString::from("INVENTED \"secret\" 0123456789"));
+    let clock = Arc::new(bench.clock.clone());
+    let record = Record::open(&bench.location(), Actor::default(), clock, redactor).unwrap();
+    let fields = vec![(
+        "url".to_owned(),
+        "https://h/x?sig=INVENTED-sig-0123456789&z=1".to_owned(),
+    )];
+    let message = "it said: INVENTED \"secret\" 0123456789".to_owned();
+    record
+        .append(
+            &RunInfo::default(),
+            Detail::Note(Note {
+                topic: "t".into(),
+                message,
+                fields,
+            }),
+        )
+        .unwrap();
+    for file in std::fs::read_dir(bench.folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(8).any(|window| window == b"INVENTED"));
+    }
+    let stored = record.events_of("").unwrap();
+    let Detail::Note(note) = &stored[0].event.detail else {
+        panic!("not a note")
+    };
+    assert_eq!(
+        (note.message.as_str(), note.fields[0].1.as_str()),
+        ("it said: ***", "https://h/x?sig=***&z=1")
+    );
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_an_error_and_not_a_start() {
+    let bench = Bench::new();
+    let record = bench.open();
+    record.begin(&run("r"), FOLLOWING).unwrap();
+    record.append_and_finish(&run("r"), intent()).unwrap();
+    bench
+        .raw()
+        .execute_batch("DROP TRIGGER events_are_not_changed; UPDATE events SET text = '{}'")
+        .unwrap();
+    let error = record.begin(&run("r2"), FOLLOWING).unwrap_err();
+    assert_eq!(error.code(), "record_corrupt");
+    assert!(error.to_string().contains("at event 1"), "{error}");
+}

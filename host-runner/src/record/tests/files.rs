@@ -1,0 +1,166 @@
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+
+fn code(path: &Path) -> &'static str {
+    open_really(path).map_or_else(|error| error.code(), |_| "opened")
+}
+
+/// A file that is refused and that is the same afterwards, byte by byte.
+fn refused_untouched(path: &Path) -> RecordError {
+    let before = fs::read(path).unwrap();
+    let error = open_really(path).unwrap_err();
+    assert_eq!(fs::read(path).unwrap(), before);
+    let beside: Vec<PathBuf> = fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(beside, [path], "nothing was left beside it");
+    assert!(
+        error.to_string().contains(path.to_str().unwrap()),
+        "{error}"
+    );
+    error
+}
+
+#[test]
+fn a_new_record_and_its_folder_are_for_their_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not/yet/there/audit.db");
+    let record = open_really(&path).unwrap();
+    record.append(&RunInfo::default(), note("x")).unwrap();
+    assert_eq!(record.location().path(), path);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&path.with_file_name("audit.db-wal")), 0o600);
+        assert_eq!(mode(&path.with_file_name("audit.db-shm")), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+}
+
+#[test]
+fn an_empty_file_becomes_a_record() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    open_really(file.path())
+        .unwrap()
+        .append(&RunInfo::default(), note("x"))
+        .unwrap();
+    assert_eq!(
+        open_really(file.path())
+            .unwrap()
+            .events_of("")
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_directory_and_a_device_are_not_records() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(code(folder.path()), "record_not_a_file");
+    assert!(
+        open_really(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("a directory")
+    );
+    #[cfg(unix)]
+    assert_eq!(code(Path::new("/dev/null")), "record_not_a_file");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = open_really(&file.path().join("audit.db")).unwrap_err();
+    assert_eq!(error.code(), "record_io");
+    let missing = RecordLocation::file(file.path().with_file_name("no_such_audit.db"));
+    let error = Record::open_existing(
+        &missing,
+        Actor::default(),
+        SystemClock::shared(),
+        Redactor::new(),
+    )
+    .unwrap_err();
+    assert_eq!(error.code(), "record_not_found");
+    assert!(!missing.path().exists());
+}
+
+#[test]
+fn what_is_not_sqlite_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::write(&path, "minutes of the meeting\n".repeat(100)).unwrap();
+    assert_eq!(refused_untouched(&path).code(), "record_not_sqlite");
+}
+
+#[test]
+fn another_programs_database_is_refused_and_left_as_it_is() {
+    for marks in ["", "PRAGMA user_version = 1", "PRAGMA application_id = 7"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("crm.db");
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other
+            .execute_batch(&format!("CREATE TABLE customers (name); {marks}"))
+            .unwrap();
+        other.close().unwrap();
+        assert_eq!(refused_untouched(&path).code(), "record_foreign", "{marks}");
+    }
+}
+
+#[test]
+fn the_record_of_a_newer_version_is_refused() {
+    let bench = Bench::new();
+    bench.open().append(&RunInfo::default(), note("x")).unwrap();
+    bench.raw().execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").unwrap();
+    let error = refused_untouched(bench.location().path());
+    assert_eq!(error.code(), "record_newer_schema");
+    assert!(error.to_string().contains("version 2"), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_an_error_and_not_a_crash() {
+    let bench = Bench::new();
+    let record = bench.open();
+    for _ in 0..50 {
+        record
+            .append(&RunInfo::default(), note("something to fill pages with"))
+            .unwrap();
+    }
+    drop(record);
+    bench
+        .raw()
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let path = bench.location().path().to_path_buf();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0x5a);
+    fs::write(&path, bytes).unwrap();
+    let error = open_really(&path)
+        .and_then(|record| record.append(&RunInfo::default(), note("x")))
+        .unwrap_err();
+    assert_eq!(error.code(), "record_corrupt");
+}
+
+#[test]
+fn a_record_that_is_locked_elsewhere_is_busy_each_time_and_works_afterwards() {
+    let bench = Bench::new();
+    let record = bench.open();
+    record.begin(&run("r"), FOLLOWING).unwrap();
+    record.writable().unwrap();
+    let other = bench.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for _ in 0..2 {
+        assert!(record.append(&run("r"), intent()).unwrap_err().is_busy());
+        assert!(record.begin(&run("r2"), FOLLOWING).unwrap_err().is_busy());
+        assert_eq!(record.writable().unwrap_err().code(), "record_busy");
+    }
+    assert_eq!(record.run("r").unwrap(), None, "reading goes on meanwhile");
+    other.execute_batch("ROLLBACK").unwrap();
+    record.writable().unwrap();
+    assert_eq!(record.append(&run("r"), intent()).unwrap().number, 1);
+}

@@ -1,0 +1,241 @@
+//! The record as its callers meet it, on real files, with several processes where that matters.
+
+mod begin;
+mod claims;
+mod decide;
+mod events;
+mod files;
+mod fold;
+mod lists;
+mod processes;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::event::{
+    Intent, Interrupted, Invocation, Note, Observed, Outcome, Outgoing, Resolution, ServiceRun,
+};
+use super::event::{Triggered, Word};
+use super::{Actor, Detail, IfLost, Manner, Record, RecordError, RecordLocation, RunInfo};
+use crate::clock::{Clock, SharedClock, Sleep, SystemClock};
+use crate::secret::Redactor;
+use crate::verdict::{Matched, Sent, Status, Verdict};
+
+/// A manner in which a lost run is followed.
+const FOLLOWING: Manner = Manner {
+    new: false,
+    followable: true,
+    if_lost: IfLost::Hold,
+};
+/// A manner in which a lost run needs a person.
+const HOLDING: Manner = Manner {
+    new: false,
+    followable: false,
+    if_lost: IfLost::Hold,
+};
+
+/// A clock that stands until it is moved.
+#[derive(Debug, Clone)]
+struct HandClock(Arc<AtomicI64>);
+
+impl HandClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_795_000_000_000)))
+    }
+
+    fn forward(&self, duration: Duration) {
+        self.0.fetch_add(
+            i64::try_from(duration.as_millis()).unwrap(),
+            Ordering::SeqCst,
+        );
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.forward(duration);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A folder with a record in it, a clock that stands, and as many openings as a test wants.
+struct Bench {
+    folder: tempfile::TempDir,
+    clock: HandClock,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: HandClock::new(),
+        }
+    }
+
+    fn location(&self) -> RecordLocation {
+        RecordLocation::file(self.folder.path().join("audit.db"))
+    }
+
+    fn open(&self) -> Record {
+        self.open_as("ann")
+    }
+
+    fn open_as(&self, user: &str) -> Record {
+        let actor = Actor {
+            user: user.to_owned(),
+            host: "build1".to_owned(),
+            ..Actor::default()
+        };
+        Record::open(
+            &self.location(),
+            actor,
+            Arc::new(self.clock.clone()),
+            Redactor::new(),
+        )
+        .unwrap()
+    }
+
+    /// The file, past the record.
+    fn raw(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.location().path()).unwrap()
+    }
+}
+
+/// Opens a record as a real process would.
+fn open_really(path: &Path) -> Result<Record, RecordError> {
+    let clock: SharedClock = SystemClock::shared();
+    Record::open(
+        &RecordLocation::file(path),
+        Actor::of_this_process(None),
+        clock,
+        Redactor::new(),
+    )
+}
+
+/// Tries as long as the record is busy, as the runner does.
+fn patiently<T>(mut call: impl FnMut() -> Result<T, RecordError>) -> Result<T, RecordError> {
+    let begun = Instant::now();
+    loop {
+        match call() {
+            Err(error) if error.is_busy() && begun.elapsed() < Duration::from_secs(60) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn run(id: &str) -> RunInfo {
+    RunInfo {
+        run: id.to_owned(),
+        target: "order_list".to_owned(),
+        kind: "power-automate".to_owned(),
+        key: "key".to_owned(),
+        identity: "identity".to_owned(),
+        resource: "dataflow:4444".to_owned(),
+    }
+}
+
+fn intent() -> Detail {
+    Detail::Intent(Intent {
+        request: Outgoing {
+            method: "POST".to_owned(),
+            url: "https://flow.example/invoke?api-version=1".to_owned(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: r#"{"source":"test"}"#.to_owned(),
+        },
+        looked_at: Some("2026-11-23T08:00:00Z".to_owned()),
+        sent_at: "2026-11-23T08:00:01Z".to_owned(),
+        baseline: vec!["2026-11-22T08:00:00Z$1".to_owned()],
+        attempt: 1,
+    })
+}
+
+fn triggered(http_status: Option<u16>) -> Detail {
+    Detail::Triggered(Triggered {
+        http_status,
+        answered_at: "2026-11-23T08:00:02Z".to_owned(),
+        flow_run: Some("flow-run-1".to_owned()),
+        message: "answered".to_owned(),
+        service_error: None,
+    })
+}
+
+fn observed(what: &str, id: Option<&str>, status: &str) -> Detail {
+    Detail::Observed(Observed {
+        what: what.to_owned(),
+        run: id.map(|id| ServiceRun {
+            id: id.to_owned(),
+            refresh_type: "OnDemand".to_owned(),
+            status: status.to_owned(),
+            started_at: Some("2026-11-23T08:00:05Z".to_owned()),
+            ended_at: None,
+        }),
+        message: "seen".to_owned(),
+    })
+}
+
+fn matched(id: &str) -> Detail {
+    observed(Observed::MATCHED, Some(id), "InProgress")
+}
+
+fn outcome(status: Status, sent: Sent) -> Detail {
+    Detail::Outcome(Outcome {
+        verdict: Verdict {
+            sent,
+            ..Verdict::not_sent(status, "", "what became of it", "")
+        },
+        invocation: Invocation::default(),
+    })
+}
+
+fn outcome_of(status: Status, service_run: &str) -> Detail {
+    let verdict = Verdict {
+        sent: Sent::Yes,
+        own_run: true,
+        matched: Matched::Inferred,
+        service_run: service_run.to_owned(),
+        ..Verdict::not_sent(status, "", "what became of it", "")
+    };
+    Detail::Outcome(Outcome {
+        verdict,
+        invocation: Invocation::default(),
+    })
+}
+
+fn interrupted(sent: Sent) -> Detail {
+    let message = "while following".to_owned();
+    Detail::Interrupted(Interrupted {
+        signal: "SIGTERM".to_owned(),
+        sent,
+        message,
+    })
+}
+
+fn resolved(word: Word) -> Detail {
+    Detail::Resolved(Resolution {
+        word,
+        reason: "seen in the portal".to_owned(),
+    })
+}
+
+fn note(message: &str) -> Detail {
+    Detail::Note(Note {
+        topic: "test".to_owned(),
+        message: message.to_owned(),
+        fields: Vec::new(),
+    })
+}

@@ -1,0 +1,193 @@
+//! Several real processes: this test binary starts itself again, with a task in its environment.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::record::{Begin, Verification};
+
+const TASK: &str = "RECORD_TEST_TASK";
+const PATH: &str = "RECORD_TEST_PATH";
+const RUN: &str = "RECORD_TEST_RUN";
+
+/// A process at work. It is killed when the test lets go of it.
+struct Worker(Child);
+
+impl Worker {
+    fn start(task: &str, path: &Path, run: &str) -> Self {
+        Self::start_with(task, path, run, |_| {})
+    }
+
+    fn start_with(task: &str, path: &Path, run: &str, adjust: impl FnOnce(&mut Command)) -> Self {
+        // By its link, which leads to the binary even where its folder is closed to another user.
+        let binary = Path::new("/proc/self/exe");
+        let binary = if binary.exists() {
+            binary.to_path_buf()
+        } else {
+            std::env::current_exe().unwrap()
+        };
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let mut command = Command::new(binary);
+        command
+            .args(["--exact", &format!("{module}::work"), "--nocapture"])
+            .envs([(TASK, task), (RUN, run)])
+            .env(PATH, path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        adjust(&mut command);
+        Self(command.spawn().unwrap())
+    }
+
+    /// Lets it go on.
+    fn go(&mut self) {
+        self.0.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    }
+
+    /// What it says next.
+    fn says(&mut self) -> String {
+        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
+        lines
+            .map(|line| line.unwrap())
+            .find_map(|line| line.split_once("SAYS ").map(|(_, said)| said.to_owned()))
+            .expect("the worker says something before it ends")
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_for_go() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// Not a test by itself: what the started processes do.
+#[test]
+fn work() {
+    let Ok(task) = std::env::var(TASK) else {
+        return;
+    };
+    let path = std::env::var(PATH).unwrap();
+    let run = run(&std::env::var(RUN).unwrap());
+    match task.as_str() {
+        "open" => {
+            let code =
+                open_really(Path::new(&path)).map_or_else(|error| error.code(), |_| "opened");
+            println!("SAYS {code}");
+        }
+        "begin" => {
+            wait_for_go();
+            let record = patiently(|| open_really(Path::new(&path))).unwrap();
+            let begin = patiently(|| record.begin(&run, FOLLOWING)).unwrap();
+            if begin == Begin::Start {
+                patiently(|| record.append(&run, intent())).unwrap();
+            }
+            for _ in 0..3 {
+                patiently(|| record.append(&RunInfo::default(), note("here"))).unwrap();
+            }
+            println!(
+                "SAYS {}",
+                if begin == Begin::Start {
+                    "start"
+                } else {
+                    "not"
+                }
+            );
+            wait_for_go();
+        }
+        "hold" => {
+            let record = patiently(|| open_really(Path::new(&path))).unwrap();
+            patiently(|| record.begin(&run, FOLLOWING)).unwrap();
+            patiently(|| record.claim_resource("resource", &run)).unwrap();
+            println!("SAYS held");
+            wait_for_go();
+        }
+        other => panic!("no such task: {other}"),
+    }
+}
+
+#[test]
+fn of_fifty_processes_one_starts_and_the_chain_of_all_their_events_is_whole() {
+    let bench = Bench::new();
+    let path = bench.location().path().to_path_buf();
+    let mut workers: Vec<_> = (0..50)
+        .map(|n| Worker::start("begin", &path, &format!("run {n}")))
+        .collect();
+    workers.iter_mut().for_each(Worker::go);
+    let started = workers
+        .iter_mut()
+        .map(Worker::says)
+        .filter(|said| said == "start")
+        .count();
+    assert_eq!(started, 1);
+    let record = patiently(|| open_really(&path)).unwrap();
+    assert!(matches!(
+        record.verify().unwrap(),
+        Verification::Whole { events: 151, .. }
+    ));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_was_killed_is_known_dead_at_once_even_before_its_parent_has_noticed() {
+    let bench = Bench::new();
+    let path = bench.location().path().to_path_buf();
+    let mut worker = Worker::start("hold", &path, "theirs");
+    assert_eq!(worker.says(), "held");
+    let record = open_really(&path).unwrap();
+    let ours = run("ours");
+    assert!(
+        matches!(record.begin(&ours, FOLLOWING).unwrap(), Begin::Wait { run } if run == "theirs")
+    );
+
+    worker.0.kill().unwrap();
+    let begun = Instant::now();
+    while record.watch("theirs").unwrap().alive {
+        // The signal takes a moment; the lease would take half a minute.
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "still taken for alive"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(record.begin(&ours, FOLLOWING).unwrap(), Begin::Start);
+    assert_eq!(
+        record.claim_resource("resource", &ours).unwrap(),
+        crate::record::ResourceClaim::Claimed
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_this_user_may_not_write_is_read_only() {
+    use std::fs::{Permissions, metadata, set_permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+
+    let bench = Bench::new();
+    bench.open().append(&RunInfo::default(), note("x")).unwrap();
+    let path = bench.location().path().to_path_buf();
+    let folder = path.parent().unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        set_permissions(entry.unwrap().path(), Permissions::from_mode(0o444)).unwrap();
+    }
+    set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
+    // Root may write everything, so its worker becomes somebody else: 65534 is nobody, everywhere.
+    let root = metadata("/proc/self").unwrap().uid() == 0;
+    let worker = |path: &Path| {
+        Worker::start_with("open", path, "r", |command| {
+            if root {
+                command.uid(65534).gid(65534);
+            }
+        })
+        .says()
+    };
+    assert_eq!(worker(&path), "record_read_only");
+    assert_eq!(worker(&folder.join("new.db")), "record_read_only");
+    assert_eq!(worker(&folder.join("deep/new.db")), "record_read_only");
+    set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,233 @@
+use super::*;
+use crate::report::bounds::OUTPUTS_LIMIT;
+use crate::report::fixtures::{in_kestra, invocation, read_lines, verdict};
+use crate::report::result::{ExitRules, Invocation};
+
+fn result(name: &str, status: Status) -> RefreshResult {
+    RefreshResult::new(&verdict(status), &invocation(name), &ExitRules::default())
+}
+
+#[test]
+fn a_frame_is_one_line_that_kestras_pattern_matches() {
+    let text = "a\nb\r\nc\u{85}d\u{2028}e\u{2029}f\"g\\h::{}::\u{b}\u{c}";
+    let frame = frame(&log(Level::Warn, text));
+    assert_eq!(read_lines(&frame), [frame.as_str()]);
+    let read = in_kestra(&frame).unwrap();
+    assert_eq!(read["logs"][0]["level"], "WARN");
+    assert_eq!(read["logs"][0]["message"], text);
+}
+
+#[test]
+fn a_log_frame_looks_like_this() {
+    assert_eq!(
+        frame(&log(Level::Info, "next\u{2028}line")),
+        r#"::{"logs":[{"level":"INFO","message":"next\u2028line"}]}::"#
+    );
+}
+
+#[test]
+fn every_character_there_is_survives_a_frame() {
+    let all: String = ('\0'..=char::MAX).collect();
+    let frame = frame(&json!({"outputs": {"all": all}}));
+    assert_eq!(read_lines(&frame).len(), 1);
+    assert_eq!(in_kestra(&frame).unwrap()["outputs"]["all"], all);
+}
+
+#[test]
+fn the_pattern_of_the_tests_is_as_strict_as_kestras() {
+    for lost in [
+        " ::{}::",
+        "::{}:: ",
+        "\u{feff}::{}::",
+        "::{\"a\":\"\u{85}\"}::",
+        "::{\"a\":\"\u{2028}\"}::",
+        "::{\"a\":\"\u{2029}\"}::",
+        "::[]::",
+        "::{}:",
+    ] {
+        assert!(in_kestra(lost).is_none(), "{lost}");
+    }
+    assert!(in_kestra("::{}::").is_some());
+}
+
+#[test]
+fn what_ends_the_worker_s_reader_is_never_framed() {
+    let content = json!({
+        "assets": {"inputs": []},
+        "outputs": {"refreshes": {"assets": {"status": "completed"}}},
+        "metrics": [
+            {"name": "null", "type": "counter", "value": null},
+            {"name": "none", "type": "counter"},
+            {"name": "text", "type": "timer", "value": "NaN"},
+            {"name": "good", "type": "counter", "value": 1},
+        ],
+    });
+    let read = in_kestra(&frame(&content)).unwrap();
+    assert!(read.get("assets").is_none());
+    assert_eq!(
+        read["outputs"]["refreshes"]["assets"]["status"], "completed",
+        "a target's name is fine"
+    );
+    assert_eq!(read["metrics"].as_array().unwrap().len(), 1);
+    assert_eq!(frame(&Value::Null), "::{}::");
+    assert_eq!(frame(&json!(["x"])), "::{}::");
+}
+
+#[test]
+fn a_long_message_stays_one_entry() {
+    let read = in_kestra(&frame(&log(Level::Error, &"x".repeat(100_000)))).unwrap();
+    assert_eq!(
+        read["logs"][0]["message"].as_str().unwrap().chars().count(),
+        LOG_MESSAGE_LIMIT
+    );
+}
+
+#[test]
+fn one_target_has_its_fields_at_the_top_level_too() {
+    let results = [result("order_list", Status::Completed)];
+    let read = outputs(&results, &Summary::of(&results));
+    let outputs = &read["outputs"];
+    assert_eq!(outputs["status"], "completed");
+    assert_eq!(
+        outputs["refreshes"]["order_list"]["service_run"],
+        "service-1"
+    );
+    assert_eq!(outputs["summary"]["counts"]["completed"], 1);
+    for (field, value) in outputs["refreshes"]["order_list"].as_object().unwrap() {
+        assert_eq!(&outputs[field], value, "{field}");
+        assert!(!value.is_null(), "{field}");
+    }
+}
+
+#[test]
+fn several_targets_have_none_at_the_top_level() {
+    let results = [result("a", Status::Completed), result("b", Status::Failed)];
+    let read = outputs(&results, &Summary::of(&results));
+    let outputs = read["outputs"].as_object().unwrap();
+    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["refreshes", "summary"]);
+    assert_eq!(outputs["summary"]["status"], "failed");
+    assert_eq!(outputs["summary"]["targets"], json!(["a", "b"]));
+}
+
+#[test]
+fn without_a_target_there_are_outputs_all_the_same() {
+    let read = outputs(&[], &Summary::without_targets(Status::Invalid));
+    assert_eq!(read["outputs"]["refreshes"], json!({}));
+    assert_eq!(read["outputs"]["summary"]["exit_code"], 2);
+}
+
+#[test]
+fn long_sentences_are_cut_before_the_outputs_grow_too_big() {
+    let results: Vec<_> = (0..100)
+        .map(|n| {
+            let mut result = result(&format!("t{n}"), Status::Failed);
+            result.message = "ä\u{2028}\"".repeat(50_000);
+            result.service_error.activity_id = "x".repeat(10_000);
+            result
+        })
+        .collect();
+    let read = outputs(&results, &Summary::of(&results));
+    assert!(frame(&read).len() <= OUTPUTS_LIMIT + "::::".len());
+    assert_eq!(read["outputs"]["refreshes"].as_object().unwrap().len(), 100);
+    assert_eq!(read["outputs"]["summary"]["left_out"], 0);
+    assert!(frame(&outputs_so_far(&results)).len() <= OUTPUTS_LIMIT + "::::".len());
+}
+
+#[test]
+fn of_far_too_many_targets_the_worst_are_kept_and_the_rest_is_counted() {
+    let mut results: Vec<_> = (0..1000)
+        .map(|n| result(&format!("t{n}"), Status::Completed))
+        .collect();
+    results.push(result("bad", Status::Failed));
+    let read = outputs(&results, &Summary::of(&results));
+    assert!(frame(&read).len() <= OUTPUTS_LIMIT + "::::".len());
+    let refreshes = read["outputs"]["refreshes"].as_object().unwrap();
+    assert!(refreshes.contains_key("bad"));
+    assert_eq!(
+        read["outputs"]["summary"]["left_out"],
+        1001 - refreshes.len()
+    );
+    assert_eq!(read["outputs"]["summary"]["counts"]["completed"], 1000);
+}
+
+#[test]
+fn metrics_are_timers_in_seconds_and_counters_with_the_same_tags() {
+    let read = metrics(&result("order_list", Status::Completed));
+    let tags = json!({"target": "order_list", "kind": "power-automate"});
+    let metric = |kind: &str, name: &str, value: Value| json!({"type": kind, "name": name, "value": value, "tags": tags});
+    let expected = json!([
+        metric("counter", "powerbi.refresh.http_calls", json!(7)),
+        metric("counter", "powerbi.refresh.completed", json!(1)),
+        metric("timer", "powerbi.refresh.duration", json!(252.0)),
+        metric("timer", "powerbi.refresh.order_list.duration", json!(252.0)),
+    ]);
+    assert_eq!(read["metrics"], expected);
+}
+
+#[test]
+fn an_answer_from_the_record_is_not_counted_again() {
+    let mut replayed = invocation("a");
+    replayed.replayed = true;
+    let result = RefreshResult::new(
+        &verdict(Status::Completed),
+        &replayed,
+        &ExitRules::default(),
+    );
+    let read = metrics(&result);
+    let find = |name: &str| {
+        read["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|metric| metric["name"] == name)
+    };
+    assert!(find("powerbi.refresh.completed").is_none());
+    assert_eq!(find("powerbi.refresh.http_calls").unwrap()["value"], 0);
+}
+
+#[test]
+fn an_unknown_duration_is_not_measured_as_zero() {
+    let mut silent = verdict(Status::Denied);
+    (silent.started_at, silent.ended_at) = (String::new(), String::new());
+    let result = RefreshResult::new(&silent, &Invocation::default(), &ExitRules::default());
+    let read = metrics(&result);
+    assert!(
+        read["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|metric| metric["type"] == "counter")
+    );
+}
+
+#[test]
+fn a_result_is_logged_as_loudly_as_it_matters() {
+    let rules = |require_completed, zero_on: &[Status]| ExitRules {
+        require_completed,
+        zero_on: zero_on.to_vec(),
+    };
+    let level = |status, rules: &ExitRules| {
+        result_level(&RefreshResult::new(
+            &verdict(status),
+            &invocation("a"),
+            rules,
+        ))
+    };
+    let usual = rules(false, &[]);
+    assert_eq!(level(Status::Completed, &usual), Level::Info);
+    assert_eq!(level(Status::Accepted, &usual), Level::Info);
+    assert_eq!(level(Status::Skipped, &usual), Level::Warn);
+    for status in [
+        Status::Failed,
+        Status::Unknown,
+        Status::Denied,
+        Status::Interrupted,
+    ] {
+        assert_eq!(level(status, &usual), Level::Error, "{status:?}");
+    }
+    assert_eq!(level(Status::Accepted, &rules(true, &[])), Level::Error);
+    assert_eq!(
+        level(Status::Unknown, &rules(false, &[Status::Unknown])),
+        Level::Warn
+    );
+}

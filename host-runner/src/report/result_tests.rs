@@ -1,0 +1,164 @@
+use super::*;
+use crate::report::fixtures::{invocation, verdict};
+
+fn result(verdict: &Verdict, invocation: &Invocation) -> RefreshResult {
+    RefreshResult::new(verdict, invocation, &ExitRules::default())
+}
+
+/// The fields of the contract with users, "Result", in its order.
+const FIELDS: [&str; 26] = [
+    "target",
+    "kind",
+    "status",
+    "sent",
+    "evidence",
+    "matched",
+    "own_run",
+    "code",
+    "likely_cause",
+    "message",
+    "hint",
+    "retryable",
+    "retry_at",
+    "run",
+    "service_run",
+    "flow_run",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "http_calls",
+    "attempt",
+    "idempotency_key",
+    "replayed",
+    "audit_event",
+    "exit_code",
+    "service_error",
+];
+
+#[test]
+fn every_field_is_there_and_never_null_even_where_nothing_is_known() {
+    let nothing = Verdict::not_sent(Status::Invalid, "", "", "");
+    let value = serde_json::to_value(result(&nothing, &Invocation::default())).unwrap();
+    let object = value.as_object().unwrap();
+    assert_eq!(object.len(), FIELDS.len());
+    for field in FIELDS {
+        assert!(
+            object.get(field).is_some_and(|value| !value.is_null()),
+            "{field}"
+        );
+    }
+    assert_eq!(
+        value["service_error"],
+        serde_json::json!({"code": "", "message": "", "activity_id": ""})
+    );
+}
+
+#[test]
+fn the_fields_stand_in_the_order_of_the_contract() {
+    let line =
+        serde_json::to_string(&result(&verdict(Status::Completed), &invocation("a"))).unwrap();
+    let places: Vec<_> = FIELDS
+        .iter()
+        .map(|field| line.find(&format!("\"{field}\":")).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{line}");
+}
+
+#[test]
+fn the_services_own_times_win_over_ours_and_are_told_in_utc() {
+    let mut told = verdict(Status::Completed);
+    told.started_at = "2026-11-23T09:00:00.25+01:00".into();
+    told.ended_at = "2026-11-23T08:04:12.5Z".into();
+    let result = result(&told, &invocation("a"));
+    assert_eq!(result.started_at, "2026-11-23T08:00:00.25Z");
+    assert_eq!(result.ended_at, "2026-11-23T08:04:12.5Z");
+    assert_eq!(result.duration_ms, 252_250);
+}
+
+#[test]
+fn without_the_services_times_the_trigger_and_the_verdict_count() {
+    let mut silent = verdict(Status::Accepted);
+    (silent.started_at, silent.ended_at) = (String::new(), String::new());
+    let result = result(&silent, &invocation("a"));
+    assert_eq!(result.started_at, "2026-11-23T08:00:00Z");
+    assert_eq!(result.ended_at, "2026-11-23T08:00:01.5Z");
+    assert_eq!(result.duration_ms, 1500);
+}
+
+#[test]
+fn an_unknown_time_is_empty_and_the_duration_is_zero() {
+    let unsent = Verdict::not_sent(Status::Denied, "denied", "m", "h");
+    let result = result(&unsent, &Invocation::default());
+    assert_eq!(
+        (result.started_at.as_str(), result.ended_at.as_str()),
+        ("", "")
+    );
+    assert_eq!(result.duration_ms, 0);
+    assert!(!result.has_duration());
+}
+
+#[test]
+fn clocks_that_disagree_do_not_make_a_negative_duration() {
+    let mut ahead = verdict(Status::Unknown);
+    ahead.started_at = "2026-11-23T09:00:00Z".into();
+    ahead.ended_at = String::new();
+    assert_eq!(result(&ahead, &invocation("a")).duration_ms, 0);
+}
+
+#[test]
+fn what_is_not_a_timestamp_is_not_passed_on_as_one() {
+    let mut odd = verdict(Status::Unknown);
+    odd.retry_at = "tomorrow".into();
+    odd.started_at = "today".into();
+    let result = result(&odd, &invocation("a"));
+    assert_eq!(result.retry_at, "");
+    assert_eq!(result.started_at, "2026-11-23T08:00:00Z");
+}
+
+#[test]
+fn without_rules_the_exit_code_is_the_statuss_own() {
+    for row in Status::TABLE {
+        assert_eq!(
+            ExitRules::default().exit_code(row.status, None),
+            row.status.exit_code()
+        );
+    }
+}
+
+#[test]
+fn require_completed_turns_accepted_into_twelve_and_nothing_else() {
+    let rules = ExitRules {
+        require_completed: true,
+        zero_on: vec![Status::Accepted],
+    };
+    assert_eq!(rules.exit_code(Status::Accepted, None), 12);
+    assert_eq!(rules.exit_code(Status::Completed, None), 0);
+    assert_eq!(rules.exit_code(Status::Failed, None), 10);
+}
+
+#[test]
+fn a_status_that_a_flow_should_not_turn_red_for_exits_zero() {
+    let rules = ExitRules {
+        require_completed: false,
+        zero_on: vec![Status::Skipped],
+    };
+    assert_eq!(rules.exit_code(Status::Skipped, None), 0);
+    assert_eq!(rules.exit_code(Status::Unknown, None), 12);
+}
+
+#[test]
+fn an_interruption_exits_with_the_code_of_its_signal() {
+    let rules = ExitRules::default();
+    assert_eq!(
+        rules.exit_code(Status::Interrupted, Some(Signal::Interrupt)),
+        130
+    );
+    assert_eq!(
+        rules.exit_code(Status::Interrupted, Some(Signal::Terminate)),
+        143
+    );
+    assert_eq!(
+        rules.exit_code(Status::Completed, Some(Signal::Terminate)),
+        0
+    );
+}

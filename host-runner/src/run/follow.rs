@@ -1,0 +1,161 @@
+//! The verdict on a run that was triggered before. Never triggers.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::convert;
+use super::ports::{Ports, Run};
+use super::refresh::{Concluded, invocation_of, replayed};
+use super::request;
+use super::session::{End, Ledger, Session};
+use crate::config::ResolvedTarget;
+use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::record::{Manner, Begin, RecordError, RunView, Standing};
+use crate::report::{Invocation, Signal};
+use crate::verdict::{Status, Verdict};
+
+/// Follows a run of ours that this process holds.
+pub async fn follow_ours(session: &Session, target: &ResolvedTarget, run: &Arc<Run>, view: &RunView) -> Concluded {
+    // What the record knows holds until the component knows better.
+    {
+        let mut known = run.known();
+        known.sent = view.sent;
+        known.last_event = view.last_event;
+        known.attempt = view.intent.as_ref().map_or(0, |intent| intent.attempt);
+        known.trigger_at = view.intent_time.parse().ok();
+    }
+    let Some(trace) = request::trace(view) else {
+        let verdict = session.broken(run, "the record has no intent of this run").await;
+        return concluded(target, run, verdict, None);
+    };
+    let taken = match run.record.taken_runs(&run.info.resource, &run.info.run) {
+        Ok(taken) => taken,
+        Err(error) => return unreadable(target, run, &error),
+    };
+    call(session, target, run, wit::Subject::Ours(trace), taken).await
+}
+
+/// The newest run at the service, whoever began it.
+pub async fn follow_newest(session: &Session, ledger: &Ledger, target: &ResolvedTarget) -> Concluded {
+    let wit_target = request::target(target, &session.flow_id);
+    let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
+    let run = session.run(&ledger.record, info, target);
+    let mut concluded = call(session, target, &run, wit::Subject::Newest, Vec::new()).await;
+    // It is nobody's run of ours, and the record has nothing of it.
+    concluded.invocation.run = String::new();
+    concluded
+}
+
+/// A run of the record: its recorded verdict, or what the service says of it now.
+///
+/// # Errors
+/// Where the record cannot be read or written.
+pub async fn follow_recorded(
+    session: &Session,
+    ledger: &Ledger,
+    target: &ResolvedTarget,
+    view: RunView,
+) -> Result<Concluded, RecordError> {
+    if let (Standing::Ended(status), Some(verdict)) = (view.standing(), view.verdict()) {
+        // `accepted` says only that it was sent: what became of it may be known by now.
+        if status != Status::Accepted || target.watched().is_none() {
+            return Ok(replayed(target, verdict, &view));
+        }
+    }
+    if view.standing() == Standing::NeverStarted {
+        let verdict = Verdict::not_sent(
+            Status::Skipped,
+            "never_started",
+            "this run was settled as never started",
+            "start a refresh",
+        );
+        return Ok(replayed(target, verdict, &view));
+    }
+    if view.standing() == Standing::NotSent {
+        let verdict = view.verdict().unwrap_or_else(|| {
+            Verdict::not_sent(Status::Skipped, "not_sent", "nothing of this run was sent", "start a refresh")
+        });
+        return Ok(replayed(target, verdict, &view));
+    }
+    // Held by somebody else, it is followed all the same: reading twice does no harm, and the
+    // record keeps what is settled.
+    let manner = Manner { new: false, followable: true, if_lost: crate::record::IfLost::Hold };
+    let run = session.run(&ledger.record, view.run.clone(), target);
+    if let Begin::Follow(newer) = ledger.record.begin(&view.run, manner)?
+        && newer.run.run == view.run.run
+    {
+        return Ok(follow_ours(session, target, &run, &newer).await);
+    }
+    Ok(follow_ours(session, target, &run, &view).await)
+}
+
+async fn call(
+    session: &Session,
+    target: &ResolvedTarget,
+    run: &Arc<Run>,
+    subject: wit::Subject,
+    taken_runs: Vec<String>,
+) -> Concluded {
+    let gateway = match session.boundary.gateway(target) {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            let verdict = Verdict::not_sent(Status::Invalid, error.code(), error.to_string(), "check the configuration");
+            return concluded(target, run, verdict, None);
+        }
+    };
+    let mut instance = match session.instance(Ports(run.clone()), gateway).await {
+        Ok(instance) => instance,
+        Err(error) => {
+            let verdict = session.broken(run, &error.to_string()).await;
+            return concluded(target, run, verdict, None);
+        }
+    };
+    let request = wit::FollowRequest {
+        run_id: run.info.run.clone(),
+        name: target.name.clone(),
+        target: request::target(target, &session.flow_id),
+        circumstances: request::circumstances(target, run.clock.now(), run.left()),
+        subject,
+        taken_runs,
+    };
+    let exports = instance.exports.powerbi_refresh_refresh();
+    let call = exports.call_follow_refresh(&mut instance.store, &request);
+    let (verdict, signal) = match session.drive_component(run, call).await {
+        End::Done(Ok(Ok(verdict))) => (run.enriched(convert::verdict(verdict)), None),
+        End::Done(Ok(Err(error))) => (run.enriched(convert::error(error)), None),
+        End::Done(Err(trap)) => (session.broken(run, &format!("the component broke off: {trap:#}")).await, None),
+        End::OutOfTime => (session.broken(run, "the component did not end after its deadline").await, None),
+        End::Stopped(signal) => {
+            drop(instance);
+            (session.interrupted(run, signal).await, Some(signal))
+        }
+    };
+    session.finish(run).await;
+    concluded(target, run, verdict, signal)
+}
+
+fn concluded(target: &ResolvedTarget, run: &Run, verdict: Verdict, signal: Option<Signal>) -> Concluded {
+    let known = run.known().clone();
+    Concluded {
+        verdict,
+        invocation: Invocation {
+            trigger_sent_at: known.trigger_at,
+            concluded_at: Some(run.clock.now()),
+            attempt: known.attempt,
+            audit_event: known.last_event,
+            signal,
+            ..invocation_of(target, &run.info)
+        },
+    }
+}
+
+fn unreadable(target: &ResolvedTarget, run: &Run, error: &RecordError) -> Concluded {
+    let verdict = Verdict::not_sent(
+        Status::AuditUnavailable,
+        error.code(),
+        error.to_string(),
+        "mend the record and ask again",
+    );
+    concluded(target, run, verdict, None)
+}

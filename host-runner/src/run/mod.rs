@@ -1,0 +1,30 @@
+//! Carrying out what was asked for: claims, the component, signals, deadlines.
+//!
+//! The imperative shell. What it decides by is decided elsewhere, in plain functions: what a start
+//! leads to ([`crate::record::decide`]), what may leave ([`crate::outbound`]), what became of it
+//! (the component). Here it is put together so that nothing is sent before it was written down, and
+//! nothing that is known is lost when the process ends early.
+
+mod boundary;
+mod check;
+mod context;
+mod convert;
+mod follow;
+mod patience;
+mod ports;
+mod refresh;
+mod request;
+mod resolve;
+mod session;
+mod signals;
+
+pub use boundary::{Boundary, BoundaryError};
+pub use check::{Finding, FindingLevel, check, plan};
+pub use context::{Environment, kestra_context};
+pub use ports::Run;
+pub use follow::{follow_newest, follow_recorded};
+pub use patience::patiently;
+pub use refresh::{Asked, Concluded, refresh};
+pub use resolve::{ResolveError, resolve};
+pub use session::{Ledger, Session};
+pub use signals::Stops;

@@ -1,0 +1,349 @@
+//! One refresh, from what the record holds of its identity to its result.
+//!
+//! The decision table stands in [`crate::record::decide`]; here it is carried out: start, replay,
+//! wait for another process, follow, or hold. The component does what needs the service; the claim
+//! that keeps two runs of ours from taking each other's is held around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::convert;
+use super::patience::patiently;
+use super::ports::{Ports, Run};
+use super::request::{self, Wish};
+use super::session::{End, Ledger, Session};
+use super::signals::signal_name;
+use crate::config::{IfLost, ResolvedTarget};
+use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::record::event::{Detail, Interrupted};
+use crate::record::{Begin, Manner, RecordError, ResourceClaim, RunInfo, RunView};
+use crate::report::{Invocation, Level, Phase, Signal, Update};
+use crate::verdict::{Sent, Status, Verdict};
+
+/// The pause between two looks at a run that another process follows.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// How often a claim that was lost before anything was sent is sought again.
+const MOST_TRIES: u32 = 5;
+
+/// What a refresh is asked for, beyond its target.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Ignore earlier runs of the key.
+    pub new: bool,
+    /// How far the run is followed.
+    pub follow: wit::FollowMode,
+}
+
+/// A verdict and what this invocation knows beside it.
+#[derive(Debug, Clone)]
+pub struct Concluded {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What this invocation knows.
+    pub invocation: Invocation,
+}
+
+/// Refreshes one target.
+pub async fn refresh(session: &Session, ledger: &Ledger, target: &ResolvedTarget, asked: Asked) -> Concluded {
+    let wit_target = request::target(target, &session.flow_id);
+    let run_id = Uuid::now_v7().to_string();
+    let info = request::run_info(target, &wit_target, &run_id, &ledger.key);
+    let work = Work { session, ledger, target, wit_target, asked };
+    for _ in 0..MOST_TRIES {
+        if let Some(concluded) = work.once(info.clone()).await {
+            return concluded;
+        }
+    }
+    work.audit_unavailable(&info, "claim_lost", "other processes took this run over again and again".to_owned(), "start again")
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    ledger: &'a Ledger,
+    target: &'a ResolvedTarget,
+    wit_target: wit::Target,
+    asked: Asked,
+}
+
+impl Work<'_> {
+    /// One try; nothing where the claim was lost before anything was sent.
+    async fn once(&self, info: RunInfo) -> Option<Concluded> {
+        let manner = Manner {
+            new: self.asked.new,
+            followable: self.target.watched().is_some(),
+            if_lost: match self.target.if_lost {
+                IfLost::Hold => crate::record::IfLost::Hold,
+                IfLost::Resend => crate::record::IfLost::Resend,
+            },
+        };
+        let run = self.session.run(&self.ledger.record, info, self.target);
+        loop {
+            let begin = patiently(&run.clock, run.left(), || self.ledger.record.begin(&run.info, manner));
+            let begin = match self.session.drive(Some(&self.ledger.record), begin, Duration::MAX).await {
+                End::Done(Ok(begin)) => begin,
+                End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
+                End::Stopped(signal) => return Some(self.stopped(&run, signal).await),
+                End::OutOfTime => return Some(self.waited_in_vain(&run, "the record")),
+            };
+            match begin {
+                Begin::Start => return self.start(&run).await,
+                Begin::Replay { verdict, view } => return Some(replayed(self.target, *verdict, &view)),
+                Begin::Follow(view) => {
+                    let run = self.session.run(&self.ledger.record, view.run.clone(), self.target);
+                    return Some(super::follow::follow_ours(self.session, self.target, &run, &view).await);
+                }
+                Begin::Hold(view) => return Some(held(self.target, &view)),
+                Begin::Wait { run: other } => {
+                    if let Some(end) = self.wait_for(&run, &other).await {
+                        return Some(end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until another process is done with its run, without asking the service. Nothing when
+    /// it is: the record decides anew.
+    async fn wait_for(&self, run: &Arc<Run>, other: &str) -> Option<Concluded> {
+        run.reporter.progress(&Update {
+            target: &self.target.name,
+            phase: Phase::WaitingForOther,
+            message: &format!("run {other} of the same key is in another process's hands; waiting for its verdict"),
+            http_calls: 0,
+            level: Level::Info,
+        });
+        let watch = async {
+            loop {
+                match self.ledger.record.watch(other) {
+                    Ok(watched) if !watched.alive => return Ok(()),
+                    Err(error) if !error.is_busy() => return Err(error),
+                    _ => run.clock.sleep(WATCH).await,
+                }
+            }
+        };
+        match self.session.drive(Some(&self.ledger.record), watch, run.left()).await {
+            End::Done(Ok(())) => None,
+            End::Done(Err(error)) => Some(self.unrecorded(&run.info, &error)),
+            End::OutOfTime => Some(self.waited_in_vain(run, &format!("the verdict of run {other}"))),
+            End::Stopped(signal) => {
+                let detail = Detail::Interrupted(Interrupted {
+                    signal: signal_name(signal).to_owned(),
+                    sent: Sent::No,
+                    message: "a start that waited for the verdict of this run; the run itself goes on".to_owned(),
+                });
+                let other_run = RunInfo { run: other.to_owned(), ..run.info.clone() };
+                let _ = self.ledger.record.append(&other_run, detail);
+                Some(self.concluded(run, interrupted_while_waiting(signal), Some(signal)))
+            }
+        }
+    }
+
+    /// A run of our own.
+    async fn start(&self, run: &Arc<Run>) -> Option<Concluded> {
+        match self.claim_resource(run).await {
+            End::Done(Ok(())) => {}
+            End::Done(Err(RecordError::ClaimLost { .. })) => return None,
+            End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
+            End::Stopped(signal) => return Some(self.stopped(run, signal).await),
+            End::OutOfTime => {
+                let end = self.waited_in_vain(run, "another run of ours on the same dataflow");
+                self.session.finish(run).await;
+                return Some(end);
+            }
+        }
+        let gateway = match self.session.boundary.gateway(self.target) {
+            Ok(gateway) => gateway,
+            Err(error) => {
+                self.session.finish(run).await;
+                let verdict = Verdict::not_sent(Status::Invalid, error.code(), error.to_string(), "check the configuration");
+                return Some(self.concluded(run, verdict, None));
+            }
+        };
+        let taken = if run.info.resource.is_empty() {
+            Vec::new()
+        } else {
+            match self.ledger.record.taken_runs(&run.info.resource, &run.info.run) {
+                Ok(taken) => taken,
+                Err(error) => return Some(self.unrecorded(&run.info, &error)),
+            }
+        };
+        let mut instance = match self.session.instance(Ports(run.clone()), gateway).await {
+            Ok(instance) => instance,
+            Err(error) => {
+                let verdict = self.session.broken(run, &error.to_string()).await;
+                return Some(self.concluded(run, verdict, None));
+            }
+        };
+        let request = request::refresh(
+            self.target,
+            self.wit_target.clone(),
+            &run.info.run,
+            request::circumstances(self.target, run.clock.now(), run.left()),
+            Wish { follow: self.asked.follow },
+            taken,
+        );
+        let exports = instance.exports.powerbi_refresh_refresh();
+        let call = exports.call_trigger_refresh(&mut instance.store, &request);
+        let verdict = match self.session.drive_component(run, call).await {
+            End::Done(Ok(Ok(verdict))) => run.enriched(convert::verdict(verdict)),
+            End::Done(Ok(Err(wit::RefreshError::ClaimLost(_)))) => return None,
+            End::Done(Ok(Err(error))) => run.enriched(convert::error(error)),
+            End::Done(Err(trap)) => self.session.broken(run, &format!("the component broke off: {trap:#}")).await,
+            End::OutOfTime => self.session.broken(run, "the component did not end after its deadline").await,
+            End::Stopped(signal) => {
+                // What the component was doing ends here; what it sent goes on.
+                drop(instance);
+                return Some(self.stopped(run, signal).await);
+            }
+        };
+        self.session.finish(run).await;
+        Some(self.concluded(run, verdict, None))
+    }
+
+    /// Holds the dataflow from look to match, so that two runs of ours cannot take each other's.
+    async fn claim_resource(&self, run: &Arc<Run>) -> End<Result<(), RecordError>> {
+        if run.info.resource.is_empty() || self.asked.follow == wit::FollowMode::NotAtAll {
+            return End::Done(Ok(()));
+        }
+        let claim = async {
+            let mut told = false;
+            loop {
+                match self.ledger.record.claim_resource(&run.info.resource, &run.info) {
+                    Ok(ResourceClaim::Claimed) => {
+                        run.known().holds_resource = true;
+                        return Ok(());
+                    }
+                    Ok(ResourceClaim::HeldBy { run: other, target }) => {
+                        if !std::mem::replace(&mut told, true) {
+                            run.reporter.progress(&Update {
+                                target: &self.target.name,
+                                phase: Phase::WaitingForOther,
+                                message: &format!("run {other} ({target}) is about to start the same dataflow; waiting until it has"),
+                                http_calls: 0,
+                                level: Level::Info,
+                            });
+                        }
+                    }
+                    Err(error) if error.is_busy() => {}
+                    Err(error) => return Err(error),
+                }
+                run.clock.sleep(WATCH).await;
+            }
+        };
+        self.session.drive(Some(&self.ledger.record), claim, run.left()).await
+    }
+
+    async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> Concluded {
+        let verdict = self.session.interrupted(run, signal).await;
+        self.concluded(run, verdict, Some(signal))
+    }
+
+    fn concluded(&self, run: &Run, verdict: Verdict, signal: Option<Signal>) -> Concluded {
+        let known = run.known().clone();
+        Concluded {
+            verdict,
+            invocation: Invocation {
+                trigger_sent_at: known.trigger_at,
+                concluded_at: Some(run.clock.now()),
+                attempt: known.attempt,
+                audit_event: known.last_event,
+                signal,
+                ..invocation_of(self.target, &run.info)
+            },
+        }
+    }
+
+    fn waited_in_vain(&self, run: &Run, what: &str) -> Concluded {
+        let verdict = Verdict {
+            retryable: true,
+            ..Verdict::not_sent(
+                Status::Skipped,
+                "deadline_while_waiting",
+                format!("the deadline ran out while waiting for {what}; nothing was sent"),
+                "start again later, or give it a longer deadline",
+            )
+        };
+        self.concluded(run, verdict, None)
+    }
+
+    fn unrecorded(&self, info: &RunInfo, error: &RecordError) -> Concluded {
+        self.audit_unavailable(info, error.code(), error.to_string(), "nothing was sent; mend the record and start again")
+    }
+
+    fn audit_unavailable(&self, info: &RunInfo, code: &str, message: String, hint: &str) -> Concluded {
+        Concluded {
+            verdict: Verdict {
+                retryable: true,
+                ..Verdict::not_sent(Status::AuditUnavailable, code, message, hint)
+            },
+            invocation: invocation_of(self.target, info),
+        }
+    }
+}
+
+fn interrupted_while_waiting(signal: Signal) -> Verdict {
+    Verdict {
+        retryable: true,
+        ..Verdict::not_sent(
+            Status::Interrupted,
+            "interrupted",
+            format!("stopped by {} while waiting for another process; nothing was sent", signal_name(signal)),
+            "start again when you like",
+        )
+    }
+}
+
+/// What is known of a run before anything happened to it.
+pub(super) fn invocation_of(target: &ResolvedTarget, info: &RunInfo) -> Invocation {
+    Invocation {
+        target: target.name.clone(),
+        kind: target.kind().to_owned(),
+        run: info.run.clone(),
+        idempotency_key: info.key.clone(),
+        ..Invocation::default()
+    }
+}
+
+/// The result of an earlier run, as the record has it.
+pub(super) fn replayed(target: &ResolvedTarget, verdict: Verdict, view: &RunView) -> Concluded {
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    Concluded {
+        verdict,
+        invocation: Invocation {
+            trigger_sent_at: time(&view.intent_time),
+            concluded_at: time(&view.last_time),
+            attempt: view.intent.as_ref().map_or(0, |intent| intent.attempt),
+            audit_event: view.last_event,
+            replayed: true,
+            ..invocation_of(target, &view.run)
+        },
+    }
+}
+
+/// An earlier run that may have been sent and that nobody can follow.
+fn held(target: &ResolvedTarget, view: &RunView) -> Concluded {
+    let run = &view.run.run;
+    let mut concluded = replayed(
+        target,
+        Verdict {
+            sent: view.sent,
+            flow_run: view.flow_run.clone(),
+            ..Verdict::not_sent(
+                Status::Unknown,
+                "earlier_run_unresolved",
+                format!("run {run} of the same key may have been sent at {}, and nothing can be followed; nothing was sent now", view.intent_time),
+                format!(
+                    "find out what became of it, then `host-runner audit resolve {run} --as never_started --reason …` \
+                     (or completed, failed, cancelled); --new or `if_lost: resend` triggers again"
+                ),
+            )
+        },
+        view,
+    );
+    concluded.invocation.replayed = true;
+    concluded
+}

@@ -1,0 +1,63 @@
+//! SIGINT and SIGTERM: heard once, by everybody who waits.
+//!
+//! Kestra's kill sends SIGTERM and closes our streams; Ctrl-C sends SIGINT. Either ends the run
+//! with a durable event, so a signal is a value that waiting code selects on, never a handler that
+//! does work. A second signal changes nothing: the first one's end takes less than two seconds.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::report::Signal;
+
+/// Hears the signals. Clones hear the same one.
+#[derive(Debug, Clone)]
+pub struct Stops {
+    heard: watch::Receiver<Option<Signal>>,
+}
+
+impl Stops {
+    /// Begins to listen; from here on the signals no longer end the process by themselves. Needs
+    /// a runtime.
+    ///
+    /// # Errors
+    /// Where the system gives no handler.
+    pub fn listen() -> std::io::Result<Self> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (tell, heard) = watch::channel(None);
+        tokio::spawn(async move {
+            let stop = tokio::select! {
+                Some(()) = interrupt.recv() => Signal::Interrupt,
+                Some(()) = terminate.recv() => Signal::Terminate,
+                else => return,
+            };
+            tell.send_replace(Some(stop));
+            // Kept open, so that whoever asks later still hears it.
+            tell.closed().await;
+        });
+        Ok(Self { heard })
+    }
+
+    /// The signal, if one was heard.
+    #[must_use]
+    pub fn heard(&self) -> Option<Signal> {
+        *self.heard.borrow()
+    }
+
+    /// Ends with the signal; never, if none comes.
+    pub async fn stopped(&mut self) -> Signal {
+        match self.heard.wait_for(Option::is_some).await.map(|stop| *stop) {
+            Ok(Some(stop)) => stop,
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+/// The signal's name.
+#[must_use]
+pub fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Interrupt => "SIGINT",
+        Signal::Terminate => "SIGTERM",
+    }
+}

@@ -1,0 +1,103 @@
+//! What the component may reach, and what it is.
+
+use crate::support::{Platform, Setup, world};
+
+#[test]
+fn the_component_imports_six_interfaces_of_wasi_and_two_of_ours_and_nothing_else() {
+    let outcome = Setup::bare().run(&["component", "--output", "json"]);
+    outcome.exits(0);
+    let mut imports: Vec<&str> = outcome.result()["imports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|name| name.as_str())
+        // An interface that holds types only gives no power.
+        .filter(|name| !name.starts_with("powerbi:refresh/types"))
+        .map(|name| name.split('@').next().unwrap_or(name))
+        .collect();
+    imports.sort_unstable();
+    assert_eq!(
+        imports,
+        [
+            "powerbi:refresh/audit-store",
+            "powerbi:refresh/control",
+            "wasi:clocks/monotonic-clock",
+            "wasi:http/outgoing-handler",
+            "wasi:http/types",
+            "wasi:io/error",
+            "wasi:io/poll",
+            "wasi:io/streams",
+        ]
+    );
+    let size = outcome.result()["size"].as_u64().unwrap();
+    assert!(size <= 250_000, "the component has grown to {size} bytes");
+}
+
+#[test]
+fn the_component_shows_its_contract_and_can_be_taken_out() {
+    let setup = Setup::bare();
+    setup.run(&["component", "--wit"]).exits(0).says("trigger-refresh: func");
+    setup.run(&["component", "--export", "refresh.wasm"]).exits(0);
+    let exported = std::fs::read(setup.path("refresh.wasm")).unwrap();
+    assert_eq!(exported.get(..4), Some(b"\0asm".as_slice()));
+}
+
+#[test]
+fn another_component_file_runs_in_place_of_the_embedded_one() {
+    let platform = Platform::start(&world());
+    let setup = Setup::verified(&platform);
+    setup.run(&["component", "--export", "refresh.wasm"]).exits(0);
+    setup.refresh(&["--component", "refresh.wasm"]).is("completed", "", 0);
+    std::fs::write(setup.path("noise.wasm"), b"\0asm but not really").unwrap();
+    setup.refresh(&["--component", "noise.wasm"]).exits(2).says("noise.wasm");
+    setup.refresh(&["--component", "nowhere.wasm"]).exits(2).says("nowhere.wasm");
+}
+
+#[test]
+fn loopback_is_denied_unless_the_operator_allows_it() {
+    let platform = Platform::start(&world());
+    // The flow is beyond doubt; the API points at this machine, without leave.
+    let setup = Setup::verified(&platform)
+        .replacing("sandbox: {allow_loopback: true}\n", "")
+        .env(
+            "ORDER_LIST_FLOW_URL",
+            "https://flows.example/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234",
+        );
+    let outcome = setup.run(&["refresh", "order_list", "--deadline", "2s"]);
+    assert!(outcome.code == 2 || outcome.code == 13, "{outcome:#?}");
+    assert_eq!(platform.requests().len(), 0);
+}
+
+#[test]
+fn a_name_that_leads_to_a_private_address_is_denied() {
+    let platform = Platform::start(&world());
+    let setup = Setup::unverified(&platform)
+        .replacing("sandbox: {allow_loopback: true}\n", "")
+        .replacing("endpoints: ", "# endpoints: ")
+        .env(
+            "ORDER_LIST_FLOW_URL",
+            "https://localhost/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234",
+        );
+    let outcome = setup.refresh(&["--deadline", "2s"]);
+    outcome.exits(13);
+    assert_eq!(outcome.field("status"), "denied");
+    assert_eq!(outcome.field("sent"), "no");
+    outcome.says("sandbox");
+}
+
+#[test]
+fn check_says_what_would_go_wrong_and_triggers_nothing() {
+    let platform = Platform::start(&world());
+    let setup = Setup::verified(&platform);
+    setup.run(&["check"]).exits(0).says("order_list").says("transactions");
+    let broken = Setup::verified(&platform).env("AZURE_CLIENT_SECRET", "INVENTED~but-wrong-0123456789");
+    broken.run(&["check", "order_list"]).exits(14).says("7000215");
+    let elsewhere = Setup::verified(&platform).replacing(
+        "dataflow: 44444444-4444-4444-4444-444444444444",
+        "dataflow: 44444444-4444-4444-4444-444444444449",
+    );
+    elsewhere.run(&["check", "order_list"]).exits(2).says("44444444-4444-4444-4444-444444444449");
+    let no_record = Setup::verified(&platform);
+    no_record.run(&["check", "--audit", "sqlite:/proc/version"]).exits(16);
+    assert_eq!(platform.triggers(), 0);
+}

@@ -1,0 +1,64 @@
+//! What the end-to-end tests stand on: the simulator as a process, the real binary as a process.
+//!
+//! A test reads as a scenario: a [`World`] for the services, a [`Setup`] for the configuration, a
+//! command, an [`Outcome`]. Nothing is shared between tests, so that they run in parallel.
+
+mod outcome;
+mod platform;
+mod programs;
+mod setup;
+
+pub use outcome::{Outcome, frames};
+pub use platform::{Logged, Platform};
+pub use programs::host_runner;
+pub use setup::{Setup, contains_bytes};
+
+use simulator::world::{Client, Dataflow, Flow, FlowForm, World, Workspace};
+use uuid::{Uuid, uuid};
+
+/// The tenant of every test.
+pub const TENANT: Uuid = uuid!("11111111-1111-1111-1111-111111111111");
+/// The service principal of every test.
+pub const CLIENT: Uuid = uuid!("22222222-2222-2222-2222-222222222222");
+/// Its object id.
+pub const OBJECT: Uuid = uuid!("22222222-2222-2222-2222-2222222222ff");
+/// Its secret.
+pub const CLIENT_SECRET: &str = "INVENTED~client-secret_0123456789";
+/// The workspace "Data Admin".
+pub const WORKSPACE: Uuid = uuid!("33333333-3333-3333-3333-333333333333");
+/// The dataflow "Master Order List".
+pub const DATAFLOW: Uuid = uuid!("44444444-4444-4444-4444-444444444444");
+/// The flow that refreshes it.
+pub const FLOW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// The signature of its trigger.
+pub const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
+
+/// The dataflow "Master Order List": its refreshes succeed in 0.3 s.
+pub fn dataflow() -> Dataflow {
+    Dataflow::new(WORKSPACE, DATAFLOW, "Master Order List")
+}
+
+/// The flow that refreshes it and has no Response action.
+pub fn flow() -> Flow {
+    Flow::new(
+        FLOW,
+        uuid!("aaaaaaaa-0000-0000-0000-000000000001"),
+        FlowForm::New,
+        SIG,
+    )
+    .refreshing(DATAFLOW)
+}
+
+/// The usual world with this dataflow and this flow.
+pub fn world_of(dataflow: Dataflow, flow: Flow) -> World {
+    World::new()
+        .client(TENANT, Client::new(CLIENT, OBJECT, CLIENT_SECRET))
+        .workspace(Workspace::new(WORKSPACE, "Data Admin"))
+        .dataflow(dataflow)
+        .flow(flow)
+}
+
+/// The usual world: everything works.
+pub fn world() -> World {
+    world_of(dataflow(), flow())
+}

@@ -1,0 +1,99 @@
+//! What a process printed and how it ended.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+/// The end of a process.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// What it printed on stdout.
+    pub stdout: String,
+    /// What it printed on stderr.
+    pub stderr: String,
+    /// The JSON objects on stdout, a line each.
+    pub results: Vec<Value>,
+}
+
+impl Outcome {
+    /// Reads a finished process.
+    pub fn of(output: &Output) -> Self {
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let results = stdout
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            results,
+        }
+    }
+
+    /// The only result.
+    #[track_caller]
+    pub fn result(&self) -> &Value {
+        assert_eq!(self.results.len(), 1, "one result is expected: {self:#?}");
+        &self.results[0]
+    }
+
+    /// A field of the only result, as text.
+    #[track_caller]
+    pub fn field(&self, name: &str) -> String {
+        match &self.result()[name] {
+            Value::String(text) => text.clone(),
+            Value::Null => panic!("there is no field {name}: {self:#?}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// Insists on a status, a code and an exit code.
+    #[track_caller]
+    pub fn is(&self, status: &str, code: &str, exit: i32) -> &Self {
+        assert_eq!(
+            (self.field("status").as_str(), self.field("code").as_str(), self.code),
+            (status, code, exit),
+            "{self:#?}"
+        );
+        assert_eq!(self.field("exit_code"), exit.to_string());
+        self
+    }
+
+    /// Insists that a message for people says this, on either stream.
+    #[track_caller]
+    pub fn says(&self, part: &str) -> &Self {
+        assert!(
+            self.stdout.contains(part) || self.stderr.contains(part),
+            "nobody says {part:?}: {self:#?}"
+        );
+        self
+    }
+
+    /// Insists on an exit code.
+    #[track_caller]
+    pub fn exits(&self, exit: i32) -> &Self {
+        assert_eq!(self.code, exit, "{self:#?}");
+        self
+    }
+}
+
+/// The frames on a worker's stdout; fails on any line that is not one whole frame.
+#[track_caller]
+pub fn frames(stdout: &str) -> Vec<Value> {
+    stdout
+        .lines()
+        .map(|line| {
+            // The engine's own pattern, `^::(\{.*})::$`, in which `.` takes no line terminator.
+            let inner = line
+                .strip_prefix("::")
+                .and_then(|rest| rest.strip_suffix("::"))
+                .filter(|inner| inner.starts_with('{') && inner.ends_with('}'))
+                .filter(|inner| !inner.contains(['\u{85}', '\u{2028}', '\u{2029}', '\r']))
+                .unwrap_or_else(|| panic!("not a frame: {line:?}"));
+            serde_json::from_str(inner).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+        })
+        .collect()
+}

@@ -1,0 +1,185 @@
+//! The simulator, as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::Value;
+use simulator::faults::FaultRule;
+use simulator::world::World;
+
+use super::DATAFLOW;
+
+/// A running simulator. Ends with the value.
+pub struct Platform {
+    process: Child,
+    /// Where it listens, for example `http://127.0.0.1:34567`.
+    pub base: String,
+    _world: tempfile::TempDir,
+    agent: ureq::Agent,
+}
+
+/// A request that the simulator has seen, secrets masked.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Logged {
+    /// What was asked for, in the words of the faults.
+    pub on: Option<String>,
+    /// The HTTP method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The headers, secrets masked.
+    pub headers: Value,
+    /// The body.
+    pub body: Value,
+    /// Whether it carried a signature.
+    pub had_sig: bool,
+    /// Whether it carried an Authorization header.
+    pub had_authorization: bool,
+}
+
+impl Platform {
+    /// Starts a simulator of this world.
+    pub fn start(world: &World) -> Self {
+        Self::start_with(world, &[])
+    }
+
+    /// Starts a simulator with https; its root certificate comes to lie in `ca`.
+    pub fn start_tls(world: &World, ca: &std::path::Path) -> Self {
+        Self::start_with(world, &["--tls", "--ca-out", ca.to_str().expect("a plain path")])
+    }
+
+    fn start_with(world: &World, options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the world");
+        let file = dir.path().join("world.json");
+        std::fs::write(&file, serde_json::to_vec(world).expect("a world is JSON")).expect("the world is written");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_simulator"))
+            .args(["--exit-with-stdin", "--world"])
+            .arg(&file)
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the simulator starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("its stdout is a pipe"))
+            .read_line(&mut line)
+            .expect("it says where it listens");
+        let said: Value = serde_json::from_str(&line).expect("in JSON");
+        Self {
+            process,
+            base: said["listening"].as_str().expect("an address").to_owned(),
+            _world: dir,
+            agent: ureq::Agent::new_with_defaults(),
+        }
+    }
+
+    /// The whole trigger URL of the usual flow.
+    pub fn trigger_url(&self) -> String {
+        super::flow().trigger_url(&self.base)
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Logged> {
+        serde_json::from_value(self.get("requests")).expect("a log of requests")
+    }
+
+    /// The requests that asked for this.
+    pub fn requests_for(&self, on: &str) -> Vec<Logged> {
+        self.requests()
+            .into_iter()
+            .filter(|request| request.on.as_deref() == Some(on))
+            .collect()
+    }
+
+    /// How many triggers the flow has seen.
+    pub fn triggers(&self) -> usize {
+        self.requests_for("trigger").len()
+    }
+
+    /// The state of the services.
+    pub fn world(&self) -> Value {
+        self.get("world")
+    }
+
+    /// The transactions of the usual dataflow that anybody but the history brought about.
+    pub fn runs(&self) -> Vec<Value> {
+        self.world()["dataflows"]
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["id"] == DATAFLOW.to_string()).cloned())
+            .and_then(|one| one["transactions"].as_array().cloned())
+            .unwrap_or_default()
+    }
+
+    /// The ids of the usual dataflow's transactions that ended in success.
+    pub fn completed_runs(&self) -> Vec<String> {
+        self.runs()
+            .iter()
+            .filter(|run| run["status"] == "Success")
+            .filter_map(|run| run["id"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Sets the faults, in place of those there are.
+    pub fn set_faults(&self, faults: &[FaultRule]) {
+        self.post("faults", serde_json::to_value(faults).expect("faults are JSON"));
+    }
+
+    /// Starts a run of the usual dataflow, as the scheduler or another user would.
+    pub fn start_run(&self, refresh_type: &str) {
+        self.post(
+            &format!("dataflows/{DATAFLOW}/runs"),
+            serde_json::json!({"refresh_type": refresh_type}),
+        );
+    }
+
+    /// Ends the usual dataflow's running refresh.
+    pub fn complete(&self, status: &str) {
+        self.post(&format!("complete/{DATAFLOW}"), serde_json::json!({"status": status}));
+    }
+
+    /// Changes the usual dataflow's settings.
+    pub fn change_dataflow(&self, patch: Value) {
+        self.post(&format!("dataflows/{DATAFLOW}"), patch);
+    }
+
+    /// Moves the services' clock on.
+    pub fn advance(&self, by: Duration) {
+        self.post("advance", serde_json::json!({"seconds": by.as_secs()}));
+    }
+
+    /// Waits until the services have seen what `seen` asks for; fails after twenty seconds.
+    pub fn wait_until(&self, what: &str, seen: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !seen(self) {
+            assert!(started.elapsed() < Duration::from_secs(20), "the services never saw: {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.agent
+            .get(format!("{}/__simulator/{path}", self.base))
+            .call()
+            .expect("the simulator answers")
+            .body_mut()
+            .read_json()
+            .expect("in JSON")
+    }
+
+    fn post(&self, path: &str, body: Value) {
+        self.agent
+            .post(format!("{}/__simulator/{path}", self.base))
+            .send_json(body)
+            .unwrap_or_else(|error| panic!("the simulator refused {path}: {error}"));
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,195 @@
+//! A configuration, an environment and a working directory for the real binary.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::{CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, host_runner};
+
+/// What the binary is started with.
+pub struct Setup {
+    dir: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+}
+
+/// How the usual target's truth is found out.
+const VERIFIED: &str = "\n    verify: {kind: dataflow, workspace: WORKSPACE, dataflow: DATAFLOW, start_within: 1500ms, poll: 50ms}";
+
+impl Setup {
+    /// The usual target `order_list`, verified by its dataflow's transactions.
+    pub fn verified(platform: &Platform) -> Self {
+        Self::new(platform, VERIFIED)
+    }
+
+    /// The usual target, verified by the flow's own Response.
+    pub fn by_response(platform: &Platform) -> Self {
+        Self::new(platform, "\n    verify: {kind: response}")
+    }
+
+    /// The usual target with a SAS URL and nothing else.
+    pub fn unverified(platform: &Platform) -> Self {
+        Self::new(platform, "")
+    }
+
+    /// The dataflow itself as the target `order_list`.
+    pub fn direct(platform: &Platform) -> Self {
+        let setup = Self::new(platform, "");
+        let text = setup.config_text();
+        let (head, _) = text.split_once("targets:").expect("there are targets");
+        setup.config(&format!(
+            "{head}targets:\n  order_list: {{kind: dataflow, workspace: {WORKSPACE}, dataflow: {DATAFLOW}, start_within: 1500ms, poll: 50ms}}\n"
+        ))
+    }
+
+    fn new(platform: &Platform, verify: &str) -> Self {
+        let base = &platform.base;
+        let verify = verify
+            .replace("WORKSPACE", &WORKSPACE.to_string())
+            .replace("DATAFLOW", &DATAFLOW.to_string());
+        let text = format!(
+            "version: 1
+audit: sqlite:audit.db
+defaults: {{deadline: 15s, timeout: 1s}}
+credentials:
+  default:
+    kind: client-secret
+    tenant: {TENANT}
+    client_id: {CLIENT}
+    client_secret: ${{env:AZURE_CLIENT_SECRET}}
+endpoints: {{login: {base}, powerbi: {base}}}
+sandbox: {{allow_loopback: true}}
+targets:
+  order_list:
+    kind: power-automate
+    url: ${{env:ORDER_LIST_FLOW_URL}}
+    payload: {{dataflow_name: Master Order List, workspace: Data Admin, source: ORDER_LIST_pipeline}}{verify}
+"
+        );
+        let setup = Self::bare().config(&text);
+        setup
+            .env("ORDER_LIST_FLOW_URL", &platform.trigger_url())
+            .env("AZURE_CLIENT_SECRET", CLIENT_SECRET)
+    }
+
+    /// No configuration at all.
+    pub fn bare() -> Self {
+        Self {
+            dir: tempfile::tempdir().expect("a working directory"),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// Takes this configuration.
+    pub fn config(self, text: &str) -> Self {
+        std::fs::write(self.path("refresh.yaml"), text).expect("the configuration is written");
+        self
+    }
+
+    /// Changes the configuration.
+    pub fn replacing(self, from: &str, to: &str) -> Self {
+        let text = self.config_text();
+        assert!(text.contains(from), "the configuration has no {from:?}");
+        self.config(&text.replace(from, to))
+    }
+
+    /// Adds to the end of the configuration.
+    pub fn appending(self, more: &str) -> Self {
+        let text = self.config_text() + more;
+        self.config(&text)
+    }
+
+    fn config_text(&self) -> String {
+        std::fs::read_to_string(self.path("refresh.yaml")).expect("there is a configuration")
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Takes a variable away.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// A file in the working directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The working directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The binary with these arguments, with nothing of this process's environment but PATH.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(host_runner());
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path())
+            .envs(&self.env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().expect("host-runner starts");
+        Outcome::of(&output)
+    }
+
+    /// Refreshes `order_list` to the end, reporting in JSON.
+    pub fn refresh(&self, more: &[&str]) -> Outcome {
+        let mut arguments = vec!["refresh", "order_list", "--output", "json"];
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    /// Starts the binary and lets it run.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("host-runner starts")
+    }
+
+    /// Everything that the record's files hold, as bytes.
+    pub fn record_bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for name in ["audit.db", "audit.db-wal"] {
+            all.extend(std::fs::read(self.path(name)).unwrap_or_default());
+        }
+        all
+    }
+
+    /// The events of the record, in order.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let runs = self.run(&["audit", "list", "--limit", "1000", "--output", "json"]);
+        let mut events: Vec<serde_json::Value> = runs
+            .results
+            .iter()
+            .filter_map(|run| run["run"].as_str())
+            .flat_map(|run| self.run(&["audit", "show", run, "--output", "json"]).results)
+            .collect();
+        events.sort_by_key(|event| event["number"].as_u64());
+        events
+    }
+
+    /// The kinds of the record's events, in order.
+    pub fn event_kinds(&self) -> Vec<String> {
+        self.events()
+            .iter()
+            .filter_map(|event| event["event"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+/// Whether `all` holds `part`.
+pub fn contains_bytes(all: &[u8], part: &str) -> bool {
+    all.windows(part.len()).any(|window| window == part.as_bytes())
+}

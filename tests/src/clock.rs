@@ -1,0 +1,121 @@
+//! The one source of time in the simulator.
+//!
+//! Every moment that a service shows (the `Date` header, a token's expiry, a run's start and end,
+//! the rolling 24 hours of the daily limit) is read from one [`Clock`], so that a test can move a
+//! day in one call. Nothing else in this crate reads the system's time. What a state is at a given
+//! moment is computed when somebody asks, never by a timer, so moving the clock is enough.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A clock that can be read and moved forward.
+///
+/// A test that drives its own time implements this trait and hands it to
+/// [`Builder::clock`](crate::server::Builder::clock).
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Moves the present moment on by `by`.
+    fn advance(&self, by: Duration);
+}
+
+/// The system's time plus an offset that only [`Clock::advance`] changes.
+#[derive(Debug, Default)]
+pub struct OffsetClock {
+    offset_ms: AtomicI64,
+}
+
+impl Clock for OffsetClock {
+    fn now(&self) -> Timestamp {
+        let offset = self.offset_ms.load(Ordering::SeqCst).unsigned_abs();
+        later(Timestamp::now(), Duration::from_millis(offset))
+    }
+
+    fn advance(&self, by: Duration) {
+        self.offset_ms.fetch_add(millis(by), Ordering::SeqCst);
+    }
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct StandingClock {
+    now_ms: AtomicI64,
+}
+
+impl StandingClock {
+    /// A clock that stands at `now` (kept to the millisecond).
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now_ms: AtomicI64::new(now.as_millisecond()),
+        }
+    }
+}
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.now_ms.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+
+    fn advance(&self, by: Duration) {
+        self.now_ms.fetch_add(millis(by), Ordering::SeqCst);
+    }
+}
+
+fn millis(by: Duration) -> i64 {
+    i64::try_from(by.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// `by` after `at`; the end of time where that does not exist.
+#[must_use]
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// `by` before `at`; the beginning of time where that does not exist.
+#[must_use]
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The moment as the `Date` header wants it (RFC 9110, 5.6.7).
+#[must_use]
+pub fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// The moment with milliseconds, as Power BI writes `startTime`.
+#[must_use]
+pub fn rfc3339_millis(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_clock_is_ahead_of_the_systems_time() {
+        let clock = OffsetClock::default();
+        let before = clock.now();
+        clock.advance(Duration::from_secs(86_400));
+        assert!(clock.now() >= later(before, Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn a_standing_clock_moves_only_when_it_is_told() {
+        let start: Timestamp = "2026-10-01T01:00:00.5Z".parse().unwrap();
+        let clock = StandingClock::at(start);
+        assert_eq!(clock.now(), start);
+        clock.advance(Duration::from_millis(250));
+        assert_eq!(rfc3339_millis(clock.now()), "2026-10-01T01:00:00.750Z");
+    }
+
+    #[test]
+    fn the_date_header_is_written_as_http_asks() {
+        let at: Timestamp = "2026-10-01T01:02:03.999Z".parse().unwrap();
+        assert_eq!(http_date(at), "Thu, 01 Oct 2026 01:02:03 GMT");
+    }
+}

@@ -1,0 +1,182 @@
+//! A request and a reply as plain data, so that the services need no server to be tested.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// A whole request.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The method.
+    pub method: Method,
+    /// The path as it was sent, still percent-encoded.
+    pub path: String,
+    /// The query as it was sent, without the question mark; empty where there was none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Where the caller reached the simulator: scheme and host, no trailing slash.
+    pub base: String,
+}
+
+impl Incoming {
+    /// The decoded value of a query parameter.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        form_value(&self.query, name)
+    }
+
+    /// A header as text; `None` where it is missing or is not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// True when any `Authorization` header came along.
+    #[must_use]
+    pub fn has_authorization(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// The bearer token of the `Authorization` header.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// True when the `Content-Type` is `media_type`, whatever its parameters.
+    #[must_use]
+    pub fn is_of_type(&self, media_type: &str) -> bool {
+        self.header("content-type")
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
+    }
+}
+
+/// The decoded value of `name` in a query or form.
+#[must_use]
+pub fn form_value(text: &str, name: &str) -> Option<String> {
+    text.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (form_decode(key) == name).then(|| form_decode(value))
+    })
+}
+
+fn form_decode(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// A whole reply, before any fault has touched it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers; `Date` and the length are added when it is sent. Boxed, because a refusal is
+    /// the `Err` of many a function, which should be small.
+    pub headers: Box<HeaderMap>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// A reply without a body. A status that does not exist becomes 500.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            headers: Box::default(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// A reply with a JSON body.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::text(status, "application/json; charset=utf-8", body.to_string())
+    }
+
+    /// A reply with a body of any type.
+    #[must_use]
+    pub fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        let mut reply = Self::empty(status).with_header("content-type", content_type);
+        reply.body = body.into();
+        reply
+    }
+
+    /// Sets a header. A name or value that HTTP does not allow is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.set_header(name, value);
+        self
+    }
+
+    /// Sets a header. A name or value that HTTP does not allow is left out.
+    pub fn set_header(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// Sets a header, unless it is there already.
+    pub fn set_default_header(&mut self, name: &str, value: &str) {
+        if !self.headers.contains_key(name) {
+            self.set_header(name, value);
+        }
+    }
+
+    /// Replaces the content type.
+    #[must_use]
+    pub fn with_content_type(mut self, value: &'static str) -> Self {
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(value));
+        self
+    }
+}
+
+/// What a service answers: at once, or when a flow run reaches its Response.
+#[derive(Debug)]
+pub enum Answer {
+    /// This, now.
+    Now(Reply),
+    /// What the flow run with this id says when it reaches its Response action.
+    WhenResponded(String),
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_value_is_decoded() {
+        assert_eq!(
+            form_value("a=1&scope=https%3A%2F%2Fx%2F.default&n=two+words", "scope").as_deref(),
+            Some("https://x/.default")
+        );
+        assert_eq!(form_value("n=two+words", "n").as_deref(), Some("two words"));
+        assert_eq!(form_value("n=1", "m"), None);
+        assert_eq!(form_value("n", "n").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_header_that_http_does_not_allow_is_left_out() {
+        let reply = Reply::empty(200)
+            .with_header("bad name", "x")
+            .with_header("x-a", "b\nc");
+        assert!(reply.headers.is_empty());
+    }
+}

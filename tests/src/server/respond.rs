@@ -1,0 +1,193 @@
+//! From a request to what leaves on the wire, with the fault that befalls it.
+
+use std::time::Duration;
+
+use hyper::Response;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::payload::Payload;
+use super::wire::Spoil;
+use crate::clock::{http_date, later};
+use crate::engine::{Engine, Received};
+use crate::faults::{CannedReply, Fault, Mishap};
+use crate::message::{Answer, Incoming, Reply};
+
+/// How often somebody who waits for the simulator's clock looks at it. The clock may be moved by
+/// hand, so there is nothing to sleep until.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What a captive portal or an expired session shows in place of an API's answer.
+const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in to your account</title></head>\
+    <body><form method=\"post\" action=\"/login\"><input name=\"user\"></form></body></html>";
+
+/// There is no answer: the connection is to be closed as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+pub(super) struct Silence;
+
+/// Answers a request to the services.
+pub(super) async fn respond(
+    engine: &Engine,
+    incoming: &Incoming,
+    spoil: &Spoil,
+) -> Result<Response<Payload>, Silence> {
+    let Received {
+        number,
+        at,
+        service,
+        fault,
+        answer,
+    } = engine.receive(incoming);
+    if let Some(Fault::Named(mishap)) = &fault {
+        let name = Fault::Named(mishap.clone()).name();
+        match mishap {
+            Mishap::DropBefore | Mishap::DropAfter => {
+                engine.answered(number, name);
+                return Err(Silence);
+            }
+            Mishap::Reset | Mishap::ResetAfter => {
+                engine.answered(number, name);
+                spoil.with_reset();
+                return Err(Silence);
+            }
+            Mishap::Hang | Mishap::HangAfter => {
+                engine.answered(number, name);
+                return std::future::pending().await;
+            }
+            Mishap::Garbage => {
+                engine.answered(number, name);
+                spoil.with_garbage();
+                // hyper closes the connection after an answer that says so.
+                let closing = Reply::empty(200).with_header("connection", "close");
+                return Ok(dress(engine, service, closing, Payload::Whole));
+            }
+            _ => {}
+        }
+    }
+    let (reply, payload) = spoilt(engine, at, fault, answer).await?;
+    engine.answered(number, reply.status.as_u16());
+    Ok(dress(engine, service, reply, payload))
+}
+
+/// Makes the payload of a reply from its body.
+type Pack = Box<dyn FnOnce(bytes::Bytes) -> Payload + Send>;
+
+/// The reply and its payload, to a request that arrived `at`, after a fault that leaves an answer.
+async fn spoilt(
+    engine: &Engine,
+    at: Timestamp,
+    fault: Option<Fault>,
+    answer: Option<Answer>,
+) -> Result<(Reply, Pack), Silence> {
+    let whole = |reply: Reply| -> (Reply, Pack) { (reply, Box::new(Payload::Whole)) };
+    let mishap = match fault {
+        None => return Ok(whole(answered(engine, answer).await?)),
+        Some(Fault::Instead(canned)) => return Ok(whole(served(&canned))),
+        Some(Fault::Named(mishap)) => mishap,
+    };
+    Ok(match mishap {
+        Mishap::Html | Mishap::HtmlBefore => {
+            whole(Reply::text(200, "text/html; charset=utf-8", LOGIN_PAGE))
+        }
+        Mishap::NoContent => whole(Reply::empty(204)),
+        Mishap::ReplaceAfterStatus(canned) => whole(served(&canned)),
+        Mishap::DelayMs(ms) => {
+            let due = later(at, Duration::from_millis(ms));
+            let reply = answered(engine, answer).await?;
+            while engine.now() < due {
+                tokio::time::sleep(LOOK).await;
+            }
+            whole(reply)
+        }
+        Mishap::WrongContentType => whole(
+            answered(engine, answer)
+                .await?
+                .with_content_type("text/plain"),
+        ),
+        Mishap::Truncated => (answered(engine, answer).await?, Box::new(Payload::cut)),
+        Mishap::HugeMb(megabytes) => (
+            answered(engine, answer).await?,
+            Box::new(move |_| Payload::huge(megabytes)),
+        ),
+        Mishap::SlowDrip { bytes_per_s } => (
+            answered(engine, answer).await?,
+            Box::new(move |body| Payload::drip(body, bytes_per_s)),
+        ),
+        Mishap::DropBefore
+        | Mishap::DropAfter
+        | Mishap::Reset
+        | Mishap::ResetAfter
+        | Mishap::Hang
+        | Mishap::HangAfter
+        | Mishap::Garbage => return Err(Silence),
+    })
+}
+
+/// What the service answers, waited for where the caller is held open.
+async fn answered(engine: &Engine, answer: Option<Answer>) -> Result<Reply, Silence> {
+    match answer {
+        None => Err(Silence),
+        Some(Answer::Now(reply)) => Ok(reply),
+        Some(Answer::WhenResponded(flow_run)) => loop {
+            if let Some(reply) = engine.held_answer(&flow_run) {
+                return Ok(reply);
+            }
+            tokio::time::sleep(LOOK).await;
+        },
+    }
+}
+
+/// A reply that a fault gives in place of the service.
+fn served(canned: &CannedReply) -> Reply {
+    let mut reply = if canned.body.is_empty() {
+        Reply::empty(canned.status)
+    } else {
+        let content_type = canned
+            .content_type
+            .as_deref()
+            .unwrap_or("application/json; charset=utf-8");
+        Reply::text(canned.status, content_type, canned.body.clone())
+    };
+    for (name, value) in &canned.headers {
+        reply.set_header(name, value);
+    }
+    reply
+}
+
+/// The reply as it leaves: with the simulator's own `Date`, and with the `RequestId` that every
+/// reply of Power BI has, also one that a fault put in the service's place.
+pub(super) fn dress(
+    engine: &Engine,
+    service: &str,
+    mut reply: Reply,
+    pack: impl FnOnce(bytes::Bytes) -> Payload,
+) -> Response<Payload> {
+    reply.set_default_header("date", &http_date(engine.now()));
+    if service == "power_bi" {
+        reply.set_default_header("requestid", &Uuid::new_v4().to_string());
+    }
+    let mut response = Response::new(pack(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = *reply.headers;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canned_reply_keeps_its_own_headers_and_type() {
+        let canned = CannedReply::status(503)
+            .body("<p>no</p>")
+            .header("Retry-After", "3600");
+        let reply = served(&CannedReply {
+            content_type: Some("text/html".to_owned()),
+            ..canned
+        });
+        assert_eq!(reply.status.as_u16(), 503);
+        assert_eq!(reply.headers["retry-after"], "3600");
+        assert_eq!(reply.headers["content-type"], "text/html");
+    }
+}

@@ -1,0 +1,230 @@
+//! Power BI's REST interface under `/v1.0/myorg`: workspaces and Gen1 dataflows (facts, 2.1, 5.2).
+//!
+//! Order of the checks: the token, the shape of the path, the workspace, the dataflow, what was
+//! asked. The service's own order is not documented; that one is a guess.
+
+mod dataflows;
+mod groups;
+
+use http::Method;
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::clock::rfc3339_millis;
+use crate::faults::Operation;
+use crate::message::{Incoming, Reply};
+use crate::state::{Refusal, State};
+use crate::world::{Dataflow, Workspace};
+
+/// The audience that a token for Power BI must have, to the letter.
+pub const AUDIENCE: &str = "https://analysis.windows.net/powerbi/api";
+
+/// A request to Power BI. Ids are kept as the path has them, to be judged after the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `GET /groups`
+    Groups,
+    /// `GET /groups/{ws}/dataflows`
+    Dataflows(String),
+    /// `GET /groups/{ws}/dataflows/{df}`
+    Dataflow(String, String),
+    /// `GET /groups/{ws}/dataflows/{df}/transactions`
+    Transactions(String, String),
+    /// `POST /groups/{ws}/dataflows/{df}/refreshes`
+    Refresh(String, String),
+    /// `POST /groups/{ws}/dataflows/transactions/{id}/cancel`, the id still encoded
+    Cancel(String, String),
+    /// Another method or path under `/v1.0/myorg`.
+    Unknown,
+}
+
+impl Call {
+    /// The call that this method and path stand for; `None` outside of `/v1.0/myorg`.
+    #[must_use]
+    pub fn of(method: &Method, segments: &[&str]) -> Option<Self> {
+        let ["v1.0", "myorg", rest @ ..] = segments else {
+            return None;
+        };
+        let text = |segment: &&str| (*segment).to_owned();
+        Some(match (method.as_str(), rest) {
+            ("GET", ["groups"]) => Self::Groups,
+            ("GET", ["groups", ws, "dataflows"]) => Self::Dataflows(text(ws)),
+            ("GET", ["groups", ws, "dataflows", df]) => Self::Dataflow(text(ws), text(df)),
+            ("GET", ["groups", ws, "dataflows", df, "transactions"]) => {
+                Self::Transactions(text(ws), text(df))
+            }
+            ("POST", ["groups", ws, "dataflows", df, "refreshes"]) => {
+                Self::Refresh(text(ws), text(df))
+            }
+            ("POST", ["groups", ws, "dataflows", "transactions", id, "cancel"]) => {
+                Self::Cancel(text(ws), text(id))
+            }
+            _ => Self::Unknown,
+        })
+    }
+
+    /// What it asks for, in the words of faults and log.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Groups => Some(Operation::Groups),
+            Self::Dataflows(_) | Self::Dataflow(..) => Some(Operation::Dataflows),
+            Self::Transactions(..) => Some(Operation::Transactions),
+            Self::Refresh(..) => Some(Operation::Refresh),
+            Self::Cancel(..) => Some(Operation::Cancel),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The workspace and the dataflow that it names.
+    #[must_use]
+    pub fn targets(&self, state: &State) -> Vec<String> {
+        match self {
+            Self::Groups | Self::Unknown => Vec::new(),
+            Self::Dataflows(ws) => vec![ws.clone()],
+            Self::Dataflow(ws, df) | Self::Transactions(ws, df) | Self::Refresh(ws, df) => {
+                vec![ws.clone(), df.clone()]
+            }
+            Self::Cancel(ws, id) => {
+                let run = state.run(&decode(id)).map(|run| run.dataflow.to_string());
+                std::iter::once(ws.clone()).chain(run).collect()
+            }
+        }
+    }
+}
+
+fn decode(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+/// What Power BI answers. Every reply has a `RequestId` of its own.
+pub fn answer(
+    call: &Call,
+    incoming: &Incoming,
+    state: &mut State,
+    now: Timestamp,
+    number: u64,
+) -> Reply {
+    let reply = try_answer(call, incoming, state, now, number).unwrap_or_else(|refused| refused);
+    reply.with_header("requestid", &Uuid::new_v4().to_string())
+}
+
+fn try_answer(
+    call: &Call,
+    incoming: &Incoming,
+    state: &mut State,
+    now: Timestamp,
+    number: u64,
+) -> Result<Reply, Reply> {
+    let caller = caller(incoming, state, now)?;
+    match call {
+        Call::Unknown => Err(error(404, "PowerBIEntityNotFound", "")),
+        Call::Groups => groups::list(incoming, state, caller),
+        Call::Dataflows(ws) => {
+            let workspace = workspace(state, caller, ws)?;
+            let all: Vec<Value> = state
+                .world
+                .dataflows
+                .iter()
+                .filter(|dataflow| dataflow.workspace == workspace.id)
+                .map(|dataflow| dataflows::listed(dataflow, &incoming.base))
+                .collect();
+            Ok(Reply::json(200, &json!({"value": all})))
+        }
+        Call::Dataflow(ws, df) => {
+            let dataflow = dataflow(state, caller, ws, df)?;
+            Ok(Reply::json(
+                200,
+                &json!({
+                    "name": dataflow.name, "description": "", "version": "1.0",
+                    "culture": "en-US", "modifiedTime": rfc3339_millis(now), "entities": [],
+                }),
+            ))
+        }
+        Call::Transactions(ws, df) => {
+            let dataflow = dataflow(state, caller, ws, df)?;
+            if dataflow.readable {
+                Ok(dataflows::transactions(
+                    state,
+                    dataflow,
+                    &incoming.base,
+                    now,
+                ))
+            } else {
+                Err(error(403, "PowerBINotAuthorizedException", ""))
+            }
+        }
+        Call::Refresh(ws, df) => {
+            let id = dataflow(state, caller, ws, df)?.id;
+            dataflows::refresh(incoming, state, id, now, number)
+        }
+        Call::Cancel(ws, id) => {
+            let workspace = workspace(state, caller, ws)?.id;
+            dataflows::cancel(state, workspace, id, now)
+        }
+    }
+}
+
+/// An error as Power BI writes it.
+fn error(status: u16, code: &'static str, message: &str) -> Reply {
+    let refusal = Refusal {
+        status,
+        code,
+        message: message.to_owned(),
+    };
+    Reply::json(status, &refusal.body())
+}
+
+/// The object id of the caller, by the token.
+fn caller(incoming: &Incoming, state: &State, now: Timestamp) -> Result<Uuid, Reply> {
+    // What the service says to a missing or foreign token is not known: an empty 401 is a guess.
+    let unauthorized = || Reply::empty(401).with_header("www-authenticate", "Bearer realm=\"\"");
+    let token = incoming.bearer().ok_or_else(unauthorized)?;
+    let claims = state
+        .claims_of(token)
+        .filter(|claims| claims.aud == AUDIENCE)
+        .ok_or_else(unauthorized)?;
+    if claims.expired(now) {
+        return Err(error(
+            403,
+            "TokenExpired",
+            "Access token has expired, resubmit with a new access token",
+        ));
+    }
+    Ok(claims.oid)
+}
+
+fn guid(segment: &str) -> Result<Uuid, Reply> {
+    Uuid::parse_str(segment)
+        .map_err(|_| error(400, "BadRequest", "An id in the path is not a GUID."))
+}
+
+/// 404 for a workspace that is not there, 403 for one that the caller was not added to.
+fn workspace<'a>(state: &'a State, caller: Uuid, segment: &str) -> Result<&'a Workspace, Reply> {
+    let id = guid(segment)?;
+    let workspace = state
+        .world
+        .workspaces
+        .iter()
+        .find(|workspace| workspace.id == id)
+        .ok_or_else(|| error(404, "PowerBIEntityNotFound", ""))?;
+    if workspace.admits(caller) {
+        Ok(workspace)
+    } else {
+        Err(error(403, "PowerBINotAuthorizedException", ""))
+    }
+}
+
+fn dataflow<'a>(state: &'a State, caller: Uuid, ws: &str, df: &str) -> Result<&'a Dataflow, Reply> {
+    let workspace = workspace(state, caller, ws)?;
+    let id = guid(df)?;
+    state
+        .dataflow(id)
+        .filter(|dataflow| dataflow.workspace == workspace.id)
+        .ok_or_else(|| error(404, "PowerBIEntityNotFound", ""))
+}
+
+#[cfg(test)]
+mod tests;
