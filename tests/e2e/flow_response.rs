@@ -15,7 +15,7 @@ fn a_flow_that_relays_the_refusal_is_failed_with_its_code() {
     for hours in 1..=8_u64 {
         full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
     }
-    let platform = Platform::start(&world_of(full, flow().responding(Respond::relaying(Relay::Started))));
+    let platform = Platform::start(&world_of(full, flow().responding(Respond::relaying(Relay::Start))));
     let outcome = Setup::by_response(&platform).refresh(&[]);
     outcome.is("failed", "dataflow_daily_limit", 10);
     assert_eq!(outcome.field("evidence"), "flow");

@@ -1,1 +1,39 @@
-fn main(){}
+//! Developer commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//!
+//! What a newcomer runs first, and what CI runs. Nothing here is shipped.
+
+mod bench;
+mod cargo;
+mod demo;
+mod simulator;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole point in three refreshes, against the simulator; no account needed
+    Demo,
+    /// Run every test, as CI does
+    Test,
+    /// Measure a refresh as a whole process, beside curl and a Python script
+    Bench(bench::Options),
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test => test::run(),
+        Command::Bench(options) => bench::run(&options),
+    }
+}

@@ -106,8 +106,8 @@ impl Work<'_> {
         }
     }
 
-    /// Waits until another process is done with its run, without asking the service. Nothing when
-    /// it is: the record decides anew.
+    /// Waits until another process is done with its run, without asking the service, and gives its
+    /// verdict. Nothing where it left none: then the record decides anew.
     async fn wait_for(&self, run: &Arc<Run>, other: &str) -> Option<Concluded> {
         run.reporter.progress(&Update {
             target: &self.target.name,
@@ -119,14 +119,18 @@ impl Work<'_> {
         let watch = async {
             loop {
                 match self.ledger.record.watch(other) {
-                    Ok(watched) if !watched.alive => return Ok(()),
+                    Ok(watched) if !watched.alive => return Ok(watched.view),
                     Err(error) if !error.is_busy() => return Err(error),
                     _ => run.clock.sleep(WATCH).await,
                 }
             }
         };
         match self.session.drive(Some(&self.ledger.record), watch, run.left()).await {
-            End::Done(Ok(())) => None,
+            End::Done(Ok(view)) => view.and_then(|view| {
+                // An interrupted process has no verdict for others: somebody has to follow.
+                let verdict = view.verdict().filter(|verdict| verdict.status != Status::Interrupted)?;
+                Some(replayed(self.target, verdict, &view))
+            }),
             End::Done(Err(error)) => Some(self.unrecorded(&run.info, &error)),
             End::OutOfTime => Some(self.waited_in_vain(run, &format!("the verdict of run {other}"))),
             End::Stopped(signal) => {

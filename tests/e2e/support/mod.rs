@@ -9,7 +9,7 @@ mod programs;
 mod setup;
 
 pub use outcome::{Outcome, frames};
-pub use platform::{Logged, Platform};
+pub use platform::Platform;
 pub use programs::host_runner;
 pub use setup::{Setup, contains_bytes};
 
