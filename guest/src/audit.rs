@@ -135,7 +135,11 @@ mod tests {
     #[test]
     fn a_persons_word_is_stored_on_one_line_and_without_secrets() {
         let world = World::new();
-        let entry = resolution(" run-1 ", "completed", "  seen in\n the portal, ?sig=INVENTED-sig-1 ");
+        let entry = resolution(
+            " run-1 ",
+            "completed",
+            "  seen in\n the portal, ?sig=INVENTED-sig-1 ",
+        );
         record_audit(&world, &entry).unwrap();
         assert_eq!(
             world.events(),
@@ -157,7 +161,10 @@ mod tests {
             resolution("run-1", "completed", " \n "),
             resolution("run 1", "completed", "r"),
         ] {
-            assert!(matches!(record_audit(&world, &entry), Err(AuditError::Invalid(_))));
+            assert!(matches!(
+                record_audit(&world, &entry),
+                Err(AuditError::Invalid(_))
+            ));
         }
         assert!(world.events().is_empty());
     }
@@ -178,7 +185,10 @@ mod tests {
             note("t", "m", &[("a", "1"), ("a", "2")]),
             note("t", "m", &[("a", "1"); 65]),
         ] {
-            assert!(matches!(record_audit(&world, &entry), Err(AuditError::Invalid(_))));
+            assert!(matches!(
+                record_audit(&world, &entry),
+                Err(AuditError::Invalid(_))
+            ));
         }
     }
 
@@ -198,7 +208,10 @@ mod tests {
                 run_id: "run-1".into(),
                 event,
             };
-            assert!(matches!(record_audit(&world, &entry), Err(AuditError::Invalid(_))));
+            assert!(matches!(
+                record_audit(&world, &entry),
+                Err(AuditError::Invalid(_))
+            ));
         }
         assert!(world.events().is_empty());
     }
@@ -208,8 +221,13 @@ mod tests {
         let world = World::new();
         world.store_says(StoreError::Unavailable("locked".into()));
         let entry = resolution("run-1", "failed", "r");
-        assert!(matches!(record_audit(&world, &entry), Err(AuditError::Unavailable(w)) if w == "locked"));
+        assert!(
+            matches!(record_audit(&world, &entry), Err(AuditError::Unavailable(w)) if w == "locked")
+        );
         world.store_says(StoreError::Refused("no such run".into()));
-        assert!(matches!(record_audit(&world, &entry), Err(AuditError::Refused(_))));
+        assert!(matches!(
+            record_audit(&world, &entry),
+            Err(AuditError::Refused(_))
+        ));
     }
 }

@@ -3,9 +3,8 @@
 //! The payload lies over the standard fields, so what a person wrote always wins. It refuses a
 //! payload that is not an object, because a flow's trigger schema knows nothing else.
 
-use serde_json::{Map, Value};
-
 use crate::contract::{RefreshError, TriggerBody};
+use crate::json::{Json, Object};
 use crate::trouble::invalid;
 
 /// `trigger_type`, as the flows in use expect it.
@@ -18,32 +17,32 @@ pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String
         return Ok(body.payload.clone());
     }
     // `workspace` is a standard field that only the payload can fill.
-    let mut fields = Map::new();
+    let mut fields = Object::default();
     for (name, value) in [
         ("trigger_type", TRIGGER_TYPE),
         ("dataflow_name", body.dataflow_name.as_str()),
         ("timestamp", timestamp),
         ("source", body.source.as_str()),
     ] {
-        fields.insert(name.to_owned(), Value::from(value));
+        fields.set(name.to_owned(), Json::Text(value.to_owned()));
     }
-    fields.extend(payload);
-    Ok(Value::Object(fields).to_string())
+    fields.lay_over(payload);
+    Ok(fields.to_text())
 }
 
 /// The name of the dataflow that a trigger's body says.
 pub(crate) fn dataflow_name(body: &TriggerBody) -> Option<String> {
     let said = payload(body).ok()?;
     match said.get("dataflow_name") {
-        Some(name) => name.as_str().map(str::to_owned),
+        Some(name) => name.as_text().map(str::to_owned),
         None if body.standard_fields => Some(body.dataflow_name.clone()),
         None => None,
     }
 }
 
-fn payload(body: &TriggerBody) -> Result<Map<String, Value>, RefreshError> {
-    match serde_json::from_str(&body.payload) {
-        Ok(Value::Object(payload)) => Ok(payload),
+fn payload(body: &TriggerBody) -> Result<Object, RefreshError> {
+    match Json::parse(&body.payload) {
+        Some(Json::Object(payload)) => Ok(payload),
         // The parser's own words may quote the payload, which may hold anything.
         _ => Err(invalid(
             "payload_not_an_object",
@@ -68,7 +67,7 @@ mod tests {
         }
     }
 
-    fn sent(payload: &str) -> Value {
+    fn sent(payload: &str) -> serde_json::Value {
         serde_json::from_str(&trigger_body(&body(payload, true), NOW).unwrap()).unwrap()
     }
 
@@ -87,7 +86,9 @@ mod tests {
 
     #[test]
     fn the_payload_lies_over_the_standard_fields() {
-        let sent = sent(r#"{"dataflow_name":"Master Order List","workspace":"Data Admin","n":1,"timestamp":null}"#);
+        let sent = sent(
+            r#"{"dataflow_name":"Master Order List","workspace":"Data Admin","n":1,"timestamp":null}"#,
+        );
         assert_eq!(sent["dataflow_name"], "Master Order List");
         assert_eq!(sent["workspace"], "Data Admin");
         assert_eq!(sent["n"], 1);
@@ -103,7 +104,15 @@ mod tests {
 
     #[test]
     fn a_payload_that_is_not_an_object_is_refused_without_being_quoted() {
-        for text in ["", "[]", "\"INVENTED-secret\"", "1", "null", "{", "{\"INVENTED-secret\"}"] {
+        for text in [
+            "",
+            "[]",
+            "\"INVENTED-secret\"",
+            "1",
+            "null",
+            "{",
+            "{\"INVENTED-secret\"}",
+        ] {
             for standard_fields in [true, false] {
                 let refused = trigger_body(&body(text, standard_fields), NOW);
                 let Err(RefreshError::Invalid(problem)) = refused else {
@@ -117,7 +126,10 @@ mod tests {
 
     #[test]
     fn the_name_that_the_flow_is_told_is_known() {
-        assert_eq!(dataflow_name(&body("{}", true)).as_deref(), Some("order_list"));
+        assert_eq!(
+            dataflow_name(&body("{}", true)).as_deref(),
+            Some("order_list")
+        );
         assert_eq!(dataflow_name(&body("{}", false)), None);
         let told = body(r#"{"dataflow_name":"X"}"#, false);
         assert_eq!(dataflow_name(&told).as_deref(), Some("X"));

@@ -4,7 +4,7 @@
 //! some time later: what became of it, a follow tells. Nothing is appended to the record here, for
 //! the run's own end is what belongs there.
 
-use crate::classify::{Asked, judge, json_object, snake_case};
+use crate::classify::{Asked, json_object, judge, snake_case};
 use crate::contract::{
     CancelRequest, Cancellation, CancellationStatus, DataflowTarget, Operation, RefreshError,
     TargetKind, Unsupported,
@@ -50,9 +50,8 @@ fn cancel(
         ));
     }
     let answer = ask(session, target, &request.service_run).map_err(Trouble::into_error)?;
-    let status = status_of(&answer).ok_or_else(|| {
-        Trouble::unreadable(&answer, WHAT, session).into_error()
-    })?;
+    let status = status_of(&answer)
+        .ok_or_else(|| Trouble::unreadable(&answer, WHAT, session).into_error())?;
     let (status, message) = match status.as_str() {
         "successfully_marked" => (
             CancellationStatus::Requested,
@@ -101,6 +100,6 @@ fn ask(
 /// `SuccessfullyMarked` in another; snake case is the same for both. [V]
 fn status_of(answer: &HttpAnswer) -> Option<String> {
     let object = json_object(answer)?;
-    let status = snake_case(object.get("status")?.as_str()?);
+    let status = snake_case(object.get("status")?.as_text()?);
     (!status.is_empty()).then_some(status)
 }

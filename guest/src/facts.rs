@@ -66,10 +66,9 @@ impl Facts {
         message: String,
         hint: &str,
     ) -> Verdict {
-        Verdict {
-            hint: hint.to_owned(),
-            ..self.verdict(status, code, message)
-        }
+        let mut verdict = self.verdict(status, code, message);
+        hint.clone_into(&mut verdict.hint);
+        verdict
     }
 }
 

@@ -59,12 +59,7 @@ impl Session<'_> {
     }
 
     /// Appends a state at the service.
-    pub(crate) fn append_observed(
-        &mut self,
-        what: &str,
-        run: Option<ServiceRun>,
-        message: String,
-    ) {
+    pub(crate) fn append_observed(&mut self, what: &str, run: Option<ServiceRun>, message: String) {
         self.append_late(Event::Observed(Observed {
             what: what.to_owned(),
             run,
@@ -107,7 +102,10 @@ impl Session<'_> {
                 Err(StoreError::Refused(why)) => self.say(
                     Phase::Following,
                     Level::Warning,
-                    format!("The record refused an event: {}", self.redactor.line(&why, 300)),
+                    format!(
+                        "The record refused an event: {}",
+                        self.redactor.line(&why, 300)
+                    ),
                 ),
                 Err(StoreError::Unavailable(why)) => {
                     self.journal.pending.push_front(event);

@@ -8,6 +8,11 @@
 //! send a second one after one that may have arrived, and to say `completed` of a run that it
 //! cannot tell to be ours.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the errors are those of the contract; a call makes one at most"
+)]
+
 #[allow(
     missing_docs,
     unreachable_pub,
@@ -34,6 +39,7 @@ mod facts;
 mod flow;
 mod inspect;
 mod journal;
+mod json;
 mod machine;
 pub mod ports;
 mod redact;

@@ -51,7 +51,11 @@ impl Redactor {
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        cut(&flat.split_whitespace().collect::<Vec<_>>().join(" "), limit).to_owned()
+        cut(
+            &flat.split_whitespace().collect::<Vec<_>>().join(" "),
+            limit,
+        )
+        .to_owned()
     }
 }
 
@@ -99,8 +103,14 @@ mod tests {
             ),
             ("a=1&SIG=abc", "a=1&SIG=***"),
             ("next=%3Fsig%3DINVENTED-sig", "next=%3Fsig%3D***"),
-            ("Authorization: Bearer INVENTED.token.value", "Authorization: Bearer ***"),
-            ("token eyJhbGciOiJub25lIn0.INVENTED.x was", "token eyJ*** was"),
+            (
+                "Authorization: Bearer INVENTED.token.value",
+                "Authorization: Bearer ***",
+            ),
+            (
+                "token eyJhbGciOiJub25lIn0.INVENTED.x was",
+                "token eyJ*** was",
+            ),
             ("said INVENTED+opaque/value!", "said ***!"),
             ("a bearer is a short word", "a bearer is a short word"),
         ] {

@@ -94,7 +94,10 @@ impl<'t> Work<'t> {
                 if self.watched.is_none() && !has_sig {
                     session.authorize(&mut headers);
                 }
-                (flow.url.clone(), trigger_body(&flow.body, &session.local_now())?)
+                (
+                    flow.url.clone(),
+                    trigger_body(&flow.body, &session.local_now())?,
+                )
             }
             Trigger::Dataflow(dataflow) => {
                 session.authorize(&mut headers);
@@ -194,7 +197,10 @@ fn check_flow_url(url: &str) -> Result<(), RefreshError> {
         Some(version) if !version.is_empty() => Ok(()),
         _ => Err(invalid(
             "api_version_missing",
-            format!("The trigger's URL at {} has no `api-version`.", parts.host()),
+            format!(
+                "The trigger's URL at {} has no `api-version`.",
+                parts.host()
+            ),
             "The URL was cut, usually at its first `&`: quote it, and copy it whole.",
         )),
     }

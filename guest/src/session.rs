@@ -116,9 +116,7 @@ impl<'p> Session<'p> {
     /// The time of day by the service's clock, or the host's where the service was not asked.
     pub(crate) fn service_now(&self) -> Moment {
         match self.service {
-            Some((date, at)) => {
-                date.after_ms(self.ports.clock.monotonic_ms().saturating_sub(at))
-            }
+            Some((date, at)) => date.after_ms(self.ports.clock.monotonic_ms().saturating_sub(at)),
             None => self.host_now(),
         }
     }
@@ -297,7 +295,10 @@ mod tests {
             .collect();
         for (wait, middle) in waits.iter().zip([1, 2, 4, 8, 16, 32, 50, 50]) {
             let middle = middle * 1000;
-            assert!((middle * 9 / 10..=middle * 11 / 10).contains(wait), "{waits:?}");
+            assert!(
+                (middle * 9 / 10..=middle * 11 / 10).contains(wait),
+                "{waits:?}"
+            );
         }
         world.pass(99_500);
         assert_eq!(session.wait_before_retry(None, 1), None);
@@ -336,7 +337,10 @@ mod tests {
         let looked = session.set_service_clock(&answer);
         world.pass(2_500);
         assert_eq!(looked.to_string(), "2026-11-23T09:00:00Z");
-        assert_eq!(session.service_now().to_string(), "2026-11-23T09:00:02.500Z");
+        assert_eq!(
+            session.service_now().to_string(),
+            "2026-11-23T09:00:02.500Z"
+        );
     }
 
     #[test]
@@ -345,6 +349,8 @@ mod tests {
         let mut circumstances = circumstances();
         circumstances.now = "2026-11-23T08:00:00".into();
         let refused = Session::open(world.ports(), "run-1", &circumstances, &[]);
-        assert!(matches!(refused.err(), Some(RefreshError::Invalid(p)) if p.code == "now_not_a_timestamp"));
+        assert!(
+            matches!(refused.err(), Some(RefreshError::Invalid(p)) if p.code == "now_not_a_timestamp")
+        );
     }
 }

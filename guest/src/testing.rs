@@ -222,7 +222,10 @@ impl World {
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.entries().into_iter().map(|entry| entry.event).collect()
+        self.entries()
+            .into_iter()
+            .map(|entry| entry.event)
+            .collect()
     }
 
     /// The kinds of the stored events, in order.

@@ -152,9 +152,7 @@ fn parse_local(text: &str) -> Option<(Moment, Option<Offset>)> {
     let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (time, zone) = rest.split_at_checked(zone)?;
     let days = days_of(year, month, day)?;
-    let local = days
-        .checked_mul(DAY_MS)?
-        .checked_add(time_of_day(time)?)?;
+    let local = days.checked_mul(DAY_MS)?.checked_add(time_of_day(time)?)?;
     Some((Moment(local), parse_offset(zone)?))
 }
 
@@ -284,7 +282,8 @@ mod tests {
         let mut ms = -62_135_596_800_000_i64;
         while ms < 253_402_207_200_000 {
             let theirs = jiff::Timestamp::from_millisecond(ms).unwrap();
-            assert_eq!(Moment(ms).to_string(), format!("{theirs}"));
+            let precision = if ms % 1000 == 0 { 0 } else { 3 };
+            assert_eq!(Moment(ms).to_string(), format!("{theirs:.precision$}"));
             assert_eq!(Moment::parse(&theirs.to_string()), Some(Moment(ms)));
             ms += 34_987_654_321;
         }
@@ -345,7 +344,12 @@ mod tests {
             Moment::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
             Some(moment("1994-11-06T08:49:37Z"))
         );
-        for text in ["", "GMT", "Sun, 06 Nov 1994", "Sun, 06 Nix 1994 08:49:37 GMT"] {
+        for text in [
+            "",
+            "GMT",
+            "Sun, 06 Nov 1994",
+            "Sun, 06 Nix 1994 08:49:37 GMT",
+        ] {
             assert_eq!(Moment::parse_http_date(text), None, "{text}");
         }
     }

@@ -196,21 +196,18 @@ pub(crate) fn problem(code: &str, message: String, hint: &str) -> Problem {
 }
 
 /// The same error with the number of calls that were made.
-pub(crate) fn counted(error: RefreshError, http_calls: u32) -> RefreshError {
-    let count = |problem: Problem| Problem {
-        http_calls,
-        ..problem
-    };
-    match error {
-        RefreshError::Invalid(p) => RefreshError::Invalid(count(p)),
-        RefreshError::Unauthorized(p) => RefreshError::Unauthorized(count(p)),
-        RefreshError::Unavailable(p) => RefreshError::Unavailable(count(p)),
-        RefreshError::Denied(p) => RefreshError::Denied(count(p)),
-        RefreshError::AuditUnavailable(p) => RefreshError::AuditUnavailable(count(p)),
-        RefreshError::ClaimLost(p) => RefreshError::ClaimLost(count(p)),
-        RefreshError::Interrupted(p) => RefreshError::Interrupted(count(p)),
-        RefreshError::NotSupported(unsupported) => RefreshError::NotSupported(unsupported),
+pub(crate) fn counted(mut error: RefreshError, http_calls: u32) -> RefreshError {
+    match &mut error {
+        RefreshError::Invalid(problem)
+        | RefreshError::Unauthorized(problem)
+        | RefreshError::Unavailable(problem)
+        | RefreshError::Denied(problem)
+        | RefreshError::AuditUnavailable(problem)
+        | RefreshError::ClaimLost(problem)
+        | RefreshError::Interrupted(problem) => problem.http_calls = http_calls,
+        RefreshError::NotSupported(_) => {}
     }
+    error
 }
 
 fn remedy_of(kind: TransportKind) -> (Remedy, &'static str) {

@@ -30,7 +30,7 @@ fn yaml_that_cannot_be_read_or_is_not_yaml_says_where() {
 fn an_unknown_key_names_its_line_and_the_nearest_key() {
     invalid(
         |setup| setup.replacing("    payload:", "    paylaod:"),
-        &["paylaod", "payload", "refresh.yaml:14"],
+        &["paylaod", "payload", "refresh.yaml:16"],
     );
 }
 
@@ -63,7 +63,7 @@ fn a_url_that_lacks_a_part_says_which() {
         ("?api-version=1", "&"),
     ] {
         let url = format!("{base}{query}");
-        let outcome = invalid(|setup| setup.env("ORDER_LIST_FLOW_URL", &url), &[says, "ORDER_LIST_FLOW_URL"]);
+        let outcome = invalid(|setup| setup.env("ORDER_LIST_FLOW_URL", &url), &[says, "targets.order_list.url"]);
         assert!(!outcome.stderr.contains("INVENTED-0123"), "{outcome:#?}");
     }
 }
@@ -103,7 +103,7 @@ fn a_missing_or_empty_variable_is_named() {
 fn a_workspace_or_dataflow_that_is_a_name_is_refused() {
     invalid(
         |setup| setup.replacing(&format!("workspace: {WORKSPACE}"), "workspace: Data Admin Team"),
-        &["Data Admin Team", "GUID"],
+        &["targets.order_list.verify.workspace", "GUID"],
     );
 }
 

@@ -91,7 +91,9 @@ fn a_name_with_line_breaks_forges_neither_a_frame_nor_a_log_line() {
     let body = json!({"error": {"code": "Forged", "message": forged}}).to_string();
     let platform = Platform::start(&world().fault(FaultRule::on(Operation::Trigger, CannedReply::status(400).body(&body))));
     let setup = Setup::verified(&platform).env("KESTRA_TASKRUN_ID", "invented");
-    let outcome = setup.run(&["refresh", "order_list", "--output", "kestra", "-vv"]);
+    let store = tempfile::tempdir().unwrap();
+    let record = format!("sqlite:{}/audit.db", store.path().display());
+    let outcome = setup.run(&["refresh", "order_list", "--output", "kestra", "-vv", "--audit", &record]);
     outcome.exits(10);
     for frame in crate::support::frames(&outcome.stdout) {
         if let Some(outputs) = frame.get("outputs") {

@@ -29,9 +29,12 @@ pub(crate) struct Judged {
 /// Judges an answer that is not a success.
 pub(crate) fn judge(asked: Asked, answer: &HttpAnswer, redactor: &Redactor) -> Judged {
     let said = Said::of(answer);
-    let of_token =
-        answer.status == 401 && answer.header(HOST_TOKEN_ANSWER) == Some("token");
-    let code = if of_token { "invalid_client" } else { &said.code };
+    let of_token = answer.status == 401 && answer.header(HOST_TOKEN_ANSWER) == Some("token");
+    let code = if of_token {
+        "invalid_client"
+    } else {
+        &said.code
+    };
     Judged {
         row: table::row(asked, answer.status, code),
         service_error: said.into_service_error(answer, redactor),

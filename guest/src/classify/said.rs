@@ -3,10 +3,9 @@
 //! Services wrap their errors in different ways, and gateways flatten them or put an HTML page in
 //! their place; all of it is read leniently, and nothing of it is trusted to be short or clean.
 
-use serde_json::{Map, Value};
-
 use super::table::DAILY_LIMIT;
 use crate::contract::ServiceError;
+use crate::json::{Json, Object};
 use crate::ports::HttpAnswer;
 use crate::redact::{MESSAGE_LIMIT, Redactor};
 
@@ -40,14 +39,14 @@ impl Said {
                 message: html_title(&text),
             }
         } else {
-            match serde_json::from_str::<Value>(&text) {
-                Ok(Value::Object(object)) => Self::of_object(&object),
-                Ok(Value::String(message)) => Self {
+            match Json::parse(&text) {
+                Some(Json::Object(object)) => Self::of_object(&object),
+                Some(Json::Text(message)) => Self {
                     code: String::new(),
                     message,
                 },
-                Ok(_) => Self::default(),
-                Err(_) => Self {
+                Some(_) => Self::default(),
+                None => Self {
                     code: String::new(),
                     message: text.trim().to_owned(),
                 },
@@ -61,16 +60,16 @@ impl Said {
     }
 
     /// What a JSON object says: nested, flat, or in the way of Power BI, Fabric and Entra.
-    pub(crate) fn of_object(object: &Map<String, Value>) -> Self {
-        let nested = object.get("error").and_then(Value::as_object);
+    pub(crate) fn of_object(object: &Object) -> Self {
+        let nested = object.get("error").and_then(Json::as_object);
         let inner = nested.unwrap_or(object);
-        let detail = inner.get("pbi.error").and_then(Value::as_object);
+        let detail = inner.get("pbi.error").and_then(Json::as_object);
         let first = |names: &[&str], fits: fn(&str) -> bool| {
             [Some(inner), detail, Some(object)]
                 .into_iter()
                 .flatten()
                 .flat_map(|place| names.iter().filter_map(|name| place.get(*name)))
-                .filter_map(Value::as_str)
+                .filter_map(Json::as_text)
                 .map(str::trim)
                 .find(|text| !text.is_empty() && fits(text))
                 .unwrap_or_default()
@@ -112,15 +111,20 @@ pub(crate) fn is_html(answer: &HttpAnswer) -> bool {
     let typed = answer
         .header("content-type")
         .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
-    let start = answer.body.get(..answer.body.len().min(64)).unwrap_or_default();
-    let start = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
+    let start = answer
+        .body
+        .get(..answer.body.len().min(64))
+        .unwrap_or_default();
+    let start = String::from_utf8_lossy(start)
+        .trim_start()
+        .to_ascii_lowercase();
     typed || start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
 /// The body as a JSON object.
-pub(crate) fn json_object(answer: &HttpAnswer) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(object)) => Some(object),
+pub(crate) fn json_object(answer: &HttpAnswer) -> Option<Object> {
+    match Json::parse(std::str::from_utf8(&answer.body).ok()?) {
+        Some(Json::Object(object)) => Some(object),
         _ => None,
     }
 }
@@ -189,18 +193,30 @@ mod tests {
             (r#"{"error":{"code":"A","message":"m"}}"#, "A", "m"),
             (r#"{"error":"A","message":"m"}"#, "A", "m"),
             (r#"{"error":"it broke"}"#, "", "it broke"),
-            (r#"{"error":"invalid_client","error_description":"m"}"#, "invalid_client", "m"),
+            (
+                r#"{"error":"invalid_client","error_description":"m"}"#,
+                "invalid_client",
+                "m",
+            ),
             (r#"{"message":"m"}"#, "", "m"),
             (r#"{"errorCode":"A","message":"m"}"#, "A", "m"),
             (r#"{"code":"A","message":"m","error":{}}"#, "A", "m"),
-            (r#"{"error":{"code":"A","pbi.error":{"code":"B"}}}"#, "A", ""),
+            (
+                r#"{"error":{"code":"A","pbi.error":{"code":"B"}}}"#,
+                "A",
+                "",
+            ),
             (r#"{"error":{"pbi.error":{"code":"B"}}}"#, "B", ""),
             (r#"{"error":{"code":7,"message":null}}"#, "", ""),
             (r#""just text""#, "", "just text"),
             ("[1]", "", ""),
             ("", "", ""),
             ("no json", "", "no json"),
-            ("<html><head><title> Sign in </title>", "", "an HTML page: Sign in"),
+            (
+                "<html><head><title> Sign in </title>",
+                "",
+                "an HTML page: Sign in",
+            ),
             ("<!DOCTYPE html><p>", "", "an HTML page"),
         ] {
             assert_eq!(said(body), (code.to_owned(), message.to_owned()), "{body}");

@@ -65,7 +65,8 @@ const FLOW: &[Asked] = &[Asked::FlowTrigger];
 
 const ROLE_HINT: &str = "Give the application a role in the workspace, and let the tenant's settings allow service principals to use the Power BI APIs; then run `host-runner check`.";
 const TOKEN_HINT: &str = "Check the tenant, the client id and the client secret (its value, not its id), and whether the secret has expired.";
-const GATEWAY_HINT: &str = "Look at the flow's run history. Nothing is sent a second time by itself.";
+const GATEWAY_HINT: &str =
+    "Look at the flow's run history. Nothing is sent a second time by itself.";
 
 const fn row_of(
     asked: &'static [Asked],
@@ -243,7 +244,10 @@ mod tests {
     fn every_status_has_a_row_for_everything_that_is_asked() {
         for asked in ANY {
             for status in 0..=999 {
-                assert!(TABLE.iter().any(|row| row.fits(*asked, status, "")), "{asked:?} {status}");
+                assert!(
+                    TABLE.iter().any(|row| row.fits(*asked, status, "")),
+                    "{asked:?} {status}"
+                );
             }
         }
     }
@@ -255,14 +259,23 @@ mod tests {
                 row(Asked::Read, status, "").class,
                 Class::Unauthorized | Class::Invalid | Class::Later
             ));
-            assert!(!matches!(row(Asked::FlowTrigger, status, "").class, Class::Invalid));
+            assert!(!matches!(
+                row(Asked::FlowTrigger, status, "").class,
+                Class::Invalid
+            ));
         }
     }
 
     #[test]
     fn a_code_in_a_response_is_known_whatever_status_stands_over_it() {
-        assert_eq!(by_service_code(DAILY_LIMIT).map(|row| row.code), Some("dataflow_daily_limit"));
-        assert_eq!(by_service_code("OrderNumberUnknown").map(|row| row.code), None);
+        assert_eq!(
+            by_service_code(DAILY_LIMIT).map(|row| row.code),
+            Some("dataflow_daily_limit")
+        );
+        assert_eq!(
+            by_service_code("OrderNumberUnknown").map(|row| row.code),
+            None
+        );
         assert_eq!(by_service_code("").map(|row| row.code), None);
         assert_eq!(by_service_code("NoResponse").map(|row| row.code), None);
     }

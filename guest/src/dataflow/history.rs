@@ -152,16 +152,38 @@ mod tests {
             (run("a", "OnDemand", "Success", recent, None), false),
             (run("a", "OnDemand", "Failed", recent, None), false),
         ] {
-            assert_eq!(going_on(std::slice::from_ref(&run), now()).is_some(), goes_on, "{run:?}");
+            assert_eq!(
+                going_on(std::slice::from_ref(&run), now()).is_some(),
+                goes_on,
+                "{run:?}"
+            );
         }
     }
 
     #[test]
     fn the_baseline_holds_what_could_be_mistaken_for_ours() {
         let history = [
-            run("recent", "", "Success", Some("2026-11-22T10:00:00Z"), Some("2026-11-22T10:05:00Z")),
-            run("old", "", "Success", Some("2026-11-22T09:59:59Z"), Some("2026-11-22T10:05:00Z")),
-            run("endless", "", "InProgress", Some("2026-11-01T10:00:00Z"), None),
+            run(
+                "recent",
+                "",
+                "Success",
+                Some("2026-11-22T10:00:00Z"),
+                Some("2026-11-22T10:05:00Z"),
+            ),
+            run(
+                "old",
+                "",
+                "Success",
+                Some("2026-11-22T09:59:59Z"),
+                Some("2026-11-22T10:05:00Z"),
+            ),
+            run(
+                "endless",
+                "",
+                "InProgress",
+                Some("2026-11-01T10:00:00Z"),
+                None,
+            ),
             run("timeless", "", "Success", None, None),
         ];
         assert_eq!(baseline(&history, now()), ["recent", "endless", "timeless"]);

@@ -50,9 +50,7 @@ impl Wanted {
         let is_known = |run: &Transaction| Some(run.id.as_str()) == known;
         match candidates.as_slice() {
             [] => Match::None,
-            [one] if is_known(one) || (known.is_none() && one.started.is_some()) => {
-                Match::One(one)
-            }
+            [one] if is_known(one) || (known.is_none() && one.started.is_some()) => Match::One(one),
             _ => Match::Ambiguous(candidates),
         }
     }
@@ -108,8 +106,15 @@ mod tests {
     #[test]
     fn a_run_in_the_window_is_ours() {
         for minute in ["10:00", "10:02", "10:05"] {
-            let history = [at("new", "OnDemand", minute), at("old", "OnDemand", "09:00")];
-            assert_eq!(wanted().find(&history, None), Match::One(&history[0]), "{minute}");
+            let history = [
+                at("new", "OnDemand", minute),
+                at("old", "OnDemand", "09:00"),
+            ];
+            assert_eq!(
+                wanted().find(&history, None),
+                Match::One(&history[0]),
+                "{minute}"
+            );
         }
     }
 
@@ -119,14 +124,23 @@ mod tests {
             let history = [at("new", "OnDemand", minute)];
             assert_eq!(wanted().find(&history, None), Match::None, "{minute}");
         }
-        let next_day = [run("new", "OnDemand", "Success", Some("2026-11-24T10:02:00Z"), None)];
+        let next_day = [run(
+            "new",
+            "OnDemand",
+            "Success",
+            Some("2026-11-24T10:02:00Z"),
+            None,
+        )];
         assert_eq!(wanted().find(&next_day, None), Match::None);
         assert!(wanted().is_late(&next_day[0]));
     }
 
     #[test]
     fn a_scheduled_run_in_the_same_minute_is_never_ours() {
-        let history = [at("plan", "scheduled", "10:01"), at("new", "OnDemand", "10:01")];
+        let history = [
+            at("plan", "scheduled", "10:01"),
+            at("new", "OnDemand", "10:01"),
+        ];
         assert_eq!(wanted().find(&history, None), Match::One(&history[1]));
         assert_eq!(wanted().find(&history[..1], None), Match::None);
         assert!(!wanted().is_late(&at("plan", "Scheduled", "10:07")));
@@ -134,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_run_of_the_baseline_or_of_a_sister_is_not_ours() {
-        let history = [at("old", "OnDemand", "10:01"), at("sister", "OnDemand", "10:01")];
+        let history = [
+            at("old", "OnDemand", "10:01"),
+            at("sister", "OnDemand", "10:01"),
+        ];
         assert_eq!(wanted().find(&history, None), Match::None);
     }
 
@@ -159,7 +176,10 @@ mod tests {
         let known = [run("k", "Scheduled", "Success", None, None)];
         assert_eq!(wanted().find(&known, Some("k")), Match::One(&known[0]));
         let other = [at("b", "OnDemand", "10:02")];
-        assert_eq!(wanted().find(&other, Some("k")), Match::Ambiguous(vec![&other[0]]));
+        assert_eq!(
+            wanted().find(&other, Some("k")),
+            Match::Ambiguous(vec![&other[0]])
+        );
         assert_eq!(wanted().find(&[], Some("k")), Match::None);
     }
 
@@ -172,7 +192,10 @@ mod tests {
             at("before", "OnDemand", "09:59"),
             at("old", "OnDemand", "10:01"),
         ];
-        let ids: Vec<_> = wanted().strangers(&history).map(|run| run.id.clone()).collect();
+        let ids: Vec<_> = wanted()
+            .strangers(&history)
+            .map(|run| run.id.clone())
+            .collect();
         assert_eq!(ids, ["late", "plan"]);
     }
 }

@@ -12,15 +12,13 @@ pub(crate) const DAILY_LIMIT: usize = 8;
 
 /// When the next slot opens, where the limit was reached at `at`: 24 h after the 8th newest start.
 pub(crate) fn next_slot(history: &[Transaction], at: Moment) -> Option<Moment> {
-    let mut starts: Vec<Moment> = history
+    // The history comes newest first, so the 8th that counts is the 8th newest.
+    history
         .iter()
         .filter(|run| !run.status.to_ascii_lowercase().contains("skip"))
         .filter_map(|run| run.started)
         .filter(|started| *started > at.plus_ms(-DAY) && *started <= at)
-        .collect();
-    starts.sort_unstable_by(|a, b| b.cmp(a));
-    starts
-        .get(DAILY_LIMIT.saturating_sub(1))
+        .nth(DAILY_LIMIT.saturating_sub(1))
         .map(|start| start.plus_ms(DAY))
 }
 
@@ -35,9 +33,16 @@ mod tests {
 
     fn day_of(count: usize) -> Vec<Transaction> {
         (0..count)
+            .rev()
             .map(|hour| {
                 let start = format!("2026-11-23T{hour:02}:30:00Z");
-                run(&format!("r{hour}"), "Scheduled", "Success", Some(&start), None)
+                run(
+                    &format!("r{hour}"),
+                    "Scheduled",
+                    "Success",
+                    Some(&start),
+                    None,
+                )
             })
             .collect()
     }
@@ -52,7 +57,10 @@ mod tests {
     #[test]
     fn with_more_than_eight_the_eighth_newest_decides() {
         let now = at("2026-11-23T12:00:00Z");
-        assert_eq!(next_slot(&day_of(10), now), Some(at("2026-11-24T02:30:00Z")));
+        assert_eq!(
+            next_slot(&day_of(10), now),
+            Some(at("2026-11-24T02:30:00Z"))
+        );
     }
 
     #[test]

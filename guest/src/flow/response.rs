@@ -54,7 +54,7 @@ pub(crate) fn word(answer: &HttpAnswer, polled: bool, redactor: &Redactor) -> Wo
     let status = object
         .as_ref()
         .and_then(|object| object.get("status"))
-        .and_then(serde_json::Value::as_str)
+        .and_then(crate::json::Json::as_text)
         .map(str::to_ascii_lowercase);
     let (Some(object), Some(status)) = (object, status) else {
         return if answer.status == 202 {
@@ -128,12 +128,18 @@ mod tests {
 
     #[test]
     fn a_status_is_taken_at_its_word_in_any_case() {
-        assert_eq!(said(200, r#"{"status":"Completed"}"#), Word::Completed(String::new()));
+        assert_eq!(
+            said(200, r#"{"status":"Completed"}"#),
+            Word::Completed(String::new())
+        );
         assert_eq!(
             said(201, r#"{"status":"started","message":"run 1"}"#),
             Word::Started("run 1".into())
         );
-        assert_eq!(said(202, r#"{"status":"started"}"#), Word::Started(String::new()));
+        assert_eq!(
+            said(202, r#"{"status":"started"}"#),
+            Word::Started(String::new())
+        );
     }
 
     #[test]
@@ -157,7 +163,10 @@ mod tests {
         assert_eq!(said(202, ""), Word::NoResponse);
         let mut later = answer(202, "");
         later.headers.push(("location".into(), "/runs/1".into()));
-        assert_eq!(word(&later, false, &Redactor::default()), Word::Later("/runs/1".into()));
+        assert_eq!(
+            word(&later, false, &Redactor::default()),
+            Word::Later("/runs/1".into())
+        );
         assert_eq!(
             word(&answer(202, ""), true, &Redactor::default()),
             Word::Later(String::new())
@@ -167,11 +176,26 @@ mod tests {
     #[test]
     fn a_failure_has_our_code_then_the_flows_then_a_general_one() {
         for (body, expected) in [
-            (r#"{"status":"failed","code":"DailyDataflowRefreshLimitExceeded"}"#, "dataflow_daily_limit"),
-            (r#"{"status":"failed","error":{"code":"WorkflowNotFound"}}"#, "flow_not_found"),
-            (r#"{"status":"FAILED","code":"OrderListEmpty"}"#, "order_list_empty"),
-            (r#"{"status":"failed","message":"no idea"}"#, "flow_reported_failure"),
-            (r#"{"status":"failed","error":"it did not work"}"#, "flow_reported_failure"),
+            (
+                r#"{"status":"failed","code":"DailyDataflowRefreshLimitExceeded"}"#,
+                "dataflow_daily_limit",
+            ),
+            (
+                r#"{"status":"failed","error":{"code":"WorkflowNotFound"}}"#,
+                "flow_not_found",
+            ),
+            (
+                r#"{"status":"FAILED","code":"OrderListEmpty"}"#,
+                "order_list_empty",
+            ),
+            (
+                r#"{"status":"failed","message":"no idea"}"#,
+                "flow_reported_failure",
+            ),
+            (
+                r#"{"status":"failed","error":"it did not work"}"#,
+                "flow_reported_failure",
+            ),
         ] {
             assert_eq!(code(said(200, body)), expected, "{body}");
         }
@@ -180,8 +204,16 @@ mod tests {
     #[test]
     fn a_refusing_response_has_a_code_too() {
         for (status, body, expected) in [
-            (400, format!(r#"{{"error":{{"code":"{DAILY_LIMIT}"}}}}"#), "dataflow_daily_limit"),
-            (409, r#"{"code":"AlreadyRunning"}"#.to_owned(), "already_running"),
+            (
+                400,
+                format!(r#"{{"error":{{"code":"{DAILY_LIMIT}"}}}}"#),
+                "dataflow_daily_limit",
+            ),
+            (
+                409,
+                r#"{"code":"AlreadyRunning"}"#.to_owned(),
+                "already_running",
+            ),
             (404, String::new(), "flow_response_404"),
             (500, "oops".to_owned(), "flow_response_500"),
         ] {

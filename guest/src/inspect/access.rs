@@ -5,9 +5,7 @@
 //! are refreshed by mistake, and nobody notices for weeks.
 
 use crate::body::dataflow_name;
-use crate::contract::{
-    DataflowTarget, Finding, FindingLevel, Operation, RefreshError, Target,
-};
+use crate::contract::{DataflowTarget, Finding, FindingLevel, Operation, RefreshError, Target};
 use crate::dataflow::api::{self, Listed};
 use crate::dataflow::quota;
 use crate::machine::{list, read_history};
@@ -49,7 +47,8 @@ pub(super) fn findings(
         if work.watched.is_none() && !work.by_response {
             findings.push(warning(
                 "verification",
-                "Nothing tells what becomes of the refresh: the best verdict is `accepted`.".to_owned(),
+                "Nothing tells what becomes of the refresh: the best verdict is `accepted`."
+                    .to_owned(),
                 "Give the target a `verify:` with its dataflow, or the flow a Response action.",
             ));
         }
@@ -70,7 +69,9 @@ fn of_url(url: &str) -> Finding {
     if host.to_ascii_lowercase().ends_with(".logic.azure.com") {
         return warning(
             "url",
-            format!("The trigger's URL is an old one, at {host}: such flow URLs stopped working after 30 November 2025."),
+            format!(
+                "The trigger's URL is an old one, at {host}: such flow URLs stopped working after 30 November 2025."
+            ),
             "Copy the new URL from the flow's trigger. Only an Azure Logic App keeps the old form.",
         );
     }
@@ -90,7 +91,10 @@ fn of_workspace(
         Ok((listed, _)) => {
             findings.push(good(
                 "workspace",
-                format!("The workspace can be read; it holds {} dataflows.", listed.len()),
+                format!(
+                    "The workspace can be read; it holds {} dataflows.",
+                    listed.len()
+                ),
             ));
             findings.push(of_dataflow(target, &listed, told_name));
         }
@@ -130,7 +134,10 @@ fn of_dataflow(target: &DataflowTarget, listed: &[Listed], told_name: Option<&st
             ),
             "Check that the flow refreshes the very dataflow that `verify:` watches.",
         ),
-        _ => good("dataflow", format!("The dataflow is there: {}.", found.name)),
+        _ => good(
+            "dataflow",
+            format!("The dataflow is there: {}.", found.name),
+        ),
     }
 }
 
@@ -139,9 +146,9 @@ fn near_misses(listed: &[Listed], name: Option<&str>) -> String {
     if listed.is_empty() {
         return String::new();
     }
-    let name = name.unwrap_or_default().to_lowercase();
+    let name = name.unwrap_or_default().to_ascii_lowercase();
     let alike = |dataflow: &&Listed| {
-        let other = dataflow.name.to_lowercase();
+        let other = dataflow.name.to_ascii_lowercase();
         !name.is_empty() && (other.starts_with(&name) || name.starts_with(&other))
     };
     let (near, far): (Vec<&Listed>, Vec<&Listed>) = listed.iter().partition(alike);
@@ -172,7 +179,10 @@ fn of_transactions(
     };
     findings.push(good(
         "transactions",
-        format!("The dataflow's history can be read; it shows {} runs.", history.len()),
+        format!(
+            "The dataflow's history can be read; it shows {} runs.",
+            history.len()
+        ),
     ));
     if let Some(slot) = quota::next_slot(&history, session.service_now()) {
         findings.push(warning(

@@ -1,1 +1,291 @@
-//! x
+//! Questions, and the request to stop a run.
+
+use super::*;
+use crate::contract::{
+    CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
+    Verification, WorkspaceReference,
+};
+use crate::testing::{
+    DATAFLOW, WORKSPACE, World, answer, broken, circumstances, dataflow, error as refusal, flow,
+    ok, request, timed, verified,
+};
+use crate::transport::TransportKind;
+
+fn ask(world: &World, question: Question) -> Result<Inspection, RefreshError> {
+    let query = Query {
+        circumstances: circumstances(),
+        question,
+    };
+    let answer = inspect(world.ports(), &query);
+    assert!(world.posts().is_empty() && world.events().is_empty());
+    answer
+}
+
+fn findings(world: &World, target: Target) -> Vec<(String, FindingLevel, String)> {
+    match ask(world, Question::Access(target)) {
+        Ok(Inspection::Access(findings)) => findings
+            .into_iter()
+            .inspect(|finding| {
+                assert_eq!(finding.error.is_some(), finding.level == FindingLevel::Bad);
+            })
+            .map(|finding| (finding.subject, finding.level, finding.message))
+            .collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn level(findings: &[(String, FindingLevel, String)], subject: &str) -> Option<FindingLevel> {
+    findings
+        .iter()
+        .find(|(known, ..)| known == subject)
+        .map(|(_, level, _)| *level)
+}
+
+fn listed(rows: &str) -> crate::testing::Answer {
+    Ok(ok(&format!(r#"{{"value":[{rows}]}}"#)))
+}
+
+fn row(name: &str, generation: u32) -> String {
+    format!(r#"{{"objectId":"{DATAFLOW}","name":"{name}","generation":{generation}}}"#)
+}
+
+#[test]
+fn a_plan_shows_what_would_be_sent_and_what_runs_now() {
+    let world = World::new()
+        .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
+        .with(timed("old", "Scheduled", -90_000_000, 60_000, "Success"));
+    let mut wanted = request(verified());
+    wanted.circumstances.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
+    let Ok(Inspection::Plan(plan)) = ask(&world, Question::Plan(wanted)) else {
+        panic!("no plan");
+    };
+    assert_eq!(plan.request.method, "POST");
+    assert!(plan.request.body.contains("order_list"));
+    assert!(!format!("{plan:?}").contains("INVENTED"));
+    assert_eq!(plan.running.map(|run| run.id).as_deref(), Some("other"));
+    assert_eq!(plan.newest.map(|run| run.id).as_deref(), Some("other"));
+}
+
+#[test]
+fn a_plan_without_a_look_asks_nothing_and_one_with_a_bad_look_is_its_error() {
+    let mut blind = request(verified());
+    blind.follow = FollowMode::NotAtAll;
+    let world = World::new();
+    assert!(ask(&world, Question::Plan(blind)).is_ok());
+    assert!(world.gets().is_empty());
+    let world = World::new().answers_every_get(refusal(503, ""));
+    let error = ask(&world, Question::Plan(request(verified()))).unwrap_err();
+    assert!(matches!(error, RefreshError::Unavailable(problem) if problem.http_calls == 1));
+}
+
+#[test]
+fn a_check_of_a_sound_target_finds_everything_good() {
+    let world = World::new().answers_get(listed(&row("order_list", 1)));
+    let found = findings(&world, verified());
+    let subjects: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        ["url", "payload", "workspace", "dataflow", "transactions"]
+    );
+    assert!(
+        found
+            .iter()
+            .all(|(_, level, _)| *level == FindingLevel::Good),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_check_warns_of_an_old_url_and_of_a_flow_that_nothing_verifies() {
+    let Target::PowerAutomate(mut old) = flow(Verification::None) else {
+        panic!("no flow");
+    };
+    old.url = "https://prod-01.uksouth.logic.azure.com:443/workflows/1/triggers/manual/paths/invoke?api-version=2016-10-01".into();
+    let found = findings(&World::new(), Target::PowerAutomate(old));
+    assert_eq!(level(&found, "url"), Some(FindingLevel::Warning));
+    assert!(found[0].2.contains("30 November 2025"));
+    assert_eq!(level(&found, "verification"), Some(FindingLevel::Warning));
+    let found = findings(&World::new(), flow(Verification::Response));
+    assert_eq!(level(&found, "verification"), None);
+}
+
+#[test]
+fn a_check_tells_twins_apart() {
+    let twin = r#"{"objectId":"55555555-5555-5555-5555-555555555555","name":"order_lists"}"#;
+    let world = World::new().answers_get(listed(twin));
+    let found = findings(&world, verified());
+    assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Bad));
+    let message = &found
+        .iter()
+        .find(|(subject, ..)| subject == "dataflow")
+        .unwrap()
+        .2;
+    assert!(message.contains("order_lists (55555555"), "{message}");
+
+    let world = World::new().answers_get(listed(&row("order_lists", 1)));
+    let found = findings(&world, verified());
+    assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Warning));
+    let world = World::new().answers_get(listed(&row("order_lists", 1)));
+    let found = findings(&world, Target::Dataflow(dataflow()));
+    assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Good));
+    let world = World::new().answers_get(listed(&row("order_list", 2)));
+    assert_eq!(
+        level(&findings(&world, verified()), "dataflow"),
+        Some(FindingLevel::Warning)
+    );
+}
+
+#[test]
+fn a_check_carries_the_error_that_a_refresh_would_end_with() {
+    let world = World::new()
+        .answers_get(refusal(403, "PowerBINotAuthorizedException"))
+        .answers_get(broken(TransportKind::Denied));
+    let Ok(Inspection::Access(found)) = ask(&world, Question::Access(verified())) else {
+        panic!("no findings");
+    };
+    let errors: Vec<_> = found
+        .iter()
+        .filter_map(|finding| finding.error.as_ref())
+        .collect();
+    assert!(matches!(errors[0], RefreshError::Unauthorized(_)));
+    assert!(matches!(errors[1], RefreshError::Denied(_)));
+
+    let mut wrong = dataflow();
+    wrong.workspace = "Data Admin".into();
+    let found = findings(&World::new(), Target::Dataflow(wrong));
+    assert_eq!(level(&found, "target"), Some(FindingLevel::Bad));
+}
+
+#[test]
+fn a_check_warns_of_a_limit_that_is_reached() {
+    let mut world = World::new();
+    for number in 1..=8 {
+        let id = format!("r{number}");
+        world = world.with(timed(
+            &id,
+            "Scheduled",
+            -number * 3_600_000,
+            60_000,
+            "Success",
+        ));
+    }
+    let world = world.answers_get(listed(&row("order_list", 1)));
+    assert_eq!(
+        level(&findings(&world, verified()), "daily_limit"),
+        Some(FindingLevel::Warning)
+    );
+}
+
+#[test]
+fn runs_are_listed_newest_first() {
+    let world = World::new()
+        .with(timed("old", "Scheduled", -90_000, 60_000, "Success"))
+        .with(timed("new", "OnDemand", -30_000, 60_000, "Success"));
+    let Ok(Inspection::Runs(runs)) = ask(&world, Question::Runs(verified())) else {
+        panic!("no runs");
+    };
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    assert_eq!(ids, ["new", "old"]);
+    let none = ask(&World::new(), Question::Runs(flow(Verification::None)));
+    assert!(matches!(none, Err(RefreshError::NotSupported(_))));
+}
+
+#[test]
+fn workspaces_are_listed_page_by_page() {
+    let page = |from: usize, to: usize| {
+        let rows: Vec<String> = (from..to)
+            .map(|number| format!(r#"{{"id":"w{number}","name":"n{number}"}}"#))
+            .collect();
+        listed(&rows.join(","))
+    };
+    let world = World::new()
+        .answers_get(page(0, 1000))
+        .answers_get(page(1000, 1010));
+    let endpoint = "https://api.powerbi.example".to_owned();
+    let Ok(Inspection::Items(items)) = ask(&world, Question::Workspaces(endpoint.clone())) else {
+        panic!("no items");
+    };
+    assert_eq!((items.len(), items[1009].name.as_str()), (1010, "n1009"));
+    assert!(world.gets()[1].url.ends_with("$top=1000&$skip=1000"));
+
+    // A service that always answers the same page is not asked for ever.
+    let world = World::new().answers_every_get(page(0, 1000));
+    assert!(ask(&world, Question::Workspaces(endpoint)).is_ok());
+    assert_eq!(world.gets().len(), 2);
+}
+
+#[test]
+fn dataflows_are_listed_and_models_come_later() {
+    let reference = WorkspaceReference {
+        endpoint: "https://api.powerbi.example".into(),
+        workspace: WORKSPACE.into(),
+    };
+    let world = World::new().answers_get(listed(&row("order_list", 1)));
+    let Ok(Inspection::Items(items)) = ask(&world, Question::Dataflows(reference.clone())) else {
+        panic!("no items");
+    };
+    assert_eq!(
+        (items[0].id.as_str(), items[0].name.as_str()),
+        (DATAFLOW, "order_list")
+    );
+    let models = ask(&World::new(), Question::Models(reference));
+    assert!(matches!(models, Err(RefreshError::NotSupported(_))));
+}
+
+fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {
+    let request = CancelRequest {
+        run_id: "run-1".into(),
+        name: "order_list".into(),
+        target,
+        circumstances: circumstances(),
+        service_run: "2026-11-23T08:00:00Z@x$1".into(),
+    };
+    let stopped = crate::cancel_refresh(world.ports(), &request);
+    assert!(world.events().is_empty());
+    stopped.map(|stopped| stopped.status)
+}
+
+#[test]
+fn a_run_is_asked_to_stop_by_its_encoded_id() {
+    for (status, expected) in [
+        ("SuccessfullyMarked", CancellationStatus::Requested),
+        ("successfullyMarked", CancellationStatus::Requested),
+        ("alreadyConcluded", CancellationStatus::AlreadyConcluded),
+        ("NotFound", CancellationStatus::NotFound),
+    ] {
+        let body = format!(r#"{{"transactionId":"x","status":"{status}"}}"#);
+        let world = World::new().answers_post(Ok(answer(200, &body)));
+        assert_eq!(stop(&world, verified()).unwrap(), expected);
+        assert!(
+            world.posts()[0]
+                .url
+                .ends_with("/2026-11-23T08%3A00%3A00Z%40x%241/cancel")
+        );
+    }
+}
+
+#[test]
+fn a_stop_that_the_service_does_not_take_is_an_error() {
+    let target: fn() -> DataflowTarget = dataflow;
+    for (answer, kind) in [
+        (Ok(answer(200, r#"{"status":"invalid"}"#)), "invalid"),
+        (Ok(answer(200, "")), "unavailable"),
+        (refusal(401, ""), "unauthorized"),
+        (refusal(404, ""), "invalid"),
+        (refusal(503, ""), "unavailable"),
+        (broken(TransportKind::Denied), "denied"),
+    ] {
+        let world = World::new().answers_post(answer);
+        let error = stop(&world, Target::Dataflow(target())).unwrap_err();
+        let (named, calls) = match &error {
+            RefreshError::Invalid(problem) => ("invalid", problem.http_calls),
+            RefreshError::Unavailable(problem) => ("unavailable", problem.http_calls),
+            RefreshError::Unauthorized(problem) => ("unauthorized", problem.http_calls),
+            RefreshError::Denied(problem) => ("denied", problem.http_calls),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((named, calls), (kind, 1));
+    }
+    let flow = stop(&World::new(), flow(Verification::Response));
+    assert!(matches!(flow, Err(RefreshError::NotSupported(_))));
+}

@@ -59,15 +59,16 @@ pub(crate) fn ended(facts: &Facts, subject: &Subject, run: &Transaction) -> Opti
             "",
             format!("The refresh of {name} completed: {}.", run.words()),
         ),
-        State::Failed => Verdict {
-            retryable: true,
-            ..facts.verdict_hint(
+        State::Failed => {
+            let mut verdict = facts.verdict_hint(
                 Status::Failed,
                 "refresh_failed",
                 format!("The refresh of {name} failed: {}.", run.words()),
                 "See the dataflow's refresh history in the service for the reason.",
-            )
-        },
+            );
+            verdict.retryable = true;
+            verdict
+        }
         State::Cancelled => facts.verdict_hint(
             Status::Cancelled,
             "",
@@ -94,7 +95,11 @@ pub(crate) fn started(facts: &Facts, subject: &Subject, run: &Transaction) -> Ve
     facts.verdict_hint(
         Status::Accepted,
         "",
-        format!("The refresh of {} has started: {}.", subject.name, run.words()),
+        format!(
+            "The refresh of {} has started: {}.",
+            subject.name,
+            run.words()
+        ),
         "Follow it for its verdict.",
     )
 }
@@ -177,9 +182,7 @@ pub(crate) fn not_started(
         subject.name,
         words(start_within_ms)
     ));
-    let slot = subject
-        .sent_at
-        .and_then(|at| quota::next_slot(history, at));
+    let slot = subject.sent_at.and_then(|at| quota::next_slot(history, at));
     let late = wanted.strangers(history).find(|run| wanted.is_late(run));
     let likely_cause = match (slot, late) {
         (Some(slot), _) => {
@@ -207,11 +210,10 @@ pub(crate) fn not_started(
     } else {
         "Look at the flow's run history before triggering again: a throttled flow may start late."
     };
-    Verdict {
-        likely_cause: likely_cause.to_owned(),
-        retry_at: slot.map(|at| at.to_string()),
-        ..facts.verdict_hint(Status::Unknown, "refresh_not_started", message, hint)
-    }
+    let mut verdict = facts.verdict_hint(Status::Unknown, "refresh_not_started", message, hint);
+    likely_cause.clone_into(&mut verdict.likely_cause);
+    verdict.retry_at = slot.map(|at| at.to_string());
+    verdict
 }
 
 /// The deadline came before the run had all the time to start that it has.
@@ -234,20 +236,12 @@ pub(crate) fn unread(facts: &Facts, subject: &Subject, trouble: Trouble) -> Verd
         Remedy::Correction | Remedy::Permission => "reading_failed",
         Remedy::Patience | Remedy::Repair => "reading_unavailable",
     };
-    let verdict = facts.verdict_hint(
-        Status::Unknown,
-        code,
-        subject.say(trouble.message),
-        if trouble.hint.is_empty() {
-            FOLLOW_HINT
-        } else {
-            trouble.hint
-        },
-    );
-    Verdict {
-        evidence: Evidence::None,
-        retry_at: trouble.retry_at.map(|at| at.to_string()),
-        service_error: trouble.service_error.or(verdict.service_error.clone()),
-        ..verdict
+    let message = subject.say(trouble.message);
+    let mut verdict = facts.verdict_hint(Status::Unknown, code, message, trouble.hint);
+    verdict.evidence = Evidence::None;
+    verdict.retry_at = trouble.retry_at.map(|at| at.to_string());
+    if trouble.service_error.is_some() {
+        verdict.service_error = trouble.service_error;
     }
+    verdict
 }

@@ -9,8 +9,7 @@ use super::retry::{Halt, persist};
 use super::settle::{Hunt, settle};
 use super::{Step, Stop};
 use crate::contract::{
-    DataflowTarget, FollowMode, IfRunning, Level, Matched, Phase, RefreshRequest, Sent, Status,
-    Verdict,
+    DataflowTarget, Evidence, FollowMode, IfRunning, Level, Phase, RefreshRequest, Status,
 };
 use crate::dataflow::history::{Transaction, going_on};
 use crate::facts::Facts;
@@ -55,7 +54,10 @@ pub(crate) fn clear(
 }
 
 fn tell(session: &mut Session<'_>, running: &Transaction) {
-    let message = format!("The dataflow is already being refreshed: {}.", running.words());
+    let message = format!(
+        "The dataflow is already being refreshed: {}.",
+        running.words()
+    );
     session.say(Phase::WaitingForOther, Level::Info, message.clone());
     session.append_observed("other_run", Some(running.to_service_run()), message);
 }
@@ -66,7 +68,7 @@ fn skipped(request: &RefreshRequest, running: &Transaction) -> Stop {
         request.name,
         running.words()
     );
-    other(running).stop("already_running", message)
+    held_back(running, "already_running", message)
 }
 
 fn out_of_time(request: &RefreshRequest, running: &Transaction) -> Stop {
@@ -75,7 +77,7 @@ fn out_of_time(request: &RefreshRequest, running: &Transaction) -> Stop {
         request.name,
         running.words()
     );
-    other(running).stop("deadline_while_waiting", message)
+    held_back(running, "deadline_while_waiting", message)
 }
 
 /// Follows somebody else's run to its end. The record only says that it was met.
@@ -98,13 +100,7 @@ fn followed(
         at_least_one_look: false,
         ours: false,
     };
-    let end = match settle(session, &mut facts, hunt) {
-        Ok(end) => end,
-        // Nothing of ours is under way, whatever run we were watching.
-        Err(Stop::Cancelled) => return Err(Stop::Cancelled),
-        Err(Stop::Verdict(end)) => *end,
-        Err(stop) => return Err(stop),
-    };
+    let mut end = settle(session, &mut facts, hunt)?;
     let message = format!(
         "{} was already being refreshed, so nothing was triggered. {}",
         request.name,
@@ -113,40 +109,27 @@ fn followed(
             None => end.message.clone(),
         }
     );
-    Ok(Stop::Verdict(Box::new(Verdict {
-        status: Status::Skipped,
-        sent: Sent::No,
-        matched: Matched::None,
-        own_run: false,
-        code: "already_running".to_owned(),
-        likely_cause: String::new(),
-        message,
-        hint: "Start again if the content of that run is not new enough.".to_owned(),
-        retryable: true,
-        retry_at: None,
-        ..end
-    })))
+    // The facts are those of a run that is not ours: nothing was sent, nothing was matched.
+    end.status = Status::Skipped;
+    "already_running".clone_into(&mut end.code);
+    end.message = message;
+    "Start again if the content of that run is not new enough.".clone_into(&mut end.hint);
+    end.retryable = true;
+    end.retry_at = None;
+    Ok(Stop::Verdict(Box::new(end)))
 }
 
-struct Other(Facts);
-
-fn other(running: &Transaction) -> Other {
-    Other(Facts {
-        evidence: crate::contract::Evidence::Service,
+/// The end without having followed the other run.
+fn held_back(running: &Transaction, code: &str, message: String) -> Stop {
+    let facts = Facts {
+        evidence: Evidence::Service,
         run: Some(running.to_service_run()),
         ..Facts::default()
-    })
-}
-
-impl Other {
-    fn stop(&self, code: &str, message: String) -> Stop {
-        let hint = "Start again when that run has ended.";
-        let verdict = self.0.verdict_hint(Status::Skipped, code, message, hint);
-        Stop::Verdict(Box::new(Verdict {
-            retryable: true,
-            ..verdict
-        }))
-    }
+    };
+    let hint = "Start again when that run has ended.";
+    let mut verdict = facts.verdict_hint(Status::Skipped, code, message, hint);
+    verdict.retryable = true;
+    Stop::Verdict(Box::new(verdict))
 }
 
 fn stop(halt: Halt) -> Stop {

@@ -44,7 +44,13 @@ fn read(
     limit: Limit,
 ) -> Result<(Vec<Transaction>, HttpAnswer), Trouble> {
     let url = api::transactions_url(target);
-    list(session, url, limit, "Reading the history", api::transactions)
+    list(
+        session,
+        url,
+        limit,
+        "Reading the history",
+        api::transactions,
+    )
 }
 
 /// Reads a list of the Power BI API.
@@ -58,8 +64,7 @@ pub(crate) fn list<T>(
     let answer = session
         .power_bi(Method::Get, url.clone(), limit)
         .map_err(|error| Trouble::of_transport(&error, what, &url, &session.redactor))?;
-    // Only a plain 200 is an answer to a read: a 204 has no list, and is no empty history.
-    if answer.status != 200 && !answer.is_success() {
+    if !answer.is_success() {
         let judged = judge(Asked::Read, &answer, &session.redactor);
         return Err(Trouble::of_answer(judged, &answer, what, session));
     }

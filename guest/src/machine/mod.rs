@@ -67,17 +67,17 @@ pub fn trigger_refresh(
     request: &RefreshRequest,
 ) -> Result<Verdict, RefreshError> {
     let secrets = secrets_of(&request.target);
-    let mut session =
-        match Session::open(ports, &request.run_id, &request.circumstances, &secrets) {
-            Ok(session) => session,
-            Err(error) => {
-                let end = Event::Outcome(Conclusion::Error(error.clone()));
-                let run_id = request.run_id.clone();
-                // Nothing was started, so nothing is lost where this is not stored.
-                let _ = ports.store.append(&Entry { run_id, event: end });
-                return Err(error);
-            }
-        };
+    let mut session = match Session::open(ports, &request.run_id, &request.circumstances, &secrets)
+    {
+        Ok(session) => session,
+        Err(error) => {
+            let end = Event::Outcome(Conclusion::Error(error.clone()));
+            let run_id = request.run_id.clone();
+            // Nothing was started, so nothing is lost where this is not stored.
+            let _ = ports.store.append(&Entry { run_id, event: end });
+            return Err(error);
+        }
+    };
     let mut facts = Facts::default();
     let end = trigger::run(&mut session, &mut facts, request);
     conclude(&mut session, &facts, end)
@@ -112,11 +112,8 @@ fn conclude(
 ) -> Result<Verdict, RefreshError> {
     let http_calls = session.calls();
     match end.or_else(settled) {
-        Ok(verdict) => {
-            let verdict = Verdict {
-                http_calls,
-                ..verdict
-            };
+        Ok(mut verdict) => {
+            verdict.http_calls = http_calls;
             let event = Event::Outcome(Conclusion::Verdict(verdict.clone()));
             match session.append_end(event) {
                 Err(why) if session.owes_an_end() => Ok(unwritten(verdict, &why)),
@@ -160,35 +157,31 @@ fn interrupted(facts: &Facts, http_calls: u32) -> Result<Verdict, RefreshError> 
             http_calls,
         ));
     }
-    let verdict = facts.verdict_hint(
+    let mut verdict = facts.verdict_hint(
         Status::Interrupted,
         "interrupted",
         "An end was asked for while the run was under way; it goes on at the service.".to_owned(),
         "Follow it: nothing is triggered again.",
     );
-    Ok(Verdict {
-        http_calls,
-        ..verdict
-    })
+    verdict.http_calls = http_calls;
+    Ok(verdict)
 }
 
 /// What is left to say where the end is not in the record: a success that nobody can look up would
 /// be triggered again by the next start, so it is not said to be one.
-fn unwritten(verdict: Verdict, why: &str) -> Verdict {
-    Verdict {
-        status: Status::Unknown,
-        code: "audit_write_failed".to_owned(),
-        message: format!(
-            "The record could not be written: {why}. The verdict that is missing in it is `{}`: {}",
-            status_name(verdict.status),
-            verdict.message
-        ),
-        hint: "Make the record writable, then follow the run: nothing is triggered again."
-            .to_owned(),
-        retryable: false,
-        retry_at: None,
-        ..verdict
-    }
+fn unwritten(mut verdict: Verdict, why: &str) -> Verdict {
+    verdict.message = format!(
+        "The record could not be written: {why}. The verdict that is missing in it is `{}`: {}",
+        status_name(verdict.status),
+        verdict.message
+    );
+    verdict.status = Status::Unknown;
+    "audit_write_failed".clone_into(&mut verdict.code);
+    "Make the record writable, then follow the run: nothing is triggered again."
+        .clone_into(&mut verdict.hint);
+    verdict.retryable = false;
+    verdict.retry_at = None;
+    verdict
 }
 
 fn status_name(status: Status) -> &'static str {

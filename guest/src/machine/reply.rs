@@ -42,7 +42,8 @@ pub(crate) struct Lost {
     pub(crate) service_error: Option<ServiceError>,
 }
 
-const LOST_HINT: &str = "Look at the run history in the service. Nothing is sent a second time by itself.";
+const LOST_HINT: &str =
+    "Look at the run history in the service. Nothing is sent a second time by itself.";
 
 /// The flow run that an answer names.
 pub(crate) fn flow_run(answer: &HttpAnswer) -> Option<String> {
@@ -69,9 +70,7 @@ pub(crate) fn reply(
             return Reply::Lost(Lost {
                 status: error.status,
                 code: match error.kind {
-                    TransportKind::TooLarge | TransportKind::NotHttp => {
-                        "trigger_answer_unreadable"
-                    }
+                    TransportKind::TooLarge | TransportKind::NotHttp => "trigger_answer_unreadable",
                     _ => "trigger_answer_lost",
                 },
                 message: transport_message(&error, &what, url, &session.redactor),
@@ -94,9 +93,9 @@ pub(crate) fn reply(
     let judged = judge(asked, &answer, &session.redactor);
     match judged.row.class {
         Class::Refused | Class::Invalid => Reply::Refused(answer, judged),
-        Class::Unauthorized | Class::Later => {
-            Reply::NotStarted(Box::new(Trouble::of_answer(judged, &answer, &what, session)))
-        }
+        Class::Unauthorized | Class::Later => Reply::NotStarted(Box::new(Trouble::of_answer(
+            judged, &answer, &what, session,
+        ))),
         Class::Lost => Reply::Lost(Lost {
             status: Some(answer.status),
             code: judged.row.code,

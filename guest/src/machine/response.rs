@@ -49,7 +49,10 @@ pub(crate) fn settle(
         Word::Later(_) if request.follow != FollowMode::ToTheEnd => Ok(facts.verdict_hint(
             Status::Accepted,
             "response_not_awaited",
-            format!("The flow runs and will respond; that of {} was not waited for.", request.name),
+            format!(
+                "The flow runs and will respond; that of {} was not waited for.",
+                request.name
+            ),
             "Let it be followed to its end for a verdict: the Response cannot be asked for later.",
         )),
         Word::Later(location) => match resolve(trigger_url, &location) {
@@ -66,12 +69,7 @@ pub(crate) fn settle(
 }
 
 /// The verdict on what a Response says.
-fn spoken(
-    facts: &mut Facts,
-    request: &RefreshRequest,
-    word: Word,
-    answer: &HttpAnswer,
-) -> Verdict {
+fn spoken(facts: &mut Facts, request: &RefreshRequest, word: Word, answer: &HttpAnswer) -> Verdict {
     let name = &request.name;
     match word {
         Word::Completed(message) => {
@@ -114,10 +112,9 @@ fn failed(facts: &mut Facts, request: &RefreshRequest, failure: Failure, status:
         in_words(&failure.service_error)
     );
     facts.service_error = Some(failure.service_error);
-    Verdict {
-        retryable: failure.retryable,
-        ..facts.verdict_hint(Status::Failed, &failure.code, message, failure.hint)
-    }
+    let mut verdict = facts.verdict_hint(Status::Failed, &failure.code, message, failure.hint);
+    verdict.retryable = failure.retryable;
+    verdict
 }
 
 /// A Response answers our own request.
@@ -161,7 +158,10 @@ fn poll(
             return Ok(facts.verdict_hint(
                 Status::Unknown,
                 "still_running",
-                format!("At the deadline the flow had not responded for {} yet.", request.name),
+                format!(
+                    "At the deadline the flow had not responded for {} yet.",
+                    request.name
+                ),
                 NO_FOLLOW_HINT,
             ));
         }
@@ -246,15 +246,16 @@ fn unread(facts: &Facts, trouble: Trouble) -> Verdict {
         Remedy::Correction => "reading_failed",
         Remedy::Patience | Remedy::Repair => "reading_unavailable",
     };
-    let verdict = facts.verdict_hint(
+    let mut verdict = facts.verdict_hint(
         Status::Unknown,
         code,
-        format!("The flow runs, but its Response cannot be read. {}", trouble.message),
+        format!(
+            "The flow runs, but its Response cannot be read. {}",
+            trouble.message
+        ),
         NO_FOLLOW_HINT,
     );
-    Verdict {
-        retry_at: trouble.retry_at.map(|at| at.to_string()),
-        service_error: trouble.service_error,
-        ..verdict
-    }
+    verdict.retry_at = trouble.retry_at.map(|at| at.to_string());
+    verdict.service_error = trouble.service_error;
+    verdict
 }

@@ -9,9 +9,7 @@ use super::ending::{
 use super::look::read_history;
 use super::retry::{Halt, persist};
 use super::{Step, Stop};
-use crate::contract::{
-    DataflowTarget, Evidence, Level, Matched, Phase, Sent, Status, Verdict,
-};
+use crate::contract::{DataflowTarget, Evidence, Level, Matched, Phase, Sent, Status, Verdict};
 use crate::dataflow::history::{State, Transaction};
 use crate::dataflow::matching::{Match, Wanted};
 use crate::facts::Facts;
@@ -61,6 +59,8 @@ pub(crate) fn settle(
         false => Limit::Deadline,
     };
     loop {
+        // Taken before the look: what began while it was on its way may not be in it yet.
+        let asked_at = session.service_now();
         let read = persist(session, |session| read_history(session, hunt.target, limit));
         let history = match read {
             Ok(history) => history,
@@ -88,7 +88,7 @@ pub(crate) fn settle(
             Seen::Vanished => vanished = true,
             Seen::Nothing => {
                 if let Some(wanted) = &hunt.wanted
-                    && session.service_now() > wanted.until
+                    && asked_at > wanted.until
                 {
                     let within = hunt.target.start_within_ms;
                     return Ok(not_started(facts, &hunt.subject, wanted, &history, within));

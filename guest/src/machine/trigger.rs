@@ -23,8 +23,8 @@ use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
 use crate::session::Session;
 use crate::time::{Moment, words};
-use crate::url::{host_of, resolve};
 use crate::trouble::{Remedy, Trouble, answer_message, problem};
+use crate::url::{host_of, resolve};
 
 /// One attempt: what was seen before it, and what was sent.
 struct Attempt {
@@ -50,6 +50,9 @@ pub(crate) fn run(
             Some(target) => Some(guard::clear(session, request, target)?),
             None => None,
         };
+        if session.remaining_ms() == 0 {
+            return Err(Stop::Error(too_late()));
+        }
         number = number.saturating_add(1);
         let attempt = Attempt {
             look,
@@ -76,6 +79,17 @@ pub(crate) fn run(
             }
         }
     }
+}
+
+/// A trigger that leaves at the deadline would be lost by its own hurry.
+fn too_late() -> RefreshError {
+    let mut problem = problem(
+        "deadline_passed",
+        "The deadline came before the trigger could be sent.".to_owned(),
+        "Start again with a longer `deadline`: nothing was triggered.",
+    );
+    problem.retryable = true;
+    RefreshError::Unavailable(problem)
 }
 
 fn write_intent(session: &mut Session<'_>, attempt: &Attempt, number: u32) -> Step<()> {
@@ -195,12 +209,11 @@ fn refused(
     if work.by_response && response::is_response(facts, answer, &judged) {
         return Ok(response::refused(facts, request, answer, judged));
     }
-    let verdict = facts.verdict_hint(Status::Failed, judged.row.code, message, judged.row.hint);
-    Ok(Verdict {
-        retryable: judged.row.retryable,
-        retry_at: retry_at(session, attempt, &judged),
-        ..verdict
-    })
+    let row = judged.row;
+    let mut verdict = facts.verdict_hint(Status::Failed, row.code, message, row.hint);
+    verdict.retryable = row.retryable;
+    verdict.retry_at = retry_at(session, attempt, &judged);
+    Ok(verdict)
 }
 
 /// When the daily limit leaves a slot, as far as the look before the trigger tells.
@@ -223,7 +236,11 @@ fn taken(
     facts.sent = Sent::Yes;
     facts.flow_run = flow_run(&answer);
     let answered_at = session.service_now();
-    let message = format!("The {} took the trigger (HTTP {}).", work.noun(), answer.status);
+    let message = format!(
+        "The {} took the trigger (HTTP {}).",
+        work.noun(),
+        answer.status
+    );
     session.append_triggered(Triggered {
         http_status: Some(answer.status),
         answered_at: answered_at.to_string(),

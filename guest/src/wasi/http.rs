@@ -33,7 +33,8 @@ impl Http for Wasi {
         let options = options(request.timeout_ms)?;
         let body = call.body().map_err(|()| unbuilt("body"))?;
         let began = monotonic_clock::now();
-        let future = outgoing_handler::handle(call, Some(options)).map_err(|code| of(&code, None))?;
+        let future =
+            outgoing_handler::handle(call, Some(options)).map_err(|code| of(&code, None))?;
         // A body that cannot be written is no answer; the answer itself says why.
         let _ = write(&body, request.body.as_bytes());
         let _ = OutgoingBody::finish(body, None);
@@ -68,9 +69,12 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
         path => path.to_owned(),
     };
     call.set_method(&method).map_err(|()| unbuilt("method"))?;
-    call.set_scheme(Some(&scheme)).map_err(|()| unbuilt("scheme"))?;
-    call.set_authority(Some(parts.authority)).map_err(|()| unbuilt("host"))?;
-    call.set_path_with_query(Some(&path)).map_err(|()| unbuilt("path"))?;
+    call.set_scheme(Some(&scheme))
+        .map_err(|()| unbuilt("scheme"))?;
+    call.set_authority(Some(parts.authority))
+        .map_err(|()| unbuilt("host"))?;
+    call.set_path_with_query(Some(&path))
+        .map_err(|()| unbuilt("path"))?;
     Ok(call)
 }
 
@@ -78,9 +82,15 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
 fn options(timeout_ms: u64) -> Result<RequestOptions, TransportError> {
     let limit = Some(timeout_ms.saturating_mul(1_000_000));
     let options = RequestOptions::new();
-    options.set_connect_timeout(limit).map_err(|()| unbuilt("time-out"))?;
-    options.set_first_byte_timeout(limit).map_err(|()| unbuilt("time-out"))?;
-    options.set_between_bytes_timeout(limit).map_err(|()| unbuilt("time-out"))?;
+    options
+        .set_connect_timeout(limit)
+        .map_err(|()| unbuilt("time-out"))?;
+    options
+        .set_first_byte_timeout(limit)
+        .map_err(|()| unbuilt("time-out"))?;
+    options
+        .set_between_bytes_timeout(limit)
+        .map_err(|()| unbuilt("time-out"))?;
     Ok(options)
 }
 
@@ -109,7 +119,9 @@ fn answer(future: &FutureIncomingResponse) -> Result<IncomingResponse, Transport
         match future.get() {
             Some(Ok(Ok(response))) => return Ok(response),
             Some(Ok(Err(code))) => return Err(of(&code, None)),
-            Some(Err(())) => return Err(failed(TransportKind::Other, "the answer was taken", None)),
+            Some(Err(())) => {
+                return Err(failed(TransportKind::Other, "the answer was taken", None));
+            }
             None => ready.block(),
         }
     }
@@ -177,9 +189,10 @@ fn of(code: &ErrorCode, status: Option<u16>) -> TransportError {
         | ErrorCode::HttpResponseTimeout => (Kind::AnswerTimeout, ""),
         ErrorCode::TlsCertificateError => (Kind::CertificateUntrusted, ""),
         ErrorCode::TlsProtocolError => (Kind::TlsFailed, ""),
-        ErrorCode::TlsAlertReceived(alert) => {
-            (Kind::TlsFailed, alert.alert_message.as_deref().unwrap_or(""))
-        }
+        ErrorCode::TlsAlertReceived(alert) => (
+            Kind::TlsFailed,
+            alert.alert_message.as_deref().unwrap_or(""),
+        ),
         ErrorCode::HttpResponseIncomplete => (Kind::Truncated, ""),
         ErrorCode::HttpResponseBodySize(_) => (Kind::TooLarge, ""),
         ErrorCode::HttpResponseHeaderSectionSize(_)

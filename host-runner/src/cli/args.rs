@@ -291,6 +291,7 @@ pub enum AuditCommand {
 
 /// A person's word on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub enum ResolutionWord {
     /// No refresh began: the next start triggers afresh.
     NeverStarted,

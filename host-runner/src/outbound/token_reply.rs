@@ -2,8 +2,8 @@
 //!
 //! Entra's own documents say to act on `error` and never on the number or the text; so the `error`
 //! decides, and the number only chooses a hint for people. A refusal stays a refusal: the same
-//! question gets the same answer. Anything that is not an answer of Entra (a page of a proxy, a
-//! redirect, half a JSON) is no refusal but an outage. The description is shortened to its first
+//! question gets the same answer. What is not an answer of Entra (a page of a proxy, a redirect, half
+//! a JSON) is no refusal but an outage, unless its status says that asking again is no use. The description is shortened to its first
 //! sentence, without the trace ids that differ every time.
 
 use std::time::Duration;
@@ -103,10 +103,9 @@ pub(crate) fn read_reply(
         .ok()
         .filter(|json: &Value| json.is_object());
     let Some(json) = json else {
-        return Err(unavailable(format!(
-            "status {}, not in JSON",
-            status.as_u16()
-        )));
+        return Err(refused_without_words(status).unwrap_or_else(|| {
+            unavailable(format!("status {}, not in JSON", status.as_u16()))
+        }));
     };
     if status.is_success() {
         return granted(&json)
@@ -135,6 +134,24 @@ pub(crate) fn read_reply(
         number,
         message: short(&redactor.scrub(first_sentence(description))),
         hint: hint(error, number),
+    })
+}
+
+/// A refusal whose status is all there is: the endpoint, or something before it, will not give a
+/// token however often it is asked.
+fn refused_without_words(status: StatusCode) -> Option<TokenError> {
+    let hint = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "a proxy or a firewall may stand before it; check `endpoints.login` and the way there"
+        }
+        StatusCode::NOT_FOUND => "check `endpoints.login` and the tenant",
+        _ => return None,
+    };
+    Some(TokenError::Refused {
+        error: format!("http_{}", status.as_u16()),
+        number: None,
+        message: "no reason given".to_owned(),
+        hint,
     })
 }
 

@@ -1,0 +1,260 @@
+//! Following a run that was triggered before.
+
+use super::*;
+use crate::contract::{
+    Event, Evidence, FollowRequest, Matched, Sent, Status, Subject, TriggerTrace, Verification,
+};
+use crate::testing::{broken, error as refusal, flow, follow, trace, verified};
+use crate::transport::TransportKind;
+
+fn ours(world: &World, trace: TriggerTrace) -> Verdict {
+    ask(world, &follow(verified(), Subject::Ours(trace)))
+        .unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn ask(world: &World, request: &FollowRequest) -> Result<Verdict, RefreshError> {
+    let verdict = crate::follow_refresh(world.ports(), request);
+    assert!(world.posts().is_empty() && world.intents().is_empty());
+    verdict
+}
+
+#[test]
+fn a_run_is_found_as_the_trigger_would_have_found_it() {
+    let world = World::new().with(timed("x", "OnDemand", 2_000, 60_000, "Success"));
+    let verdict = ours(&world, trace());
+    assert_eq!(
+        (verdict.status, verdict.sent),
+        (Status::Completed, Sent::Yes)
+    );
+    assert_eq!(
+        (verdict.matched, verdict.own_run),
+        (Matched::Inferred, true)
+    );
+    assert_eq!(world.kinds(), ["matched", "status", "verdict"]);
+}
+
+#[test]
+fn a_known_run_is_followed_by_its_id() {
+    let mut known = trace();
+    known.service_run = Some("x".into());
+    known.matched = Matched::Exact;
+    let world = World::new().with(timed("x", "Scheduled", -2_000, 60_000, "Failed"));
+    let verdict = ours(&world, known);
+    assert_eq!(
+        (verdict.status, verdict.matched),
+        (Status::Failed, Matched::Exact)
+    );
+}
+
+#[test]
+fn a_follow_a_day_later_takes_no_later_run() {
+    let day = 86_400_000;
+    let world = World::new()
+        .with(timed(
+            "next_day",
+            "OnDemand",
+            day - 60_000,
+            10_000,
+            "Success",
+        ))
+        .with(timed("before", "OnDemand", -60_000, 10_000, "Success"));
+    world.pass(day as u64);
+    let mut request = follow(verified(), Subject::Ours(trace()));
+    request.circumstances.now = "2026-11-24T08:00:00Z".into();
+    let verdict = ask(&world, &request).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_started")
+    );
+    assert_eq!(verdict.service_run, None);
+    assert_eq!(world.gets().len(), 1);
+    assert!(verdict.message.contains("next_day"));
+
+    let world = World::new().with(timed("x", "OnDemand", 2_000, 60_000, "Success"));
+    world.pass(day as u64);
+    assert_eq!(ask(&world, &request).unwrap().status, Status::Completed);
+}
+
+#[test]
+fn an_unanswered_trigger_has_the_call_timeout_longer() {
+    let mut unanswered = trace();
+    unanswered.answered_at = None;
+    let world = World::new().with(timed("x", "OnDemand", 329_000, 1_000, "Success"));
+    assert_eq!(ours(&world, unanswered.clone()).status, Status::Completed);
+    let world = World::new().with(timed("x", "OnDemand", 331_000, 1_000, "Success"));
+    let verdict = ours(&world, unanswered);
+    assert_eq!(
+        (verdict.code.as_str(), verdict.sent),
+        ("refresh_not_started", Sent::Maybe)
+    );
+    let world = World::new().with(timed("x", "OnDemand", 301_000, 1_000, "Success"));
+    assert_eq!(ours(&world, trace()).code, "refresh_not_started");
+}
+
+#[test]
+fn without_a_look_no_run_that_began_before_the_trigger_is_taken() {
+    let mut blind = trace();
+    blind.intent.looked_at = None;
+    blind.intent.baseline = vec![];
+    let world = World::new().with(timed("x", "OnDemand", -1_000, 10_000, "Success"));
+    assert_eq!(ours(&world, blind.clone()).code, "refresh_not_started");
+    let world = World::new().with(timed("x", "OnDemand", 1_000, 10_000, "Success"));
+    assert_eq!(ours(&world, blind).status, Status::Completed);
+}
+
+#[test]
+fn at_least_one_look_is_taken_whatever_the_deadline() {
+    let world = World::new().with(timed("x", "OnDemand", -5_000, 1_000, "Success"));
+    world.pass(10_000);
+    let mut known = trace();
+    known.service_run = Some("x".into());
+    let mut request = follow(verified(), Subject::Ours(known));
+    request.circumstances.deadline_ms = 0;
+    assert_eq!(ask(&world, &request).unwrap().status, Status::Completed);
+    assert_eq!(world.gets()[0].timeout_ms, 30_000);
+
+    let world = World::new();
+    request.subject = Subject::Ours(trace());
+    assert_eq!(ask(&world, &request).unwrap().code, "refresh_not_seen_yet");
+    assert_eq!(world.gets().len(), 1);
+}
+
+#[test]
+fn a_follow_that_cannot_read_is_a_verdict_because_the_trigger_left() {
+    for (answer, code) in [
+        (refusal(401, ""), "reading_forbidden"),
+        (refusal(404, ""), "reading_failed"),
+        (
+            broken(TransportKind::ConnectionRefused),
+            "reading_unavailable",
+        ),
+    ] {
+        let world = World::new().answers_every_get(answer);
+        let verdict = ours(&world, trace());
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, code)
+        );
+        assert_eq!(verdict.sent, Sent::Yes);
+        assert_eq!(world.kinds(), ["verdict"]);
+    }
+}
+
+#[test]
+fn what_only_a_response_told_cannot_be_followed() {
+    for verify in [Verification::None, Verification::Response] {
+        let world = World::new();
+        let request = follow(flow(verify), Subject::Ours(trace()));
+        let verdict = ask(&world, &request).unwrap();
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "cannot_be_followed")
+        );
+        assert_eq!(verdict.sent, Sent::Yes);
+        assert!(verdict.hint.contains("--new"));
+        assert!(world.gets().is_empty());
+        assert_eq!(world.kinds(), ["verdict"]);
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_read_is_invalid() {
+    let mut odd = trace();
+    odd.intent.sent_at = "then".into();
+    let world = World::new();
+    let error = ask(&world, &follow(verified(), Subject::Ours(odd))).unwrap_err();
+    assert_eq!(problem(error).1.code, "trace_not_readable");
+}
+
+#[test]
+fn an_interrupted_follow_keeps_what_is_known_of_the_trigger() {
+    let mut unanswered = trace();
+    unanswered.answered_at = None;
+    let world = World::new().cancels_after(0);
+    let verdict = ours(&world, unanswered);
+    assert_eq!(
+        (verdict.status, verdict.sent),
+        (Status::Interrupted, Sent::Maybe)
+    );
+    assert!(world.events().is_empty());
+}
+
+#[test]
+fn the_newest_run_is_reported_as_it_is_and_nothing_is_recorded() {
+    for (end, status) in [
+        ("Success", Status::Completed),
+        ("Failed", Status::Failed),
+        ("Cancelled", Status::Cancelled),
+    ] {
+        let world = World::new()
+            .with(timed("older", "OnDemand", -90_000, 10_000, "Success"))
+            .with(timed("newest", "Scheduled", -30_000, 60_000, end));
+        let verdict = ask(&world, &follow(verified(), Subject::Newest)).unwrap();
+        assert_eq!(
+            (verdict.status, verdict.service_run.as_deref()),
+            (status, Some("newest"))
+        );
+        assert_eq!(
+            (verdict.own_run, verdict.matched, verdict.sent),
+            (false, Matched::None, Sent::No)
+        );
+        assert_eq!(verdict.evidence, Evidence::Service);
+        assert!(world.events().is_empty());
+    }
+}
+
+#[test]
+fn the_newest_run_stays_the_same_while_it_is_followed() {
+    let world = World::new()
+        .with(timed("first", "OnDemand", -30_000, 60_000, "Failed"))
+        .with(timed("second", "OnDemand", 10_000, 1_000, "Success"));
+    let verdict = ask(&world, &follow(verified(), Subject::Newest)).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.service_run.as_deref()),
+        (Status::Failed, Some("first"))
+    );
+}
+
+#[test]
+fn errors_before_anything_is_known_of_the_newest_run_are_errors() {
+    for (answer, kind) in [
+        (refusal(403, ""), "unauthorized"),
+        (refusal(404, ""), "invalid"),
+        (broken(TransportKind::Denied), "denied"),
+        (refusal(503, ""), "unavailable"),
+    ] {
+        let world = World::new().answers_every_get(answer);
+        let error = ask(&world, &follow(verified(), Subject::Newest)).unwrap_err();
+        assert_eq!(problem(error).0, kind);
+        assert!(world.events().is_empty());
+    }
+    let error = ask(&World::new(), &follow(verified(), Subject::Newest)).unwrap_err();
+    assert_eq!(problem(error).1.code, "no_run_found");
+    let request = follow(flow(Verification::Response), Subject::Newest);
+    let error = ask(&World::new(), &request).unwrap_err();
+    assert_eq!(problem(error).1.code, "cannot_be_followed");
+    let world = World::new()
+        .answers_every_get(refusal(503, ""))
+        .cancels_after(0);
+    let error = ask(&world, &follow(verified(), Subject::Newest)).unwrap_err();
+    assert_eq!(problem(error).0, "interrupted");
+}
+
+#[test]
+fn an_interrupted_follow_of_the_newest_run_names_it() {
+    let world = World::new()
+        .with(timed("newest", "OnDemand", -30_000, 600_000, "Success"))
+        .cancels_after(2);
+    let verdict = ask(&world, &follow(verified(), Subject::Newest)).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.sent),
+        (Status::Interrupted, Sent::No)
+    );
+    assert_eq!(verdict.service_run.as_deref(), Some("newest"));
+    assert!(
+        !world
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::Outcome(_)))
+    );
+}

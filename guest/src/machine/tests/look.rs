@@ -1,0 +1,311 @@
+//! Before the trigger: what is wrong is an error, and nothing is sent.
+
+use super::*;
+use crate::contract::{
+    Credentials, FabricItem, FollowMode, ModelReference, Operation, Target, TargetKind,
+    Verification,
+};
+use crate::testing::{
+    WORKSPACE, answer, broken, dataflow, error as refusal, flow, page, request, verified, with,
+};
+use crate::transport::TransportKind;
+
+fn looked(world: World) -> (World, &'static str, Problem) {
+    let (kind, problem) = error(&world, &request(verified()));
+    assert!(world.posts().is_empty());
+    assert_eq!(world.kinds(), ["error"]);
+    (world, kind, problem)
+}
+
+#[test]
+fn credentials_that_the_look_refuses_are_unauthorized() {
+    for (answer, code) in [
+        (
+            refusal(401, "PowerBINotAuthorizedException"),
+            "not_authorized",
+        ),
+        (refusal(403, "TokenExpired"), "token_expired"),
+        (refusal(403, ""), "not_authorized"),
+        (
+            Ok(with(
+                answer(401, r#"{"error":{"code":"invalid_client"}}"#),
+                "x-host-runner-answer",
+                "token",
+            )),
+            "token_refused",
+        ),
+    ] {
+        let (_, kind, problem) = looked(World::new().answers_get(answer));
+        assert_eq!((kind, problem.code.as_str()), ("unauthorized", code));
+        assert_eq!(problem.http_calls, 1);
+        assert!(problem.service_error.is_some());
+    }
+}
+
+#[test]
+fn a_dataflow_that_is_not_there_is_invalid() {
+    for (status, code) in [(404, "entity_not_found"), (400, "request_rejected")] {
+        let (_, kind, problem) = looked(World::new().answers_get(refusal(status, "")));
+        assert_eq!((kind, problem.code.as_str()), ("invalid", code));
+        assert!(!problem.retryable);
+    }
+}
+
+#[test]
+fn a_host_that_the_sandbox_does_not_allow_is_denied_at_once() {
+    for kind in [TransportKind::Denied, TransportKind::AddressDenied] {
+        let (world, kind, problem) = looked(World::new().answers_get(broken(kind)));
+        assert_eq!(kind, "denied");
+        assert!(problem.message.contains("api.powerbi.example"));
+        assert_eq!(world.elapsed(), 20);
+    }
+}
+
+#[test]
+fn an_untrusted_certificate_is_not_tried_again() {
+    let broken = broken(TransportKind::CertificateUntrusted);
+    let (world, kind, problem) = looked(World::new().answers_every_get(broken));
+    assert_eq!(
+        (kind, problem.code.as_str()),
+        ("unavailable", "tls_certificate_untrusted")
+    );
+    assert_eq!(world.gets().len(), 1);
+}
+
+#[test]
+fn a_look_that_brings_nothing_usable_is_repeated_until_the_deadline() {
+    let too_many = Ok(with(answer(429, "{}"), "Retry-After", "10"));
+    for (answer, code) in [
+        (broken(TransportKind::NameNotResolved), "name_not_resolved"),
+        (
+            broken(TransportKind::ConnectionRefused),
+            "connection_refused",
+        ),
+        (broken(TransportKind::AnswerTimeout), "answer_timeout"),
+        (broken(TransportKind::TooLarge), "answer_too_large"),
+        (refusal(503, ""), "service_unavailable"),
+        (refusal(500, ""), "service_unavailable"),
+        (refusal(302, ""), "redirected"),
+        (page(), "answer_unreadable"),
+        (Ok(answer(200, r#"{"value":[{"id":"#)), "answer_unreadable"),
+        (Ok(answer(204, "")), "answer_unreadable"),
+        (too_many, "throttled"),
+    ] {
+        let (world, kind, problem) = looked(World::new().answers_every_get(answer));
+        assert_eq!((kind, problem.code.as_str()), ("unavailable", code));
+        assert!(problem.retryable, "{code}");
+        assert!(world.gets().len() > 30, "{code}: {}", world.gets().len());
+        assert!(
+            (3_500_000..3_660_000).contains(&world.elapsed()),
+            "{code}: {}",
+            world.elapsed()
+        );
+        assert_eq!(world.warnings().len(), world.gets().len() - 1);
+    }
+}
+
+#[test]
+fn a_look_that_recovers_goes_on() {
+    let world = World::new()
+        .with(our_run("Success"))
+        .answers_get(refusal(503, ""))
+        .answers_get(broken(TransportKind::ConnectionLost))
+        .answers_get(page());
+    assert_eq!(verdict(&world, &request(verified())).code, "");
+    assert!(world.warnings()[0].contains("HTTP 503"));
+}
+
+#[test]
+fn a_retry_after_is_waited_out_and_one_beyond_the_deadline_is_not() {
+    let world = World::new().with(our_run("Success")).answers_get(Ok(with(
+        answer(429, "{}"),
+        "Retry-After",
+        "120",
+    )));
+    verdict(&world, &request(verified()));
+    assert_eq!(world.call_times()[1], 120_020);
+
+    let beyond = Ok(with(answer(429, "{}"), "Retry-After", "3600"));
+    let (world, kind, problem) = looked(World::new().answers_get(beyond));
+    assert_eq!((kind, problem.code.as_str()), ("unavailable", "throttled"));
+    assert_eq!(
+        problem.retry_at.as_deref(),
+        Some("2026-11-23T09:00:00.020Z")
+    );
+    assert_eq!(world.elapsed(), 20);
+}
+
+#[test]
+fn a_wrong_target_is_invalid_before_anything_is_asked() {
+    let mut no_workspace = dataflow();
+    no_workspace.workspace = "Data Admin".into();
+    let mut no_dataflow = dataflow();
+    no_dataflow.dataflow = "Master Order List".into();
+    let mut no_endpoint = dataflow();
+    no_endpoint.endpoint = "api.powerbi.com".into();
+    let url = |url: &str| match flow(Verification::None) {
+        Target::PowerAutomate(mut flow) => {
+            flow.url = url.into();
+            Target::PowerAutomate(flow)
+        }
+        other => other,
+    };
+    let payload = match flow(Verification::None) {
+        Target::PowerAutomate(mut flow) => {
+            flow.body.payload = "[]".into();
+            Target::PowerAutomate(flow)
+        }
+        other => other,
+    };
+    for (target, code) in [
+        (Target::Dataflow(no_workspace), "not_a_guid"),
+        (flow(Verification::Dataflow(no_dataflow)), "not_a_guid"),
+        (Target::Dataflow(no_endpoint), "endpoint_invalid"),
+        (url("https://flow.example/invoke"), "api_version_missing"),
+        (
+            url("https://flow.example/invoke?api-version"),
+            "api_version_missing",
+        ),
+        (url("flow.example/invoke?api-version=1"), "url_invalid"),
+        (payload, "payload_not_an_object"),
+    ] {
+        let world = World::new();
+        let (kind, problem) = error(&world, &request(target));
+        assert_eq!((kind, problem.code.as_str()), ("invalid", code));
+        assert!(world.call_times().is_empty());
+        assert_eq!(world.kinds(), ["error"]);
+        assert!(problem.hint.ends_with('.'), "{code}");
+    }
+}
+
+#[test]
+fn a_wrong_time_or_run_id_is_invalid() {
+    let world = World::new();
+    let mut wrong = request(verified());
+    wrong.circumstances.now = "yesterday".into();
+    assert_eq!(error(&world, &wrong).1.code, "now_not_a_timestamp");
+    let mut wrong = request(verified());
+    wrong.run_id = "a b".into();
+    assert_eq!(error(&world, &wrong).1.code, "run_id_invalid");
+    assert_eq!(world.kinds(), ["error", "error"]);
+}
+
+#[test]
+fn kinds_of_a_later_version_are_not_supported() {
+    let endpoint = "https://api.fabric.example".to_owned();
+    let workspace = WORKSPACE.to_owned();
+    for (target, expected) in [
+        (
+            Target::DataflowGen2(FabricItem {
+                endpoint: endpoint.clone(),
+                workspace: workspace.clone(),
+                item: String::new(),
+            }),
+            TargetKind::DataflowGen2,
+        ),
+        (
+            Target::SemanticModel(ModelReference {
+                endpoint,
+                workspace,
+                model: String::new(),
+            }),
+            TargetKind::SemanticModel,
+        ),
+    ] {
+        let world = World::new();
+        let Err(RefreshError::NotSupported(unsupported)) = refresh(&world, &request(target)) else {
+            panic!("supported");
+        };
+        assert_eq!(unsupported.kind, expected);
+        assert_eq!(unsupported.operation, Operation::Trigger);
+        assert_eq!(world.kinds(), ["error"]);
+    }
+}
+
+#[test]
+fn without_a_look_nothing_is_asked_before_the_trigger() {
+    for (target, mode) in [
+        (verified(), FollowMode::NotAtAll),
+        (flow(Verification::None), FollowMode::ToTheEnd),
+        (flow(Verification::Response), FollowMode::ToTheEnd),
+    ] {
+        let world = World::new();
+        let mut request = request(target);
+        request.follow = mode;
+        verdict(&world, &request);
+        assert!(world.gets().is_empty());
+        assert_eq!(world.posts().len(), 1);
+        assert_eq!(world.intents()[0].looked_at, None);
+        assert!(world.intents()[0].baseline.is_empty());
+    }
+}
+
+#[test]
+fn the_services_date_is_the_measure_and_its_absence_is_warned_about() {
+    let world = World::new().ahead_by(-7_200_000).with(our_run("Success"));
+    assert_eq!(verdict(&world, &request(verified())).code, "");
+    assert_eq!(
+        world.intents()[0].looked_at.as_deref(),
+        Some("2026-11-23T06:00:00Z")
+    );
+
+    let world = World::new().without_date().with(our_run("Success"));
+    assert_eq!(verdict(&world, &request(verified())).code, "");
+    assert_eq!(
+        world.intents()[0].looked_at.as_deref(),
+        Some("2026-11-23T08:00:00.020Z")
+    );
+    assert!(world.warnings()[0].contains("`Date`"));
+}
+
+#[test]
+fn a_bearer_token_goes_to_the_service_that_it_is_for_and_into_no_record() {
+    const TOKEN: &str = "INVENTED-bearer-0123456789";
+    let tokens = |requests: Vec<crate::ports::HttpRequest>| {
+        requests
+            .iter()
+            .filter(|request| {
+                request
+                    .headers
+                    .iter()
+                    .any(|(_, value)| value.contains(TOKEN))
+            })
+            .count()
+    };
+    for (target, at_posts) in [
+        (verified(), 0),
+        (Target::Dataflow(dataflow()), 1),
+        (flow(Verification::None), 1),
+    ] {
+        let world = World::new()
+            .with(our_run("Failed"))
+            .answers_post(Ok(answer(400, &format!(r#"{{"message":"{TOKEN}"}}"#))));
+        let mut request = request(target);
+        request.circumstances.credentials = Credentials::Bearer(TOKEN.into());
+        let verdict = verdict(&world, &request);
+        assert_eq!(tokens(world.posts()), at_posts);
+        assert_eq!(tokens(world.gets()), world.gets().len());
+        assert!(!format!("{verdict:?} {:?}", world.entries()).contains(TOKEN));
+    }
+}
+
+#[test]
+fn a_signature_in_the_url_goes_out_and_into_no_record() {
+    const SIG: &str = "INVENTED-sig-0123456789";
+    let target = match flow(Verification::None) {
+        Target::PowerAutomate(mut flow) => {
+            flow.url = format!("{}&sig={SIG}", flow.url);
+            Target::PowerAutomate(flow)
+        }
+        other => other,
+    };
+    let world =
+        World::new().answers_post(Ok(answer(400, &format!(r#"{{"message":"bad {SIG}"}}"#))));
+    let mut request = request(target);
+    request.circumstances.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
+    let verdict = verdict(&world, &request);
+    let sent = &world.posts()[0];
+    assert!(sent.url.ends_with(SIG));
+    assert!(sent.headers.iter().all(|(name, _)| name != "Authorization"));
+    assert!(!format!("{verdict:?} {:?}", world.entries()).contains(SIG));
+}

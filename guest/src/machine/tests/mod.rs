@@ -1,0 +1,47 @@
+//! The machine against a scripted world: every way that a refresh can go.
+
+mod follow;
+mod guard;
+mod invariants;
+mod look;
+mod record;
+mod response;
+mod run;
+mod trigger;
+
+use crate::contract::{Problem, RefreshError, RefreshRequest, Verdict};
+use crate::testing::{Scripted, World, timed};
+
+/// The run that our trigger begins, one second after it; it takes a minute.
+fn our_run(end: &str) -> Scripted {
+    timed("ours", "OnDemand", 1_000, 60_000, end).by_trigger()
+}
+
+fn refresh(world: &World, request: &RefreshRequest) -> Result<Verdict, RefreshError> {
+    crate::trigger_refresh(world.ports(), request)
+}
+
+fn verdict(world: &World, request: &RefreshRequest) -> Verdict {
+    refresh(world, request).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// The variant's name and the problem of an error.
+fn error(world: &World, request: &RefreshRequest) -> (&'static str, Problem) {
+    match refresh(world, request) {
+        Ok(verdict) => panic!("{verdict:?}"),
+        Err(error) => problem(error),
+    }
+}
+
+fn problem(error: RefreshError) -> (&'static str, Problem) {
+    match error {
+        RefreshError::Invalid(problem) => ("invalid", problem),
+        RefreshError::Unauthorized(problem) => ("unauthorized", problem),
+        RefreshError::Unavailable(problem) => ("unavailable", problem),
+        RefreshError::Denied(problem) => ("denied", problem),
+        RefreshError::AuditUnavailable(problem) => ("audit_unavailable", problem),
+        RefreshError::ClaimLost(problem) => ("claim_lost", problem),
+        RefreshError::Interrupted(problem) => ("interrupted", problem),
+        RefreshError::NotSupported(unsupported) => panic!("{unsupported:?}"),
+    }
+}

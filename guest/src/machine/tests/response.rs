@@ -1,0 +1,318 @@
+//! Verified by the flow's own Response.
+
+use super::*;
+use crate::contract::{Evidence, FollowMode, Matched, Sent, Status, Verification};
+use crate::ports::HttpAnswer;
+use crate::testing::{Answer, answer, broken, error as refusal, flow, page, request, taken, with};
+use crate::transport::TransportKind;
+
+fn responding() -> RefreshRequest {
+    request(flow(Verification::Response))
+}
+
+fn sync(answer: Answer) -> (World, Verdict) {
+    let world = World::new().answers_post(answer);
+    let verdict = verdict(&world, &responding());
+    assert_eq!(world.posts().len(), 1);
+    (world, verdict)
+}
+
+/// A Response, as a run of the flow gives it.
+fn responded(status: u16, body: &str) -> HttpAnswer {
+    with(answer(status, body), "x-ms-workflow-run-id", "0858CU18")
+}
+
+fn later() -> HttpAnswer {
+    with(
+        taken(),
+        "Location",
+        "/workflows/1/runs/0858/operations/2?api-version=1",
+    )
+}
+
+fn polled(answers: Vec<Answer>) -> (World, Verdict) {
+    let mut world = World::new().answers_post(Ok(later()));
+    for answer in answers {
+        world = world.answers_get(answer);
+    }
+    let world = world.answers_every_get(Ok(answer(202, "")));
+    let verdict = verdict(&world, &responding());
+    assert_eq!(world.posts().len(), 1);
+    (world, verdict)
+}
+
+#[test]
+fn a_flow_that_says_so_is_believed() {
+    for (body, status) in [
+        (r#"{"status":"Completed"}"#, Status::Completed),
+        (r#"{"status":"started"}"#, Status::Accepted),
+    ] {
+        let (world, verdict) = sync(Ok(responded(200, body)));
+        assert_eq!((verdict.status, verdict.code.as_str()), (status, ""));
+        assert_eq!(
+            (verdict.evidence, verdict.matched),
+            (Evidence::Flow, Matched::Exact)
+        );
+        assert!(verdict.own_run && verdict.flow_run.as_deref() == Some("0858CU18"));
+        assert_eq!(world.kinds(), ["intent", "triggered", "verdict"]);
+    }
+    let (_, verdict) = sync(Ok(responded(
+        200,
+        r#"{"status":"failed","code":"NoRows","message":"no rows"}"#,
+    )));
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Failed, "no_rows")
+    );
+    assert_eq!(verdict.service_error.unwrap().message, "no rows");
+    assert!(verdict.message.contains("no rows"));
+}
+
+#[test]
+fn a_refusing_response_is_failed_by_the_flows_word() {
+    for (answer, code) in [
+        (
+            responded(
+                400,
+                r#"{"error":{"code":"DailyDataflowRefreshLimitExceeded","message":"m"}}"#,
+            ),
+            "dataflow_daily_limit",
+        ),
+        (
+            responded(422, r#"{"code":"OrderListEmpty"}"#),
+            "order_list_empty",
+        ),
+        (responded(404, ""), "flow_response_404"),
+        (responded(500, "oops"), "flow_response_500"),
+        (answer(500, "oops"), "flow_response_500"),
+    ] {
+        let (_, verdict) = sync(Ok(answer));
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Failed, code)
+        );
+        assert_eq!(
+            (verdict.sent, verdict.evidence),
+            (Sent::Yes, Evidence::Flow)
+        );
+        assert_eq!(verdict.retryable, code == "dataflow_daily_limit");
+    }
+}
+
+#[test]
+fn a_refusal_of_the_platform_is_the_services_word() {
+    let (_, verdict) = sync(refusal(400, "TriggerInputSchemaMismatch"));
+    assert_eq!(
+        (verdict.code.as_str(), verdict.evidence),
+        ("flow_input_schema_mismatch", Evidence::Service)
+    );
+    assert!(!verdict.own_run);
+}
+
+#[test]
+fn what_says_nothing_of_the_refresh_is_accepted_at_best() {
+    for (answer, code) in [
+        (responded(200, ""), "flow_response_unclear"),
+        (responded(204, ""), "flow_response_unclear"),
+        (
+            responded(200, r#"{"status":"ok"}"#),
+            "flow_response_unclear",
+        ),
+        (answer(200, "OK"), "flow_response_unclear"),
+        (taken(), "flow_has_no_response"),
+    ] {
+        let (_, verdict) = sync(Ok(answer));
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Accepted, code)
+        );
+        assert_eq!(
+            (verdict.evidence, verdict.matched),
+            (Evidence::None, Matched::None)
+        );
+        assert!(!verdict.hint.is_empty());
+    }
+}
+
+#[test]
+fn the_trigger_may_take_as_long_as_a_response_does() {
+    let (world, _) = sync(Ok(responded(200, "")));
+    assert_eq!(world.posts()[0].timeout_ms, 130_000);
+    let world = World::new();
+    let mut hurried = responding();
+    hurried.circumstances.deadline_ms = 20_000;
+    verdict(&world, &hurried);
+    assert_eq!(world.posts()[0].timeout_ms, 20_000);
+}
+
+#[test]
+fn what_may_have_arrived_is_unknown_and_never_sent_again() {
+    for (answer, code) in [
+        (broken(TransportKind::AnswerTimeout), "trigger_answer_lost"),
+        (refusal(502, "NoResponse"), "flow_no_response"),
+        (refusal(504, ""), "trigger_gateway_error"),
+        (refusal(503, ""), "trigger_gateway_error"),
+        (page(), "trigger_answer_unreadable"),
+    ] {
+        let (_, verdict) = sync(answer);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, code)
+        );
+        assert_eq!(verdict.sent, Sent::Maybe);
+    }
+}
+
+#[test]
+fn a_response_of_401_started_nothing_and_one_of_429_is_waited_out() {
+    let world = World::new().answers_post(Ok(responded(401, "")));
+    assert_eq!(error(&world, &responding()).0, "unauthorized");
+    let world = World::new()
+        .answers_post(Ok(with(answer(429, ""), "Retry-After", "5")))
+        .answers_post(Ok(responded(200, r#"{"status":"completed"}"#)));
+    assert_eq!(verdict(&world, &responding()).status, Status::Completed);
+}
+
+#[test]
+fn a_location_is_polled_until_the_response_is_there() {
+    let (world, verdict) = polled(vec![
+        Ok(answer(202, "")),
+        Ok(answer(202, "")),
+        Ok(answer(200, r#"{"status":"completed"}"#)),
+    ]);
+    assert_eq!(
+        (verdict.status, verdict.evidence),
+        (Status::Completed, Evidence::Flow)
+    );
+    assert_eq!(verdict.matched, Matched::Exact);
+    assert_eq!(
+        world.gets()[0].url,
+        "https://flow.example/workflows/1/runs/0858/operations/2?api-version=1"
+    );
+    assert!(world.gets()[0].headers.is_empty());
+}
+
+#[test]
+fn a_poll_waits_as_long_as_it_is_asked_to() {
+    let patient = |status| Ok(with(answer(status, ""), "Retry-After", "30"));
+    let mut world = World::new().answers_post(Ok(with(later(), "Retry-After", "7")));
+    world = world
+        .answers_get(patient(202))
+        .answers_get(Ok(responded(200, "")));
+    verdict(&world, &responding());
+    assert_eq!(world.call_times(), [0, 7_020, 37_040]);
+}
+
+#[test]
+fn what_a_polled_response_says_is_judged_like_one_at_once() {
+    for (answer, status, code) in [
+        (
+            refusal(400, crate::classify::DAILY_LIMIT),
+            Status::Failed,
+            "dataflow_daily_limit",
+        ),
+        (Ok(answer(404, "")), Status::Failed, "flow_response_404"),
+        (Ok(answer(500, "")), Status::Failed, "flow_response_500"),
+        (
+            Ok(answer(200, "")),
+            Status::Accepted,
+            "flow_response_unclear",
+        ),
+        (
+            Ok(answer(200, r#"{"status":"failed"}"#)),
+            Status::Failed,
+            "flow_reported_failure",
+        ),
+        (refusal(401, ""), Status::Unknown, "reading_forbidden"),
+        (refusal(403, ""), Status::Unknown, "reading_forbidden"),
+        (
+            refusal(404, "WorkflowRunNotFound"),
+            Status::Unknown,
+            "flow_run_not_found",
+        ),
+        (Ok(answer(302, "")), Status::Unknown, "reading_failed"),
+        (
+            broken(TransportKind::Denied),
+            Status::Unknown,
+            "location_denied",
+        ),
+    ] {
+        let (_, verdict) = polled(vec![answer]);
+        assert_eq!((verdict.status, verdict.code.as_str()), (status, code));
+        assert_eq!(verdict.sent, Sent::Yes);
+    }
+}
+
+#[test]
+fn a_poll_that_fails_for_a_while_goes_on() {
+    let (_, verdict) = polled(vec![
+        refusal(429, ""),
+        refusal(502, ""),
+        refusal(504, ""),
+        page(),
+        broken(TransportKind::ConnectionLost),
+        Ok(answer(202, "")),
+        Ok(answer(200, r#"{"status":"completed"}"#)),
+    ]);
+    assert_eq!(verdict.status, Status::Completed);
+
+    let world = World::new()
+        .answers_post(Ok(later()))
+        .answers_every_get(refusal(503, ""));
+    let unread = super::verdict(&world, &responding());
+    assert_eq!(
+        (unread.status, unread.code.as_str()),
+        (Status::Unknown, "reading_unavailable")
+    );
+}
+
+#[test]
+fn a_response_that_does_not_come_is_unknown() {
+    let (world, verdict) = polled(vec![]);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "still_running")
+    );
+    assert!((3_590_000..3_640_000).contains(&world.elapsed()));
+    let world = World::new().answers_post(Ok(with(later(), "Retry-After", "7200")));
+    assert_eq!(super::verdict(&world, &responding()).code, "still_running");
+    assert_eq!(world.elapsed(), 20);
+}
+
+#[test]
+fn detached_does_not_wait_for_a_response_that_comes_later() {
+    for mode in [FollowMode::UntilStarted, FollowMode::NotAtAll] {
+        let world = World::new().answers_post(Ok(later()));
+        let mut request = responding();
+        request.follow = mode;
+        let verdict = verdict(&world, &request);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Accepted, "response_not_awaited")
+        );
+        assert!(world.gets().is_empty());
+    }
+}
+
+#[test]
+fn a_location_that_is_no_address_is_unknown() {
+    let world = World::new().answers_post(Ok(with(taken(), "Location", "ftp://x/y")));
+    let verdict = verdict(&world, &responding());
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "reading_failed")
+    );
+}
+
+#[test]
+fn an_end_that_is_asked_for_while_polling_is_a_verdict() {
+    let world = World::new()
+        .answers_post(Ok(later()))
+        .answers_every_get(Ok(answer(202, "")))
+        .cancels_after(2);
+    let verdict = verdict(&world, &responding());
+    assert_eq!(
+        (verdict.status, verdict.sent),
+        (Status::Interrupted, Sent::Yes)
+    );
+}

@@ -1,0 +1,442 @@
+//! Matching the run that the trigger began, and following it to its end.
+
+use super::*;
+use crate::contract::{Event, Evidence, FollowMode, Matched, Sent, Status};
+use crate::testing::{broken, error as refusal, ok, request, verified};
+use crate::transport::TransportKind;
+
+fn end(world: &World) -> Verdict {
+    verdict(world, &request(verified()))
+}
+
+#[test]
+fn a_run_is_matched_followed_and_completed() {
+    let world = World::new().with(our_run("Success"));
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Completed, "")
+    );
+    assert_eq!(
+        (verdict.sent, verdict.evidence),
+        (Sent::Yes, Evidence::Service)
+    );
+    assert_eq!(
+        (verdict.matched, verdict.own_run),
+        (Matched::Inferred, true)
+    );
+    assert_eq!(verdict.service_run.as_deref(), Some("ours"));
+    assert_eq!(
+        verdict.started_at.as_deref(),
+        Some("2026-11-23T08:00:01.020Z")
+    );
+    assert_eq!(
+        verdict.ended_at.as_deref(),
+        Some("2026-11-23T08:01:01.020Z")
+    );
+    assert_eq!(verdict.http_calls as usize, world.call_times().len());
+    assert_eq!(
+        world.kinds(),
+        ["intent", "triggered", "matched", "status", "verdict"]
+    );
+    assert!(world.elapsed() < 70_000);
+}
+
+#[test]
+fn the_services_end_is_the_verdict() {
+    for (text, status, code) in [
+        ("Failed", Status::Failed, "refresh_failed"),
+        ("failure", Status::Failed, "refresh_failed"),
+        ("Cancelled", Status::Cancelled, ""),
+        ("Canceled", Status::Cancelled, ""),
+        ("Succeeded", Status::Completed, ""),
+        ("COMPLETED", Status::Completed, ""),
+    ] {
+        let world = World::new().with(our_run(text));
+        let verdict = end(&world);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (status, code),
+            "{text}"
+        );
+        assert_eq!(verdict.evidence, Evidence::Service);
+    }
+}
+
+#[test]
+fn an_unknown_state_is_watched_on_with_one_warning() {
+    let mut ours = our_run("Success");
+    ours.states = vec![
+        (1_000, "Polishing".into()),
+        (200_000, "PartialComplete".into()),
+        (400_000, "Success".into()),
+    ];
+    let world = World::new().with(ours);
+    assert_eq!(end(&world).status, Status::Completed);
+    assert_eq!(world.warnings().len(), 2);
+
+    let mut ours = our_run("Success");
+    ours.states = vec![(1_000, "PartialComplete".into())];
+    let world = World::new().with(ours);
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "still_running")
+    );
+    assert!(verdict.message.contains("PartialComplete"));
+}
+
+#[test]
+fn a_run_that_goes_on_at_the_deadline_is_unknown() {
+    let world =
+        World::new().with(timed("ours", "OnDemand", 1_000, 9_000_000, "Success").by_trigger());
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "still_running")
+    );
+    assert_eq!(
+        (verdict.sent, verdict.matched),
+        (Sent::Yes, Matched::Inferred)
+    );
+    assert!(!verdict.retryable && verdict.hint.contains("Follow"));
+    assert!((3_599_000..3_640_000).contains(&world.elapsed()));
+}
+
+#[test]
+fn a_run_that_is_seen_late_is_still_ours() {
+    let ours = timed("ours", "OnDemand", 200_000, 60_000, "Success")
+        .by_trigger()
+        .seen_after(30_000);
+    assert_eq!(end(&World::new().with(ours)).status, Status::Completed);
+}
+
+#[test]
+fn nothing_that_started_is_unknown_and_not_failed() {
+    let world = World::new();
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_started")
+    );
+    assert_eq!(
+        (verdict.sent, verdict.evidence),
+        (Sent::Yes, Evidence::Service)
+    );
+    assert_eq!(
+        (verdict.likely_cause.as_str(), verdict.retry_at),
+        ("", None)
+    );
+    assert!(
+        verdict.message.contains("within 5 min"),
+        "{}",
+        verdict.message
+    );
+    assert!(
+        (300_000..301_000).contains(&world.elapsed()),
+        "{}",
+        world.elapsed()
+    );
+    assert_eq!(world.kinds(), ["intent", "triggered", "verdict"]);
+}
+
+#[test]
+fn a_swallowed_refusal_names_the_daily_limit_and_the_next_slot() {
+    let mut world = World::new();
+    for number in 1..=8 {
+        let kind = if number % 2 == 0 {
+            "OnDemand"
+        } else {
+            "Scheduled"
+        };
+        let id = format!("r{number}");
+        world = world.with(timed(&id, kind, -number * 3_600_000, 60_000, "Success"));
+    }
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_started")
+    );
+    assert_eq!(verdict.likely_cause, "dataflow_daily_limit");
+    assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-24T00:00:00Z"));
+    assert!(
+        verdict.message.contains("8 refreshes in the 24 h"),
+        "{}",
+        verdict.message
+    );
+    assert!(verdict.message.contains("2026-11-24T00:00:00Z"));
+    assert!(!verdict.retryable);
+}
+
+#[test]
+fn a_scheduled_run_in_the_same_minute_is_not_taken() {
+    let world = World::new()
+        .with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger())
+        .with(our_run("Failed"));
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.service_run.as_deref()),
+        (Status::Failed, Some("ours"))
+    );
+
+    let world = World::new().with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger());
+    let verdict = end(&world);
+    assert_eq!(verdict.code, "refresh_not_started");
+    assert!(verdict.message.contains("plan") && verdict.message.contains("schedule"));
+    assert_eq!(verdict.service_run, None);
+}
+
+#[test]
+fn a_run_that_began_after_the_window_is_at_most_a_likely_cause() {
+    // The look that decides comes late, because the service was away.
+    let mut world =
+        World::new().with(timed("late", "OnDemand", 310_000, 10_000, "Success").by_trigger());
+    world = world.answers_get(Ok(ok(r#"{"value":[]}"#)));
+    for _ in 0..15 {
+        world = world.answers_get(refusal(503, ""));
+    }
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_started")
+    );
+    assert_eq!(verdict.likely_cause, "started_late");
+    assert!(verdict.message.contains("late"), "{}", verdict.message);
+}
+
+#[test]
+fn two_runs_in_the_window_are_ambiguous() {
+    let world = World::new()
+        .with(our_run("Success"))
+        .with(timed("theirs", "OnDemand", 1_200, 60_000, "Success").by_trigger());
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "ambiguous_run")
+    );
+    assert!(verdict.message.contains("ours") && verdict.message.contains("theirs"));
+    assert_eq!((verdict.matched, verdict.own_run), (Matched::None, false));
+    assert_eq!(verdict.service_run, None);
+    assert_eq!(verdict.sent, Sent::Yes);
+}
+
+#[test]
+fn a_second_run_that_appears_while_following_makes_it_ambiguous() {
+    let world = World::new()
+        .with(our_run("Success"))
+        .with(timed("theirs", "ViaApi", 30_000, 60_000, "Success").by_trigger());
+    let verdict = end(&world);
+    assert_eq!(verdict.code, "ambiguous_run");
+    assert_eq!(world.kinds(), ["intent", "triggered", "matched", "verdict"]);
+}
+
+#[test]
+fn a_second_run_after_the_window_changes_nothing() {
+    let world = World::new()
+        .with(timed("ours", "OnDemand", 1_000, 600_000, "Success").by_trigger())
+        .with(timed("theirs", "OnDemand", 310_000, 60_000, "Failed").by_trigger());
+    assert_eq!(end(&world).status, Status::Completed);
+}
+
+#[test]
+fn a_success_while_the_window_is_open_is_ours_when_it_is_alone() {
+    let world = World::new()
+        .with(timed("ours", "OnDemand", 1_000, 100, "Success").by_trigger())
+        .with(timed("theirs", "OnDemand", 20_000, 100, "Failed").by_trigger());
+    assert_eq!(end(&world).status, Status::Completed);
+}
+
+#[test]
+fn a_run_whose_start_is_not_told_is_ambiguous_even_alone() {
+    let mut ours = our_run("Success");
+    ours.begins = None;
+    let verdict = end(&World::new().with(ours));
+    assert_eq!(verdict.code, "ambiguous_run");
+}
+
+#[test]
+fn a_run_of_the_baseline_or_of_a_sister_is_not_taken() {
+    // Begun in the future of its own clock, so that only the baseline tells it apart.
+    let mut before = timed("before", "OnDemand", 30_000, 10_000, "Success");
+    before.seen = -1_000;
+    before.states = vec![(-1_000, "Success".into())];
+    let world = World::new()
+        .with(before)
+        .with(timed("sister", "OnDemand", 1_000, 100, "Success").by_trigger());
+    let mut request = request(verified());
+    request.taken_runs = vec!["sister".into()];
+    let verdict = verdict(&world, &request);
+    assert_eq!(verdict.code, "refresh_not_started");
+    assert_eq!(world.intents()[0].baseline, ["before"]);
+}
+
+#[test]
+fn a_run_that_began_before_the_look_is_not_taken_though_it_shows_up_later() {
+    let hidden = timed("hidden", "OnDemand", -5_000, 100_000, "Success").seen_after(8_000);
+    let verdict = end(&World::new().with(hidden));
+    assert_eq!(verdict.code, "refresh_not_started");
+}
+
+#[test]
+fn detached_ends_when_the_run_has_started() {
+    let mut request = request(verified());
+    request.follow = FollowMode::UntilStarted;
+    let world = World::new().with(our_run("Success"));
+    let detached = verdict(&world, &request);
+    assert_eq!(
+        (detached.status, detached.evidence),
+        (Status::Accepted, Evidence::Service)
+    );
+    assert_eq!(
+        (detached.matched, detached.own_run),
+        (Matched::Inferred, true)
+    );
+    assert!(world.elapsed() < 10_000);
+
+    let world = World::new().with(timed("ours", "OnDemand", 1_000, 0, "Failed").by_trigger());
+    assert_eq!(verdict(&world, &request).status, Status::Failed);
+    let world = World::new();
+    assert_eq!(verdict(&world, &request).code, "refresh_not_started");
+}
+
+#[test]
+fn a_deadline_within_the_window_says_that_it_is_too_early_to_tell() {
+    let world = World::new();
+    let mut request = request(verified());
+    request.circumstances.deadline_ms = 60_000;
+    let verdict = verdict(&world, &request);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_seen_yet")
+    );
+    assert_eq!(verdict.sent, Sent::Yes);
+    assert!(world.elapsed() < 62_000);
+}
+
+#[test]
+fn a_reading_that_is_forbidden_or_fails_leaves_it_unknown() {
+    for (answer, code) in [
+        (refusal(401, ""), "reading_forbidden"),
+        (refusal(403, "TokenExpired"), "reading_forbidden"),
+        (refusal(404, ""), "reading_failed"),
+        (refusal(400, ""), "reading_failed"),
+        (broken(TransportKind::Denied), "reading_failed"),
+        (
+            broken(TransportKind::CertificateUntrusted),
+            "reading_unavailable",
+        ),
+    ] {
+        // While matching, and while following.
+        for looks in [1, 6] {
+            let mut world = World::new().with(our_run("Success"));
+            for look in 0..looks {
+                let row = r#"{"id":"ours","refreshType":"OnDemand","status":"InProgress","startTime":"2026-11-23T08:00:02Z"}"#;
+                let rows = if look < 2 { "" } else { row };
+                world = world.answers_get(Ok(ok(&format!(r#"{{"value":[{rows}]}}"#))));
+            }
+            let world = world.answers_every_get(answer.clone());
+            let verdict = end(&world);
+            assert_eq!(
+                (verdict.status, verdict.code.as_str()),
+                (Status::Unknown, code)
+            );
+            assert_eq!(
+                (verdict.sent, verdict.evidence),
+                (Sent::Yes, Evidence::None)
+            );
+            assert_eq!(verdict.own_run, looks == 6);
+            assert_eq!(world.posts().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_reading_that_is_away_for_a_while_is_waited_for() {
+    let away = [
+        refusal(503, ""),
+        refusal(429, ""),
+        broken(TransportKind::AnswerTimeout),
+        broken(TransportKind::Truncated),
+        Ok(ok("<html>")),
+    ];
+    let mut world = World::new().with(our_run("Success"));
+    world = world.answers_get(Ok(ok(r#"{"value":[]}"#)));
+    for answer in away {
+        world = world.answers_get(answer);
+    }
+    assert_eq!(end(&world).status, Status::Completed);
+
+    let world = World::new()
+        .answers_get(Ok(ok(r#"{"value":[]}"#)))
+        .answers_every_get(refusal(503, ""));
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "reading_unavailable")
+    );
+    assert_eq!(verdict.sent, Sent::Yes);
+    assert!(world.elapsed() > 3_500_000);
+}
+
+#[test]
+fn a_run_that_vanishes_and_comes_back_is_followed_and_one_that_stays_away_is_unknown() {
+    let mut gone = our_run("Success");
+    gone.gone = Some(20_000);
+    let back = {
+        let mut back = our_run("Success");
+        back.seen = 40_000;
+        back
+    };
+    let world = World::new().with(gone.clone()).with(back);
+    assert_eq!(end(&world).status, Status::Completed);
+
+    let world = World::new().with(gone);
+    let verdict = end(&world);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "run_vanished")
+    );
+    assert_eq!(verdict.service_run.as_deref(), Some("ours"));
+}
+
+#[test]
+fn an_end_that_is_asked_for_after_the_trigger_is_a_verdict() {
+    let world = World::new().with(our_run("Success")).cancels_after(5);
+    let interrupted = end(&world);
+    assert_eq!(
+        (interrupted.status, interrupted.sent),
+        (Status::Interrupted, Sent::Yes)
+    );
+    assert_eq!(interrupted.service_run.as_deref(), Some("ours"));
+    assert!(
+        !world
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::Outcome(_)))
+    );
+
+    let world = World::new()
+        .answers_post(broken(TransportKind::ConnectionLost))
+        .cancels_after(0);
+    assert_eq!(end(&world).sent, Sent::Maybe);
+}
+
+#[test]
+fn looks_come_closer_at_first_and_never_faster_than_asked() {
+    let world =
+        World::new().with(timed("ours", "OnDemand", 1_000, 600_000, "Success").by_trigger());
+    end(&world);
+    let times = world.call_times();
+    let pauses: Vec<u64> = times
+        .windows(2)
+        .skip(2)
+        .map(|pair| pair[1] - pair[0])
+        .collect();
+    assert!((450..600).contains(&pauses[0]), "{pauses:?}");
+    assert!(
+        pauses[10..]
+            .iter()
+            .all(|pause| (4_500..5_600).contains(pause)),
+        "{pauses:?}"
+    );
+}
