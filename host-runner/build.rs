@@ -5,6 +5,10 @@
 //! not change what is shipped. It refuses to go on without the wasm target, in one sentence.
 
 #[path = "src/engine/config.rs"]
+#[allow(
+    unreachable_pub,
+    reason = "public in the library, which shares the file"
+)]
 mod config;
 
 use std::error::Error;
@@ -85,7 +89,14 @@ fn build_guest(out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let target_dir = out.join("guest");
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--locked", "--lib", "--release", "--package", GUEST])
+        .args([
+            "build",
+            "--locked",
+            "--lib",
+            "--release",
+            "--package",
+            GUEST,
+        ])
         .args(["--target", WASM_TARGET, "--target-dir"])
         .arg(&target_dir)
         .arg("--manifest-path")

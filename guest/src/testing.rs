@@ -97,8 +97,7 @@ pub(crate) type Answer = Result<HttpAnswer, TransportError>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Happened {
     Call(Method, String),
-    Append(Event),
-    Waited(u64),
+    Append(Box<Event>),
 }
 
 pub(crate) struct World {
@@ -382,7 +381,7 @@ impl Store for World {
         }
         self.log
             .borrow_mut()
-            .push(Happened::Append(entry.event.clone()));
+            .push(Happened::Append(Box::new(entry.event.clone())));
         self.entries.borrow_mut().push(entry.clone());
         Ok(Receipt {
             number: self.entries.borrow().len() as u64,
@@ -394,7 +393,6 @@ impl Store for World {
 impl Control for World {
     fn wait(&self, milliseconds: u64) -> Wake {
         assert!(self.elapsed() < 40 * 86_400_000, "waited for ever");
-        self.log.borrow_mut().push(Happened::Waited(milliseconds));
         match self.waits_left.get() {
             Some(0) => return Wake::Cancelled,
             Some(left) => self.waits_left.set(Some(left - 1)),

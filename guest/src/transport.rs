@@ -117,7 +117,7 @@ impl TransportKind {
             Self::ConnectionLost => "lost its connection",
             Self::Truncated => "got an answer that ended early",
             Self::TooLarge => "got an answer that is too large to read",
-            Self::NotHttp => "got an answer that is not HTTP",
+            Self::NotHttp => "got no answer that is whole and HTTP",
             Self::Other => "failed",
         }
     }

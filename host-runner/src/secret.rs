@@ -56,7 +56,10 @@ impl Redactor {
             URL_SAFE_NO_PAD.encode(raw),
         ];
         forms.retain(|form| form.len() >= SHORTEST_SECRET);
-        let mut known = self.known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut known = self
+            .known
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         for form in forms {
             if !known.contains(&form) {
                 known.push(form);
@@ -70,7 +73,10 @@ impl Redactor {
     #[must_use]
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
-        let known = self.known.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let known = self
+            .known
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         for form in known.iter() {
             if out.contains(form.as_str()) {
                 out = Cow::Owned(out.replace(form.as_str(), MASK));
@@ -97,7 +103,11 @@ fn mask_after(text: &str, marker: &str) -> String {
             .find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/%=".contains(c)))
             .unwrap_or(after.len());
         let (token, tail) = after.split_at(end);
-        out.push_str(if token.len() >= SHORTEST_SECRET { MASK } else { token });
+        out.push_str(if token.len() >= SHORTEST_SECRET {
+            MASK
+        } else {
+            token
+        });
         rest = tail;
     }
     out.push_str(rest);
@@ -123,20 +133,30 @@ mod tests {
             "aW52ZW50ZWQrc2VjcmV0L3ZhbHVlPQ==",
         ] {
             let shown = redactor.scrub(text);
-            assert!(!shown.contains("invented") && !shown.contains("aW52"), "{shown}");
+            assert!(
+                !shown.contains("invented") && !shown.contains("aW52"),
+                "{shown}"
+            );
         }
     }
 
     #[test]
     fn a_signature_that_nobody_registered_is_masked_too() {
-        let shown = Redactor::new().scrub("https://h/x?sv=1.0&sig=INVENTED-0123456789&z=1").into_owned();
+        let shown = Redactor::new()
+            .scrub("https://h/x?sv=1.0&sig=INVENTED-0123456789&z=1")
+            .into_owned();
         assert_eq!(shown, "https://h/x?sv=1.0&sig=***&z=1");
-        let shown = Redactor::new().scrub("Authorization: Bearer invented.token.value").into_owned();
+        let shown = Redactor::new()
+            .scrub("Authorization: Bearer invented.token.value")
+            .into_owned();
         assert_eq!(shown, "Authorization: Bearer ***");
     }
 
     #[test]
     fn a_short_value_is_not_a_secret_and_a_clean_text_is_not_copied() {
-        assert!(matches!(knowing("abc").scrub("abcabc"), Cow::Borrowed("abcabc")));
+        assert!(matches!(
+            knowing("abc").scrub("abcabc"),
+            Cow::Borrowed("abcabc")
+        ));
     }
 }

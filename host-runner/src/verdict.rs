@@ -65,19 +65,97 @@ pub const WORST_FIRST: [u8; 14] = [1, 143, 130, 2, 16, 13, 14, 15, 10, 12, 17, 1
 impl Status {
     /// Every verdict, its meaning and its exit code.
     pub const TABLE: [StatusRow; 13] = [
-        row(Self::Completed, "completed", "yes", "the service says that the refresh, begun after we asked, succeeded", "0"),
-        row(Self::Accepted, "accepted", "yes", "triggered; no more was asked for", "0"),
-        row(Self::Failed, "failed", "yes", "the service or the flow refused the trigger, or says that the refresh failed", "10"),
-        row(Self::Skipped, "skipped", "no", "held back: another run was going on, or the deadline ran out while waiting for it", "11"),
-        row(Self::Unknown, "unknown", "yes, maybe", "nobody can say yet; `follow` asks again, nothing is triggered twice", "12"),
-        row(Self::Cancelled, "cancelled", "yes", "the run was stopped, by us or by somebody else", "17"),
-        row(Self::Denied, "denied", "no", "refused by the sandbox policy", "13"),
-        row(Self::Unauthorized, "unauthorized", "no", "no token, or 401/403 before or at the trigger: nothing was started", "14"),
-        row(Self::Unavailable, "unavailable", "no", "no usable answer: no connection, throttled or down past the deadline", "15"),
-        row(Self::AuditUnavailable, "audit_unavailable", "no", "the intent could not be stored", "16"),
-        row(Self::Invalid, "invalid", "no", "wrong usage, configuration or input", "2"),
-        row(Self::Interrupted, "interrupted", "no, maybe, yes", "SIGINT or SIGTERM; a run that was sent goes on at the service", "130, 143"),
-        row(Self::InternalError, "internal_error", "no, maybe, yes", "a bug of ours", "1"),
+        row(
+            Self::Completed,
+            "completed",
+            "yes",
+            "the service says that the refresh, begun after we asked, succeeded",
+            "0",
+        ),
+        row(
+            Self::Accepted,
+            "accepted",
+            "yes",
+            "triggered; no more was asked for",
+            "0",
+        ),
+        row(
+            Self::Failed,
+            "failed",
+            "yes",
+            "the service or the flow refused the trigger, or says that the refresh failed",
+            "10",
+        ),
+        row(
+            Self::Skipped,
+            "skipped",
+            "no",
+            "held back: another run was going on, or the deadline ran out while waiting for it",
+            "11",
+        ),
+        row(
+            Self::Unknown,
+            "unknown",
+            "yes, maybe",
+            "nobody can say yet; `follow` asks again, nothing is triggered twice",
+            "12",
+        ),
+        row(
+            Self::Cancelled,
+            "cancelled",
+            "yes",
+            "the run was stopped, by us or by somebody else",
+            "17",
+        ),
+        row(
+            Self::Denied,
+            "denied",
+            "no",
+            "refused by the sandbox policy",
+            "13",
+        ),
+        row(
+            Self::Unauthorized,
+            "unauthorized",
+            "no",
+            "no token, or 401/403 before or at the trigger: nothing was started",
+            "14",
+        ),
+        row(
+            Self::Unavailable,
+            "unavailable",
+            "no",
+            "no usable answer: no connection, throttled or down past the deadline",
+            "15",
+        ),
+        row(
+            Self::AuditUnavailable,
+            "audit_unavailable",
+            "no",
+            "the intent could not be stored",
+            "16",
+        ),
+        row(
+            Self::Invalid,
+            "invalid",
+            "no",
+            "wrong usage, configuration or input",
+            "2",
+        ),
+        row(
+            Self::Interrupted,
+            "interrupted",
+            "no, maybe, yes",
+            "SIGINT or SIGTERM; a run that was sent goes on at the service",
+            "130, 143",
+        ),
+        row(
+            Self::InternalError,
+            "internal_error",
+            "no, maybe, yes",
+            "a bug of ours",
+            "1",
+        ),
     ];
 
     /// The status's name, as users meet it.
@@ -92,7 +170,10 @@ impl Status {
     /// The status of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::TABLE.iter().find(|row| row.name == name).map(|row| row.status)
+        Self::TABLE
+            .iter()
+            .find(|row| row.name == name)
+            .map(|row| row.status)
     }
 
     /// The exit code of a process whose only target ended so. An interruption has the code of its
@@ -123,7 +204,13 @@ const fn row(
     means: &'static str,
     exit: &'static str,
 ) -> StatusRow {
-    StatusRow { status, name, sent, means, exit }
+    StatusRow {
+        status,
+        name,
+        sent,
+        means,
+        exit,
+    }
 }
 
 /// The exit code of a process with several targets: the worst of theirs.
@@ -228,7 +315,12 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict that says nothing but its status, code and message; nothing was sent.
     #[must_use]
-    pub fn not_sent(status: Status, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn not_sent(
+        status: Status,
+        code: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             sent: Sent::No,
@@ -267,7 +359,11 @@ mod tests {
     #[test]
     fn every_row_of_the_table_says_the_exit_code_that_the_process_ends_with() {
         for row in Status::TABLE {
-            let codes: Vec<u8> = row.exit.split(", ").map(|code| code.parse().unwrap()).collect();
+            let codes: Vec<u8> = row
+                .exit
+                .split(", ")
+                .map(|code| code.parse().unwrap())
+                .collect();
             assert!(codes.contains(&row.status.exit_code()), "{}", row.name);
             assert_eq!(Status::from_name(row.name), Some(row.status));
             assert_eq!(serde_json::to_value(row.status).unwrap(), row.name);

@@ -19,11 +19,15 @@ fn invalid(change: impl FnOnce(Setup) -> Setup, says: &[&str]) -> Outcome {
 fn yaml_that_cannot_be_read_or_is_not_yaml_says_where() {
     invalid(|setup| setup.config("targets: [\n  - {"), &["refresh.yaml"]);
     let platform = Platform::start(&world());
-    let outcome = Setup::verified(&platform).run(&["refresh", "order_list", "--config", "nowhere.yaml"]);
+    let outcome =
+        Setup::verified(&platform).run(&["refresh", "order_list", "--config", "nowhere.yaml"]);
     outcome.exits(2).says("nowhere.yaml");
     let setup = Setup::verified(&platform);
     std::fs::create_dir(setup.path("folder.yaml")).unwrap();
-    setup.run(&["refresh", "order_list", "--config", "folder.yaml"]).exits(2).says("folder.yaml");
+    setup
+        .run(&["refresh", "order_list", "--config", "folder.yaml"])
+        .exits(2)
+        .says("folder.yaml");
 }
 
 #[test]
@@ -51,19 +55,28 @@ fn an_unknown_target_suggests_the_nearest() {
 
 #[test]
 fn a_target_name_that_expressions_cannot_use_is_refused_with_one_that_they_can() {
-    invalid(|setup| setup.replacing("  order_list:", "  order-list:"), &["order-list", "order_list"]);
+    invalid(
+        |setup| setup.replacing("  order_list:", "  order-list:"),
+        &["order-list", "order_list"],
+    );
 }
 
 #[test]
 fn a_url_that_lacks_a_part_says_which() {
     let base = "https://flows.example/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke";
     for (query, says) in [
-        ("?sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234", "api-version"),
+        (
+            "?sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234",
+            "api-version",
+        ),
         ("?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0", "sig"),
         ("?api-version=1", "&"),
     ] {
         let url = format!("{base}{query}");
-        let outcome = invalid(|setup| setup.env("ORDER_LIST_FLOW_URL", &url), &[says, "targets.order_list.url"]);
+        let outcome = invalid(
+            |setup| setup.env("ORDER_LIST_FLOW_URL", &url),
+            &[says, "targets.order_list.url"],
+        );
         assert!(!outcome.stderr.contains("INVENTED-0123"), "{outcome:#?}");
     }
 }
@@ -95,14 +108,25 @@ fn an_old_url_is_warned_about() {
 
 #[test]
 fn a_missing_or_empty_variable_is_named() {
-    invalid(|setup| setup.without_env("ORDER_LIST_FLOW_URL"), &["ORDER_LIST_FLOW_URL", "targets.order_list.url"]);
-    invalid(|setup| setup.env("AZURE_CLIENT_SECRET", ""), &["AZURE_CLIENT_SECRET", "empty"]);
+    invalid(
+        |setup| setup.without_env("ORDER_LIST_FLOW_URL"),
+        &["ORDER_LIST_FLOW_URL", "targets.order_list.url"],
+    );
+    invalid(
+        |setup| setup.env("AZURE_CLIENT_SECRET", ""),
+        &["AZURE_CLIENT_SECRET", "empty"],
+    );
 }
 
 #[test]
 fn a_workspace_or_dataflow_that_is_a_name_is_refused() {
     invalid(
-        |setup| setup.replacing(&format!("workspace: {WORKSPACE}"), "workspace: Data Admin Team"),
+        |setup| {
+            setup.replacing(
+                &format!("workspace: {WORKSPACE}"),
+                "workspace: Data Admin Team",
+            )
+        },
         &["targets.order_list.verify.workspace", "GUID"],
     );
 }
@@ -148,14 +172,26 @@ fn unusable_record(prepare: impl FnOnce(&Setup), location: &str, exit: i32, says
     let setup = Setup::verified(&platform);
     prepare(&setup);
     let location = location.replace("DIR", setup.dir().to_str().unwrap());
-    let outcome = setup.run(&["refresh", "order_list", "--deadline", "2s", "--audit", &location]);
+    let outcome = setup.run(&[
+        "refresh",
+        "order_list",
+        "--deadline",
+        "2s",
+        "--audit",
+        &location,
+    ]);
     outcome.exits(exit).says(says);
     assert_eq!(platform.triggers(), 0, "{outcome:#?}");
 }
 
 #[test]
 fn a_record_that_is_a_directory_sends_nothing() {
-    unusable_record(|setup| std::fs::create_dir(setup.path("folder")).unwrap(), "sqlite:DIR/folder", 16, "director");
+    unusable_record(
+        |setup| std::fs::create_dir(setup.path("folder")).unwrap(),
+        "sqlite:DIR/folder",
+        16,
+        "director",
+    );
 }
 
 #[test]
@@ -192,7 +228,9 @@ fn a_record_in_a_kestra_tasks_working_directory_sends_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let dir = setup.dir().to_str().unwrap().to_owned();
-    let setup = setup.env("KESTRA_TASKRUN_ID", "invented-task-run").env("WORKING_DIR", &dir);
+    let setup = setup
+        .env("KESTRA_TASKRUN_ID", "invented-task-run")
+        .env("WORKING_DIR", &dir);
     let outcome = setup.run(&["refresh", "order_list"]);
     outcome.exits(2).says("working directory");
     assert_eq!(platform.requests().len(), 0);

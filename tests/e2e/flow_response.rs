@@ -1,7 +1,7 @@
 //! Where the flow itself says what became of it.
 
 use serde_json::json;
-use simulator::world::{Relay, RefreshType, Respond};
+use simulator::world::{RefreshType, Relay, Respond};
 
 use crate::support::{Platform, Setup, dataflow, flow, world, world_of};
 
@@ -15,7 +15,10 @@ fn a_flow_that_relays_the_refusal_is_failed_with_its_code() {
     for hours in 1..=8_u64 {
         full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
     }
-    let platform = Platform::start(&world_of(full, flow().responding(Respond::relaying(Relay::Start))));
+    let platform = Platform::start(&world_of(
+        full,
+        flow().responding(Respond::relaying(Relay::Start)),
+    ));
     let outcome = Setup::by_response(&platform).refresh(&[]);
     outcome.is("failed", "dataflow_daily_limit", 10);
     assert_eq!(outcome.field("evidence"), "flow");
@@ -24,7 +27,11 @@ fn a_flow_that_relays_the_refusal_is_failed_with_its_code() {
 
 #[test]
 fn a_flow_is_taken_at_its_word() {
-    for (status, expected, exit) in [("completed", "completed", 0), ("started", "accepted", 0), ("failed", "failed", 10)] {
+    for (status, expected, exit) in [
+        ("completed", "completed", 0),
+        ("started", "accepted", 0),
+        ("failed", "failed", 10),
+    ] {
         let platform = answering(Respond::with(200, json!({"status": status})));
         let outcome = Setup::by_response(&platform).refresh(&[]);
         outcome.exits(exit);
@@ -35,7 +42,11 @@ fn a_flow_is_taken_at_its_word() {
 
 #[test]
 fn any_other_response_is_accepted_and_says_so() {
-    for body in [json!({"hello": "there"}), json!("fine"), json!({"status": "splendid"})] {
+    for body in [
+        json!({"hello": "there"}),
+        json!("fine"),
+        json!({"status": "splendid"}),
+    ] {
         let platform = answering(Respond::with(200, body));
         let outcome = Setup::by_response(&platform).refresh(&[]);
         outcome.exits(0);
@@ -47,7 +58,9 @@ fn any_other_response_is_accepted_and_says_so() {
 fn a_flow_without_a_response_action_is_told_apart() {
     let platform = Platform::start(&world());
     let outcome = Setup::by_response(&platform).refresh(&[]);
-    outcome.is("accepted", "flow_has_no_response", 0).says("Response");
+    outcome
+        .is("accepted", "flow_has_no_response", 0)
+        .says("Response");
 }
 
 #[test]
@@ -63,7 +76,13 @@ fn an_asynchronous_response_is_polled_with_its_own_signature() {
 
 #[test]
 fn an_asynchronous_failure_is_failed() {
-    let platform = answering(Respond::with(422, json!({"error": {"code": "BadGateway", "message": "inner"}})).asynchronously(1));
+    let platform = answering(
+        Respond::with(
+            422,
+            json!({"error": {"code": "BadGateway", "message": "inner"}}),
+        )
+        .asynchronously(1),
+    );
     let outcome = Setup::by_response(&platform).refresh(&[]);
     outcome.exits(10);
     assert_eq!(outcome.field("status"), "failed");
@@ -71,8 +90,17 @@ fn an_asynchronous_failure_is_failed() {
 
 #[test]
 fn responses_with_a_status_that_may_be_the_gateways_own_are_not_the_flows_word() {
-    for (status, expected, exit) in [(401, "unauthorized", 14), (403, "unauthorized", 14), (502, "unknown", 12), (503, "unknown", 12), (504, "unknown", 12)] {
-        let platform = answering(Respond::with(status, json!({"error": {"code": "Whatever", "message": "no"}})));
+    for (status, expected, exit) in [
+        (401, "unauthorized", 14),
+        (403, "unauthorized", 14),
+        (502, "unknown", 12),
+        (503, "unknown", 12),
+        (504, "unknown", 12),
+    ] {
+        let platform = answering(Respond::with(
+            status,
+            json!({"error": {"code": "Whatever", "message": "no"}}),
+        ));
         let outcome = Setup::by_response(&platform).refresh(&["--deadline", "3s"]);
         outcome.exits(exit);
         assert_eq!(outcome.field("status"), expected, "{status}");
@@ -84,5 +112,7 @@ fn responses_with_a_status_that_may_be_the_gateways_own_are_not_the_flows_word()
 fn a_flow_that_answers_after_the_usual_timeout_is_waited_for() {
     // One HTTP call takes at most a second here, but a Response may hold the caller longer.
     let platform = answering(Respond::with(200, json!({"status": "completed"})).after_ms(2000));
-    Setup::by_response(&platform).refresh(&[]).is("completed", "", 0);
+    Setup::by_response(&platform)
+        .refresh(&[])
+        .is("completed", "", 0);
 }

@@ -45,7 +45,9 @@ fn another_payload_is_another_refresh() {
     let setup = Setup::unverified(&platform);
     setup.refresh(&KEY).exits(0);
     std::fs::write(setup.path("other.json"), r#"{"dataflow_name": "Another"}"#).unwrap();
-    setup.refresh(&[KEY[0], KEY[1], "--payload", "other.json"]).exits(0);
+    setup
+        .refresh(&[KEY[0], KEY[1], "--payload", "other.json"])
+        .exits(0);
     assert_eq!(platform.triggers(), 2);
 }
 
@@ -82,14 +84,27 @@ fn fifty_keys_at_once_keep_the_record_whole() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform).replacing("deadline: 15s", "deadline: 60s");
     let children: Vec<_> = (0..50)
-        .map(|number| setup.start(&["refresh", "order_list", "--output", "json", "--idempotency-key", &format!("key-{number}")]))
+        .map(|number| {
+            setup.start(&[
+                "refresh",
+                "order_list",
+                "--output",
+                "json",
+                "--idempotency-key",
+                &format!("key-{number}"),
+            ])
+        })
         .collect();
     for child in children {
         let outcome = crate::support::Outcome::of(&child.wait_with_output().unwrap());
         assert_eq!(outcome.field("status"), "accepted", "{outcome:#?}");
     }
     assert_eq!(platform.triggers(), 50);
-    let numbers: Vec<u64> = setup.events().iter().filter_map(|event| event["number"].as_u64()).collect();
+    let numbers: Vec<u64> = setup
+        .events()
+        .iter()
+        .filter_map(|event| event["number"].as_u64())
+        .collect();
     assert_eq!(numbers, (1..=150).collect::<Vec<u64>>());
 }
 
@@ -99,7 +114,16 @@ fn two_targets_of_ours_on_one_dataflow_never_take_each_others_run() {
     let setup = Setup::verified(&platform).replacing("deadline: 15s", "deadline: 30s");
     let children: Vec<_> = ["a", "b", "c"]
         .into_iter()
-        .map(|key| setup.start(&["refresh", "order_list", "--output", "json", "--idempotency-key", key]))
+        .map(|key| {
+            setup.start(&[
+                "refresh",
+                "order_list",
+                "--output",
+                "json",
+                "--idempotency-key",
+                key,
+            ])
+        })
         .collect();
     let mut runs = std::collections::BTreeSet::new();
     for child in children {
@@ -118,7 +142,15 @@ fn a_run_that_is_resolved_by_a_person_is_settled() {
     let lost = setup.refresh(&KEY);
     lost.exits(12);
     setup
-        .run(&["audit", "resolve", &lost.field("run"), "--as", "completed", "--reason", "seen in the portal"])
+        .run(&[
+            "audit",
+            "resolve",
+            &lost.field("run"),
+            "--as",
+            "completed",
+            "--reason",
+            "seen in the portal",
+        ])
         .exits(0);
     let again = setup.refresh(&KEY);
     again.exits(0).says("seen in the portal");

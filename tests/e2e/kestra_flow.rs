@@ -7,9 +7,15 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use simulator::world::RefreshType;
 
-use crate::support::{CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, dataflow, flow, frames, host_runner, world, world_of};
+use crate::support::{
+    CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, dataflow, flow, frames,
+    host_runner, world, world_of,
+};
 
-const FLOW_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kestra-flows/order-list-refresh.yml");
+const FLOW_FILE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../kestra-flows/order-list-refresh.yml"
+);
 
 /// The task of the flow, as the engine hands it to a worker.
 struct Task {
@@ -24,7 +30,10 @@ impl Task {
         let text = std::fs::read_to_string(FLOW_FILE).unwrap();
         let flow: Value = serde_saphyr::from_str(&text).unwrap();
         let task = &flow["tasks"][0];
-        assert_eq!(task["taskRunner"]["type"], "io.kestra.plugin.core.runner.Process");
+        assert_eq!(
+            task["taskRunner"]["type"],
+            "io.kestra.plugin.core.runner.Process"
+        );
         let render = |text: &str| render(text, platform, record, taskrun);
         let pairs = |value: &Value| -> Vec<(String, String)> {
             value
@@ -59,7 +68,11 @@ impl Task {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let bin = host_runner();
-        let path = format!("{}:{}", bin.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let path = format!(
+            "{}:{}",
+            bin.parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
         let output = Command::new("/bin/sh")
             .arg("-c")
             .arg(format!("set -e\n{}", self.commands.join("\n")))
@@ -139,15 +152,29 @@ fn the_shipped_flow_refreshes_and_its_outputs_say_so() {
     let names: Vec<String> = metrics(&outcome)
         .iter()
         .map(|metric| {
-            assert!(metric["value"].is_number(), "a metric without a value kills the pipe: {metric}");
+            assert!(
+                metric["value"].is_number(),
+                "a metric without a value kills the pipe: {metric}"
+            );
             metric["name"].as_str().unwrap().to_owned()
         })
         .collect();
-    for name in ["powerbi.refresh.duration", "powerbi.refresh.order_list.duration", "powerbi.refresh.completed", "powerbi.refresh.http_calls"] {
-        assert!(names.iter().any(|known| known == name), "{name} is not among {names:?}");
+    for name in [
+        "powerbi.refresh.duration",
+        "powerbi.refresh.order_list.duration",
+        "powerbi.refresh.completed",
+        "powerbi.refresh.http_calls",
+    ] {
+        assert!(
+            names.iter().any(|known| known == name),
+            "{name} is not among {names:?}"
+        );
     }
     for frame in frames(&outcome.stdout) {
-        assert!(frame.get("assets").is_none(), "assets kill the pipe on the open-source edition");
+        assert!(
+            frame.get("assets").is_none(),
+            "assets kill the pipe on the open-source edition"
+        );
     }
 }
 
@@ -160,16 +187,48 @@ fn every_output_field_is_there_and_none_is_null() {
     outcome.exits(12);
     let outputs = outputs(&outcome);
     for name in [
-        "target", "kind", "status", "sent", "evidence", "matched", "own_run", "code", "likely_cause", "message", "hint",
-        "retryable", "retry_at", "run", "service_run", "flow_run", "started_at", "ended_at", "duration_ms", "http_calls",
-        "attempt", "idempotency_key", "replayed", "audit_event", "exit_code", "service_error",
+        "target",
+        "kind",
+        "status",
+        "sent",
+        "evidence",
+        "matched",
+        "own_run",
+        "code",
+        "likely_cause",
+        "message",
+        "hint",
+        "retryable",
+        "retry_at",
+        "run",
+        "service_run",
+        "flow_run",
+        "started_at",
+        "ended_at",
+        "duration_ms",
+        "http_calls",
+        "attempt",
+        "idempotency_key",
+        "replayed",
+        "audit_event",
+        "exit_code",
+        "service_error",
     ] {
-        assert!(!outputs.get(name).is_none_or(Value::is_null), "{name} is missing or null");
+        assert!(
+            !outputs.get(name).is_none_or(Value::is_null),
+            "{name} is missing or null"
+        );
         let nested = &outputs["refreshes"]["order_list"][name];
-        assert!(!nested.is_null(), "refreshes.order_list.{name} is missing or null");
+        assert!(
+            !nested.is_null(),
+            "refreshes.order_list.{name} is missing or null"
+        );
     }
     for name in ["code", "message", "activity_id"] {
-        assert!(outputs["service_error"][name].is_string(), "service_error.{name}");
+        assert!(
+            outputs["service_error"][name].is_string(),
+            "service_error.{name}"
+        );
     }
 }
 
@@ -194,7 +253,11 @@ fn the_swallowed_refusal_turns_the_task_red_and_names_the_next_slot() {
         .filter_map(|log| log["level"].as_str().map(str::to_owned))
         .collect();
     assert!(levels.iter().any(|level| level == "ERROR"), "{levels:?}");
-    assert!(levels.iter().all(|level| ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&level.as_str())));
+    assert!(
+        levels
+            .iter()
+            .all(|level| ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"].contains(&level.as_str()))
+    );
 }
 
 #[test]
@@ -207,7 +270,11 @@ fn a_task_that_is_delivered_twice_is_one_refresh_and_counts_once() {
     let again = task.run(&platform);
     again.exits(0);
     assert_eq!(outputs(&again)["replayed"], true);
-    assert!(!metrics(&again).iter().any(|metric| metric["name"] == "powerbi.refresh.completed"));
+    assert!(
+        !metrics(&again)
+            .iter()
+            .any(|metric| metric["name"] == "powerbi.refresh.completed")
+    );
     assert_eq!(platform.triggers(), 1);
 }
 
@@ -221,9 +288,14 @@ fn the_record_knows_the_execution_that_asked() {
         .args(["audit", "list", "--output", "json", "--audit", &record])
         .output()
         .unwrap();
-    let run = Outcome::of(&list).results[0]["run"].as_str().unwrap().to_owned();
+    let run = Outcome::of(&list).results[0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let show = Command::new(host_runner())
-        .args(["audit", "show", &run, "--output", "json", "--audit", &record])
+        .args([
+            "audit", "show", &run, "--output", "json", "--audit", &record,
+        ])
         .output()
         .unwrap();
     let event = Outcome::of(&show).results[0].clone();

@@ -8,7 +8,8 @@ use crate::support::{Platform, Setup, dataflow, flow, world_of};
 
 /// The points, in milliseconds after the start. A refresh takes about half a second here.
 const POINTS: [u64; 24] = [
-    1, 3, 5, 8, 11, 14, 17, 20, 24, 28, 33, 38, 44, 50, 60, 75, 90, 110, 140, 180, 230, 300, 400, 550,
+    1, 3, 5, 8, 11, 14, 17, 20, 24, 28, 33, 38, 44, 50, 60, 75, 90, 110, 140, 180, 230, 300, 400,
+    550,
 ];
 
 #[test]
@@ -37,7 +38,11 @@ fn killed_at(point: u64) {
     let seen: BTreeSet<String> = platform
         .requests_for("trigger")
         .iter()
-        .filter_map(|trigger| trigger.headers["x-ms-client-tracking-id"].as_str().map(str::to_owned))
+        .filter_map(|trigger| {
+            trigger.headers["x-ms-client-tracking-id"]
+                .as_str()
+                .map(str::to_owned)
+        })
         .collect();
     let intents: BTreeSet<String> = setup
         .events()
@@ -45,26 +50,42 @@ fn killed_at(point: u64) {
         .filter(|event| event["event"] == "intent")
         .filter_map(|event| event["run"].as_str().map(str::to_owned))
         .collect();
-    assert!(seen.is_subset(&intents), "killed at {point} ms: {seen:?} without intent, only {intents:?}");
+    assert!(
+        seen.is_subset(&intents),
+        "killed at {point} ms: {seen:?} without intent, only {intents:?}"
+    );
 
     let outcome = setup.refresh(&key);
     let status = outcome.field("status");
-    assert!(platform.triggers() <= 1, "killed at {point} ms: triggered twice");
+    assert!(
+        platform.triggers() <= 1,
+        "killed at {point} ms: triggered twice"
+    );
     match status.as_str() {
         "completed" => {
             assert!(
-                platform.completed_runs().contains(&outcome.field("service_run")),
+                platform
+                    .completed_runs()
+                    .contains(&outcome.field("service_run")),
                 "killed at {point} ms: {outcome:#?}"
             );
         }
         // The intent was stored and the trigger never left: nobody can know that.
         "unknown" => {
-            assert_eq!(outcome.field("code"), "refresh_not_started", "killed at {point} ms: {outcome:#?}");
+            assert_eq!(
+                outcome.field("code"),
+                "refresh_not_started",
+                "killed at {point} ms: {outcome:#?}"
+            );
             assert_eq!(platform.triggers(), 0, "killed at {point} ms");
         }
         other => panic!("killed at {point} ms: {other}: {outcome:#?}"),
     }
     if let Some(run) = intents.first() {
-        assert_eq!(&outcome.field("run"), run, "killed at {point} ms: another run was begun");
+        assert_eq!(
+            &outcome.field("run"),
+            run,
+            "killed at {point} ms: another run was begun"
+        );
     }
 }

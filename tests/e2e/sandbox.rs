@@ -36,8 +36,13 @@ fn the_component_imports_six_interfaces_of_wasi_and_two_of_ours_and_nothing_else
 #[test]
 fn the_component_shows_its_contract_and_can_be_taken_out() {
     let setup = Setup::bare();
-    setup.run(&["component", "--wit"]).exits(0).says("trigger-refresh: func");
-    setup.run(&["component", "--export", "refresh.wasm"]).exits(0);
+    setup
+        .run(&["component", "--wit"])
+        .exits(0)
+        .says("trigger-refresh: func");
+    setup
+        .run(&["component", "--export", "refresh.wasm"])
+        .exits(0);
     let exported = std::fs::read(setup.path("refresh.wasm")).unwrap();
     assert_eq!(exported.get(..4), Some(b"\0asm".as_slice()));
 }
@@ -46,11 +51,21 @@ fn the_component_shows_its_contract_and_can_be_taken_out() {
 fn another_component_file_runs_in_place_of_the_embedded_one() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
-    setup.run(&["component", "--export", "refresh.wasm"]).exits(0);
-    setup.refresh(&["--component", "refresh.wasm"]).is("completed", "", 0);
+    setup
+        .run(&["component", "--export", "refresh.wasm"])
+        .exits(0);
+    setup
+        .refresh(&["--component", "refresh.wasm"])
+        .is("completed", "", 0);
     std::fs::write(setup.path("noise.wasm"), b"\0asm but not really").unwrap();
-    setup.refresh(&["--component", "noise.wasm"]).exits(2).says("noise.wasm");
-    setup.refresh(&["--component", "nowhere.wasm"]).exits(2).says("nowhere.wasm");
+    setup
+        .refresh(&["--component", "noise.wasm"])
+        .exits(2)
+        .says("noise.wasm");
+    setup
+        .refresh(&["--component", "nowhere.wasm"])
+        .exits(2)
+        .says("nowhere.wasm");
 }
 
 #[test]
@@ -71,11 +86,19 @@ fn loopback_is_denied_unless_the_operator_allows_it() {
 #[test]
 fn a_private_or_special_address_is_denied() {
     let platform = Platform::start(&world());
-    for address in ["10.1.2.3", "192.168.0.1", "169.254.169.254", "[::ffff:169.254.169.254]", "100.64.0.1"] {
+    for address in [
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "100.64.0.1",
+    ] {
         let url = format!(
             "https://{address}/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234"
         );
-        let outcome = Setup::unverified(&platform).env("ORDER_LIST_FLOW_URL", &url).refresh(&["--deadline", "2s"]);
+        let outcome = Setup::unverified(&platform)
+            .env("ORDER_LIST_FLOW_URL", &url)
+            .refresh(&["--deadline", "2s"]);
         outcome.exits(13);
         assert_eq!(outcome.field("status"), "denied");
         assert_eq!(outcome.field("sent"), "no");
@@ -86,15 +109,28 @@ fn a_private_or_special_address_is_denied() {
 fn check_says_what_would_go_wrong_and_triggers_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
-    setup.run(&["check"]).exits(0).says("order_list").says("transactions");
-    let broken = Setup::verified(&platform).env("AZURE_CLIENT_SECRET", "INVENTED~but-wrong-0123456789");
-    broken.run(&["check", "order_list"]).exits(14).says("7000215");
+    setup
+        .run(&["check"])
+        .exits(0)
+        .says("order_list")
+        .says("transactions");
+    let broken =
+        Setup::verified(&platform).env("AZURE_CLIENT_SECRET", "INVENTED~but-wrong-0123456789");
+    broken
+        .run(&["check", "order_list"])
+        .exits(14)
+        .says("7000215");
     let elsewhere = Setup::verified(&platform).replacing(
         "dataflow: 44444444-4444-4444-4444-444444444444",
         "dataflow: 44444444-4444-4444-4444-444444444449",
     );
-    elsewhere.run(&["check", "order_list"]).exits(2).says("44444444-4444-4444-4444-444444444449");
+    elsewhere
+        .run(&["check", "order_list"])
+        .exits(2)
+        .says("44444444-4444-4444-4444-444444444449");
     let no_record = Setup::verified(&platform);
-    no_record.run(&["check", "--audit", "sqlite:/proc/version"]).exits(16);
+    no_record
+        .run(&["check", "--audit", "sqlite:/proc/version"])
+        .exits(16);
     assert_eq!(platform.triggers(), 0);
 }

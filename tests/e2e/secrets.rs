@@ -4,7 +4,9 @@ use serde_json::json;
 use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::Respond;
 
-use crate::support::{CLIENT_SECRET, Outcome, Platform, SIG, Setup, contains_bytes, dataflow, flow, world, world_of};
+use crate::support::{
+    CLIENT_SECRET, Outcome, Platform, SIG, Setup, contains_bytes, dataflow, flow, world, world_of,
+};
 
 /// Nothing of what the process printed or stored holds a planted secret.
 #[track_caller]
@@ -17,8 +19,16 @@ fn kept_quiet(setup: &Setup, outcome: &Outcome, planted: &[&str]) {
             base64::Engine::encode(&base64::engine::general_purpose::STANDARD, secret),
         ];
         for form in forms {
-            assert!(!outcome.stdout.contains(&form), "stdout: {}", outcome.stdout);
-            assert!(!outcome.stderr.contains(&form), "stderr: {}", outcome.stderr);
+            assert!(
+                !outcome.stdout.contains(&form),
+                "stdout: {}",
+                outcome.stdout
+            );
+            assert!(
+                !outcome.stderr.contains(&form),
+                "stderr: {}",
+                outcome.stderr
+            );
             assert!(!contains_bytes(&record, &form), "the record holds {form}");
         }
     }
@@ -35,15 +45,22 @@ fn a_refresh_at_its_most_talkative_tells_no_secret() {
         let record = setup.record_bytes();
         assert!(!contains_bytes(&record, "Bearer "), "a token in the record");
         assert!(!contains_bytes(&record, "eyJ"), "a token in the record");
-        assert!(!outcome.stdout.contains("eyJ") && !outcome.stderr.contains("eyJ"), "{outcome:#?}");
+        assert!(
+            !outcome.stdout.contains("eyJ") && !outcome.stderr.contains("eyJ"),
+            "{outcome:#?}"
+        );
     }
 }
 
 #[test]
 fn services_that_echo_secrets_are_not_believed() {
-    let echo = format!(r#"{{"error":{{"code":"Echo","message":"you sent sig={SIG} and {CLIENT_SECRET}"}}}}"#);
+    let echo = format!(
+        r#"{{"error":{{"code":"Echo","message":"you sent sig={SIG} and {CLIENT_SECRET}"}}}}"#
+    );
     for on in [Operation::Trigger, Operation::Transactions] {
-        let platform = Platform::start(&world().fault(FaultRule::on(on, CannedReply::status(400).body(&echo))));
+        let platform = Platform::start(
+            &world().fault(FaultRule::on(on, CannedReply::status(400).body(&echo))),
+        );
         let setup = Setup::verified(&platform);
         let outcome = setup.run(&["refresh", "order_list", "-vv", "--output", "json"]);
         assert_ne!(outcome.code, 0);
@@ -58,11 +75,20 @@ fn a_signature_that_comes_back_in_a_location_is_kept_from_everybody() {
     let setup = Setup::by_response(&platform);
     let outcome = setup.run(&["refresh", "order_list", "-vv", "--output", "json"]);
     outcome.exits(0);
-    assert!(platform.requests_for("poll").iter().all(|poll| poll.had_sig));
+    assert!(
+        platform
+            .requests_for("poll")
+            .iter()
+            .all(|poll| poll.had_sig)
+    );
     kept_quiet(&setup, &outcome, &[SIG]);
     let record = setup.record_bytes();
     for (at, _) in String::from_utf8_lossy(&record).match_indices("sig=") {
-        let after: String = String::from_utf8_lossy(&record).chars().skip(at).take(12).collect();
+        let after: String = String::from_utf8_lossy(&record)
+            .chars()
+            .skip(at)
+            .take(12)
+            .collect();
         assert!(after.starts_with("sig=***") || after.len() < 12, "{after}");
     }
 }
@@ -89,11 +115,22 @@ fn errors_about_secrets_do_not_repeat_them() {
 fn a_name_with_line_breaks_forges_neither_a_frame_nor_a_log_line() {
     let forged = "x\n::{\"outputs\":{\"status\":\"completed\"}}::\n";
     let body = json!({"error": {"code": "Forged", "message": forged}}).to_string();
-    let platform = Platform::start(&world().fault(FaultRule::on(Operation::Trigger, CannedReply::status(400).body(&body))));
+    let platform = Platform::start(&world().fault(FaultRule::on(
+        Operation::Trigger,
+        CannedReply::status(400).body(&body),
+    )));
     let setup = Setup::verified(&platform).env("KESTRA_TASKRUN_ID", "invented");
     let store = tempfile::tempdir().unwrap();
     let record = format!("sqlite:{}/audit.db", store.path().display());
-    let outcome = setup.run(&["refresh", "order_list", "--output", "kestra", "-vv", "--audit", &record]);
+    let outcome = setup.run(&[
+        "refresh",
+        "order_list",
+        "--output",
+        "kestra",
+        "-vv",
+        "--audit",
+        &record,
+    ]);
     outcome.exits(10);
     for frame in crate::support::frames(&outcome.stdout) {
         if let Some(outputs) = frame.get("outputs") {

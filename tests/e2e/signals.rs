@@ -17,18 +17,32 @@ fn signal(child: &Child, name: &str) {
 fn interrupted(name: &str, exit: i32) {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = Setup::verified(&platform);
-    let child = setup.start(&["refresh", "order_list", "--output", "json", "--idempotency-key", "k"]);
+    let child = setup.start(&[
+        "refresh",
+        "order_list",
+        "--output",
+        "json",
+        "--idempotency-key",
+        "k",
+    ]);
     platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
     std::thread::sleep(Duration::from_millis(300));
     let asked = Instant::now();
     signal(&child, name);
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     // The contract with the orchestrator, not a measure of speed.
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
     assert_eq!(outcome.field("status"), "interrupted");
     assert_eq!(outcome.field("sent"), "yes");
     outcome.exits(exit).says("goes on");
-    assert_eq!(setup.event_kinds().last().map(String::as_str), Some("interrupted"));
+    assert_eq!(
+        setup.event_kinds().last().map(String::as_str),
+        Some("interrupted")
+    );
 
     platform.complete("Success");
     let next = setup.refresh(&["--idempotency-key", "k"]);
@@ -54,7 +68,9 @@ fn a_signal_before_the_trigger_says_that_nothing_was_sent() {
     std::thread::sleep(Duration::from_millis(300));
     let setup = Setup::verified(&platform);
     let child = setup.start(&["refresh", "order_list", "--output", "json"]);
-    platform.wait_until("a look", |platform| platform.requests_for("transactions").len() > 1);
+    platform.wait_until("a look", |platform| {
+        platform.requests_for("transactions").len() > 1
+    });
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(143);
@@ -74,7 +90,11 @@ fn a_signal_while_the_record_is_locked_is_heard() {
     let asked = Instant::now();
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
     outcome.exits(143);
     assert_eq!(outcome.field("sent"), "no");
 }
@@ -89,6 +109,10 @@ fn a_closed_stdout_ends_the_reporting_and_not_the_refresh() {
         drop(child.stderr.take());
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(10), "{mode}");
-        assert_eq!(setup.event_kinds().last().map(String::as_str), Some("outcome"), "{mode}");
+        assert_eq!(
+            setup.event_kinds().last().map(String::as_str),
+            Some("outcome"),
+            "{mode}"
+        );
     }
 }

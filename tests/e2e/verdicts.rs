@@ -40,7 +40,10 @@ fn the_trigger_carries_the_five_standard_fields_and_the_runs_id() {
     let timestamp: jiff::Timestamp = body["timestamp"].as_str().unwrap().parse().unwrap();
     let apart = jiff::Timestamp::now().duration_since(timestamp).abs();
     assert!(apart < jiff::SignedDuration::from_mins(5), "{apart:?}");
-    assert_eq!(trigger.headers["x-ms-client-tracking-id"], outcome.field("run"));
+    assert_eq!(
+        trigger.headers["x-ms-client-tracking-id"],
+        outcome.field("run")
+    );
     assert_eq!(trigger.headers["content-type"], "application/json");
     assert!(trigger.had_sig && !trigger.had_authorization);
 }
@@ -60,14 +63,19 @@ fn accepted_but_refused_inside_is_not_a_success() {
     let next: jiff::Timestamp = outcome.field("retry_at").parse().unwrap();
     let expected = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(8);
     let apart = next.duration_since(expected).abs();
-    assert!(apart < jiff::SignedDuration::from_mins(5), "{next} is not about {expected}");
+    assert!(
+        apart < jiff::SignedDuration::from_mins(5),
+        "{next} is not about {expected}"
+    );
     assert_eq!(platform.triggers(), 1);
 }
 
 #[test]
 fn a_refresh_that_the_service_failed_is_failed() {
     let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
-    Setup::verified(&platform).refresh(&[]).is("failed", "refresh_failed", 10);
+    Setup::verified(&platform)
+        .refresh(&[])
+        .is("failed", "refresh_failed", 10);
 }
 
 #[test]
@@ -102,7 +110,9 @@ fn a_status_that_nobody_knows_is_followed_and_never_success() {
 #[test]
 fn a_scheduled_run_that_starts_in_the_same_minute_is_never_taken_for_ours() {
     // The refresh inside never starts; the schedule starts one of its own and it succeeds.
-    let stranger = dataflow().never_starting().also_starts(100, RefreshType::Scheduled);
+    let stranger = dataflow()
+        .never_starting()
+        .also_starts(100, RefreshType::Scheduled);
     let platform = Platform::start(&world_of(stranger, flow()));
     let outcome = Setup::verified(&platform).refresh(&[]);
     outcome.is("unknown", "refresh_not_started", 12);
@@ -111,7 +121,9 @@ fn a_scheduled_run_that_starts_in_the_same_minute_is_never_taken_for_ours() {
 
 #[test]
 fn two_runs_that_could_be_ours_are_nobodys_success() {
-    let twin = dataflow().run_ms(1000).also_starts(20, RefreshType::OnDemand);
+    let twin = dataflow()
+        .run_ms(1000)
+        .also_starts(20, RefreshType::OnDemand);
     let platform = Platform::start(&world_of(twin, flow().start_delay_ms(20)));
     let outcome = Setup::verified(&platform).refresh(&[]);
     outcome.is("unknown", "ambiguous_run", 12);
@@ -144,9 +156,11 @@ fn a_running_refresh_can_be_a_reason_to_skip_or_to_follow() {
     let platform = Platform::start(&world_of(dataflow().run_ms(1500), flow()));
     platform.start_run("OnDemand");
     std::thread::sleep(std::time::Duration::from_millis(300));
-    let skipping = Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: skip");
+    let skipping =
+        Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: skip");
     skipping.refresh(&[]).is("skipped", "already_running", 11);
-    let following = Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: follow");
+    let following =
+        Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: follow");
     let outcome = following.refresh(&[]);
     outcome.is("skipped", "already_running", 11);
     assert_eq!(outcome.field("own_run"), "false");
@@ -180,7 +194,11 @@ fn no_verify_triggers_without_a_look_or_a_token() {
     let outcome = Setup::verified(&platform).refresh(&["--no-verify"]);
     outcome.exits(0);
     assert_eq!(outcome.field("status"), "accepted");
-    let asked: Vec<_> = platform.requests().into_iter().filter_map(|request| request.on).collect();
+    let asked: Vec<_> = platform
+        .requests()
+        .into_iter()
+        .filter_map(|request| request.on)
+        .collect();
     assert_eq!(asked, ["trigger"]);
 }
 
@@ -223,7 +241,10 @@ fn a_daily_limit_that_the_service_itself_names_is_failed_with_the_next_slot() {
     assert_eq!(outcome.field("retryable"), "true");
     let next: jiff::Timestamp = outcome.field("retry_at").parse().unwrap();
     assert!(next > jiff::Timestamp::now());
-    assert_eq!(outcome.result()["service_error"]["code"], "DailyDataflowRefreshLimitExceeded");
+    assert_eq!(
+        outcome.result()["service_error"]["code"],
+        "DailyDataflowRefreshLimitExceeded"
+    );
 }
 
 #[test]
@@ -231,9 +252,13 @@ fn follow_any_reports_the_newest_run_whoever_began_it() {
     let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
     platform.start_run("Scheduled");
     platform.wait_until("its end", |platform| {
-        platform.runs().first().is_some_and(|run| run["status"] == "Failed")
+        platform
+            .runs()
+            .first()
+            .is_some_and(|run| run["status"] == "Failed")
     });
-    let outcome = Setup::verified(&platform).run(&["follow", "order_list", "--any", "--output", "json"]);
+    let outcome =
+        Setup::verified(&platform).run(&["follow", "order_list", "--any", "--output", "json"]);
     outcome.exits(10);
     assert_eq!(outcome.field("own_run"), "false");
     assert_eq!(platform.triggers(), 0);
@@ -248,7 +273,9 @@ fn a_follow_a_day_later_does_not_take_a_later_run_for_ours() {
     platform.advance(std::time::Duration::from_secs(24 * 3600));
     platform.change_dataflow(json!({"starts": true}));
     platform.start_run("OnDemand");
-    platform.wait_until("the later run's end", |platform| platform.completed_runs().len() == 1);
+    platform.wait_until("the later run's end", |platform| {
+        platform.completed_runs().len() == 1
+    });
     let later = setup.run(&["follow", "order_list", "--output", "json"]);
     later.is("unknown", "refresh_not_started", 12);
     let again = setup.refresh(&["--idempotency-key", "monday"]);
@@ -261,7 +288,10 @@ fn a_dry_run_sends_no_trigger_and_shows_the_request_without_its_signature() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let outcome = setup.run(&["refresh", "order_list", "--dry-run"]);
-    outcome.exits(0).says("paths/invoke").says("Master Order List");
+    outcome
+        .exits(0)
+        .says("paths/invoke")
+        .says("Master Order List");
     assert!(!outcome.stdout.contains(crate::support::SIG));
     assert_eq!(platform.triggers(), 0);
     assert_eq!(platform.requests_for("transactions").len(), 1);
@@ -286,7 +316,13 @@ fn a_target_can_be_given_by_options_alone() {
     // Loopback needs a configuration, so this one shows the refusal; the other form of the same
     // start, with a configuration and no name, is refused as well.
     let setup = Setup::bare().env("FLOW_URL", &platform.trigger_url());
-    let outcome = setup.run(&["refresh", "--kind", "power-automate", "--url-env", "FLOW_URL"]);
+    let outcome = setup.run(&[
+        "refresh",
+        "--kind",
+        "power-automate",
+        "--url-env",
+        "FLOW_URL",
+    ]);
     outcome.exits(2).says("https");
     assert_eq!(platform.triggers(), 0);
 }

@@ -9,31 +9,79 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// What the guest is built for.
-pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Which packages every command builds. cargo turns on in a dependency whatever any selected
+/// package asks for, so another selection would build wasmtime once more. This one asks for the
+/// same as `--workspace`, which the tests need, and leaves out the program that is running.
+const SELECTION: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
+/// How the programs are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Fast to build.
+    Dev,
+    /// As it is shipped.
+    Release,
+}
 
 /// The workspace's root folder.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The folder that built programs lie in.
-pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+/// The folder that everything is built in: the user's choice, seen from the user's working
+/// directory as cargo does, else `target`.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .filter(|dir| !dir.is_empty())
+        .and_then(|dir| std::path::absolute(dir).ok())
+        .unwrap_or_else(|| root().join("target"))
 }
 
 /// A `cargo` in the workspace's root.
-pub fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root());
+    command
+        .current_dir(root())
+        .env("CARGO_TARGET_DIR", target_dir());
     command
 }
 
-/// Makes sure that the guest can be built.
+/// Builds the workspace's programs and what `more` names, and gives the folder that they lie in.
+/// cargo's own progress is to be seen on stderr.
 ///
 /// # Errors
-/// Where the target is missing and rustup cannot add it.
-pub fn ensure_wasm_target() -> Result<()> {
+/// Where the wasm target cannot be had, and where the build fails.
+pub(crate) fn build(profile: Profile, more: &[&str]) -> Result<PathBuf> {
+    ensure_wasm_target()?;
+    let mut command = cargo();
+    command
+        .args(["build", "--locked", "--bins"])
+        .args(SELECTION)
+        .args(more);
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+    };
+    let status = command.status().context("cargo does not start")?;
+    if !status.success() {
+        bail!("the build failed; cargo's own words above say why");
+    }
+    Ok(target_dir().join(folder))
+}
+
+/// A built program in the folder that [`build`] gave.
+pub(crate) fn program(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Makes sure that the guest can be built.
+fn ensure_wasm_target() -> Result<()> {
     let libdir = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
         .current_dir(root())
@@ -57,23 +105,4 @@ pub fn ensure_wasm_target() -> Result<()> {
              the distribution's package of that target"
         ),
     }
-}
-
-/// Builds programs of the workspace and gives the folder that they lie in.
-///
-/// # Errors
-/// Where the build fails.
-pub fn build_bins(release: bool) -> Result<PathBuf> {
-    ensure_wasm_target()?;
-    let mut command = cargo();
-    command.args(["build", "--locked", "--quiet", "--bins"]);
-    command.args(["--package", "host-runner", "--package", "powerbi-refresh-tests"]);
-    if release {
-        command.arg("--release");
-    }
-    let status = command.status().context("cargo does not start")?;
-    if !status.success() {
-        bail!("the build failed");
-    }
-    Ok(target_dir().join(if release { "release" } else { "debug" }))
 }

@@ -5,16 +5,20 @@
 mod bench;
 mod cargo;
 mod demo;
+mod interrupt;
 mod simulator;
 mod test;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Developer commands", arg_required_else_help = true)]
+#[command(
+    name = "cargo xtask",
+    about = "Developer commands",
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,10 +34,14 @@ enum Command {
     Bench(bench::Options),
 }
 
-fn main() -> Result<ExitCode> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
         Command::Bench(options) => bench::run(&options),
-    }
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
 }

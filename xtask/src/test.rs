@@ -1,25 +1,33 @@
 //! `cargo xtask test`: every test of the workspace, and one line at the end that says how many.
 //!
-//! It refuses to call a run without tests a success.
+//! It refuses to call a run without tests a success, and counts a test program that broke off as a
+//! failure, although it prints no closing line of its own.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::cargo;
+use crate::cargo::{self, Profile};
 
-/// What a run of `cargo test` came to.
+/// What a run of `cargo test` comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+struct Tally {
     passed: u64,
     failed: u64,
+    /// A test program has begun and has not closed yet.
+    open: bool,
 }
 
 impl Tally {
-    /// Counts a line, where it is the closing line of a test program:
-    /// `test result: ok. 12 passed; 0 failed; …`.
+    /// Counts a line, where it is the first or the closing line of a test program:
+    /// `running 12 tests` or `test result: ok. 12 passed; 0 failed; …`.
     fn count(&mut self, line: &str) {
+        if is_first_line(line) {
+            self.close();
+            self.open = true;
+        }
+        // Not at the line's start only: what a test prints without a line end stands before it.
         let Some((_, result)) = line.split_once("test result: ") else {
             return;
         };
@@ -29,46 +37,108 @@ impl Tally {
         };
         self.passed += number_before(" passed").unwrap_or(0);
         self.failed += number_before(" failed").unwrap_or(0);
+        self.open = false;
     }
+
+    /// A program that closes without a word has broken off.
+    fn close(&mut self) {
+        self.failed += u64::from(std::mem::take(&mut self.open));
+    }
+
+    fn good(&self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
+}
+
+fn is_first_line(line: &str) -> bool {
+    line.strip_prefix("running ")
+        .and_then(|rest| {
+            rest.strip_suffix(" tests")
+                .or_else(|| rest.strip_suffix(" test"))
+        })
+        .is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// Runs everything.
 ///
 /// # Errors
 /// Where cargo cannot be started or the build fails.
-pub fn run() -> Result<ExitCode> {
+pub(crate) fn run() -> Result<ExitCode> {
     // The tests start the real programs, so those are built first.
-    cargo::build_bins(false)?;
+    cargo::build(Profile::Dev, &[])?;
+    // All unit, end-to-end and documentation tests; `--all-targets` would leave the last out.
     let mut child = cargo::cargo()
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo does not start")?;
     let mut tally = Tally::default();
+    let mut out = std::io::stdout().lock();
     if let Some(stdout) = child.stdout.take() {
-        let mut out = std::io::stdout().lock();
-        for line in BufReader::new(stdout).lines() {
+        for line in BufReader::new(stdout).split(b'\n') {
             let line = line?;
-            tally.count(&line);
-            writeln!(out, "{line}")?;
+            tally.count(&String::from_utf8_lossy(&line));
+            out.write_all(&line)?;
+            out.write_all(b"\n")?;
         }
     }
     let status = child.wait()?;
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    let good = status.success() && tally.failed == 0 && tally.passed > 0;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    tally.close();
+    writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)?;
+    Ok(if status.success() && tally.good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn tally(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.count(line));
+        tally.close();
+        tally
+    }
+
     #[test]
     fn closing_lines_are_added_up_and_other_lines_are_not_counted() {
-        let mut tally = Tally::default();
-        tally.count("running 3 tests");
-        tally.count("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
-        tally.count("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out");
-        assert_eq!(tally, Tally { passed: 15, failed: 2 });
+        let whole = tally(&[
+            "running 12 tests",
+            "test a_sentence ... ok",
+            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "running 1 test",
+            "printed by a test test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured",
+        ]);
+        assert_eq!((whole.passed, whole.failed), (15, 2));
+        assert!(!whole.good());
+    }
+
+    #[test]
+    fn a_program_that_broke_off_counts_as_a_failure() {
+        let first = [
+            "running 3 tests",
+            "running 1 test",
+            "test result: ok. 1 passed; 0 failed",
+        ];
+        assert_eq!(tally(&first).failed, 1);
+        let last = [
+            "test result: ok. 1 passed; 0 failed",
+            "running 3 tests",
+            "test a ... ok",
+        ];
+        assert_eq!(tally(&last).failed, 1);
+    }
+
+    #[test]
+    fn a_run_without_tests_is_no_success() {
+        let none = tally(&[
+            "running 0 tests",
+            "test result: ok. 0 passed; 0 failed; 0 ignored",
+        ]);
+        assert_eq!((none.passed, none.failed), (0, 0));
+        assert!(!none.good());
     }
 }

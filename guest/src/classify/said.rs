@@ -68,7 +68,7 @@ impl Said {
             [Some(inner), detail, Some(object)]
                 .into_iter()
                 .flatten()
-                .flat_map(|place| names.iter().filter_map(|name| place.get(*name)))
+                .flat_map(|place| names.iter().filter_map(|name| place.get(name)))
                 .filter_map(Json::as_text)
                 .map(str::trim)
                 .find(|text| !text.is_empty() && fits(text))

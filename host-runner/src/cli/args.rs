@@ -42,17 +42,42 @@ pub struct Cli {
 #[command(next_help_heading = "Options of every command")]
 pub struct Common {
     /// Configuration file [default: ./refresh.yaml, else the one in the user's config folder]
-    #[arg(long, global = true, value_name = "FILE", env = "HOST_RUNNER_CONFIG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "HOST_RUNNER_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// How to report; `auto` is `kestra` in a Kestra task and `text` elsewhere
-    #[arg(long, global = true, value_enum, default_value = "auto", env = "HOST_RUNNER_OUTPUT", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        env = "HOST_RUNNER_OUTPUT",
+        hide_env_values = true
+    )]
     pub output: OutputChoice,
     /// The record, for example sqlite:/var/lib/host-runner/audit.db [default: `audit:` of the
     /// configuration, else audit.db in the user's state folder]
-    #[arg(long, global = true, value_name = "URL", env = "HOST_RUNNER_AUDIT", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "HOST_RUNNER_AUDIT",
+        hide_env_values = true
+    )]
     pub audit: Option<String>,
     /// The least level that is told
-    #[arg(long, global = true, value_enum, env = "HOST_RUNNER_LOG_LEVEL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "HOST_RUNNER_LOG_LEVEL",
+        hide_env_values = true
+    )]
     pub log_level: Option<Level>,
     /// Tell errors only
     #[arg(short, long, global = true, env = "HOST_RUNNER_QUIET", hide_env_values = true, value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
@@ -61,7 +86,14 @@ pub struct Common {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "HOST_RUNNER_VERBOSE", hide_env_values = true)]
     pub verbose: u8,
     /// When to colour
-    #[arg(long, global = true, value_enum, default_value = "auto", env = "HOST_RUNNER_COLOR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        env = "HOST_RUNNER_COLOR",
+        hide_env_values = true
+    )]
     pub color: ColorChoice,
     /// No live status line
     #[arg(long, global = true, env = "HOST_RUNNER_NO_PROGRESS", hide_env_values = true, value_parser = FalseyValueParser::new())]
@@ -93,13 +125,28 @@ pub struct TargetArgs {
     #[arg(long, value_enum, env = "HOST_RUNNER_KIND", hide_env_values = true)]
     pub kind: Option<KindChoice>,
     /// Name of the environment variable that holds the flow's SAS URL
-    #[arg(long, value_name = "VAR", env = "HOST_RUNNER_URL_ENV", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "VAR",
+        env = "HOST_RUNNER_URL_ENV",
+        hide_env_values = true
+    )]
     pub url_env: Option<String>,
     /// The workspace's id
-    #[arg(long, value_name = "GUID", env = "HOST_RUNNER_WORKSPACE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "GUID",
+        env = "HOST_RUNNER_WORKSPACE",
+        hide_env_values = true
+    )]
     pub workspace: Option<String>,
     /// The dataflow's id; with --kind power-automate the dataflow that the flow refreshes
-    #[arg(long, value_name = "GUID", env = "HOST_RUNNER_DATAFLOW", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "GUID",
+        env = "HOST_RUNNER_DATAFLOW",
+        hide_env_values = true
+    )]
     pub dataflow: Option<String>,
 }
 
@@ -164,26 +211,52 @@ pub struct RefreshArgs {
     #[arg(long, env = "HOST_RUNNER_DETACH", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub detach: bool,
     /// How long all of it may take, for example 90m
-    #[arg(long, value_name = "DURATION", env = "HOST_RUNNER_DEADLINE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "HOST_RUNNER_DEADLINE",
+        hide_env_values = true
+    )]
     pub deadline: Option<String>,
     /// Makes this start and an earlier one with the same key the same refresh [default: the task
     /// run's id under Kestra]
-    #[arg(long, value_name = "KEY", env = "HOST_RUNNER_IDEMPOTENCY_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "HOST_RUNNER_IDEMPOTENCY_KEY",
+        hide_env_values = true
+    )]
     pub idempotency_key: Option<String>,
     /// Ignore earlier runs of this key
     #[arg(long, env = "HOST_RUNNER_NEW", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub new: bool,
     /// JSON or YAML file whose object takes the place of the target's payload
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_PAYLOAD", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_PAYLOAD",
+        hide_env_values = true
+    )]
     pub payload: Option<PathBuf>,
     /// What counts as success; with `completed` an `accepted` exits 12
-    #[arg(long, value_enum, value_name = "STATUS", env = "HOST_RUNNER_REQUIRE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "STATUS",
+        env = "HOST_RUNNER_REQUIRE",
+        hide_env_values = true
+    )]
     pub require: Option<Requirement>,
     /// Statuses that exit 0 as well, for example skipped
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status, env = "HOST_RUNNER_EXIT_ZERO_ON", hide_env_values = true)]
     pub exit_zero_on: Vec<Status>,
     /// Run this component instead of the embedded one
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_COMPONENT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_COMPONENT",
+        hide_env_values = true
+    )]
     pub component: Option<PathBuf>,
     /// The target, where no configuration names one.
     #[command(flatten)]
@@ -211,13 +284,23 @@ pub struct FollowArgs {
     #[arg(long, env = "HOST_RUNNER_ANY", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub any: bool,
     /// How long all of it may take, for example 90m
-    #[arg(long, value_name = "DURATION", env = "HOST_RUNNER_DEADLINE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "HOST_RUNNER_DEADLINE",
+        hide_env_values = true
+    )]
     pub deadline: Option<String>,
     /// Statuses that exit 0 as well
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status, env = "HOST_RUNNER_EXIT_ZERO_ON", hide_env_values = true)]
     pub exit_zero_on: Vec<Status>,
     /// Run this component instead of the embedded one
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_COMPONENT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_COMPONENT",
+        hide_env_values = true
+    )]
     pub component: Option<PathBuf>,
     /// The target, where no configuration names one.
     #[command(flatten)]
@@ -226,14 +309,21 @@ pub struct FollowArgs {
 
 /// Options of `check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Looks at the environment, the URL's form, the token, the workspace, the dataflow, its \
-    transactions and the record, once each. Exits 0, or with what a refresh would have exited with.")]
+#[command(
+    after_help = "Looks at the environment, the URL's form, the token, the workspace, the dataflow, its \
+    transactions and the record, once each. Exits 0, or with what a refresh would have exited with."
+)]
 pub struct CheckArgs {
     /// Targets of the configuration [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Run this component instead of the embedded one
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_COMPONENT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_COMPONENT",
+        hide_env_values = true
+    )]
     pub component: Option<PathBuf>,
     /// The target, where no configuration names one.
     #[command(flatten)]
@@ -244,7 +334,12 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 pub struct ComponentArgs {
     /// Look at this component instead of the embedded one
-    #[arg(long, value_name = "FILE", env = "HOST_RUNNER_COMPONENT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_COMPONENT",
+        hide_env_values = true
+    )]
     pub component: Option<PathBuf>,
     /// Print the WIT that the component and its host agree on
     #[arg(long, conflicts_with = "export")]
@@ -326,7 +421,10 @@ fn status(name: &str) -> Result<Status, String> {
 
 /// The examples, and the exit codes from the one table that knows them.
 fn refresh_after_help() -> String {
-    format!("{REFRESH_EXAMPLES}\n\nExit codes:\n{}", crate::report::table::plain())
+    format!(
+        "{REFRESH_EXAMPLES}\n\nExit codes:\n{}",
+        crate::report::table::plain()
+    )
 }
 
 #[cfg(test)]
@@ -344,13 +442,20 @@ mod tests {
     fn every_option_of_refresh_has_an_environment_variable_of_its_name() {
         let command = Cli::command();
         let refresh = command.find_subcommand("refresh").unwrap();
-        for option in refresh.get_arguments().filter(|option| option.get_long().is_some()) {
+        for option in refresh
+            .get_arguments()
+            .filter(|option| option.get_long().is_some())
+        {
             let long = option.get_long().unwrap();
             if long == "help" || long == "version" {
                 continue;
             }
             let expected = format!("HOST_RUNNER_{}", long.to_uppercase().replace('-', "_"));
-            assert_eq!(option.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "--{long}");
+            assert_eq!(
+                option.get_env().and_then(|name| name.to_str()),
+                Some(expected.as_str()),
+                "--{long}"
+            );
         }
     }
 }

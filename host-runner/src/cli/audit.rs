@@ -19,7 +19,7 @@ use crate::verdict::{Status, Verdict};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command and gives its exit code.
-pub async fn run(start: &Start, command: &AuditCommand) -> u8 {
+pub(super) async fn run(start: &Start, command: &AuditCommand) -> u8 {
     match carry_out(start, command).await {
         Ok(()) => 0,
         Err(failure) => failure::report(start, &[], &failure),
@@ -29,13 +29,23 @@ pub async fn run(start: &Start, command: &AuditCommand) -> u8 {
 async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure> {
     let record = open(start).await?;
     match command {
-        AuditCommand::List { target, open, limit } => {
-            let filter = Filter { target: target.clone(), open: *open, limit: *limit };
+        AuditCommand::List {
+            target,
+            open,
+            limit,
+        } => {
+            let filter = Filter {
+                target: target.clone(),
+                open: *open,
+                limit: *limit,
+            };
             list(start, &record.list(&filter)?);
             Ok(())
         }
         AuditCommand::Show { run } => show(start, &record, run),
-        AuditCommand::Resolve { run, word, reason } => resolve(start, record, run, *word, reason).await,
+        AuditCommand::Resolve { run, word, reason } => {
+            resolve(start, record, run, *word, reason).await
+        }
     }
 }
 
@@ -67,17 +77,32 @@ fn list(start: &Start, runs: &[RunSummary]) {
         start.reporter.print("no runs\n");
         return;
     }
-    let mut out = format!("{:36}  {:20}  {:16}  {:5}  target\n", "run", "began", "status", "sent");
+    let mut out = format!(
+        "{:36}  {:20}  {:16}  {:5}  target\n",
+        "run", "began", "status", "sent"
+    );
     for RunSummary { view, alive } in runs {
-        let status = if *alive { "going on" } else { view.standing_name() };
+        let status = if *alive {
+            "going on"
+        } else {
+            view.standing_name()
+        };
         let began: String = view.first_time.chars().take(19).collect();
-        out += &format!("{:36}  {began:19}Z  {status:16}  {:5}  {}\n", view.run.run, sent(view), view.run.target);
+        out += &format!(
+            "{:36}  {began:19}Z  {status:16}  {:5}  {}\n",
+            view.run.run,
+            sent(view),
+            view.run.target
+        );
     }
     start.reporter.print(&out);
 }
 
 fn sent(view: &RunView) -> String {
-    serde_json::to_value(view.sent).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(view.sent)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// A run, for scripts; every field always there.
@@ -107,7 +132,10 @@ fn row(summary: &RunSummary) -> Value {
 fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
     let entries = record.events_of(run)?;
     if entries.is_empty() {
-        return Err(RecordError::UnknownRun { run: run.to_owned() }.into());
+        return Err(RecordError::UnknownRun {
+            run: run.to_owned(),
+        }
+        .into());
     }
     for entry in entries {
         if start.reporter.mode() == Mode::Text {
@@ -126,16 +154,30 @@ fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
 /// An event for people: one line that says what happened, and its detail below.
 fn event_text(event: &StoredEvent, hash: &str) -> String {
     let short: String = hash.chars().take(12).collect();
-    let mut out = format!("{:>5}  {}  {:11}  {}  #{short}\n", event.number, event.time, event.detail.name(), event.run.target);
+    let mut out = format!(
+        "{:>5}  {}  {:11}  {}  #{short}\n",
+        event.number,
+        event.time,
+        event.detail.name(),
+        event.run.target
+    );
     let detail = serde_json::to_value(&event.detail).unwrap_or_default();
     flatten(&mut out, "", detail.get("detail").unwrap_or(&Value::Null));
     out
 }
 
 fn flatten(out: &mut String, name: &str, value: &Value) {
-    let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    let below = |key: &str| {
+        if name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{name}.{key}")
+        }
+    };
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| flatten(out, &below(key), value)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, value)| flatten(out, &below(key), value)),
         Value::Array(items) if items.is_empty() => {}
         Value::Null => {}
         Value::String(text) if text.is_empty() => {}
@@ -144,10 +186,18 @@ fn flatten(out: &mut String, name: &str, value: &Value) {
     }
 }
 
-async fn resolve(start: &Start, record: Record, run: &str, word: ResolutionWord, reason: &str) -> Result<(), Failure> {
-    let view = record.run(run)?.ok_or_else(|| RecordError::UnknownRun { run: run.to_owned() })?;
+async fn resolve(
+    start: &Start,
+    record: Record,
+    run: &str,
+    word: ResolutionWord,
+    reason: &str,
+) -> Result<(), Failure> {
+    let view = record.run(run)?.ok_or_else(|| RecordError::UnknownRun {
+        run: run.to_owned(),
+    })?;
     if record.watch(run)?.alive {
-        return Err(Failure(Verdict::not_sent(
+        return Err(Failure::of(Verdict::not_sent(
             Status::Invalid,
             "run_going_on",
             format!("run {run} is in a process's hands right now"),
@@ -165,14 +215,26 @@ async fn resolve(start: &Start, record: Record, run: &str, word: ResolutionWord,
         boundary.failure.clone(),
         deadline,
     );
-    let stored = run::resolve(&ComponentHost::embedded()?, boundary.bare_gateway()?, &run_port, word.name(), reason).await;
+    let stored = run::resolve(
+        &ComponentHost::embedded()?,
+        boundary.bare_gateway()?,
+        &run_port,
+        word.name(),
+        reason,
+    )
+    .await;
     match stored {
         Ok(number) if start.reporter.mode() == Mode::Text => {
-            start.reporter.print(&format!("run {run} is settled as {} (event {number})\n", word.name()));
+            start.reporter.print(&format!(
+                "run {run} is settled as {} (event {number})\n",
+                word.name()
+            ));
             Ok(())
         }
         Ok(number) => {
-            start.reporter.print_json(&json!({"run": run, "resolved_as": word.name(), "audit_event": number}));
+            start.reporter.print_json(
+                &json!({"run": run, "resolved_as": word.name(), "audit_event": number}),
+            );
             Ok(())
         }
         Err(error) => {
@@ -182,7 +244,12 @@ async fn resolve(start: &Start, record: Record, run: &str, word: ResolutionWord,
                 ResolveError::Unavailable(_) => (Status::AuditUnavailable, "record_unavailable"),
             };
             start.reporter.log(Level::Error, "nothing was stored");
-            Err(Failure(Verdict::not_sent(status, code, error.to_string(), "")))
+            Err(Failure::of(Verdict::not_sent(
+                status,
+                code,
+                error.to_string(),
+                "",
+            )))
         }
     }
 }

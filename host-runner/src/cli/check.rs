@@ -16,7 +16,7 @@ use crate::verdict::{Status, worst};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Runs the command and gives its exit code.
-pub async fn run(start: &Start, args: &CheckArgs) -> u8 {
+pub(super) async fn run(start: &Start, args: &CheckArgs) -> u8 {
     match carry_out(start, args).await {
         Ok(code) => code,
         Err(failure) => failure::report(start, &args.names, &failure),
@@ -27,7 +27,11 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let config = start.config(&args.target)?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
-    let selection = if args.names.is_empty() { Selection::All } else { Selection::Names(&args.names) };
+    let selection = if args.names.is_empty() {
+        Selection::All
+    } else {
+        Selection::Names(&args.names)
+    };
     let targets = config.resolve(selection, inputs)?;
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;
@@ -35,7 +39,10 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let component = setup::component(args.component.as_deref())?;
     let mut codes = Vec::new();
 
-    let opened = start.record(&location, PATIENCE).await.and_then(|record| record.writable());
+    let opened = start
+        .record(&location, PATIENCE)
+        .await
+        .and_then(|record| record.writable());
     let about_record = match opened {
         Ok(()) => Finding::good("record", format!("{location} can be written")),
         Err(error) => {
@@ -51,11 +58,19 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let session = start.session(component, boundary, stops);
     for target in &targets {
         for warning in &target.warnings {
-            say(start, &target.name, &Finding::warning("configuration", warning));
+            say(
+                start,
+                &target.name,
+                &Finding::warning("configuration", warning),
+            );
         }
         say(start, &target.name, &environment(target));
         match run::check(&session, target).await {
-            Ok(findings) => codes.extend(findings.iter().map(|finding| say(start, &target.name, finding))),
+            Ok(findings) => codes.extend(
+                findings
+                    .iter()
+                    .map(|finding| say(start, &target.name, finding)),
+            ),
             Err(signal) => {
                 codes.push(match signal {
                     Signal::Interrupt => crate::verdict::EXIT_SIGINT,
@@ -73,8 +88,16 @@ fn environment(target: &ResolvedTarget) -> Finding {
     let credential = target
         .credential
         .as_ref()
-        .map_or_else(String::new, |credential| format!(", credential {}", credential.name));
-    Finding::good("environment", format!("every value of this {} target was found{credential}", target.kind()))
+        .map_or_else(String::new, |credential| {
+            format!(", credential {}", credential.name)
+        });
+    Finding::good(
+        "environment",
+        format!(
+            "every value of this {} target was found{credential}",
+            target.kind()
+        ),
+    )
 }
 
 /// Says one finding, and gives the exit code that a refresh would have had.
@@ -101,7 +124,9 @@ fn say(start: &Start, target: &str, finding: &Finding) -> u8 {
                 FindingLevel::Warning => Level::Warn,
                 FindingLevel::Bad => Level::Error,
             };
-            start.reporter.log(level, line(target, finding, code).trim_end());
+            start
+                .reporter
+                .log(level, line(target, finding, code).trim_end());
         }
     }
     code
@@ -113,13 +138,20 @@ fn line(target: &str, finding: &Finding, code: u8) -> String {
         FindingLevel::Warning => "warn",
         FindingLevel::Bad => "BAD ",
     };
-    let place = if target.is_empty() { finding.subject.clone() } else { format!("{target}: {}", finding.subject) };
+    let place = if target.is_empty() {
+        finding.subject.clone()
+    } else {
+        format!("{target}: {}", finding.subject)
+    };
     let mut out = format!("{mark}  {place}: {}\n", finding.message);
     if !finding.hint.is_empty() {
         out += &format!("      {}\n", finding.hint);
     }
     if let Some(status) = finding.status {
-        out += &format!("      a refresh would end in {} (exit {code})\n", status.name());
+        out += &format!(
+            "      a refresh would end in {} (exit {code})\n",
+            status.name()
+        );
     }
     out
 }

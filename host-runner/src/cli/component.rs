@@ -17,7 +17,7 @@ const WIT: [&str; 3] = [
 ];
 
 /// Runs the command and gives its exit code.
-pub fn run(start: &Start, args: &ComponentArgs) -> u8 {
+pub(super) fn run(start: &Start, args: &ComponentArgs) -> u8 {
     match carry_out(start, args) {
         Ok(()) => 0,
         Err(failure) => failure::report(start, &[], &failure),
@@ -31,7 +31,7 @@ fn carry_out(start: &Start, args: &ComponentArgs) -> Result<(), Failure> {
     }
     if let Some(path) = &args.export {
         return std::fs::write(path, ComponentFile::portable()).map_err(|error| {
-            Failure(Verdict::not_sent(
+            Failure::of(Verdict::not_sent(
                 Status::Invalid,
                 "component_not_written",
                 format!("{} cannot be written: {error}", path.display()),
@@ -46,8 +46,15 @@ fn carry_out(start: &Start, args: &ComponentArgs) -> Result<(), Failure> {
     };
     let (imports, exports) = (host.imports(), host.exports());
     if start.reporter.mode() == Mode::Text {
-        let from = file.path.map_or_else(|| "embedded".to_owned(), |path| path.display().to_string());
-        let list = |names: &[String]| names.iter().map(|name| format!("\n    {name}")).collect::<String>();
+        let from = file
+            .path
+            .map_or_else(|| "embedded".to_owned(), |path| path.display().to_string());
+        let list = |names: &[String]| {
+            names
+                .iter()
+                .map(|name| format!("\n    {name}"))
+                .collect::<String>()
+        };
         start.reporter.print(&format!(
             "component {from}\n  sha256    {}\n  size      {} bytes, {} compiled\n  imports{}\n  exports{}\n",
             file.digest,

@@ -9,17 +9,29 @@ use crate::verdict::{Status, Verdict};
 
 /// Why nothing was begun, as the verdict of every target that was asked for.
 #[derive(Debug)]
-pub struct Failure(pub Verdict);
+pub(super) struct Failure(pub(super) Box<Verdict>);
+
+impl Failure {
+    /// The failure that this verdict tells.
+    pub(super) fn of(verdict: Verdict) -> Self {
+        Self(Box::new(verdict))
+    }
+}
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self(Verdict::not_sent(Status::Invalid, error.code(), error.message(), error.hint()))
+        Self::of(Verdict::not_sent(
+            Status::Invalid,
+            error.code(),
+            error.message(),
+            error.hint(),
+        ))
     }
 }
 
 impl From<BoundaryError> for Failure {
     fn from(error: BoundaryError) -> Self {
-        Self(Verdict::not_sent(
+        Self::of(Verdict::not_sent(
             Status::Invalid,
             error.code(),
             error.to_string(),
@@ -36,7 +48,7 @@ impl From<RecordError> for Failure {
             RecordError::UnsupportedLocation { .. } | RecordError::NoStateFolder => Status::Invalid,
             _ => Status::AuditUnavailable,
         };
-        Self(Verdict::not_sent(
+        Self::of(Verdict::not_sent(
             status,
             error.code(),
             error.to_string(),
@@ -49,30 +61,41 @@ impl From<crate::engine::EngineError> for Failure {
     fn from(error: crate::engine::EngineError) -> Self {
         use crate::engine::EngineError;
         let (status, hint) = match error {
-            EngineError::Unreadable { .. } | EngineError::Unusable { .. } => {
-                (Status::Invalid, "leave --component out, or name a component of this interface")
-            }
+            EngineError::Unreadable { .. } | EngineError::Unusable { .. } => (
+                Status::Invalid,
+                "leave --component out, or name a component of this interface",
+            ),
             _ => (Status::InternalError, "please report this"),
         };
-        Self(Verdict::not_sent(status, error.code(), error.to_string(), hint))
+        Self::of(Verdict::not_sent(
+            status,
+            error.code(),
+            error.to_string(),
+            hint,
+        ))
     }
 }
 
 /// Reports a failure for every target that was asked for, and gives the exit code.
-pub fn report(start: &Start, names: &[String], failure: &Failure) -> u8 {
+pub(super) fn report(start: &Start, names: &[String], failure: &Failure) -> u8 {
     let verdict = &failure.0;
     if names.is_empty() {
         start.reporter.log(Level::Error, &verdict.message);
         if !verdict.hint.is_empty() {
             start.reporter.log(Level::Error, &verdict.hint);
         }
-        start.reporter.summary(&Summary::without_targets(verdict.status));
+        start
+            .reporter
+            .summary(&Summary::without_targets(verdict.status));
         return verdict.status.exit_code();
     }
     let results: Vec<RefreshResult> = names
         .iter()
         .map(|name| {
-            let invocation = Invocation { target: name.clone(), ..Invocation::default() };
+            let invocation = Invocation {
+                target: name.clone(),
+                ..Invocation::default()
+            };
             RefreshResult::new(verdict, &invocation, &ExitRules::default())
         })
         .collect();
@@ -85,7 +108,9 @@ pub fn report(start: &Start, names: &[String], failure: &Failure) -> u8 {
 }
 
 /// Reports a bug of ours, and gives its exit code.
-pub fn bug(start: &Start, what: &str) -> u8 {
-    start.reporter.log(Level::Error, &format!("{what}; please report this"));
+pub(super) fn bug(start: &Start, what: &str) -> u8 {
+    start
+        .reporter
+        .log(Level::Error, &format!("{what}; please report this"));
     Status::InternalError.exit_code()
 }

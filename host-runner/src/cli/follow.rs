@@ -12,7 +12,7 @@ use crate::run::{self, Ledger, Session};
 use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
-pub async fn run(start: &Start, args: &FollowArgs) -> u8 {
+pub(super) async fn run(start: &Start, args: &FollowArgs) -> u8 {
     match carry_out(start, args).await {
         Ok(code) => code,
         Err(failure) => failure::report(start, std::slice::from_ref(&args.subject), &failure),
@@ -31,19 +31,32 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let (record, view) = if args.any {
         // Nothing is read from the record or written to it; it is opened only so that the session
         // has one.
-        (start.record(&location, std::time::Duration::from_secs(5)).await?, None)
+        (
+            start
+                .record(&location, std::time::Duration::from_secs(5))
+                .await?,
+            None,
+        )
     } else {
         let record = start.existing_record(&location).await?;
         let view = recorded(&record, &args.subject, named, &config)?;
         (record, Some(view))
     };
-    let name = view.as_ref().map_or_else(|| args.subject.clone(), |view| view.run.target.clone());
+    let name = view
+        .as_ref()
+        .map_or_else(|| args.subject.clone(), |view| view.run.target.clone());
     let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
     start.warn(&settings, &targets);
     let boundary = start.boundary(&settings, &targets)?;
     let component = setup::component(args.component.as_deref())?;
-    let ledger = Ledger { record: Arc::new(record), key: String::new() };
-    let session = Session { deadline, ..start.session(component, boundary, stops) };
+    let ledger = Ledger {
+        record: Arc::new(record),
+        key: String::new(),
+    };
+    let session = Session {
+        deadline,
+        ..start.session(component, boundary, stops)
+    };
     let target = one(&targets)?;
 
     let concluded = match view {
@@ -52,7 +65,11 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     };
     let rules = ExitRules {
         require_completed: false,
-        zero_on: if args.exit_zero_on.is_empty() { settings.exit_zero_on } else { args.exit_zero_on.clone() },
+        zero_on: if args.exit_zero_on.is_empty() {
+            settings.exit_zero_on
+        } else {
+            args.exit_zero_on.clone()
+        },
     };
     let result = RefreshResult::new(&concluded.verdict, &concluded.invocation, &rules);
     start.reporter.result(&result);
@@ -63,15 +80,25 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
 
 fn one(targets: &[ResolvedTarget]) -> Result<&ResolvedTarget, Failure> {
     targets.first().ok_or_else(|| {
-        Failure(Verdict::not_sent(Status::Invalid, "no_target", "no target is named", "name one of the configuration"))
+        Failure::of(Verdict::not_sent(
+            Status::Invalid,
+            "no_target",
+            "no target is named",
+            "name one of the configuration",
+        ))
     })
 }
 
 /// The run that is meant: the newest of the target, or the one with this id.
-fn recorded(record: &Record, subject: &str, named: bool, config: &Config) -> Result<RunView, Failure> {
+fn recorded(
+    record: &Record,
+    subject: &str,
+    named: bool,
+    config: &Config,
+) -> Result<RunView, Failure> {
     if named {
         return record.latest_run_of_target(subject)?.ok_or_else(|| {
-            Failure(Verdict::not_sent(
+            Failure::of(Verdict::not_sent(
                 Status::Invalid,
                 "no_run",
                 format!("the record {} has no run of {subject}", record.location()),
@@ -80,14 +107,17 @@ fn recorded(record: &Record, subject: &str, named: bool, config: &Config) -> Res
         });
     }
     record.run(subject)?.ok_or_else(|| {
-        Failure(Verdict::not_sent(
+        Failure::of(Verdict::not_sent(
             Status::Invalid,
             "run_not_known",
             format!(
                 "{subject} is neither a target of the configuration nor a run in the record {}",
                 record.location()
             ),
-            format!("targets are {}; runs are shown by `host-runner audit list`", config.target_names().join(", ")),
+            format!(
+                "targets are {}; runs are shown by `host-runner audit list`",
+                config.target_names().join(", ")
+            ),
         ))
     })
 }

@@ -34,7 +34,9 @@ pub fn main() -> u8 {
         }
     };
     let start = Start::new(&cli.common);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return failure::bug(&start, &format!("no runtime: {error}")),

@@ -13,10 +13,14 @@ use crate::run::{self, Asked, Ledger, Session};
 use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
-pub async fn run(start: &Start, args: &RefreshArgs) -> u8 {
+pub(super) async fn run(start: &Start, args: &RefreshArgs) -> u8 {
     match prepare(start, args) {
         Ok(prepared) => {
-            let names: Vec<String> = prepared.targets.iter().map(|target| target.name.clone()).collect();
+            let names: Vec<String> = prepared
+                .targets
+                .iter()
+                .map(|target| target.name.clone())
+                .collect();
             match carry_out(start, args, prepared).await {
                 Ok(code) => code,
                 Err(failure) => failure::report(start, &names, &failure),
@@ -47,19 +51,35 @@ fn prepare(start: &Start, args: &RefreshArgs) -> Result<Prepared, Failure> {
     }
     start.warn(&settings, &targets);
     let location = start.location(Some(&config))?;
-    Ok(Prepared { settings, targets, location, deadline })
+    Ok(Prepared {
+        settings,
+        targets,
+        location,
+        deadline,
+    })
 }
 
 async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Result<u8, Failure> {
-    let Prepared { settings, targets, location, deadline } = prepared;
+    let Prepared {
+        settings,
+        targets,
+        location,
+        deadline,
+    } = prepared;
     let stops = start.stops()?;
     let rules = ExitRules {
         require_completed: args.require == Some(Requirement::Completed),
-        zero_on: if args.exit_zero_on.is_empty() { settings.exit_zero_on.clone() } else { args.exit_zero_on.clone() },
+        zero_on: if args.exit_zero_on.is_empty() {
+            settings.exit_zero_on.clone()
+        } else {
+            args.exit_zero_on.clone()
+        },
     };
     let boundary = start.boundary(&settings, &targets)?;
     let component = setup::component(args.component.as_deref())?;
-    let patience = deadline.or_else(|| targets.iter().map(|target| target.deadline).max()).unwrap_or_default();
+    let patience = deadline
+        .or_else(|| targets.iter().map(|target| target.deadline).max())
+        .unwrap_or_default();
     let opening = start.record(&location, patience);
     let record = tokio::select! {
         biased;
@@ -67,8 +87,14 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
         record = opening => record?,
     };
     let key = start.key(args.idempotency_key.as_deref());
-    let ledger = Ledger { record: Arc::new(record), key };
-    let session = Session { deadline, ..start.session(component, boundary, stops) };
+    let ledger = Ledger {
+        record: Arc::new(record),
+        key,
+    };
+    let session = Session {
+        deadline,
+        ..start.session(component, boundary, stops)
+    };
     let asked = Asked {
         new: args.new,
         follow: match (args.no_verify, args.detach) {
@@ -102,9 +128,19 @@ async fn stopped(stops: &run::Stops) -> Signal {
 }
 
 /// A signal came before the first run began.
-fn stopped_early(start: &Start, targets: &[ResolvedTarget], rules: &ExitRules, signal: Signal) -> u8 {
-    let results: Vec<RefreshResult> = targets.iter().map(|target| not_begun(target, signal, rules)).collect();
-    results.iter().for_each(|result| start.reporter.result(result));
+fn stopped_early(
+    start: &Start,
+    targets: &[ResolvedTarget],
+    rules: &ExitRules,
+    signal: Signal,
+) -> u8 {
+    let results: Vec<RefreshResult> = targets
+        .iter()
+        .map(|target| not_begun(target, signal, rules))
+        .collect();
+    results
+        .iter()
+        .for_each(|result| start.reporter.result(result));
     let summary = Summary::of(&results);
     start.reporter.summary(&summary);
     summary.exit_code
@@ -143,10 +179,15 @@ async fn dry_run(start: &Start, session: &Session, targets: &[ResolvedTarget], a
             }
             Ok(Err(verdict)) => {
                 let names = [target.name.clone()];
-                codes.push(failure::report(start, &names, &Failure(verdict)));
+                codes.push(failure::report(start, &names, &Failure::of(verdict)));
             }
             Err(signal) => {
-                codes.push(stopped_early(start, &[target.clone()], &ExitRules::default(), signal));
+                codes.push(stopped_early(
+                    start,
+                    std::slice::from_ref(target),
+                    &ExitRules::default(),
+                    signal,
+                ));
             }
         }
     }
@@ -155,22 +196,40 @@ async fn dry_run(start: &Start, session: &Session, targets: &[ResolvedTarget], a
 
 /// A plan for people.
 fn plan_text(plan: &serde_json::Value) -> String {
-    let text = |pointer: &str| plan.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| {
+        plan.pointer(pointer)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let mut out = format!(
         "dry run of {}: nothing was triggered\n  would send    {} {}\n",
         text("/target"),
         text("/request/method"),
         text("/request/url")
     );
-    let headers = plan.pointer("/request/headers").and_then(serde_json::Value::as_object);
+    let headers = plan
+        .pointer("/request/headers")
+        .and_then(serde_json::Value::as_object);
     for (name, value) in headers.into_iter().flatten() {
-        out += &format!("                {name}: {}\n", value.as_str().unwrap_or_default());
+        out += &format!(
+            "                {name}: {}\n",
+            value.as_str().unwrap_or_default()
+        );
     }
     out += &format!("                {}\n", text("/request/body"));
     let run = |pointer: &str| match text(&format!("{pointer}/id")) {
         id if id.is_empty() => "none".to_owned(),
-        id => format!("{id} ({}, {})", text(&format!("{pointer}/status")), text(&format!("{pointer}/refresh_type"))),
+        id => format!(
+            "{id} ({}, {})",
+            text(&format!("{pointer}/status")),
+            text(&format!("{pointer}/refresh_type"))
+        ),
     };
-    out += &format!("  running now   {}\n  newest run    {}\n", run("/running"), run("/newest"));
+    out += &format!(
+        "  running now   {}\n  newest run    {}\n",
+        run("/running"),
+        run("/newest")
+    );
     out
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use super::args::{Common, TargetArgs};
 use super::failure::Failure;
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration, usual_places};
+use crate::config::{
+    Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
+    usual_places,
+};
 use crate::engine::ComponentHost;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Reporter, Surroundings, Verbosity};
@@ -19,7 +22,7 @@ use crate::verdict::{Status, Verdict};
 const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What every command starts from.
-pub struct Start {
+pub(super) struct Start {
     /// The clock.
     pub clock: SharedClock,
     /// When the process began, on the monotonic clock.
@@ -38,7 +41,7 @@ pub struct Start {
 
 impl Start {
     /// From the options of every command.
-    pub fn new(common: &Common) -> Self {
+    pub(super) fn new(common: &Common) -> Self {
         let clock = SystemClock::shared();
         let surroundings = Surroundings::of_process();
         let redactor = Redactor::new();
@@ -51,8 +54,12 @@ impl Start {
         let settings = crate::report::Settings {
             mode,
             threshold: verbosity.threshold(mode),
-            color_stdout: common.color.colors(&surroundings, surroundings.stdout_is_terminal),
-            color_stderr: common.color.colors(&surroundings, surroundings.stderr_is_terminal),
+            color_stdout: common
+                .color
+                .colors(&surroundings, surroundings.stdout_is_terminal),
+            color_stderr: common
+                .color
+                .colors(&surroundings, surroundings.stderr_is_terminal),
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
         let reporter = Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
@@ -70,7 +77,7 @@ impl Start {
     }
 
     /// What fetching values of the configuration needs.
-    pub fn inputs(&self, verify: bool) -> Inputs<'_> {
+    pub(super) fn inputs(&self, verify: bool) -> Inputs<'_> {
         Inputs {
             env: &*self.surroundings.env,
             redactor: &self.redactor,
@@ -79,13 +86,13 @@ impl Start {
     }
 
     /// The configuration: of the options where they give a target, else of the file.
-    pub fn config(&self, target: &TargetArgs) -> Result<Config, Failure> {
+    pub(super) fn config(&self, target: &TargetArgs) -> Result<Config, Failure> {
         if let Some(options) = target.options() {
             return Ok(Config::from_options(&options)?);
         }
         match self.config_file()? {
             Some(path) => Ok(Config::load(&path)?),
-            None => Err(Failure(Verdict::not_sent(
+            None => Err(Failure::of(Verdict::not_sent(
                 Status::Invalid,
                 "config_not_found",
                 format!("there is no configuration: {}", self.places()),
@@ -96,32 +103,40 @@ impl Start {
     }
 
     /// Whether an option or the environment names the record.
-    pub fn names_record(&self) -> bool {
+    pub(super) fn names_record(&self) -> bool {
         self.audit.is_some()
     }
 
     /// Whether an option or the environment names the configuration.
-    pub fn names_config(&self) -> bool {
+    pub(super) fn names_config(&self) -> bool {
         self.config.is_some()
     }
 
     fn places(&self) -> String {
         let places: Vec<String> = usual_places(&*self.surroundings.env)
             .iter()
-            .map(|place| format!("neither {}", place.display()).replace("neither refresh", "neither ./refresh"))
+            .map(|place| {
+                format!("neither {}", place.display())
+                    .replace("neither refresh", "neither ./refresh")
+            })
             .collect();
         places.join(" nor ").replace(" nor neither ", " nor ")
     }
 
     fn config_file(&self) -> Result<Option<PathBuf>, ConfigError> {
         let here = Path::new("");
-        find_config(self.config.as_deref(), &*self.surroundings.env, here, &|path| path.exists())
+        find_config(
+            self.config.as_deref(),
+            &*self.surroundings.env,
+            here,
+            &|path| path.exists(),
+        )
     }
 
     /// Where the record is to be: the option's or the environment's word, else the
     /// configuration's, else the user's state folder. Under Kestra it must be named, and must not
     /// lie where the task's files are thrown away.
-    pub fn location(&self, config: Option<&Config>) -> Result<RecordLocation, Failure> {
+    pub(super) fn location(&self, config: Option<&Config>) -> Result<RecordLocation, Failure> {
         let cwd = &self.surroundings.cwd;
         let named = match (&self.audit, config) {
             (Some(text), _) => Some(RecordLocation::parse(text, cwd)?),
@@ -138,7 +153,7 @@ impl Start {
         let location = match named {
             Some(location) => location,
             None if kestra => {
-                return Err(Failure(Verdict::not_sent(
+                return Err(Failure::of(Verdict::not_sent(
                     Status::Invalid,
                     "record_not_named",
                     "under Kestra the record must be named: a task's own folders are thrown away",
@@ -148,14 +163,19 @@ impl Start {
             }
             None => {
                 let folder = |name: &str| (self.surroundings.env)(name).map(PathBuf::from);
-                RecordLocation::in_state_folder(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref())?
+                RecordLocation::in_state_folder(
+                    folder("XDG_STATE_HOME").as_deref(),
+                    folder("HOME").as_deref(),
+                )?
             }
         };
         if kestra && location.inside(cwd) {
-            return Err(Failure(Verdict::not_sent(
+            return Err(Failure::of(Verdict::not_sent(
                 Status::Invalid,
                 "record_in_working_directory",
-                format!("the record {location} lies in the task's working directory, which Kestra deletes with it"),
+                format!(
+                    "the record {location} lies in the task's working directory, which Kestra deletes with it"
+                ),
                 "name a place that outlives the task, for example HOST_RUNNER_AUDIT: sqlite:/var/lib/host-runner/audit.db",
             )));
         }
@@ -167,24 +187,41 @@ impl Start {
     }
 
     /// The record, made if there is none. A locked one is waited for.
-    pub async fn record(&self, location: &RecordLocation, patience: Duration) -> Result<Record, RecordError> {
+    pub(super) async fn record(
+        &self,
+        location: &RecordLocation,
+        patience: Duration,
+    ) -> Result<Record, RecordError> {
         patiently(&self.clock, patience, || {
-            Record::open(location, self.actor(), self.clock.clone(), self.redactor.clone())
+            Record::open(
+                location,
+                self.actor(),
+                self.clock.clone(),
+                self.redactor.clone(),
+            )
         })
         .await
     }
 
     /// A record that is there. A locked one is waited for.
-    pub async fn existing_record(&self, location: &RecordLocation) -> Result<Record, RecordError> {
+    pub(super) async fn existing_record(
+        &self,
+        location: &RecordLocation,
+    ) -> Result<Record, RecordError> {
         patiently(&self.clock, SHORT_PATIENCE, || {
-            Record::open_existing(location, self.actor(), self.clock.clone(), self.redactor.clone())
+            Record::open_existing(
+                location,
+                self.actor(),
+                self.clock.clone(),
+                self.redactor.clone(),
+            )
         })
         .await
     }
 
     /// The key of the identity of this start's runs: the option's, else the task run's; empty
     /// where every start is a run of its own.
-    pub fn key(&self, option: Option<&str>) -> String {
+    pub(super) fn key(&self, option: Option<&str>) -> String {
         let from_task = || self.kestra.as_ref().map(|kestra| kestra.task_run.clone());
         let key = option
             .filter(|key| !key.is_empty())
@@ -202,13 +239,29 @@ impl Start {
     }
 
     /// The way out for these targets.
-    pub fn boundary(&self, settings: &Settings, targets: &[ResolvedTarget]) -> Result<Boundary, Failure> {
+    pub(super) fn boundary(
+        &self,
+        settings: &Settings,
+        targets: &[ResolvedTarget],
+    ) -> Result<Boundary, Failure> {
         let env = &*self.surroundings.env;
-        Ok(Boundary::new(settings, targets, &self.clock, &self.redactor, &self.reporter, env)?)
+        Ok(Boundary::new(
+            settings,
+            targets,
+            &self.clock,
+            &self.redactor,
+            &self.reporter,
+            env,
+        )?)
     }
 
     /// Everything that runs need.
-    pub fn session(&self, component: ComponentHost, boundary: Boundary, stops: Stops) -> Session {
+    pub(super) fn session(
+        &self,
+        component: ComponentHost,
+        boundary: Boundary,
+        stops: Stops,
+    ) -> Session {
         Session {
             clock: self.clock.clone(),
             component,
@@ -216,15 +269,19 @@ impl Start {
             reporter: self.reporter.clone(),
             stops,
             began_at: self.began_at,
-            flow_id: self.kestra.as_ref().map(|kestra| kestra.flow.clone()).unwrap_or_default(),
+            flow_id: self
+                .kestra
+                .as_ref()
+                .map(|kestra| kestra.flow.clone())
+                .unwrap_or_default(),
             deadline: None,
         }
     }
 
     /// Begins to hear signals.
-    pub fn stops(&self) -> Result<Stops, Failure> {
+    pub(super) fn stops(&self) -> Result<Stops, Failure> {
         Stops::listen().map_err(|error| {
-            Failure(Verdict::not_sent(
+            Failure::of(Verdict::not_sent(
                 Status::InternalError,
                 "no_signals",
                 format!("the system gives no signal handlers: {error}"),
@@ -234,15 +291,19 @@ impl Start {
     }
 
     /// Says what was found questionable before anything was done.
-    pub fn warn(&self, settings: &Settings, targets: &[ResolvedTarget]) {
-        for warning in settings.warnings.iter().chain(targets.iter().flat_map(|target| &target.warnings)) {
+    pub(super) fn warn(&self, settings: &Settings, targets: &[ResolvedTarget]) {
+        for warning in settings
+            .warnings
+            .iter()
+            .chain(targets.iter().flat_map(|target| &target.warnings))
+        {
             self.reporter.log(Level::Warn, warning);
         }
     }
 }
 
 /// The component: the embedded one, or the one in a file.
-pub fn component(file: Option<&Path>) -> Result<ComponentHost, Failure> {
+pub(super) fn component(file: Option<&Path>) -> Result<ComponentHost, Failure> {
     Ok(match file {
         Some(path) => ComponentHost::from_file(path)?,
         None => ComponentHost::embedded()?,
@@ -250,10 +311,15 @@ pub fn component(file: Option<&Path>) -> Result<ComponentHost, Failure> {
 }
 
 /// `--deadline`.
-pub fn deadline(text: Option<&str>) -> Result<Option<Duration>, Failure> {
+pub(super) fn deadline(text: Option<&str>) -> Result<Option<Duration>, Failure> {
     text.map(|text| {
         parse_duration(text).map_err(|error| {
-            Failure(Verdict::not_sent(Status::Invalid, "bad_value", format!("--deadline: {error}"), error.hint()))
+            Failure::of(Verdict::not_sent(
+                Status::Invalid,
+                "bad_value",
+                format!("--deadline: {error}"),
+                error.hint(),
+            ))
         })
     })
     .transpose()
@@ -261,7 +327,7 @@ pub fn deadline(text: Option<&str>) -> Result<Option<Duration>, Failure> {
 
 /// Which targets are meant: the named ones; without a name all of them where `--all` was given or
 /// there is only one.
-pub fn selection<'a>(config: &Config, names: &'a [String], all: bool) -> Selection<'a> {
+pub(super) fn selection<'a>(config: &Config, names: &'a [String], all: bool) -> Selection<'a> {
     if all || (names.is_empty() && config.target_names().len() == 1) {
         Selection::All
     } else {

@@ -29,7 +29,12 @@ const EPOCH: Duration = Duration::from_millis(20);
 
 /// What the embedded component asks for; what asks for more gets the rest of WASI, with nothing
 /// behind it.
-const NARROW_IMPORTS: [&str; 4] = ["wasi:io/", "wasi:http/", "wasi:clocks/monotonic-clock", "powerbi:refresh/"];
+const NARROW_IMPORTS: [&str; 4] = [
+    "wasi:io/",
+    "wasi:http/",
+    "wasi:clocks/monotonic-clock",
+    "powerbi:refresh/",
+];
 
 /// A component that is ready to be instantiated.
 pub struct ComponentHost {
@@ -54,7 +59,10 @@ impl ComponentHost {
     pub fn embedded() -> Result<Self, EngineError> {
         let engine = engine()?;
         // The one line of the project that trusts compiled code: it is our own, embedded at build.
-        #[allow(unsafe_code, reason = "the bytes were compiled by our own build.rs and embedded; no user can replace them")]
+        #[allow(
+            unsafe_code,
+            reason = "the bytes were compiled by our own build.rs and embedded; no user can replace them"
+        )]
         let component = unsafe { Component::deserialize(&engine, COMPILED) }
             .map_err(|error| EngineError::Embedded(format!("{error:#}")))?;
         Self::link(engine, component).map_err(|error| EngineError::Embedded(format!("{error:#}")))
@@ -107,11 +115,22 @@ impl ComponentHost {
             &(&options).into(),
             HostState::http,
         )?;
-        powerbi::refresh::types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-        powerbi::refresh::audit_store::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-        powerbi::refresh::control::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+        powerbi::refresh::types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| {
+            state
+        })?;
+        powerbi::refresh::audit_store::add_to_linker::<_, HasSelf<HostState>>(
+            &mut linker,
+            |state| state,
+        )?;
+        powerbi::refresh::control::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| {
+            state
+        })?;
         let pre = ComponentPre::new(linker.instantiate_pre(&component)?)?;
-        Ok(Self { engine, component, pre })
+        Ok(Self {
+            engine,
+            component,
+            pre,
+        })
     }
 
     /// A fresh instance over this state.
@@ -207,12 +226,16 @@ impl ComponentFile {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// An engine whose epoch advances for as long as somebody holds it.
 fn engine() -> Result<Arc<Engine>, EngineError> {
-    let engine = Engine::new(&super::engine_config()).map_err(|error| EngineError::Engine(format!("{error:#}")))?;
+    let engine = Engine::new(&super::engine_config())
+        .map_err(|error| EngineError::Engine(format!("{error:#}")))?;
     let engine = Arc::new(engine);
     let watched: Weak<Engine> = Arc::downgrade(&engine);
     std::thread::Builder::new()

@@ -11,7 +11,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderName;
 use http_body_util::{BodyExt, Full, Limited};
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
+};
 
 use crate::outbound::{Answer, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Timeouts};
 
@@ -27,7 +30,8 @@ const LONGEST_CALL: std::time::Duration = std::time::Duration::from_secs(600);
 const NOT_SENT: &str = "not sent: ";
 
 type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
+type Sending =
+    Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
 
 /// The component's requests, on their way out.
 pub(super) struct Outgoing {
@@ -83,12 +87,18 @@ impl WasiHttpHooks for Outgoing {
 
 /// The guest says how long a whole call may take by its first-byte timeout.
 fn timeouts(options: RequestOptions) -> Timeouts {
-    let call = options.first_byte_timeout.map_or(crate::outbound::DEFAULT_CALL, |asked| asked.min(LONGEST_CALL));
+    let call = options
+        .first_byte_timeout
+        .map_or(crate::outbound::DEFAULT_CALL, |asked| {
+            asked.min(LONGEST_CALL)
+        });
     Timeouts::for_call(call).shortened(options.connect_timeout, None, options.between_bytes_timeout)
 }
 
 fn response(answer: Answer) -> http::Response<WasiBody> {
-    let body = Full::<Bytes>::new(answer.body).map_err(|never| match never {}).boxed_unsync();
+    let body = Full::<Bytes>::new(answer.body)
+        .map_err(|never| match never {})
+        .boxed_unsync();
     let mut response = http::Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -110,8 +120,12 @@ fn wasi_error(error: &SendError) -> Error {
         SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
         SendError::TlsUntrusted { .. } => Error::TlsCertificateError,
         SendError::TlsFailed { .. } => Error::TlsProtocolError,
-        SendError::Closed { .. } if error.sent() == crate::outbound::Sent::Maybe => Error::ConnectionTerminated,
-        SendError::TotalTimeout { .. } if error.sent() == crate::outbound::Sent::Maybe => Error::HttpResponseTimeout,
+        SendError::Closed { .. } if error.sent() == crate::outbound::Sent::Maybe => {
+            Error::ConnectionTerminated
+        }
+        SendError::TotalTimeout { .. } if error.sent() == crate::outbound::Sent::Maybe => {
+            Error::HttpResponseTimeout
+        }
         SendError::FirstByteTimeout { .. } => Error::HttpResponseTimeout,
         SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
         SendError::Truncated { .. } => Error::HttpResponseIncomplete,
@@ -133,10 +147,25 @@ mod tests {
     fn what_was_certainly_not_sent_says_so_in_a_code_or_in_its_text() {
         let host = || "api.example".to_owned();
         for error in [
-            SendError::NoToken { host: host(), reason: "busy".into(), retry_after: None },
-            SendError::Unreachable { host: host(), reason: "no route".into() },
-            SendError::TotalTimeout { host: host(), limit: Duration::from_secs(1), sent: Sent::No },
-            SendError::Closed { host: host(), reason: "reset".into(), sent: Sent::No },
+            SendError::NoToken {
+                host: host(),
+                reason: "busy".into(),
+                retry_after: None,
+            },
+            SendError::Unreachable {
+                host: host(),
+                reason: "no route".into(),
+            },
+            SendError::TotalTimeout {
+                host: host(),
+                limit: Duration::from_secs(1),
+                sent: Sent::No,
+            },
+            SendError::Closed {
+                host: host(),
+                reason: "reset".into(),
+                sent: Sent::No,
+            },
         ] {
             let Error::InternalError(Some(text)) = wasi_error(&error) else {
                 panic!("{error:?}");
@@ -150,14 +179,34 @@ mod tests {
         let host = || "api.example".to_owned();
         let limit = Duration::from_secs(1);
         for error in [
-            SendError::Closed { host: host(), reason: "reset".into(), sent: Sent::Maybe },
-            SendError::TotalTimeout { host: host(), limit, sent: Sent::Maybe },
-            SendError::FirstByteTimeout { host: host(), limit },
-            SendError::Truncated { host: host(), status: 202 },
-            SendError::NotHttp { host: host(), reason: "noise".into() },
+            SendError::Closed {
+                host: host(),
+                reason: "reset".into(),
+                sent: Sent::Maybe,
+            },
+            SendError::TotalTimeout {
+                host: host(),
+                limit,
+                sent: Sent::Maybe,
+            },
+            SendError::FirstByteTimeout {
+                host: host(),
+                limit,
+            },
+            SendError::Truncated {
+                host: host(),
+                status: 202,
+            },
+            SendError::NotHttp {
+                host: host(),
+                reason: "noise".into(),
+            },
         ] {
             let text = format!("{:?}", wasi_error(&error));
-            assert!(!text.contains(NOT_SENT) && !text.contains("Refused") && !text.contains("Denied"), "{text}");
+            assert!(
+                !text.contains(NOT_SENT) && !text.contains("Refused") && !text.contains("Denied"),
+                "{text}"
+            );
         }
     }
 }

@@ -103,9 +103,8 @@ pub(crate) fn read_reply(
         .ok()
         .filter(|json: &Value| json.is_object());
     let Some(json) = json else {
-        return Err(refused_without_words(status).unwrap_or_else(|| {
-            unavailable(format!("status {}, not in JSON", status.as_u16()))
-        }));
+        return Err(refused_without_words(status)
+            .unwrap_or_else(|| unavailable(format!("status {}, not in JSON", status.as_u16()))));
     };
     if status.is_success() {
         return granted(&json)

@@ -4,7 +4,7 @@
 //! there and never null: a missing key fails an expression of Kestra, and Kestra 1.3 drops a key
 //! whose value is null. So no field is an `Option`; an empty string, 0 or false says "nothing".
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::{
@@ -257,7 +257,9 @@ fn utc(text: &str) -> Option<Timestamp> {
 }
 
 fn text(time: Option<Timestamp>) -> String {
-    time.map(|time| time.to_string()).unwrap_or_default()
+    // What a clock says beyond the millisecond is noise to a reader.
+    time.map(|time| time.round(Unit::Millisecond).unwrap_or(time).to_string())
+        .unwrap_or_default()
 }
 
 /// Never below 0: the start may be on the service's clock and the end on ours.

@@ -12,9 +12,9 @@ use super::ports::LastFailure;
 use crate::clock::SharedClock;
 use crate::config::{Need, ResolvedTarget, Settings, What};
 use crate::outbound::{
-    AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway, GatewayConfig,
-    Observer, Policy, Proxy, ProxyError, RuleError, Timeouts, TokenContext, TokenSource, Transport,
-    TransportConfig,
+    AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
+    GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, Timeouts, TokenContext,
+    TokenSource, Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
@@ -86,7 +86,10 @@ impl Boundary {
         reporter: &Arc<Reporter>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, BoundaryError> {
-        let proxy = Proxy::from_settings(settings.proxy.as_ref().map(|proxy| proxy.expose_secret()), env)?;
+        let proxy = Proxy::from_settings(
+            settings.proxy.as_ref().map(|proxy| proxy.expose_secret()),
+            env,
+        )?;
         let transport = Arc::new(Transport::new(TransportConfig {
             ca_file: settings.ca_file.clone(),
             proxy,
@@ -121,7 +124,9 @@ impl Boundary {
         if self.tokens.contains_key(&credential.name) {
             return Ok(());
         }
-        let login = Url::parse(&target.endpoints.login.url).map_err(|_| BoundaryError::Url { what: "endpoints.login" })?;
+        let login = Url::parse(&target.endpoints.login.url).map_err(|_| BoundaryError::Url {
+            what: "endpoints.login",
+        })?;
         let source = TokenSource::new(
             &login,
             target.endpoints.login.private,
@@ -139,7 +144,8 @@ impl Boundary {
                 timeouts: Timeouts::for_call(target.timeout),
             },
         )?;
-        self.tokens.insert(credential.name.clone(), Arc::new(source));
+        self.tokens
+            .insert(credential.name.clone(), Arc::new(source));
         Ok(())
     }
 
@@ -154,7 +160,9 @@ impl Boundary {
         }
         if let Some(credential) = &target.credential {
             let endpoint =
-                Url::parse(&target.endpoints.powerbi.url).map_err(|_| BoundaryError::Url { what: "endpoints.powerbi" })?;
+                Url::parse(&target.endpoints.powerbi.url).map_err(|_| BoundaryError::Url {
+                    what: "endpoints.powerbi",
+                })?;
             attachments = attachments.with_bearer(&endpoint, &credential.name, POWERBI_SCOPE)?;
         }
         self.gateway_with(attachments)
@@ -164,7 +172,11 @@ impl Boundary {
     ///
     /// # Errors
     /// [`BoundaryError::Rule`].
-    pub fn closed(clock: &SharedClock, redactor: &Redactor, reporter: &Arc<Reporter>) -> Result<Self, BoundaryError> {
+    pub fn closed(
+        clock: &SharedClock,
+        redactor: &Redactor,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Self, BoundaryError> {
         let failure = Arc::new(LastFailure::default());
         Ok(Self {
             policy: Policy::new([], false)?,
@@ -208,6 +220,9 @@ fn observer(failure: Arc<LastFailure>, reporter: Arc<Reporter>) -> Observer {
             CallEnd::NoToken(error) => error.to_string(),
         };
         let place = format!("{} {}{}", report.method, report.origin, report.path);
-        reporter.log(Level::Debug, &format!("{place}: {end} ({} ms)", report.took.as_millis()));
+        reporter.log(
+            Level::Debug,
+            &format!("{place}: {end} ({} ms)", report.took.as_millis()),
+        );
     })
 }

@@ -57,7 +57,10 @@ impl Finding {
     /// It works, but will not always.
     #[must_use]
     pub fn warning(subject: &str, message: impl Into<String>) -> Self {
-        Self { level: FindingLevel::Warning, ..Self::good(subject, message) }
+        Self {
+            level: FindingLevel::Warning,
+            ..Self::good(subject, message)
+        }
     }
 
     /// A refresh would end so.
@@ -79,9 +82,10 @@ impl Finding {
 pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Finding>, Signal> {
     let question = api::Question::Access(request::target(target, &session.flow_id));
     match ask(session, target, question).await? {
-        Ok(api::Inspection::Access(findings)) => {
-            Ok(findings.into_iter().map(|finding| from_component(session, finding)).collect())
-        }
+        Ok(api::Inspection::Access(findings)) => Ok(findings
+            .into_iter()
+            .map(|finding| from_component(session, finding))
+            .collect()),
         Ok(_) => Ok(vec![Finding::bad("component", &astray())]),
         Err(verdict) => Ok(vec![Finding::bad("service", &verdict)]),
     }
@@ -123,19 +127,27 @@ pub async fn plan(
         request::target(target, &session.flow_id),
         &Uuid::now_v7().to_string(),
         request::circumstances(target, session.clock.now(), target.deadline),
-        Wish { follow: asked.follow },
+        Wish {
+            follow: asked.follow,
+        },
         Vec::new(),
     );
-    Ok(match ask(session, target, api::Question::Plan(request)).await? {
-        Ok(api::Inspection::Plan(plan)) => Ok(shown(&target.name, plan)),
-        Ok(_) => Err(astray()),
-        Err(verdict) => Err(verdict),
-    })
+    Ok(
+        match ask(session, target, api::Question::Plan(request)).await? {
+            Ok(api::Inspection::Plan(plan)) => Ok(shown(&target.name, plan)),
+            Ok(_) => Err(astray()),
+            Err(verdict) => Err(verdict),
+        },
+    )
 }
 
 fn shown(target: &str, plan: api::Plan) -> serde_json::Value {
-    let headers: serde_json::Map<_, _> =
-        plan.request.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let headers: serde_json::Map<_, _> = plan
+        .request
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name, value.into()))
+        .collect();
     let run = |run: Option<wit::ServiceRun>| {
         run.map_or_else(
             || serde_json::json!({}),
@@ -170,11 +182,23 @@ async fn ask(
     target: &ResolvedTarget,
     question: api::Question,
 ) -> Result<Result<api::Inspection, Verdict>, Signal> {
-    let broken = |what: String| Verdict::not_sent(Status::InternalError, "component_broke_off", what, "please report this");
+    let broken = |what: String| {
+        Verdict::not_sent(
+            Status::InternalError,
+            "component_broke_off",
+            what,
+            "please report this",
+        )
+    };
     let gateway = match session.boundary.gateway(target) {
         Ok(gateway) => gateway,
         Err(error) => {
-            return Ok(Err(Verdict::not_sent(Status::Invalid, error.code(), error.to_string(), "check the configuration")));
+            return Ok(Err(Verdict::not_sent(
+                Status::Invalid,
+                error.code(),
+                error.to_string(),
+                "check the configuration",
+            )));
         }
     };
     let ports = LookPorts {
@@ -194,9 +218,13 @@ async fn ask(
     let call = exports.call_inspect(&mut instance.store, &query);
     match session.drive(None, call, target.deadline).await {
         End::Done(Ok(Ok(inspection))) => Ok(Ok(inspection)),
-        End::Done(Ok(Err(error))) => Ok(Err(session.boundary.failure.explain(convert::error(error)))),
+        End::Done(Ok(Err(error))) => {
+            Ok(Err(session.boundary.failure.explain(convert::error(error))))
+        }
         End::Done(Err(trap)) => Ok(Err(broken(format!("the component broke off: {trap:#}")))),
-        End::OutOfTime => Ok(Err(broken("the component did not end after its deadline".to_owned()))),
+        End::OutOfTime => Ok(Err(broken(
+            "the component did not end after its deadline".to_owned(),
+        ))),
         End::Stopped(signal) => Err(signal),
     }
 }

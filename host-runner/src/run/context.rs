@@ -39,7 +39,9 @@ pub fn kestra_context(env: &dyn Environment, working_dir: &Path) -> Option<Kestr
         }
     };
     let either = |name: &str, pointer: &str| {
-        env.get(name).or_else(|| from_file(pointer)).unwrap_or_default()
+        env.get(name)
+            .or_else(|| from_file(pointer))
+            .unwrap_or_default()
     };
     let context = KestraContext {
         execution: either("KESTRA_EXECUTION_ID", "/execution/id"),
@@ -93,7 +95,8 @@ mod tests {
             r#"{"execution":{"id":"ex1"},"taskrun":{"id":"tr1","attemptsCount":2},"flow":{"id":"f","namespace":"n","revision":7},"inputs":{"token":"invented-secret"}}"#,
         )
         .unwrap();
-        let context = kestra_context(&env(&[("KESTRA_TASKRUN_ID", "tr-from-env")]), dir.path()).unwrap();
+        let context =
+            kestra_context(&env(&[("KESTRA_TASKRUN_ID", "tr-from-env")]), dir.path()).unwrap();
         assert_eq!(context.task_run, "tr-from-env");
         assert_eq!(context.execution, "ex1");
         assert_eq!(context.attempt, "2");

@@ -9,7 +9,7 @@ use crate::report::{Level, Phase};
 use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
 
 /// The component's verdict, in our words.
-pub fn verdict(from: wit::Verdict) -> Verdict {
+pub(super) fn verdict(from: wit::Verdict) -> Verdict {
     Verdict {
         status: match from.status {
             wit::Status::Completed => Status::Completed,
@@ -52,7 +52,7 @@ pub fn verdict(from: wit::Verdict) -> Verdict {
 }
 
 /// The component's error, as the verdict that it comes to.
-pub fn error(from: wit::RefreshError) -> Verdict {
+pub(super) fn error(from: wit::RefreshError) -> Verdict {
     let of = |status, problem: wit::Problem| Verdict {
         retryable: problem.retryable,
         retry_at: problem.retry_at.unwrap_or_default(),
@@ -72,7 +72,11 @@ pub fn error(from: wit::RefreshError) -> Verdict {
         wit::RefreshError::NotSupported(unsupported) => Verdict::not_sent(
             Status::Invalid,
             "not_supported",
-            format!("this component has no {} for {}", operation(unsupported.operation), kind(unsupported.kind)),
+            format!(
+                "this component has no {} for {}",
+                operation(unsupported.operation),
+                kind(unsupported.kind)
+            ),
             "use a target of another kind, or a newer version",
         ),
     }
@@ -124,7 +128,10 @@ fn outgoing(from: wit::Outgoing) -> event::Outgoing {
 }
 
 /// An event of the component, as it is stored; nothing where its words are not known.
-pub fn detail(from: audit_store::Event, invocation: impl FnOnce() -> event::Invocation) -> Option<event::Detail> {
+pub(super) fn detail(
+    from: audit_store::Event,
+    invocation: impl FnOnce() -> event::Invocation,
+) -> Option<event::Detail> {
     Some(match from {
         audit_store::Event::Intent(intent) => event::Detail::Intent(event::Intent {
             request: outgoing(intent.request),
@@ -165,7 +172,7 @@ pub fn detail(from: audit_store::Event, invocation: impl FnOnce() -> event::Invo
 }
 
 /// An intent of the record, for a component that is to find its run again.
-pub fn intent(from: &event::Intent) -> wit::Intent {
+pub(super) fn intent(from: &event::Intent) -> wit::Intent {
     wit::Intent {
         request: wit::Outgoing {
             method: from.request.method.clone(),
@@ -181,7 +188,7 @@ pub fn intent(from: &event::Intent) -> wit::Intent {
 }
 
 /// How a run was matched, for the component.
-pub fn matched(from: Matched) -> wit::Matched {
+pub(super) fn matched(from: Matched) -> wit::Matched {
     match from {
         Matched::Exact => wit::Matched::Exact,
         Matched::Inferred => wit::Matched::Inferred,
@@ -190,7 +197,7 @@ pub fn matched(from: Matched) -> wit::Matched {
 }
 
 /// What the component is doing, for the report.
-pub fn phase(from: control::Phase) -> Phase {
+pub(super) fn phase(from: control::Phase) -> Phase {
     match from {
         control::Phase::Looking => Phase::Looking,
         control::Phase::WaitingForOther => Phase::WaitingForOther,
@@ -202,7 +209,7 @@ pub fn phase(from: control::Phase) -> Phase {
 }
 
 /// How much an update matters, for the report.
-pub fn level(from: control::Level) -> Level {
+pub(super) fn level(from: control::Level) -> Level {
     match from {
         control::Level::Debug => Level::Debug,
         control::Level::Info => Level::Info,

@@ -11,12 +11,17 @@ use super::request;
 use super::session::{End, Ledger, Session};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::record::{Manner, Begin, RecordError, RunView, Standing};
+use crate::record::{Begin, Manner, RecordError, RunView, Standing};
 use crate::report::{Invocation, Signal};
 use crate::verdict::{Status, Verdict};
 
 /// Follows a run of ours that this process holds.
-pub async fn follow_ours(session: &Session, target: &ResolvedTarget, run: &Arc<Run>, view: &RunView) -> Concluded {
+pub(super) async fn follow_ours(
+    session: &Session,
+    target: &ResolvedTarget,
+    run: &Arc<Run>,
+    view: &RunView,
+) -> Concluded {
     // What the record knows holds until the component knows better.
     {
         let mut known = run.known();
@@ -26,7 +31,9 @@ pub async fn follow_ours(session: &Session, target: &ResolvedTarget, run: &Arc<R
         known.trigger_at = view.intent_time.parse().ok();
     }
     let Some(trace) = request::trace(view) else {
-        let verdict = session.broken(run, "the record has no intent of this run").await;
+        let verdict = session
+            .broken(run, "the record has no intent of this run")
+            .await;
         return concluded(target, run, verdict, None);
     };
     let taken = match run.record.taken_runs(&run.info.resource, &run.info.run) {
@@ -37,7 +44,11 @@ pub async fn follow_ours(session: &Session, target: &ResolvedTarget, run: &Arc<R
 }
 
 /// The newest run at the service, whoever began it.
-pub async fn follow_newest(session: &Session, ledger: &Ledger, target: &ResolvedTarget) -> Concluded {
+pub async fn follow_newest(
+    session: &Session,
+    ledger: &Ledger,
+    target: &ResolvedTarget,
+) -> Concluded {
     let wit_target = request::target(target, &session.flow_id);
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
     let run = session.run(&ledger.record, info, target);
@@ -74,13 +85,22 @@ pub async fn follow_recorded(
     }
     if view.standing() == Standing::NotSent {
         let verdict = view.verdict().unwrap_or_else(|| {
-            Verdict::not_sent(Status::Skipped, "not_sent", "nothing of this run was sent", "start a refresh")
+            Verdict::not_sent(
+                Status::Skipped,
+                "not_sent",
+                "nothing of this run was sent",
+                "start a refresh",
+            )
         });
         return Ok(replayed(target, verdict, &view));
     }
     // Held by somebody else, it is followed all the same: reading twice does no harm, and the
     // record keeps what is settled.
-    let manner = Manner { new: false, followable: true, if_lost: crate::record::IfLost::Hold };
+    let manner = Manner {
+        new: false,
+        followable: true,
+        if_lost: crate::record::IfLost::Hold,
+    };
     let run = session.run(&ledger.record, view.run.clone(), target);
     if let Begin::Follow(newer) = ledger.record.begin(&view.run, manner)?
         && newer.run.run == view.run.run
@@ -100,7 +120,12 @@ async fn call(
     let gateway = match session.boundary.gateway(target) {
         Ok(gateway) => gateway,
         Err(error) => {
-            let verdict = Verdict::not_sent(Status::Invalid, error.code(), error.to_string(), "check the configuration");
+            let verdict = Verdict::not_sent(
+                Status::Invalid,
+                error.code(),
+                error.to_string(),
+                "check the configuration",
+            );
             return concluded(target, run, verdict, None);
         }
     };
@@ -124,8 +149,18 @@ async fn call(
     let (verdict, signal) = match session.drive_component(run, call).await {
         End::Done(Ok(Ok(verdict))) => (run.enriched(convert::verdict(verdict)), None),
         End::Done(Ok(Err(error))) => (run.enriched(convert::error(error)), None),
-        End::Done(Err(trap)) => (session.broken(run, &format!("the component broke off: {trap:#}")).await, None),
-        End::OutOfTime => (session.broken(run, "the component did not end after its deadline").await, None),
+        End::Done(Err(trap)) => (
+            session
+                .broken(run, &format!("the component broke off: {trap:#}"))
+                .await,
+            None,
+        ),
+        End::OutOfTime => (
+            session
+                .broken(run, "the component did not end after its deadline")
+                .await,
+            None,
+        ),
         End::Stopped(signal) => {
             drop(instance);
             (session.interrupted(run, signal).await, Some(signal))
@@ -135,7 +170,12 @@ async fn call(
     concluded(target, run, verdict, signal)
 }
 
-fn concluded(target: &ResolvedTarget, run: &Run, verdict: Verdict, signal: Option<Signal>) -> Concluded {
+fn concluded(
+    target: &ResolvedTarget,
+    run: &Run,
+    verdict: Verdict,
+    signal: Option<Signal>,
+) -> Concluded {
     let known = run.known().clone();
     Concluded {
         verdict,

@@ -11,7 +11,7 @@ use crate::record::RecordError;
 
 /// The longest that a locked record is waited for. A refresh writes a few times for less than a
 /// millisecond each; who holds the lock this long is stuck.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The pause between two tries: short, because holders write for less than a millisecond.
 const PAUSE: Duration = Duration::from_millis(10);

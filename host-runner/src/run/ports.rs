@@ -64,7 +64,11 @@ impl LastFailure {
 
     /// Its own words, which name the host, the reason and the way out.
     pub fn text(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(SendError::to_string)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(SendError::to_string)
     }
 }
 
@@ -134,7 +138,9 @@ impl Run {
         Invocation {
             started_at: self.began.to_string(),
             ended_at: self.clock.now().to_string(),
-            duration_ms: super::request::millis(self.clock.monotonic().saturating_sub(self.began_at)),
+            duration_ms: super::request::millis(
+                self.clock.monotonic().saturating_sub(self.began_at),
+            ),
         }
     }
 
@@ -149,7 +155,11 @@ impl Run {
     ///
     /// # Errors
     /// What the record ends with.
-    pub async fn store(self: &Arc<Self>, detail: Detail, patience: Duration) -> Result<audit_store::Receipt, RecordError> {
+    pub async fn store(
+        self: &Arc<Self>,
+        detail: Detail,
+        patience: Duration,
+    ) -> Result<audit_store::Receipt, RecordError> {
         let last = matches!(detail, Detail::Outcome(_));
         let receipt = patiently(&self.clock, patience, || {
             if last {
@@ -176,15 +186,23 @@ impl Run {
                 known.attempt = intent.attempt;
                 known.trigger_at = Some(self.clock.now());
             }
-            Detail::Triggered(triggered) if triggered.http_status.is_some_and(|status| (200..300).contains(&status)) => {
+            Detail::Triggered(triggered)
+                if triggered
+                    .http_status
+                    .is_some_and(|status| (200..300).contains(&status)) =>
+            {
                 known.sent = Sent::Yes;
             }
-            Detail::Observed(observed) if observed.what == Observed::NOT_SENT => known.sent = Sent::No,
+            Detail::Observed(observed) if observed.what == Observed::NOT_SENT => {
+                known.sent = Sent::No
+            }
             Detail::Observed(observed) if observed.what == Observed::MATCHED => {
                 known.sent = Sent::Yes;
                 if std::mem::take(&mut known.holds_resource) {
                     // The next of ours may look now. Should this fail, the claim ends with its lease.
-                    let _ = self.record.release_resource(&self.info.resource, &self.info);
+                    let _ = self
+                        .record
+                        .release_resource(&self.info.resource, &self.info);
                 }
             }
             Detail::Outcome(outcome) => {
@@ -197,7 +215,7 @@ impl Run {
 }
 
 /// The ports of a run.
-pub struct Ports(pub Arc<Run>);
+pub(super) struct Ports(pub Arc<Run>);
 
 impl HostPorts for Ports {
     fn append(
@@ -212,8 +230,9 @@ impl HostPorts for Ports {
                     run.info.run, entry.run_id
                 )));
             }
-            let detail = convert::detail(entry.event, || run.invocation())
-                .ok_or_else(|| audit_store::StoreError::Refused("the event's words are not known".to_owned()))?;
+            let detail = convert::detail(entry.event, || run.invocation()).ok_or_else(|| {
+                audit_store::StoreError::Refused("the event's words are not known".to_owned())
+            })?;
             let detail = match detail {
                 Detail::Outcome(mut outcome) => {
                     outcome.verdict = run.enriched(outcome.verdict);
@@ -223,13 +242,19 @@ impl HostPorts for Ports {
             };
             // Before the trigger the deadline decides; after it the event must not be lost.
             let sent = run.known().sent != Sent::No;
-            let patience = if sent { run.left().max(LEAST_PATIENCE) } else { run.left() };
-            run.store(detail, patience).await.map_err(|error| match error {
-                RecordError::ClaimLost { .. } | RecordError::UnknownRun { .. } => {
-                    audit_store::StoreError::Refused(error.to_string())
-                }
-                other => audit_store::StoreError::Unavailable(other.to_string()),
-            })
+            let patience = if sent {
+                run.left().max(LEAST_PATIENCE)
+            } else {
+                run.left()
+            };
+            run.store(detail, patience)
+                .await
+                .map_err(|error| match error {
+                    RecordError::ClaimLost { .. } | RecordError::UnknownRun { .. } => {
+                        audit_store::StoreError::Refused(error.to_string())
+                    }
+                    other => audit_store::StoreError::Unavailable(other.to_string()),
+                })
         })
     }
 
@@ -243,7 +268,7 @@ impl HostPorts for Ports {
 }
 
 /// The ports of a look: it may wait and tell, and has nothing to store.
-pub struct LookPorts {
+pub(super) struct LookPorts {
     /// The target's name.
     pub target: String,
     /// The clock.
@@ -257,7 +282,11 @@ impl HostPorts for LookPorts {
         &mut self,
         _entry: audit_store::Entry,
     ) -> PortFuture<Result<audit_store::Receipt, audit_store::StoreError>> {
-        Box::pin(async { Err(audit_store::StoreError::Refused("a look stores nothing".to_owned())) })
+        Box::pin(async {
+            Err(audit_store::StoreError::Refused(
+                "a look stores nothing".to_owned(),
+            ))
+        })
     }
 
     fn wait(&mut self, milliseconds: u64) -> PortFuture<control::Wake> {

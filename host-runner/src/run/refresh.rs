@@ -48,17 +48,33 @@ pub struct Concluded {
 }
 
 /// Refreshes one target.
-pub async fn refresh(session: &Session, ledger: &Ledger, target: &ResolvedTarget, asked: Asked) -> Concluded {
+pub async fn refresh(
+    session: &Session,
+    ledger: &Ledger,
+    target: &ResolvedTarget,
+    asked: Asked,
+) -> Concluded {
     let wit_target = request::target(target, &session.flow_id);
     let run_id = Uuid::now_v7().to_string();
     let info = request::run_info(target, &wit_target, &run_id, &ledger.key);
-    let work = Work { session, ledger, target, wit_target, asked };
+    let work = Work {
+        session,
+        ledger,
+        target,
+        wit_target,
+        asked,
+    };
     for _ in 0..MOST_TRIES {
         if let Some(concluded) = work.once(info.clone()).await {
             return concluded;
         }
     }
-    work.audit_unavailable(&info, "claim_lost", "other processes took this run over again and again".to_owned(), "start again")
+    work.audit_unavailable(
+        &info,
+        "claim_lost",
+        "other processes took this run over again and again".to_owned(),
+        "start again",
+    )
 }
 
 struct Work<'a> {
@@ -82,8 +98,14 @@ impl Work<'_> {
         };
         let run = self.session.run(&self.ledger.record, info, self.target);
         loop {
-            let begin = patiently(&run.clock, run.left(), || self.ledger.record.begin(&run.info, manner));
-            let begin = match self.session.drive(Some(&self.ledger.record), begin, Duration::MAX).await {
+            let begin = patiently(&run.clock, run.left(), || {
+                self.ledger.record.begin(&run.info, manner)
+            });
+            let begin = match self
+                .session
+                .drive(Some(&self.ledger.record), begin, Duration::MAX)
+                .await
+            {
                 End::Done(Ok(begin)) => begin,
                 End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
                 End::Stopped(signal) => return Some(self.stopped(&run, signal).await),
@@ -91,10 +113,16 @@ impl Work<'_> {
             };
             match begin {
                 Begin::Start => return self.start(&run).await,
-                Begin::Replay { verdict, view } => return Some(replayed(self.target, *verdict, &view)),
+                Begin::Replay { verdict, view } => {
+                    return Some(replayed(self.target, *verdict, &view));
+                }
                 Begin::Follow(view) => {
-                    let run = self.session.run(&self.ledger.record, view.run.clone(), self.target);
-                    return Some(super::follow::follow_ours(self.session, self.target, &run, &view).await);
+                    let run = self
+                        .session
+                        .run(&self.ledger.record, view.run.clone(), self.target);
+                    return Some(
+                        super::follow::follow_ours(self.session, self.target, &run, &view).await,
+                    );
                 }
                 Begin::Hold(view) => return Some(held(self.target, &view)),
                 Begin::Wait { run: other } => {
@@ -112,7 +140,9 @@ impl Work<'_> {
         run.reporter.progress(&Update {
             target: &self.target.name,
             phase: Phase::WaitingForOther,
-            message: &format!("run {other} of the same key is in another process's hands; waiting for its verdict"),
+            message: &format!(
+                "run {other} of the same key is in another process's hands; waiting for its verdict"
+            ),
             http_calls: 0,
             level: Level::Info,
         });
@@ -125,21 +155,34 @@ impl Work<'_> {
                 }
             }
         };
-        match self.session.drive(Some(&self.ledger.record), watch, run.left()).await {
+        match self
+            .session
+            .drive(Some(&self.ledger.record), watch, run.left())
+            .await
+        {
             End::Done(Ok(view)) => view.and_then(|view| {
                 // An interrupted process has no verdict for others: somebody has to follow.
-                let verdict = view.verdict().filter(|verdict| verdict.status != Status::Interrupted)?;
+                let verdict = view
+                    .verdict()
+                    .filter(|verdict| verdict.status != Status::Interrupted)?;
                 Some(replayed(self.target, verdict, &view))
             }),
             End::Done(Err(error)) => Some(self.unrecorded(&run.info, &error)),
-            End::OutOfTime => Some(self.waited_in_vain(run, &format!("the verdict of run {other}"))),
+            End::OutOfTime => {
+                Some(self.waited_in_vain(run, &format!("the verdict of run {other}")))
+            }
             End::Stopped(signal) => {
                 let detail = Detail::Interrupted(Interrupted {
                     signal: signal_name(signal).to_owned(),
                     sent: Sent::No,
-                    message: "a start that waited for the verdict of this run; the run itself goes on".to_owned(),
+                    message:
+                        "a start that waited for the verdict of this run; the run itself goes on"
+                            .to_owned(),
                 });
-                let other_run = RunInfo { run: other.to_owned(), ..run.info.clone() };
+                let other_run = RunInfo {
+                    run: other.to_owned(),
+                    ..run.info.clone()
+                };
                 let _ = self.ledger.record.append(&other_run, detail);
                 Some(self.concluded(run, interrupted_while_waiting(signal), Some(signal)))
             }
@@ -163,14 +206,23 @@ impl Work<'_> {
             Ok(gateway) => gateway,
             Err(error) => {
                 self.session.finish(run).await;
-                let verdict = Verdict::not_sent(Status::Invalid, error.code(), error.to_string(), "check the configuration");
+                let verdict = Verdict::not_sent(
+                    Status::Invalid,
+                    error.code(),
+                    error.to_string(),
+                    "check the configuration",
+                );
                 return Some(self.concluded(run, verdict, None));
             }
         };
         let taken = if run.info.resource.is_empty() {
             Vec::new()
         } else {
-            match self.ledger.record.taken_runs(&run.info.resource, &run.info.run) {
+            match self
+                .ledger
+                .record
+                .taken_runs(&run.info.resource, &run.info.run)
+            {
                 Ok(taken) => taken,
                 Err(error) => return Some(self.unrecorded(&run.info, &error)),
             }
@@ -187,7 +239,9 @@ impl Work<'_> {
             self.wit_target.clone(),
             &run.info.run,
             request::circumstances(self.target, run.clock.now(), run.left()),
-            Wish { follow: self.asked.follow },
+            Wish {
+                follow: self.asked.follow,
+            },
             taken,
         );
         let exports = instance.exports.powerbi_refresh_refresh();
@@ -196,8 +250,16 @@ impl Work<'_> {
             End::Done(Ok(Ok(verdict))) => run.enriched(convert::verdict(verdict)),
             End::Done(Ok(Err(wit::RefreshError::ClaimLost(_)))) => return None,
             End::Done(Ok(Err(error))) => run.enriched(convert::error(error)),
-            End::Done(Err(trap)) => self.session.broken(run, &format!("the component broke off: {trap:#}")).await,
-            End::OutOfTime => self.session.broken(run, "the component did not end after its deadline").await,
+            End::Done(Err(trap)) => {
+                self.session
+                    .broken(run, &format!("the component broke off: {trap:#}"))
+                    .await
+            }
+            End::OutOfTime => {
+                self.session
+                    .broken(run, "the component did not end after its deadline")
+                    .await
+            }
             End::Stopped(signal) => {
                 // What the component was doing ends here; what it sent goes on.
                 drop(instance);
@@ -216,7 +278,11 @@ impl Work<'_> {
         let claim = async {
             let mut told = false;
             loop {
-                match self.ledger.record.claim_resource(&run.info.resource, &run.info) {
+                match self
+                    .ledger
+                    .record
+                    .claim_resource(&run.info.resource, &run.info)
+                {
                     Ok(ResourceClaim::Claimed) => {
                         run.known().holds_resource = true;
                         return Ok(());
@@ -238,7 +304,9 @@ impl Work<'_> {
                 run.clock.sleep(WATCH).await;
             }
         };
-        self.session.drive(Some(&self.ledger.record), claim, run.left()).await
+        self.session
+            .drive(Some(&self.ledger.record), claim, run.left())
+            .await
     }
 
     async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> Concluded {
@@ -275,10 +343,21 @@ impl Work<'_> {
     }
 
     fn unrecorded(&self, info: &RunInfo, error: &RecordError) -> Concluded {
-        self.audit_unavailable(info, error.code(), error.to_string(), "nothing was sent; mend the record and start again")
+        self.audit_unavailable(
+            info,
+            error.code(),
+            error.to_string(),
+            "nothing was sent; mend the record and start again",
+        )
     }
 
-    fn audit_unavailable(&self, info: &RunInfo, code: &str, message: String, hint: &str) -> Concluded {
+    fn audit_unavailable(
+        &self,
+        info: &RunInfo,
+        code: &str,
+        message: String,
+        hint: &str,
+    ) -> Concluded {
         Concluded {
             verdict: Verdict {
                 retryable: true,
@@ -295,7 +374,10 @@ fn interrupted_while_waiting(signal: Signal) -> Verdict {
         ..Verdict::not_sent(
             Status::Interrupted,
             "interrupted",
-            format!("stopped by {} while waiting for another process; nothing was sent", signal_name(signal)),
+            format!(
+                "stopped by {} while waiting for another process; nothing was sent",
+                signal_name(signal)
+            ),
             "start again when you like",
         )
     }
@@ -339,7 +421,10 @@ fn held(target: &ResolvedTarget, view: &RunView) -> Concluded {
             ..Verdict::not_sent(
                 Status::Unknown,
                 "earlier_run_unresolved",
-                format!("run {run} of the same key may have been sent at {}, and nothing can be followed; nothing was sent now", view.intent_time),
+                format!(
+                    "run {run} of the same key may have been sent at {}, and nothing can be followed; nothing was sent now",
+                    view.intent_time
+                ),
                 format!(
                     "find out what became of it, then `host-runner audit resolve {run} --as never_started --reason …` \
                      (or completed, failed, cancelled); --new or `if_lost: resend` triggers again"

@@ -18,14 +18,14 @@ const SOURCE: &str = "host-runner";
 
 /// How a refresh is meant, beyond its target.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish {
+pub(super) struct Wish {
     /// How far the run is followed.
     pub follow: wit::FollowMode,
 }
 
 /// The target, as the component knows it.
 #[must_use]
-pub fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
+pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
     match &target.what {
         What::PowerAutomate(flow) => wit::Target::PowerAutomate(wit::PowerAutomateTarget {
             url: flow.trigger.bare().to_string(),
@@ -65,13 +65,17 @@ fn dataflow(target: &ResolvedTarget, watched: &Dataflow) -> wit::DataflowTarget 
 
 /// A duration as the contract has it.
 #[must_use]
-pub fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The circumstances of a call that has `left` until its deadline.
 #[must_use]
-pub fn circumstances(target: &ResolvedTarget, now: Timestamp, left: Duration) -> wit::Circumstances {
+pub(super) fn circumstances(
+    target: &ResolvedTarget,
+    now: Timestamp,
+    left: Duration,
+) -> wit::Circumstances {
     wit::Circumstances {
         now: now.to_string(),
         deadline_ms: millis(left),
@@ -83,7 +87,7 @@ pub fn circumstances(target: &ResolvedTarget, now: Timestamp, left: Duration) ->
 
 /// The request for one refresh.
 #[must_use]
-pub fn refresh(
+pub(super) fn refresh(
     target: &ResolvedTarget,
     wit_target: wit::Target,
     run: &str,
@@ -112,7 +116,7 @@ pub fn refresh(
 
 /// What the record knows of a run's trigger; nothing where none was about to leave.
 #[must_use]
-pub fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
+pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     view.intent.as_ref().map(|intent| wit::TriggerTrace {
         intent: convert::intent(intent),
@@ -129,7 +133,12 @@ pub fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
 
 /// Which run this is, and whom it serves.
 #[must_use]
-pub fn run_info(target: &ResolvedTarget, wit_target: &wit::Target, run: &str, key: &str) -> RunInfo {
+pub(super) fn run_info(
+    target: &ResolvedTarget,
+    wit_target: &wit::Target,
+    run: &str,
+    key: &str,
+) -> RunInfo {
     // Without a key every start is a run of its own: its id makes it so.
     let unique = if key.is_empty() { run } else { key };
     RunInfo {
@@ -146,7 +155,10 @@ pub fn run_info(target: &ResolvedTarget, wit_target: &wit::Target, run: &str, ke
 }
 
 fn resource(endpoint: &str, watched: &Dataflow) -> String {
-    format!("{endpoint}/groups/{}/dataflows/{}", watched.workspace, watched.dataflow)
+    format!(
+        "{endpoint}/groups/{}/dataflows/{}",
+        watched.workspace, watched.dataflow
+    )
 }
 
 /// What a request means, without its timestamp and its secrets, and without how it is verified:

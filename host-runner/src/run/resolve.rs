@@ -47,13 +47,18 @@ pub async fn resolve(
         .await?;
     let entry = wit::Entry {
         run_id: run.info.run.clone(),
-        event: wit::Event::Resolved(wit::Resolution { word: word.to_owned(), reason: reason.to_owned() }),
+        event: wit::Event::Resolved(wit::Resolution {
+            word: word.to_owned(),
+            reason: reason.to_owned(),
+        }),
     };
     let exports = instance.exports.powerbi_refresh_audit();
     let stored = exports.call_record_audit(&mut instance.store, &entry).await;
     match stored.map_err(|trap| EngineError::Trapped(format!("{trap:#}")))? {
         Ok(receipt) => Ok(receipt.number),
         Err(AuditError::Invalid(why)) => Err(ResolveError::Invalid(why)),
-        Err(AuditError::Unavailable(why) | AuditError::Refused(why)) => Err(ResolveError::Unavailable(why)),
+        Err(AuditError::Unavailable(why) | AuditError::Refused(why)) => {
+            Err(ResolveError::Unavailable(why))
+        }
     }
 }

@@ -75,7 +75,8 @@ impl Session {
     /// When this invocation is to be done with a target, on the monotonic clock.
     #[must_use]
     pub fn deadline_of(&self, target: &ResolvedTarget) -> Duration {
-        self.began_at.saturating_add(self.deadline.unwrap_or(target.deadline))
+        self.began_at
+            .saturating_add(self.deadline.unwrap_or(target.deadline))
     }
 
     /// Begins to work on a run.
@@ -96,7 +97,11 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn instance(&self, ports: impl HostPorts + 'static, gateway: Arc<Gateway>) -> Result<Instance, EngineError> {
+    pub async fn instance(
+        &self,
+        ports: impl HostPorts + 'static,
+        gateway: Arc<Gateway>,
+    ) -> Result<Instance, EngineError> {
         self.component
             .instantiate(HostState::new(StateParts {
                 clock: self.clock.clone(),
@@ -108,7 +113,12 @@ impl Session {
 
     /// Lets `work` go on until it is done, a signal comes, or `limit` has passed; renews meanwhile
     /// what this process holds in `record`.
-    pub async fn drive<T>(&self, record: Option<&Record>, work: impl Future<Output = T>, limit: Duration) -> End<T> {
+    pub async fn drive<T>(
+        &self,
+        record: Option<&Record>,
+        work: impl Future<Output = T>,
+        limit: Duration,
+    ) -> End<T> {
         let mut stops = self.stops.clone();
         let mut work = std::pin::pin!(work);
         let mut overdue = std::pin::pin!(self.clock.sleep(limit));
@@ -129,7 +139,8 @@ impl Session {
 
     /// [`drive`](Self::drive) for a component that knows the run's deadline.
     pub async fn drive_component<T>(&self, run: &Run, work: impl Future<Output = T>) -> End<T> {
-        self.drive(Some(&run.record), work, run.left().saturating_add(GRACE)).await
+        self.drive(Some(&run.record), work, run.left().saturating_add(GRACE))
+            .await
     }
 
     /// The end of a run by a signal: a durable event, and a verdict that says what goes on.
@@ -171,7 +182,11 @@ impl Session {
     /// what the record says of the trigger.
     pub async fn broken(&self, run: &Arc<Run>, what: &str) -> Verdict {
         let sent = run.known().sent;
-        let status = if sent == Sent::No { Status::InternalError } else { Status::Unknown };
+        let status = if sent == Sent::No {
+            Status::InternalError
+        } else {
+            Status::Unknown
+        };
         let verdict = Verdict {
             sent,
             ..Verdict::not_sent(
@@ -186,7 +201,10 @@ impl Session {
             invocation: run.invocation(),
         });
         if let Err(error) = run.store(outcome, LEAST_PATIENCE).await {
-            self.reporter.log(Level::Warn, &format!("the end of the run could not be stored: {error}"));
+            self.reporter.log(
+                Level::Warn,
+                &format!("the end of the run could not be stored: {error}"),
+            );
         }
         verdict
     }
@@ -194,9 +212,13 @@ impl Session {
     /// Gives up what this process holds of a run, where its outcome did not.
     pub async fn finish(&self, run: &Run) {
         if !run.known().concluded {
-            let finished = patiently(&self.clock, LEAST_PATIENCE, || run.record.finish(&run.info.run)).await;
+            let finished = patiently(&self.clock, LEAST_PATIENCE, || {
+                run.record.finish(&run.info.run)
+            })
+            .await;
             if let Err(error) = finished {
-                self.reporter.log(Level::Debug, &format!("the lease ends by itself: {error}"));
+                self.reporter
+                    .log(Level::Debug, &format!("the lease ends by itself: {error}"));
             }
         }
     }

@@ -55,7 +55,7 @@ impl Stops {
 
 /// The signal's name.
 #[must_use]
-pub fn signal_name(signal: Signal) -> &'static str {
+pub(super) fn signal_name(signal: Signal) -> &'static str {
     match signal {
         Signal::Interrupt => "SIGINT",
         Signal::Terminate => "SIGTERM",

@@ -13,7 +13,7 @@ pub use platform::Platform;
 pub use programs::host_runner;
 pub use setup::{Setup, contains_bytes};
 
-use simulator::world::{Client, Dataflow, Flow, FlowForm, World, Workspace};
+use simulator::world::{Client, Dataflow, Flow, FlowForm, Workspace, World};
 use uuid::{Uuid, uuid};
 
 /// The tenant of every test.

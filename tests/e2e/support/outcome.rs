@@ -54,7 +54,11 @@ impl Outcome {
     #[track_caller]
     pub fn is(&self, status: &str, code: &str, exit: i32) -> &Self {
         assert_eq!(
-            (self.field("status").as_str(), self.field("code").as_str(), self.code),
+            (
+                self.field("status").as_str(),
+                self.field("code").as_str(),
+                self.code
+            ),
             (status, code, exit),
             "{self:#?}"
         );

@@ -47,13 +47,17 @@ impl Platform {
 
     /// Starts a simulator with https; its root certificate comes to lie in `ca`.
     pub fn start_tls(world: &World, ca: &std::path::Path) -> Self {
-        Self::start_with(world, &["--tls", "--ca-out", ca.to_str().expect("a plain path")])
+        Self::start_with(
+            world,
+            &["--tls", "--ca-out", ca.to_str().expect("a plain path")],
+        )
     }
 
     fn start_with(world: &World, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the world");
         let file = dir.path().join("world.json");
-        std::fs::write(&file, serde_json::to_vec(world).expect("a world is JSON")).expect("the world is written");
+        std::fs::write(&file, serde_json::to_vec(world).expect("a world is JSON"))
+            .expect("the world is written");
         let mut process = Command::new(env!("CARGO_BIN_EXE_simulator"))
             .args(["--exit-with-stdin", "--world"])
             .arg(&file)
@@ -107,7 +111,11 @@ impl Platform {
     pub fn runs(&self) -> Vec<Value> {
         self.world()["dataflows"]
             .as_array()
-            .and_then(|all| all.iter().find(|one| one["id"] == DATAFLOW.to_string()).cloned())
+            .and_then(|all| {
+                all.iter()
+                    .find(|one| one["id"] == DATAFLOW.to_string())
+                    .cloned()
+            })
             .and_then(|one| one["transactions"].as_array().cloned())
             .unwrap_or_default()
     }
@@ -123,7 +131,10 @@ impl Platform {
 
     /// Sets the faults, in place of those there are.
     pub fn set_faults(&self, faults: &[FaultRule]) {
-        self.post("faults", serde_json::to_value(faults).expect("faults are JSON"));
+        self.post(
+            "faults",
+            serde_json::to_value(faults).expect("faults are JSON"),
+        );
     }
 
     /// Starts a run of the usual dataflow, as the scheduler or another user would.
@@ -136,7 +147,10 @@ impl Platform {
 
     /// Ends the usual dataflow's running refresh.
     pub fn complete(&self, status: &str) {
-        self.post(&format!("complete/{DATAFLOW}"), serde_json::json!({"status": status}));
+        self.post(
+            &format!("complete/{DATAFLOW}"),
+            serde_json::json!({"status": status}),
+        );
     }
 
     /// Changes the usual dataflow's settings.
@@ -153,7 +167,10 @@ impl Platform {
     pub fn wait_until(&self, what: &str, seen: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !seen(self) {
-            assert!(started.elapsed() < Duration::from_secs(20), "the services never saw: {what}");
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "the services never saw: {what}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

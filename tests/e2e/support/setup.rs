@@ -142,7 +142,10 @@ targets:
 
     /// Runs the binary to its end.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = self.command(arguments).output().expect("host-runner starts");
+        let output = self
+            .command(arguments)
+            .output()
+            .expect("host-runner starts");
         Outcome::of(&output)
     }
 
@@ -174,7 +177,10 @@ targets:
             .results
             .iter()
             .filter_map(|run| run["run"].as_str())
-            .flat_map(|run| self.run(&["audit", "show", run, "--output", "json"]).results)
+            .flat_map(|run| {
+                self.run(&["audit", "show", run, "--output", "json"])
+                    .results
+            })
             .collect();
         events.sort_by_key(|event| event["number"].as_u64());
         events
@@ -191,5 +197,6 @@ targets:
 
 /// Whether `all` holds `part`.
 pub fn contains_bytes(all: &[u8], part: &str) -> bool {
-    all.windows(part.len()).any(|window| window == part.as_bytes())
+    all.windows(part.len())
+        .any(|window| window == part.as_bytes())
 }

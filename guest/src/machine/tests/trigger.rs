@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::contract::{
-    Credentials, Evidence, FollowMode, Matched, Sent, Status, StoreError, Target, Verification,
+    Credentials, Event, Evidence, FollowMode, Matched, Sent, Status, StoreError, Target,
+    Verification,
 };
 use crate::ports::Method;
 use crate::testing::{
@@ -416,7 +417,7 @@ fn the_intent_is_stored_before_the_trigger_leaves() {
     let mut posts = 0;
     for happened in world.log() {
         match happened {
-            Happened::Append(crate::contract::Event::Intent(_)) => intents += 1,
+            Happened::Append(event) if matches!(*event, Event::Intent(_)) => intents += 1,
             Happened::Call(Method::Post, _) => {
                 posts += 1;
                 assert_eq!(intents, posts);

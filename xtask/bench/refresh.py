@@ -1,0 +1,59 @@
+"""What a careful person would write in place of host-runner: post, with a durable record.
+
+Usage: refresh.py BODY_FILE TRACKING_ID RECORD, with the trigger URL in ORDER_LIST_FLOW_URL.
+
+The benchmark's third program. It stores the same three events as host-runner does for a target
+without `verify:`: the intent before the trigger leaves, then that it was triggered, then the
+outcome; each is on disk before the next step. It checks, sandboxes and follows nothing.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import time
+
+import requests
+
+
+def append(record, tracking_id, event, detail):
+    """Stores an event. Returns when it is on disk."""
+    with record:
+        record.execute(
+            "INSERT INTO events (time, run, event, text) VALUES (?, ?, ?, ?)",
+            (time.time(), tracking_id, event, json.dumps(detail)),
+        )
+
+
+def main(body_file, tracking_id, record_file):
+    with open(body_file, "rb") as file:
+        body = file.read()
+    record = sqlite3.connect(record_file)
+    record.execute("PRAGMA journal_mode=WAL")
+    record.execute("PRAGMA synchronous=FULL")
+    record.execute(
+        "CREATE TABLE IF NOT EXISTS events"
+        " (number INTEGER PRIMARY KEY, time REAL, run TEXT, event TEXT, text TEXT)"
+    )
+    append(record, tracking_id, "intent", {"body": body.decode()})
+    reply = requests.post(
+        os.environ["ORDER_LIST_FLOW_URL"],
+        data=body,
+        headers={
+            "Content-Type": "application/json",
+            "x-ms-client-tracking-id": tracking_id,
+        },
+        timeout=30,
+        allow_redirects=False,
+    )
+    flow_run = reply.headers.get("x-ms-workflow-run-id", "")
+    append(record, tracking_id, "triggered", {"status": reply.status_code, "flow_run": flow_run})
+    accepted = reply.status_code in (200, 202)
+    append(record, tracking_id, "outcome", {"status": "accepted" if accepted else "failed"})
+    record.close()
+    print(reply.status_code)
+    return 0 if accepted else 10
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
