@@ -83,14 +83,14 @@ impl Status {
             Self::Failed,
             "failed",
             "yes",
-            "the service or the flow refused the trigger, or says that the refresh failed",
+            "the service or the flow refused, or says that the refresh failed",
             "10",
         ),
         row(
             Self::Skipped,
             "skipped",
             "no",
-            "held back: another run was going on, or the deadline ran out while waiting for it",
+            "held back: another run went on, or outlasted the deadline",
             "11",
         ),
         row(

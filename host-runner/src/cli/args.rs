@@ -26,7 +26,7 @@ use crate::verdict::Status;
     after_help = "Run `host-runner help refresh` for examples and the exit codes.",
     propagate_version = true,
     arg_required_else_help = true,
-    max_term_width = 100
+    max_term_width = 120
 )]
 pub struct Cli {
     /// Options of every command.

@@ -42,17 +42,23 @@ impl From<BoundaryError> for Failure {
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        // A location that names no record is a mistake in the configuration; everything else is a
+        // What names no record, or no run in it, is a mistake of the asker; everything else is a
         // record that cannot be used.
-        let status = match error {
-            RecordError::UnsupportedLocation { .. } | RecordError::NoStateFolder => Status::Invalid,
-            _ => Status::AuditUnavailable,
+        let (status, hint) = match error {
+            RecordError::UnsupportedLocation { .. }
+            | RecordError::NoStateFolder
+            | RecordError::NotFound { .. }
+            | RecordError::UnknownRun { .. } => (Status::Invalid, ""),
+            _ => (
+                Status::AuditUnavailable,
+                "without a record that can be written no trigger ever leaves",
+            ),
         };
         Self::of(Verdict::not_sent(
             status,
             error.code(),
             error.to_string(),
-            "nothing was sent; without a record no trigger ever leaves",
+            hint,
         ))
     }
 }

@@ -139,6 +139,28 @@ fn an_attempt_that_cannot_tell_the_record_of_the_one_before_is_not_made() {
 }
 
 #[test]
+fn what_the_record_still_lacks_stands_before_the_next_intent() {
+    let world = World::new().answers_post(crate::testing::broken(
+        crate::transport::TransportKind::ConnectionRefused,
+    ));
+    let gate = Gate {
+        world: &world,
+        errors: &[unavailable()],
+    };
+    let ports = crate::ports::Ports {
+        store: &gate,
+        ..world.ports()
+    };
+    crate::trigger_refresh(ports, &request(flow(Verification::None))).unwrap();
+    assert_eq!(
+        world.kinds()[..3],
+        ["intent", "not_sent", "intent"],
+        "{:?}",
+        world.kinds()
+    );
+}
+
+#[test]
 fn the_triggers_answer_is_in_the_record() {
     let world =
         World::new().answers_post(crate::testing::error(400, "WorkflowTriggerIsNotEnabled"));
