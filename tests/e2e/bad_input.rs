@@ -1,6 +1,6 @@
 //! Bad input ends with its exit code and a message that says what to do next; nothing is sent.
 
-use crate::support::{Outcome, Platform, Setup, WORKSPACE, world};
+use crate::support::{Outcome, Platform, Setup, WORKSPACE, dataflow, flow, world, world_of};
 
 /// The usual setup, changed, must end in `invalid` before anything is sent.
 #[track_caller]
@@ -263,4 +263,53 @@ fn a_locked_record_is_waited_for_and_then_16() {
     assert_eq!(platform.triggers(), before);
     holder.execute_batch("ROLLBACK").unwrap();
     setup.refresh(&["--no-verify"]).exits(0);
+}
+
+/// The binary behind a limit of the shell's, as on a disk without room.
+#[track_caller]
+fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
+    let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut command = std::process::Command::new("/bin/sh");
+    let prepared = setup.command(arguments);
+    command.arg("-c").arg(line).arg(prepared.get_program()).args(prepared.get_args());
+    command.current_dir(setup.dir()).env_clear();
+    for (name, value) in prepared.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    Outcome::of(&command.output().unwrap())
+}
+
+#[test]
+fn a_record_that_cannot_grow_any_more_sends_nothing() {
+    let platform = Platform::start(&world());
+    let setup = Setup::unverified(&platform);
+    // The record is there and is whole; there is only no room for another event.
+    setup.refresh(&[]).exits(0);
+    let outcome = with_file_limit(&setup, 8, &["refresh", "order_list", "--output", "json", "--deadline", "2s"]);
+    outcome.exits(16);
+    assert_eq!(outcome.field("status"), "audit_unavailable");
+    assert_eq!(platform.triggers(), 1);
+    setup.refresh(&[]).exits(0);
+}
+
+#[test]
+fn a_verdict_that_cannot_be_stored_is_not_called_a_success_and_is_followed_later() {
+    let platform = Platform::start(&world_of(dataflow().run_ms(500), flow()));
+    let setup = Setup::verified(&platform);
+    let child = setup.start(&["refresh", "order_list", "--output", "json", "--deadline", "4s", "--idempotency-key", "k"]);
+    platform.wait_until("the run", |platform| platform.runs().len() == 1);
+    let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
+    holder.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(12);
+    assert_eq!(outcome.field("status"), "unknown");
+    assert_eq!(outcome.field("sent"), "yes");
+    holder.execute_batch("ROLLBACK").unwrap();
+    drop(holder);
+    let later = setup.refresh(&["--idempotency-key", "k"]);
+    later.is("completed", "", 0);
+    assert_eq!(platform.triggers(), 1);
 }

@@ -138,3 +138,27 @@ fn a_name_with_line_breaks_forges_neither_a_frame_nor_a_log_line() {
         }
     }
 }
+
+#[test]
+fn a_process_that_breaks_down_tells_no_secret() {
+    // Too little address space for the engine, so the process ends in the middle of its start.
+    let platform = Platform::start(&world());
+    let setup = Setup::verified(&platform);
+    for kilobytes in [30_000, 60_000, 120_000, 400_000] {
+        let prepared = setup.command(&["refresh", "order_list", "-vv", "--output", "json"]);
+        let output = std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg(format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\""))
+            .arg(prepared.get_program())
+            .args(prepared.get_args())
+            .current_dir(setup.dir())
+            .envs(prepared.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))))
+            .env("RUST_BACKTRACE", "full")
+            .output()
+            .unwrap();
+        let outcome = Outcome::of(&output);
+        assert_ne!(outcome.code, 0, "{kilobytes}");
+        kept_quiet(&setup, &outcome, &[SIG, CLIENT_SECRET]);
+    }
+    assert_eq!(platform.triggers(), 0);
+}

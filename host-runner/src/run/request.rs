@@ -120,10 +120,15 @@ pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     view.intent.as_ref().map(|intent| wit::TriggerTrace {
         intent: convert::intent(intent),
+        // Only an answer that took the trigger tells that it arrived.
         answered_at: view
             .triggered
             .as_ref()
-            .filter(|triggered| triggered.http_status.is_some())
+            .filter(|triggered| {
+                triggered
+                    .http_status
+                    .is_some_and(|status| (200..300).contains(&status))
+            })
             .and_then(|triggered| filled(&triggered.answered_at)),
         service_run: filled(&view.service_run),
         matched: convert::matched(view.matched),
