@@ -345,7 +345,6 @@ mod tests {
             (500, r#"{"error":"server_error"}"#),
             (400, r#"{"error":"temporarily_unavailable"}"#),
             (400, r#"{"error":"invalid_request","error_codes":[90055]}"#),
-            (403, "<html>a proxy speaks</html>"),
             (302, ""),
             (200, "<html>sign in</html>"),
             (200, r#"{"access_token":""}"#),
@@ -357,6 +356,21 @@ mod tests {
                 "token_unavailable",
                 "{status} {body}"
             );
+        }
+    }
+
+    #[test]
+    fn a_refusal_needs_no_words() {
+        for (status, body) in [
+            (401, ""),
+            (403, "<html>a proxy speaks</html>"),
+            (404, "not here"),
+        ] {
+            let error = reply(status, body).unwrap_err();
+            assert_eq!(error.code(), "token_refused", "{status}");
+            let shown = error.to_string();
+            assert!(shown.contains("endpoints.login"), "{shown}");
+            assert!(!shown.contains("html"), "{shown}");
         }
     }
 

@@ -77,12 +77,23 @@ fn the_services_own_times_win_over_ours_and_are_told_in_utc() {
 
 #[test]
 fn without_the_services_times_the_trigger_and_the_verdict_count() {
-    let mut silent = verdict(Status::Accepted);
+    let mut silent = verdict(Status::Failed);
     (silent.started_at, silent.ended_at) = (String::new(), String::new());
     let result = result(&silent, &invocation("a"));
     assert_eq!(result.started_at, "2026-11-23T08:00:00Z");
     assert_eq!(result.ended_at, "2026-11-23T08:00:01.5Z");
     assert_eq!(result.duration_ms, 1500);
+}
+
+#[test]
+fn a_run_whose_end_nobody_knows_has_none() {
+    for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
+        let mut open = verdict(status);
+        (open.started_at, open.ended_at) = (String::new(), String::new());
+        let result = result(&open, &invocation("a"));
+        assert_eq!(result.started_at, "2026-11-23T08:00:00Z");
+        assert_eq!((result.ended_at.as_str(), result.duration_ms), ("", 0));
+    }
 }
 
 #[test]
