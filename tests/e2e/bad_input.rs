@@ -271,7 +271,11 @@ fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
     let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = std::process::Command::new("/bin/sh");
     let prepared = setup.command(arguments);
-    command.arg("-c").arg(line).arg(prepared.get_program()).args(prepared.get_args());
+    command
+        .arg("-c")
+        .arg(line)
+        .arg(prepared.get_program())
+        .args(prepared.get_args());
     command.current_dir(setup.dir()).env_clear();
     for (name, value) in prepared.get_envs() {
         if let Some(value) = value {
@@ -287,7 +291,18 @@ fn a_record_that_cannot_grow_any_more_sends_nothing() {
     let setup = Setup::unverified(&platform);
     // The record is there and is whole; there is only no room for another event.
     setup.refresh(&[]).exits(0);
-    let outcome = with_file_limit(&setup, 8, &["refresh", "order_list", "--output", "json", "--deadline", "2s"]);
+    let outcome = with_file_limit(
+        &setup,
+        8,
+        &[
+            "refresh",
+            "order_list",
+            "--output",
+            "json",
+            "--deadline",
+            "2s",
+        ],
+    );
     outcome.exits(16);
     assert_eq!(outcome.field("status"), "audit_unavailable");
     assert_eq!(platform.triggers(), 1);
@@ -298,10 +313,21 @@ fn a_record_that_cannot_grow_any_more_sends_nothing() {
 fn a_verdict_that_cannot_be_stored_is_not_called_a_success_and_is_followed_later() {
     let platform = Platform::start(&world_of(dataflow().run_ms(500), flow()));
     let setup = Setup::verified(&platform);
-    let child = setup.start(&["refresh", "order_list", "--output", "json", "--deadline", "4s", "--idempotency-key", "k"]);
+    let child = setup.start(&[
+        "refresh",
+        "order_list",
+        "--output",
+        "json",
+        "--deadline",
+        "4s",
+        "--idempotency-key",
+        "k",
+    ]);
     platform.wait_until("the run", |platform| platform.runs().len() == 1);
     let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
-    holder.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    holder
+        .busy_timeout(std::time::Duration::from_secs(5))
+        .unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(12);

@@ -8,6 +8,7 @@ mod flow_response;
 mod identity;
 mod kestra_flow;
 mod kill;
+mod limits;
 mod sandbox;
 mod secrets;
 mod signals;

@@ -152,7 +152,11 @@ fn a_process_that_breaks_down_tells_no_secret() {
             .arg(prepared.get_program())
             .args(prepared.get_args())
             .current_dir(setup.dir())
-            .envs(prepared.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))))
+            .envs(
+                prepared
+                    .get_envs()
+                    .filter_map(|(name, value)| value.map(|value| (name, value))),
+            )
             .env("RUST_BACKTRACE", "full")
             .output()
             .unwrap();

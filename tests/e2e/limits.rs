@@ -1,0 +1,99 @@
+//! A component that misbehaves is stopped, and what it did is told as what it is.
+//!
+//! Each one is made from the contract in `wit/`: every function of it is there, and does one bad
+//! thing.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{ManglingAndAbi, Resolve};
+
+use crate::support::{Outcome, Platform, Setup, world};
+
+/// A component whose every function does `what`, in the text form of WebAssembly.
+fn component_that(what: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let (package, _) = resolve.push_dir(&wit).unwrap();
+    let world = resolve.select_world(&[package], Some("component")).unwrap();
+    let dummy = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    let text = wasmprinter::print_bytes(&dummy).unwrap();
+    assert!(text.contains("unreachable"), "{text}");
+    let bad = text.replace("unreachable", &format!("{what}\nunreachable"));
+    let mut module = wat::parse_str(&bad).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+fn setup_with(platform: &Platform, what: &str) -> Setup {
+    let setup = Setup::verified(platform);
+    std::fs::write(setup.path("bad.wasm"), component_that(what)).unwrap();
+    setup
+}
+
+#[test]
+fn a_component_that_traps_is_a_bug_and_nothing_was_sent() {
+    let platform = Platform::start(&world());
+    let setup = setup_with(&platform, "nop");
+    let outcome = setup.refresh(&["--component", "bad.wasm"]);
+    outcome.is("internal_error", "component_broke_off", 1);
+    assert_eq!(outcome.field("sent"), "no");
+    assert_eq!(platform.triggers(), 0);
+}
+
+#[test]
+fn a_component_that_wants_all_the_memory_is_stopped() {
+    let platform = Platform::start(&world());
+    let setup = setup_with(&platform, "loop i32.const 64 memory.grow drop br 0 end");
+    let outcome = setup.refresh(&["--component", "bad.wasm"]);
+    outcome
+        .is("internal_error", "component_broke_off", 1)
+        .says("memory");
+    assert_eq!(platform.triggers(), 0);
+}
+
+#[test]
+fn a_component_that_never_ends_hears_a_signal_and_a_deadline() {
+    let platform = Platform::start(&world());
+    // Two records, for on one dataflow the second would wait for the first.
+    let setup = setup_with(&platform, "loop br 0 end");
+    let other = setup_with(&platform, "loop br 0 end");
+    let arguments = [
+        "refresh",
+        "order_list",
+        "--output",
+        "json",
+        "--component",
+        "bad.wasm",
+        "--deadline",
+        "1s",
+    ];
+    let endless = setup.start(&arguments);
+    let stopped = other.start(&arguments);
+    // It takes a moment to compile it.
+    std::thread::sleep(Duration::from_millis(2500));
+    let asked = Instant::now();
+    let killed = std::process::Command::new("kill")
+        .arg(stopped.id().to_string())
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    Outcome::of(&stopped.wait_with_output().unwrap()).exits(143);
+    // The contract with the orchestrator, not a measure of speed.
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    let outcome = Outcome::of(&endless.wait_with_output().unwrap());
+    outcome
+        .is("internal_error", "component_broke_off", 1)
+        .says("deadline");
+    assert_eq!(platform.triggers(), 0);
+}
