@@ -1,5 +1,14 @@
 //! The product as users meet it: the real binary against the simulated services, as processes.
 
+#![allow(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: it may fail loudly, and nobody uses it from outside"
+)]
+
 mod support;
 
 mod bad_input;

@@ -25,10 +25,6 @@ pub struct Platform {
 pub struct Logged {
     /// What was asked for, in the words of the faults.
     pub on: Option<String>,
-    /// The HTTP method.
-    pub method: String,
-    /// The path.
-    pub path: String,
     /// The headers, secrets masked.
     pub headers: Value,
     /// The body.
