@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::TargetOptions;
 use crate::report::{ColorChoice, Level, OutputChoice};
@@ -193,7 +193,6 @@ Examples:
 
 /// Options of `refresh`.
 #[derive(Debug, Args)]
-#[command(after_help = refresh_after_help())]
 pub struct RefreshArgs {
     /// Targets of the configuration
     #[arg(value_name = "NAME")]
@@ -419,18 +418,18 @@ fn status(name: &str) -> Result<Status, String> {
     })
 }
 
-/// The examples, and the exit codes from the one table that knows them.
-fn refresh_after_help() -> String {
-    format!(
+/// The command line with what only its help shows: the examples, and the exit codes from the one
+/// table that knows them. Apart, because every refresh would pay for the table.
+pub(super) fn with_help() -> clap::Command {
+    let after_help = format!(
         "{REFRESH_EXAMPLES}\n\nExit codes:\n{}",
         crate::report::table::plain()
-    )
+    );
+    Cli::command().mut_subcommand("refresh", |refresh| refresh.after_help(after_help))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -25,6 +25,13 @@ pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = match error.kind() {
+                ErrorKind::DisplayHelp => args::with_help()
+                    .try_get_matches()
+                    .err()
+                    .unwrap_or(error),
+                _ => error,
+            };
             // A closed stream must not change the exit code.
             let _ = error.print();
             return match error.kind() {

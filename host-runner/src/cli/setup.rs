@@ -11,7 +11,7 @@ use crate::config::{
     Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
     usual_places,
 };
-use crate::engine::ComponentHost;
+use crate::engine::{ComponentHost, EngineError};
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Reporter, Surroundings, Verbosity};
 use crate::run::{Boundary, Session, Stops, kestra_context, patiently};
@@ -304,10 +304,35 @@ impl Start {
 
 /// The component: the embedded one, or the one in a file.
 pub(super) fn component(file: Option<&Path>) -> Result<ComponentHost, Failure> {
-    Ok(match file {
-        Some(path) => ComponentHost::from_file(path)?,
-        None => ComponentHost::embedded()?,
-    })
+    Ok(load(file)?)
+}
+
+fn load(file: Option<&Path>) -> Result<ComponentHost, EngineError> {
+    match file {
+        Some(path) => ComponentHost::from_file(path),
+        None => ComponentHost::embedded(),
+    }
+}
+
+/// The component, while it is being loaded beside everything else: a sixth of a short refresh.
+pub(super) struct Loading(std::thread::JoinHandle<Result<ComponentHost, EngineError>>);
+
+impl Loading {
+    /// Begins to load the embedded component, or the one in a file.
+    pub(super) fn begin(file: Option<PathBuf>) -> std::io::Result<Self> {
+        std::thread::Builder::new()
+            .name("component".to_owned())
+            .spawn(move || load(file.as_deref()))
+            .map(Self)
+    }
+
+    /// The component, once it is there.
+    pub(super) fn end(self) -> Result<ComponentHost, Failure> {
+        match self.0.join() {
+            Ok(loaded) => Ok(loaded?),
+            Err(_) => Err(EngineError::Engine("the thread that loads it broke off".to_owned()).into()),
+        }
+    }
 }
 
 /// `--deadline`.

@@ -3,7 +3,7 @@
 //! `application_id` tells the record from other databases, `user_version` is the version of the
 //! schema. A file that is there is only read until both are known to be right.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -152,6 +152,7 @@ fn io(path: &Path, error: &std::io::Error) -> RecordError {
 }
 
 fn connect(path: &Path) -> Result<Connection, Fault> {
+    let log_was_there = log_of(path).exists();
     // No `create`: a file that went away between the two looks is an error. No mutex: `Record` has one.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -168,10 +169,33 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     if !ours {
         initialise(&mut connection, path)?;
     }
+    if !log_was_there {
+        // The look has made the log. Its name must outlast a power cut as its content does; SQLite
+        // itself would see to that at every start (it is built without, see .cargo/config.toml).
+        sync_folder(path)?;
+    }
     // Writing the log back at every end of a process would cost each refresh two waits for the disk.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(connection)
+}
+
+/// The log that SQLite keeps beside the file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Makes the names of the record's files durable.
+fn sync_folder(path: &Path) -> Result<(), Fault> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| io(path, &error).into())
 }
 
 /// Whether the file is a record of this version: true, or false for an empty database. Everything
