@@ -93,7 +93,6 @@ pub(super) fn swallowed() -> Verdict {
         likely_cause: "dataflow_daily_limit".into(),
         retry_at: "2026-11-23T12:00:00Z".into(),
         flow_run: "flow-1".into(),
-        ended_at: "2026-11-23T08:05:01Z".into(),
         service_error: ServiceError {
             code: "DailyLimit".into(),
             message: "8 refreshes in 24 hours".into(),

@@ -109,7 +109,8 @@ pub struct RefreshResult {
     pub service_run: String,
     /// The flow run that the trigger began.
     pub flow_run: String,
-    /// When the run began at the service; where it does not say, when the trigger was sent.
+    /// When the run began at the service; where it does not say, when the trigger of a verdict that
+    /// knows of an end was sent.
     pub started_at: String,
     /// When the run ended at the service; where it does not say, when a verdict that knows of an
     /// end was reached.
@@ -136,14 +137,14 @@ impl RefreshResult {
     /// Puts a verdict and what this invocation knows together.
     #[must_use]
     pub fn new(verdict: &Verdict, invocation: &Invocation, rules: &ExitRules) -> Self {
-        let started = utc(&verdict.started_at).or(invocation.trigger_sent_at);
-        // Where nobody knows an end, there is none to tell.
+        // Where nobody knows of an end, our own times say nothing of the refresh.
         let has_ended = matches!(
             verdict.status,
             Status::Completed | Status::Failed | Status::Cancelled
         );
-        let concluded = invocation.concluded_at.filter(|_| has_ended);
-        let ended = utc(&verdict.ended_at).or(concluded);
+        let ours = |time: Option<Timestamp>| time.filter(|_| has_ended);
+        let started = utc(&verdict.started_at).or(ours(invocation.trigger_sent_at));
+        let ended = utc(&verdict.ended_at).or(ours(invocation.concluded_at));
         Self {
             target: invocation.target.clone(),
             kind: invocation.kind.clone(),

@@ -51,7 +51,7 @@ fn rows(result: &RefreshResult) -> Vec<(&'static str, String)> {
         ("service said", service_error(result)),
         ("trigger", own(trigger(result))),
         ("started", own(&result.started_at)),
-        (end_label(result.status), ended(result)),
+        ("ended", ended(result)),
         ("run", own(&result.run)),
         ("service run", service_run(result)),
         ("flow run", own(&result.flow_run)),
@@ -65,14 +65,6 @@ fn trigger(result: &RefreshResult) -> &'static str {
         (false, Sent::No) => "not sent",
         (false, Sent::Yes) => "sent",
         (false, Sent::Maybe) => "may have been sent",
-    }
-}
-
-/// Only of these is known that the refresh came to an end.
-fn end_label(status: Status) -> &'static str {
-    match status {
-        Status::Completed | Status::Failed | Status::Cancelled => "ended",
-        _ => "as of",
     }
 }
 

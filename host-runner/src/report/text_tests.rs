@@ -18,8 +18,6 @@ unknown  order_list (power-automate)
   retry at      2026-11-23T12:00:00Z
   service said  DailyLimit: 8 refreshes in 24 hours (activity act-1)
   trigger       sent
-  started       2026-11-23T08:00:00Z
-  as of         2026-11-23T08:05:01Z (5m 01s)
   run           019-run
   flow run      flow-1
   exit code     12";

@@ -55,7 +55,7 @@ fn show(stage: &Stage, act: &Act, interrupt: &Interrupt, out: &mut dyn Write) ->
     let shown = stage.run(&["refresh", act.target], |_| true, out)?;
     interrupt.check()?;
     match shown.code {
-        Some(code) => writeln!(out, "exit code {code}\n")?,
+        Some(code) => writeln!(out, "$ echo $?\n{code}\n")?,
         None => bail!("a signal ended the refresh of {}", act.target),
     }
     if let Some(difference) = act.difference(&shown) {
