@@ -36,7 +36,7 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;
     let boundary = start.boundary(&settings, &targets)?;
-    let component = setup::component(args.component.as_deref())?;
+    let component = setup::component(start, args.component.as_deref())?;
     let mut codes = Vec::new();
 
     let opened = start

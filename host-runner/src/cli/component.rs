@@ -39,7 +39,8 @@ fn carry_out(start: &Start, args: &ComponentArgs) -> Result<(), Failure> {
             ))
         });
     }
-    let host = setup::component(args.component.as_deref())?;
+    let loading = setup::component(start, args.component.as_deref())?;
+    let host = loading.get()?;
     let file = match &args.component {
         Some(path) => ComponentFile::read(path)?,
         None => ComponentFile::embedded(),

@@ -48,7 +48,7 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
     start.warn(&settings, &targets);
     let boundary = start.boundary(&settings, &targets)?;
-    let component = setup::component(args.component.as_deref())?;
+    let component = setup::component(start, args.component.as_deref())?;
     let ledger = Ledger {
         record: Arc::new(record),
         key: String::new(),

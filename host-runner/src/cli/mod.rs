@@ -19,17 +19,29 @@ pub use args::Cli;
 use args::Command;
 use setup::Start;
 
+use crate::engine::Loading;
+
 /// Runs the process's command line and gives its exit code.
 #[must_use]
 pub fn main() -> u8 {
+    // Begun before the command line is read: by the time it is needed it is there.
+    let runs = std::env::args_os().nth(1).is_some_and(|command| {
+        ["refresh", "follow", "check"]
+            .iter()
+            .any(|one| command == *one)
+    });
+    let embedded = if runs {
+        Loading::begin(None).ok()
+    } else {
+        None
+    };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let error = match error.kind() {
-                ErrorKind::DisplayHelp => args::with_help()
-                    .try_get_matches()
-                    .err()
-                    .unwrap_or(error),
+                ErrorKind::DisplayHelp => {
+                    args::with_help().try_get_matches().err().unwrap_or(error)
+                }
                 _ => error,
             };
             // A closed stream must not change the exit code.
@@ -40,7 +52,7 @@ pub fn main() -> u8 {
             };
         }
     };
-    let start = Start::new(&cli.common);
+    let start = Start::new(&cli.common, embedded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::{RefreshArgs, Requirement};
 use super::failure::{self, Failure};
-use super::setup::{self, Loading, Start};
+use super::setup::{self, Start};
 use crate::config::{ResolvedTarget, Settings};
 use crate::engine::bindings::powerbi::refresh::types::FollowMode;
 use crate::record::RecordLocation;
@@ -14,10 +14,6 @@ use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
 pub(super) async fn run(start: &Start, args: &RefreshArgs) -> u8 {
-    let loading = match Loading::begin(args.component.clone()) {
-        Ok(loading) => loading,
-        Err(error) => return failure::bug(start, &format!("no thread: {error}")),
-    };
     match prepare(start, args) {
         Ok(prepared) => {
             let names: Vec<String> = prepared
@@ -25,7 +21,7 @@ pub(super) async fn run(start: &Start, args: &RefreshArgs) -> u8 {
                 .iter()
                 .map(|target| target.name.clone())
                 .collect();
-            match carry_out(start, args, prepared, loading).await {
+            match carry_out(start, args, prepared).await {
                 Ok(code) => code,
                 Err(failure) => failure::report(start, &names, &failure),
             }
@@ -63,12 +59,7 @@ fn prepare(start: &Start, args: &RefreshArgs) -> Result<Prepared, Failure> {
     })
 }
 
-async fn carry_out(
-    start: &Start,
-    args: &RefreshArgs,
-    prepared: Prepared,
-    loading: Loading,
-) -> Result<u8, Failure> {
+async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Result<u8, Failure> {
     let Prepared {
         settings,
         targets,
@@ -85,6 +76,7 @@ async fn carry_out(
         },
     };
     let boundary = start.boundary(&settings, &targets)?;
+    let component = setup::component(start, args.component.as_deref())?;
     let patience = deadline
         .or_else(|| targets.iter().map(|target| target.deadline).max())
         .unwrap_or_default();
@@ -94,7 +86,6 @@ async fn carry_out(
         signal = stopped(&stops) => return Ok(stopped_early(start, &targets, &rules, signal)),
         record = opening => record?,
     };
-    let component = loading.end()?;
     let key = start.key(args.idempotency_key.as_deref());
     let ledger = Ledger {
         record: Arc::new(record),

@@ -11,7 +11,7 @@ use crate::config::{
     Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
     usual_places,
 };
-use crate::engine::{ComponentHost, EngineError};
+use crate::engine::Loading;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Reporter, Surroundings, Verbosity};
 use crate::run::{Boundary, Session, Stops, kestra_context, patiently};
@@ -37,11 +37,13 @@ pub(super) struct Start {
     pub kestra: Option<KestraContext>,
     config: Option<PathBuf>,
     audit: Option<String>,
+    /// The embedded component, where it is being loaded already.
+    embedded: std::sync::Mutex<Option<Loading>>,
 }
 
 impl Start {
     /// From the options of every command.
-    pub(super) fn new(common: &Common) -> Self {
+    pub(super) fn new(common: &Common, embedded: Option<Loading>) -> Self {
         let clock = SystemClock::shared();
         let surroundings = Surroundings::of_process();
         let redactor = Redactor::new();
@@ -73,6 +75,7 @@ impl Start {
             kestra,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
+            embedded: std::sync::Mutex::new(embedded),
         }
     }
 
@@ -256,12 +259,7 @@ impl Start {
     }
 
     /// Everything that runs need.
-    pub(super) fn session(
-        &self,
-        component: ComponentHost,
-        boundary: Boundary,
-        stops: Stops,
-    ) -> Session {
+    pub(super) fn session(&self, component: Loading, boundary: Boundary, stops: Stops) -> Session {
         Session {
             clock: self.clock.clone(),
             component,
@@ -302,35 +300,21 @@ impl Start {
     }
 }
 
-/// The component: the embedded one, or the one in a file.
-pub(super) fn component(file: Option<&Path>) -> Result<ComponentHost, Failure> {
-    Ok(load(file)?)
-}
-
-fn load(file: Option<&Path>) -> Result<ComponentHost, EngineError> {
-    match file {
-        Some(path) => ComponentHost::from_file(path),
-        None => ComponentHost::embedded(),
-    }
-}
-
-/// The component, while it is being loaded beside everything else: a sixth of a short refresh.
-pub(super) struct Loading(std::thread::JoinHandle<Result<ComponentHost, EngineError>>);
-
-impl Loading {
-    /// Begins to load the embedded component, or the one in a file.
-    pub(super) fn begin(file: Option<PathBuf>) -> std::io::Result<Self> {
-        std::thread::Builder::new()
-            .name("component".to_owned())
-            .spawn(move || load(file.as_deref()))
-            .map(Self)
-    }
-
-    /// The component, once it is there.
-    pub(super) fn end(self) -> Result<ComponentHost, Failure> {
-        match self.0.join() {
-            Ok(loaded) => Ok(loaded?),
-            Err(_) => Err(EngineError::Engine("the thread that loads it broke off".to_owned()).into()),
+/// The component in a file, which must be one before anything is done; else the embedded one, which
+/// is being loaded since the process began.
+pub(super) fn component(start: &Start, file: Option<&Path>) -> Result<Loading, Failure> {
+    let begun = start
+        .embedded
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take();
+    match (file, begun) {
+        (None, Some(loading)) => Ok(loading),
+        (None, None) => Ok(Loading::begin(None)?),
+        (Some(path), _) => {
+            let loading = Loading::begin(Some(path.to_path_buf()))?;
+            loading.get()?;
+            Ok(loading)
         }
     }
 }

@@ -9,9 +9,11 @@ mod component;
 mod config;
 mod error;
 mod http;
+mod loading;
 mod state;
 
 pub use component::{ComponentFile, ComponentHost, Instance};
 pub use config::engine_config;
 pub use error::EngineError;
+pub use loading::Loading;
 pub use state::{HostPorts, HostState, PortFuture, StateParts};

@@ -14,7 +14,7 @@ use super::ports::Run;
 use super::signals::{Stops, signal_name};
 use crate::clock::SharedClock;
 use crate::config::ResolvedTarget;
-use crate::engine::{ComponentHost, EngineError, HostPorts, HostState, Instance, StateParts};
+use crate::engine::{EngineError, HostPorts, HostState, Instance, Loading, StateParts};
 use crate::outbound::Gateway;
 use crate::record::event::{Detail, Interrupted};
 use crate::record::{RENEW_EVERY, Record, RunInfo};
@@ -36,7 +36,7 @@ pub struct Session {
     /// The clock.
     pub clock: SharedClock,
     /// The component.
-    pub component: ComponentHost,
+    pub component: Loading,
     /// The way out.
     pub boundary: Boundary,
     /// The voice.
@@ -103,6 +103,7 @@ impl Session {
         gateway: Arc<Gateway>,
     ) -> Result<Instance, EngineError> {
         self.component
+            .get()?
             .instantiate(HostState::new(StateParts {
                 clock: self.clock.clone(),
                 gateway,
