@@ -169,3 +169,21 @@ fn if_lost_resend_starts_afresh_where_nothing_can_be_followed() {
     setup.refresh(&KEY).exits(0);
     assert_eq!(platform.triggers(), 2);
 }
+
+#[test]
+fn a_trigger_that_was_lost_without_a_look_before_it_is_held_and_nobodys_run_is_taken_for_it() {
+    // The trigger never arrives, and somebody else's refresh succeeds right after it.
+    let rule = FaultRule::on(Operation::Trigger, simulator::faults::Mishap::Hang).times(1);
+    let platform = Platform::start(&world().fault(rule));
+    let setup = Setup::verified(&platform);
+    setup.refresh(&[KEY[0], KEY[1], "--no-verify"]).exits(12);
+    platform.start_run("OnDemand");
+    platform.wait_until("the other's end", |platform| {
+        platform.completed_runs().len() == 1
+    });
+    let again = setup.refresh(&KEY);
+    again.is("unknown", "earlier_run_unresolved", 12);
+    let followed = setup.run(&["follow", "order_list", "--output", "json"]);
+    followed.is("unknown", "cannot_be_followed", 12);
+    assert_eq!(platform.triggers(), 1);
+}

@@ -76,7 +76,7 @@ fn loopback_is_denied_unless_the_operator_allows_it() {
         .replacing("sandbox: {allow_loopback: true}\n", "")
         .env(
             "ORDER_LIST_FLOW_URL",
-            "https://flows.example/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234",
+            "https://flows.example/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789",
         );
     let outcome = setup.run(&["refresh", "order_list", "--deadline", "2s"]);
     assert!(outcome.code == 2 || outcome.code == 13, "{outcome:#?}");
@@ -94,7 +94,7 @@ fn a_private_or_special_address_is_denied() {
         "100.64.0.1",
     ] {
         let url = format!(
-            "https://{address}/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-0123456789abcdefghijklmnopqrstuvwxyz01234"
+            "https://{address}/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789"
         );
         let outcome = Setup::unverified(&platform)
             .env("ORDER_LIST_FLOW_URL", &url)

@@ -75,6 +75,8 @@ fn a_signal_before_the_trigger_says_that_nothing_was_sent() {
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(143);
     assert_eq!(outcome.field("sent"), "no");
+    // What was seen of the run that was waited for, and nothing that looks like a trigger.
+    assert_eq!(setup.event_kinds(), ["observed", "interrupted"]);
     assert_eq!(platform.triggers(), 0);
 }
 

@@ -41,11 +41,22 @@ pub(crate) fn ours(
         ));
     };
     let sent_at = moment("sent-at", &trace.intent.sent_at)?;
-    // Without a look there is neither a baseline nor the service's clock: then no run that began
-    // before the trigger, by the host's clock, is taken for ours.
-    let from = match &trace.intent.looked_at {
-        Some(looked_at) => moment("looked-at", looked_at)?,
-        None => sent_at,
+    let from = match (&trace.intent.looked_at, &trace.service_run) {
+        (Some(looked_at), _) => moment("looked-at", looked_at)?,
+        (None, Some(_)) => sent_at,
+        // Without a look there is neither a baseline nor the service's clock, and by the host's
+        // clock a run that began before the trigger could be taken for ours.
+        (None, None) => {
+            return Ok(facts.verdict_hint(
+                Status::Unknown,
+                "cannot_be_followed",
+                format!(
+                    "The {} was triggered at {sent_at} without a look at the history before it, so no run can be told to be ours.",
+                    work.noun()
+                ),
+                "Look at the flow's run history, and settle the run with `audit resolve`; or trigger anew with `--new`.",
+            ));
+        }
     };
     let base = match &trace.answered_at {
         Some(answered_at) => moment("answered-at", answered_at)?,

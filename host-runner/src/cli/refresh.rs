@@ -120,9 +120,9 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     }
     let summary = Summary::of(&results);
     start.reporter.summary(&summary);
-    // The process ends here. Taking the engine apart would cost a twentieth of a short refresh,
-    // and the system does it anyway.
-    std::mem::forget(session);
+    // The process ends here. Taking the engine and the record's connection apart would cost a
+    // twentieth of a short refresh; the system does it anyway, and every event is on disk already.
+    std::mem::forget((session, ledger));
     Ok(summary.exit_code)
 }
 

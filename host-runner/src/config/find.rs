@@ -67,14 +67,14 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
-        find_config(named.map(Path::new), &env, Path::new("/work"), &exists)
+        find_config(named.map(Path::new), &env, Path::new("/here"), &exists)
             .map(|path| path.map(|path| path.display().to_string()))
     }
 
     const EVERYWHERE: [&str; 5] = [
         "/named.yaml",
         "/env.yaml",
-        "/work/refresh.yaml",
+        "/here/refresh.yaml",
         "/xdg/host-runner/refresh.yaml",
         "/home/me/.config/host-runner/refresh.yaml",
     ];

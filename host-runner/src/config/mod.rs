@@ -43,9 +43,7 @@ pub use options::TargetOptions;
 pub use policy::{Need, PolicyEntry};
 pub use reader::Inputs;
 pub use settings::{Endpoint, Endpoints, Settings};
-pub use target::{
-    Credential, Dataflow, IfLost, IfRunning, PowerAutomate, ResolvedTarget, Verify, What,
-};
+pub use target::{Credential, Dataflow, IfRunning, PowerAutomate, ResolvedTarget, Verify, What};
 pub use template::Env;
 pub use trigger_url::{TriggerUrl, UrlForm, parse_trigger_url};
 pub use whole::{Config, Selection};

@@ -9,9 +9,10 @@ use super::read_flow;
 use super::reader::{Item, Reader, Section};
 use super::scalars::none_of;
 use super::settings::Endpoints;
-use super::target::{Dataflow, IfLost, IfRunning, ResolvedTarget, What};
+use super::target::{Dataflow, IfRunning, ResolvedTarget, What};
 use super::tree::Entry;
 use super::values;
+use crate::record::IfLost;
 
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours, and it may have
 /// to wait for its turn.

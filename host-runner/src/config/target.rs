@@ -11,6 +11,7 @@ use super::payload;
 use super::settings::Endpoints;
 use super::trigger_url::UrlForm;
 use crate::outbound::SasUrl;
+use crate::record::IfLost;
 
 /// A target, its values fetched and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -98,15 +99,6 @@ pub struct Credential {
     pub client_id: String,
     /// The client secret.
     pub secret: SecretString,
-}
-
-/// What to do about an earlier run that may have been sent and cannot be followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfLost {
-    /// Nothing is sent until a person has settled it.
-    Hold,
-    /// Send again.
-    Resend,
 }
 
 /// What to do when the content is already being refreshed.

@@ -95,7 +95,13 @@ pub fn decide(earlier: Earlier, manner: Manner) -> Begin {
     if earlier.latest_alive {
         return Begin::Wait { run: view.run.run };
     }
-    match (standing, manner.followable, manner.if_lost) {
+    // Without a look before its trigger no run at the service can be told to be its own.
+    let looked = view
+        .intent
+        .as_ref()
+        .is_some_and(|intent| intent.looked_at.is_some());
+    let followable = manner.followable && (looked || !view.service_run.is_empty());
+    match (standing, followable, manner.if_lost) {
         (Standing::Ended(_) | Standing::NotSent | Standing::NeverStarted, _, _) => Begin::Start,
         (Standing::Unsettled, true, _) => Begin::Follow(Box::new(view)),
         (Standing::Unsettled, false, IfLost::Hold) => Begin::Hold(Box::new(view)),

@@ -215,14 +215,14 @@ mod tests {
     #[test]
     fn a_record_is_inside_a_folder_whatever_way_leads_there() {
         let root = tempfile::tempdir().unwrap();
-        let (work, other) = (root.path().join("work"), root.path().join("other"));
+        let (work, other) = (root.path().join("task"), root.path().join("other"));
         std::fs::create_dir_all(work.join("deep")).unwrap();
         std::fs::create_dir_all(&other).unwrap();
         let inside = |path: PathBuf| RecordLocation::file(path).inside(&work);
         assert!(inside(work.join("audit.db")));
         assert!(inside(work.join("not/yet/there/audit.db")));
-        assert!(inside(other.join("../work/audit.db")));
-        assert!(inside(other.join("not_there/../../work/audit.db")));
+        assert!(inside(other.join("../task/audit.db")));
+        assert!(inside(other.join("not_there/../../task/audit.db")));
         assert!(!inside(other.join("audit.db")));
         assert!(!inside(root.path().join("workshop/audit.db")));
         assert!(!inside(work.join("../other/audit.db")));
@@ -233,7 +233,7 @@ mod tests {
     fn links_are_followed_even_to_a_file_that_does_not_exist_yet() {
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().unwrap();
-        let (work, other) = (root.path().join("work"), root.path().join("other"));
+        let (work, other) = (root.path().join("task"), root.path().join("other"));
         std::fs::create_dir_all(&work).unwrap();
         std::fs::create_dir_all(&other).unwrap();
         symlink(&work, other.join("folder")).unwrap();

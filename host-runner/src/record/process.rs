@@ -65,10 +65,18 @@ pub(super) fn user_id() -> Option<String> {
     uid().map(|uid| format!("uid {uid}"))
 }
 
+/// The effective user's id, which owns the process's own folder. Cheaper than its `status`.
+#[cfg(unix)]
 fn uid() -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_whitespace().nth(1).map(str::to_owned)
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self")
+        .ok()
+        .map(|folder| folder.uid().to_string())
+}
+
+#[cfg(not(unix))]
+fn uid() -> Option<String> {
+    None
 }
 
 fn machine() -> Option<String> {

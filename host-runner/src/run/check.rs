@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::convert;
 use super::ports::LookPorts;
 use super::refresh::Asked;
-use super::request::{self, Wish};
+use super::request;
 use super::session::{End, Session};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
@@ -127,9 +127,7 @@ pub async fn plan(
         request::target(target, &session.flow_id),
         &Uuid::now_v7().to_string(),
         request::circumstances(target, session.clock.now(), target.deadline),
-        Wish {
-            follow: asked.follow,
-        },
+        asked.follow,
         Vec::new(),
     );
     Ok(

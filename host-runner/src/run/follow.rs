@@ -6,13 +6,12 @@ use uuid::Uuid;
 
 use super::convert;
 use super::ports::{Ports, Run};
-use super::refresh::{Concluded, invocation_of, replayed};
+use super::refresh::{Concluded, concluded, replayed};
 use super::request;
 use super::session::{End, Ledger, Session};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::{Begin, Manner, RecordError, RunView, Standing};
-use crate::report::{Invocation, Signal};
 use crate::verdict::{Status, Verdict};
 
 /// Follows a run of ours that this process holds.
@@ -168,26 +167,6 @@ async fn call(
     };
     session.finish(run).await;
     concluded(target, run, verdict, signal)
-}
-
-fn concluded(
-    target: &ResolvedTarget,
-    run: &Run,
-    verdict: Verdict,
-    signal: Option<Signal>,
-) -> Concluded {
-    let known = run.known().clone();
-    Concluded {
-        verdict,
-        invocation: Invocation {
-            trigger_sent_at: known.trigger_at,
-            concluded_at: Some(run.clock.now()),
-            attempt: known.attempt,
-            audit_event: known.last_event,
-            signal,
-            ..invocation_of(target, &run.info)
-        },
-    }
 }
 
 fn unreadable(target: &ResolvedTarget, run: &Run, error: &RecordError) -> Concluded {

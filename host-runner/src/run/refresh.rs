@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::convert;
 use super::patience::patiently;
 use super::ports::{Ports, Run};
-use super::request::{self, Wish};
+use super::request;
 use super::session::{End, Ledger, Session};
 use super::signals::signal_name;
-use crate::config::{IfLost, ResolvedTarget};
+use crate::config::ResolvedTarget;
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::event::{Detail, Interrupted};
 use crate::record::{Begin, Manner, RecordError, ResourceClaim, RunInfo, RunView};
@@ -90,11 +90,10 @@ impl Work<'_> {
     async fn once(&self, info: RunInfo) -> Option<Concluded> {
         let manner = Manner {
             new: self.asked.new,
-            followable: self.target.watched().is_some(),
-            if_lost: match self.target.if_lost {
-                IfLost::Hold => crate::record::IfLost::Hold,
-                IfLost::Resend => crate::record::IfLost::Resend,
-            },
+            // Without verification there is neither a look nor a token for one.
+            followable: self.target.watched().is_some()
+                && self.asked.follow != wit::FollowMode::NotAtAll,
+            if_lost: self.target.if_lost,
         };
         let run = self.session.run(&self.ledger.record, info, self.target);
         loop {
@@ -239,9 +238,7 @@ impl Work<'_> {
             self.wit_target.clone(),
             &run.info.run,
             request::circumstances(self.target, run.clock.now(), run.left()),
-            Wish {
-                follow: self.asked.follow,
-            },
+            self.asked.follow,
             taken,
         );
         let exports = instance.exports.powerbi_refresh_refresh();
@@ -315,18 +312,7 @@ impl Work<'_> {
     }
 
     fn concluded(&self, run: &Run, verdict: Verdict, signal: Option<Signal>) -> Concluded {
-        let known = run.known().clone();
-        Concluded {
-            verdict,
-            invocation: Invocation {
-                trigger_sent_at: known.trigger_at,
-                concluded_at: Some(run.clock.now()),
-                attempt: known.attempt,
-                audit_event: known.last_event,
-                signal,
-                ..invocation_of(self.target, &run.info)
-            },
-        }
+        concluded(self.target, run, verdict, signal)
     }
 
     fn waited_in_vain(&self, run: &Run, what: &str) -> Concluded {
@@ -383,8 +369,29 @@ fn interrupted_while_waiting(signal: Signal) -> Verdict {
     }
 }
 
+/// A verdict of this invocation, with what it knows of the run.
+pub(super) fn concluded(
+    target: &ResolvedTarget,
+    run: &Run,
+    verdict: Verdict,
+    signal: Option<Signal>,
+) -> Concluded {
+    let known = run.known().clone();
+    Concluded {
+        verdict,
+        invocation: Invocation {
+            trigger_sent_at: known.trigger_at,
+            concluded_at: Some(run.clock.now()),
+            attempt: known.attempt,
+            audit_event: known.last_event,
+            signal,
+            ..invocation_of(target, &run.info)
+        },
+    }
+}
+
 /// What is known of a run before anything happened to it.
-pub(super) fn invocation_of(target: &ResolvedTarget, info: &RunInfo) -> Invocation {
+fn invocation_of(target: &ResolvedTarget, info: &RunInfo) -> Invocation {
     Invocation {
         target: target.name.clone(),
         kind: target.kind().to_owned(),

@@ -16,13 +16,6 @@ use crate::record::{RunInfo, RunView, identity_digest};
 /// `source` where the payload, the target and the orchestrator name none.
 const SOURCE: &str = "host-runner";
 
-/// How a refresh is meant, beyond its target.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
-    /// How far the run is followed.
-    pub follow: wit::FollowMode,
-}
-
 /// The target, as the component knows it.
 #[must_use]
 pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
@@ -92,7 +85,7 @@ pub(super) fn refresh(
     wit_target: wit::Target,
     run: &str,
     circumstances: wit::Circumstances,
-    wish: Wish,
+    follow: wit::FollowMode,
     taken_runs: Vec<String>,
 ) -> wit::RefreshRequest {
     wit::RefreshRequest {
@@ -109,7 +102,7 @@ pub(super) fn refresh(
             IfRunning::Skip => wit::IfRunning::Skip,
             IfRunning::Follow => wit::IfRunning::Follow,
         },
-        follow: wish.follow,
+        follow,
         taken_runs,
     }
 }

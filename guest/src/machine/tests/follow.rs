@@ -92,12 +92,20 @@ fn an_unanswered_trigger_has_the_call_timeout_longer() {
 }
 
 #[test]
-fn without_a_look_no_run_that_began_before_the_trigger_is_taken() {
+fn without_a_look_before_the_trigger_no_run_is_taken_for_ours() {
     let mut blind = trace();
     blind.intent.looked_at = None;
     blind.intent.baseline = vec![];
-    let world = World::new().with(timed("x", "OnDemand", -1_000, 10_000, "Success"));
-    assert_eq!(ours(&world, blind.clone()).code, "refresh_not_started");
+    for began in [-1_000, 1_000] {
+        let world = World::new().with(timed("x", "OnDemand", began, 10_000, "Success"));
+        let verdict = ours(&world, blind.clone());
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "cannot_be_followed")
+        );
+    }
+    // Where the run is known already, there is nothing to find.
+    blind.service_run = Some("x".into());
     let world = World::new().with(timed("x", "OnDemand", 1_000, 10_000, "Success"));
     assert_eq!(ours(&world, blind).status, Status::Completed);
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::super::{IfLost, IfRunning, UrlForm, Verify, What};
+use super::super::{IfRunning, UrlForm, Verify, What};
 use super::*;
+use crate::record::IfLost;
 use crate::verdict::Status;
 
 const EVERYTHING: &str = r#"

@@ -197,3 +197,21 @@ fn a_replay_gives_the_result_of_the_earlier_run() {
         (Status::Completed, "ours", "earlier")
     );
 }
+
+#[test]
+fn a_trigger_without_a_look_before_it_cannot_be_followed() {
+    let Detail::Intent(looked) = intent() else {
+        panic!("an intent is one");
+    };
+    let blind = || {
+        Detail::Intent(Intent {
+            looked_at: None,
+            ..looked.clone()
+        })
+    };
+    assert_eq!(leads_to(&[blind()]), ["hold", "hold", "start"]);
+    assert_eq!(
+        leads_to(&[blind(), matched("ours")]),
+        ["follow", "hold", "start"]
+    );
+}
