@@ -1,15 +1,18 @@
 //! Asking the service to stop a run.
 //!
-//! Only a dataflow's run can be stopped, by its id. The service takes the wish on and the run ends
+//! A run is stopped by its id: any run of a dataflow, and the enhanced refreshes of a semantic
+//! model. The service takes the wish on and the run ends
 //! some time later: what became of it, a follow tells. Nothing is appended to the record here, for
 //! the run's own end is what belongs there.
 
-use crate::classify::{Asked, json_object, judge, snake_case};
+use crate::classify::{Act, Class, json_object, judge, snake_case};
+use crate::content::rows::text;
+use crate::content::{Kind, Watched, dataflow, gen2, model};
 use crate::contract::{
-    CancelRequest, Cancellation, CancellationStatus, DataflowTarget, Operation, RefreshError,
-    TargetKind, Unsupported,
+    CancelRequest, Cancellation, CancellationStatus, Operation, RefreshError, TargetKind,
+    Unsupported,
 };
-use crate::dataflow::api::cancel_url;
+use crate::names;
 use crate::ports::{HttpAnswer, Method, Ports};
 use crate::request::{Work, check_run_id, secrets_of};
 use crate::session::{Limit, Session};
@@ -35,8 +38,10 @@ fn cancel(
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
     check_run_id(&request.run_id)?;
-    let work = Work::of(&request.target, Operation::Cancel)?;
-    let Some(target) = work.watched else {
+    let endpoints = &request.circumstances.endpoints;
+    let target = names::resolved_now(session, &request.target, endpoints)?;
+    let work = Work::of(&target, endpoints)?;
+    let Some(watched) = work.watched else {
         return Err(RefreshError::NotSupported(Unsupported {
             kind: TargetKind::PowerAutomate,
             operation: Operation::Cancel,
@@ -49,57 +54,76 @@ fn cancel(
             "Follow the run first; its service run is known once it was matched.",
         ));
     }
-    let answer = ask(session, target, &request.service_run).map_err(Trouble::into_error)?;
-    let status = status_of(&answer)
-        .ok_or_else(|| Trouble::unreadable(&answer, WHAT, session).into_error())?;
-    let (status, message) = match status.as_str() {
-        "successfully_marked" => (
-            CancellationStatus::Requested,
-            format!("The service is stopping the run of {}.", request.name),
-        ),
-        "already_concluded" => (
-            CancellationStatus::AlreadyConcluded,
-            format!("The run of {} had already ended.", request.name),
-        ),
-        "not_found" => (
-            CancellationStatus::NotFound,
-            format!("The service does not know this run of {}.", request.name),
-        ),
-        _ => {
-            return Err(invalid(
-                "cancel_rejected",
-                format!("{WHAT}: the service answered `{status}`."),
-                "Check the run's id, as it stands in the dataflow's history.",
-            ));
-        }
-    };
+    let status = ask(session, &watched, &request.service_run)?;
+    let name = &request.name;
     Ok(Cancellation {
         status,
         service_run: request.service_run.clone(),
-        message,
+        message: match status {
+            CancellationStatus::Requested => {
+                format!("The service is stopping the run of {name}.")
+            }
+            CancellationStatus::AlreadyConcluded => {
+                format!("The run of {name} had already ended.")
+            }
+            CancellationStatus::NotFound => {
+                format!("The service does not know this run of {name}.")
+            }
+        },
     })
 }
 
 fn ask(
     session: &mut Session<'_>,
-    target: &DataflowTarget,
+    watched: &Watched<'_>,
     run: &str,
-) -> Result<HttpAnswer, Trouble> {
-    let url = cancel_url(target, run);
+) -> Result<CancellationStatus, RefreshError> {
+    let (method, url) = match watched.kind {
+        Kind::Dataflow => (Method::Post, dataflow::cancel_url(watched, run)),
+        Kind::Gen2 => (Method::Post, gen2::cancel_url(watched, run)),
+        Kind::Model => (Method::Delete, model::refresh_url(watched, run)),
+    };
+    let asked = watched.kind.asked(Act::Cancel);
     let answer = session
-        .power_bi(Method::Post, url.clone(), Limit::Deadline)
-        .map_err(|error| Trouble::of_transport(&error, WHAT, &url, &session.redactor))?;
+        .api_call(method, url.clone(), Limit::Deadline)
+        .map_err(|error| Trouble::of_transport(&error, asked, WHAT, &url, &session.redactor))
+        .map_err(Trouble::into_error)?;
     if answer.is_success() {
-        return Ok(answer);
+        return match watched.kind {
+            Kind::Dataflow => of_dataflow(session, &answer),
+            // Both say it by their status alone. [V]
+            Kind::Gen2 | Kind::Model => Ok(CancellationStatus::Requested),
+        };
     }
-    let judged = judge(Asked::Cancel, &answer, &session.redactor);
-    Err(Trouble::of_answer(judged, &answer, WHAT, session))
+    let judged = judge(asked, &answer, &session.redactor);
+    match judged.row.class {
+        Class::Over => Ok(CancellationStatus::AlreadyConcluded),
+        // The item's address has been right before, so it is the run that is not there.
+        _ if answer.status == 404 && watched.kind != Kind::Dataflow => {
+            Ok(CancellationStatus::NotFound)
+        }
+        _ => Err(Trouble::of_answer(judged, &answer, WHAT, session).into_error()),
+    }
 }
 
-/// The status in an answer. The documentation writes `successfullyMarked` in one place and
-/// `SuccessfullyMarked` in another; snake case is the same for both. [V]
-fn status_of(answer: &HttpAnswer) -> Option<String> {
-    let object = json_object(answer)?;
-    let status = snake_case(object.get("status")?.as_text()?);
-    (!status.is_empty()).then_some(status)
+/// The status in the answer of a dataflow. The documentation writes `successfullyMarked` in one
+/// place and `SuccessfullyMarked` in another; snake case is the same for both. [V]
+fn of_dataflow(
+    session: &Session<'_>,
+    answer: &HttpAnswer,
+) -> Result<CancellationStatus, RefreshError> {
+    let status = json_object(answer)
+        .and_then(|object| text(&object, "status"))
+        .map(|status| snake_case(&status));
+    match status.as_deref() {
+        Some("successfully_marked") => Ok(CancellationStatus::Requested),
+        Some("already_concluded") => Ok(CancellationStatus::AlreadyConcluded),
+        Some("not_found") => Ok(CancellationStatus::NotFound),
+        Some(status) => Err(invalid(
+            "cancel_rejected",
+            format!("{WHAT}: the service answered `{status}`."),
+            "Check the run's id, as it stands in the dataflow's history.",
+        )),
+        None => Err(Trouble::unreadable(answer, WHAT, session).into_error()),
+    }
 }

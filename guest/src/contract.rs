@@ -6,15 +6,17 @@
 pub use crate::bindings::exports::powerbi::refresh::audit::AuditError;
 pub use crate::bindings::exports::powerbi::refresh::refresh::{
     CancelRequest, Cancellation, CancellationStatus, Finding, FindingLevel, Inspection, Item, Plan,
-    Query, Question, WorkspaceReference,
+    Query, Question,
 };
 pub use crate::bindings::powerbi::refresh::audit_store::{
     Conclusion, Entry, Event, Note, Observed, Receipt, Resolution, StoreError, Triggered,
 };
 pub use crate::bindings::powerbi::refresh::control::{Level, Phase, Update, Wake};
 pub use crate::bindings::powerbi::refresh::types::{
-    Circumstances, Credentials, DataflowTarget, Evidence, FabricItem, FollowMode, FollowRequest,
-    IfRunning, Intent, Matched, ModelReference, Operation, Outgoing, PowerAutomateTarget, Problem,
-    RefreshError, RefreshRequest, Sent, ServiceError, ServiceRun, Status, Subject, Target,
-    TargetKind, TriggerBody, TriggerTrace, Unsupported, Verdict, Verification,
+    ApplyChanges, Circumstances, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
+    Evidence, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Matched, ModelObject,
+    ModelRefresh, ModelTarget, Operation, Outgoing, Parameter, PowerAutomateTarget, Problem,
+    QuotaGuard, QuotaMode, QuotaState, QuotaUnreadable, RefreshError, RefreshRequest, Sent,
+    ServiceError, ServiceRun, Status, Subject, Target, TargetKind, TriggerBody, TriggerTrace,
+    Unsupported, Verdict, Verification, WatchedItem, WhenUnreadable,
 };

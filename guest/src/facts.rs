@@ -1,7 +1,7 @@
 //! What is known so far of one refresh, and the verdict that is made of it.
 
 use crate::contract::{
-    Evidence, FollowMode, Matched, Sent, ServiceError, ServiceRun, Status, Verdict,
+    Evidence, FollowMode, Matched, QuotaState, Sent, ServiceError, ServiceRun, Status, Verdict,
 };
 
 /// What is known so far.
@@ -19,6 +19,8 @@ pub(crate) struct Facts {
     pub(crate) flow_run: Option<String>,
     /// What the service said.
     pub(crate) service_error: Option<ServiceError>,
+    /// What was counted of the quota.
+    pub(crate) quota: Option<QuotaState>,
 }
 
 impl Default for Facts {
@@ -30,6 +32,7 @@ impl Default for Facts {
             run: None,
             flow_run: None,
             service_error: None,
+            quota: None,
         }
     }
 }
@@ -55,6 +58,7 @@ impl Facts {
             ended_at: self.run.as_ref().and_then(|run| run.ended_at.clone()),
             http_calls: 0,
             service_error: self.service_error.clone(),
+            quota: self.quota.clone(),
         }
     }
 

@@ -94,6 +94,11 @@ impl Object {
         }
     }
 
+    /// Whether there is no field.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Lays another object's fields over these.
     pub(crate) fn lay_over(&mut self, other: Self) {
         for (name, value) in other.0 {

@@ -32,15 +32,17 @@ mod bindings {
 mod audit;
 mod body;
 mod cancel;
+mod catalogue;
 mod classify;
+mod content;
 pub mod contract;
-mod dataflow;
 mod facts;
 mod flow;
 mod inspect;
 mod journal;
 mod json;
 mod machine;
+mod names;
 pub mod ports;
 mod redact;
 mod request;

@@ -13,6 +13,8 @@ pub enum Method {
     Get,
     /// Triggers, and asks for a stop.
     Post,
+    /// Stops an enhanced refresh of a semantic model.
+    Delete,
 }
 
 impl Method {
@@ -22,6 +24,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 }

@@ -7,12 +7,13 @@
 //! another, and a trigger refuses two kinds of credentials at once.
 
 use crate::body::trigger_body;
+use crate::classify::{Act, Asked, Of};
+use crate::content::{Kind, Watched, dataflow, gen2, model};
 use crate::contract::{
-    DataflowTarget, Operation, Outgoing, PowerAutomateTarget, RefreshError, Target, TargetKind,
-    Unsupported, Verification,
+    DataflowTarget, Endpoints, Gen2Target, ModelRefresh, ModelTarget, Outgoing,
+    PowerAutomateTarget, RefreshError, Target, Verification,
 };
-use crate::dataflow::api;
-use crate::ports::{HttpRequest, Method};
+use crate::ports::{HttpAnswer, HttpRequest, Method};
 use crate::redact::Redactor;
 use crate::session::Session;
 use crate::trouble::invalid;
@@ -28,49 +29,64 @@ pub(crate) enum Trigger<'t> {
     Flow(&'t PowerAutomateTarget),
     /// A dataflow, at the Power BI API.
     Dataflow(&'t DataflowTarget),
+    /// A dataflow, at the Fabric API.
+    Gen2(&'t Gen2Target),
+    /// A semantic model, at the Power BI API.
+    Model(&'t ModelTarget),
 }
 
-/// A target that this component can refresh, checked.
+/// A target, checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work<'t> {
     /// What is triggered.
     pub(crate) trigger: Trigger<'t>,
-    /// The dataflow whose history tells the truth.
-    pub(crate) watched: Option<&'t DataflowTarget>,
+    /// The content whose history tells the truth.
+    pub(crate) watched: Option<Watched<'t>>,
     /// Whether the flow's own Response tells it.
     pub(crate) by_response: bool,
 }
 
 impl<'t> Work<'t> {
-    /// Checks a target.
-    pub(crate) fn of(target: &'t Target, operation: Operation) -> Result<Self, RefreshError> {
-        let unsupported = |kind| RefreshError::NotSupported(Unsupported { kind, operation });
-        let work = match target {
-            Target::PowerAutomate(flow) => Self {
-                trigger: Trigger::Flow(flow),
-                watched: match &flow.verify {
-                    Verification::Dataflow(dataflow) => Some(dataflow),
+    /// Checks a target whose names have become ids.
+    pub(crate) fn of(target: &'t Target, endpoints: &'t Endpoints) -> Result<Self, RefreshError> {
+        let watched = |kind, item| {
+            Some(Watched {
+                kind,
+                item,
+                endpoints,
+            })
+        };
+        let (trigger, watched) = match target {
+            Target::PowerAutomate(flow) => (
+                Trigger::Flow(flow),
+                match &flow.verify {
+                    Verification::Content(content) => Some(Watched::of(content, endpoints)),
                     Verification::None | Verification::Response => None,
                 },
-                by_response: matches!(flow.verify, Verification::Response),
-            },
-            Target::Dataflow(dataflow) => Self {
-                trigger: Trigger::Dataflow(dataflow),
-                watched: Some(dataflow),
-                by_response: false,
-            },
-            Target::DataflowGen2(_) => return Err(unsupported(TargetKind::DataflowGen2)),
-            Target::SemanticModel(_) => return Err(unsupported(TargetKind::SemanticModel)),
+            ),
+            Target::Dataflow(one) => (Trigger::Dataflow(one), watched(Kind::Dataflow, &one.item)),
+            Target::DataflowGen2(one) => (Trigger::Gen2(one), watched(Kind::Gen2, &one.item)),
+            Target::SemanticModel(one) => (Trigger::Model(one), watched(Kind::Model, &one.item)),
         };
-        if let Trigger::Flow(flow) = work.trigger {
+        if let Trigger::Flow(flow) = trigger {
             check_flow_url(&flow.url)?;
         }
-        if let Some(dataflow) = work.watched {
-            check_endpoint(&dataflow.endpoint)?;
-            check_guid("workspace", &dataflow.workspace)?;
-            check_guid("dataflow", &dataflow.dataflow)?;
+        if let Some(watched) = watched {
+            check_endpoint(watched.kind, endpoints)?;
+            check_guid("workspace", &watched.item.workspace)?;
+            check_guid(watched.noun(), &watched.item.item)?;
         }
-        Ok(work)
+        Ok(Self {
+            trigger,
+            watched,
+            by_response: matches!(
+                trigger,
+                Trigger::Flow(PowerAutomateTarget {
+                    verify: Verification::Response,
+                    ..
+                })
+            ),
+        })
     }
 
     /// The request that triggers it, now.
@@ -88,22 +104,32 @@ impl<'t> Work<'t> {
         } else {
             session.call_timeout_ms
         };
-        let (url, body) = match self.trigger {
+        // Every trigger but a flow's is watched.
+        let of_api = |url: fn(&Watched<'_>) -> String| {
+            session.authorized(self.watched.as_ref().map(url).unwrap_or_default())
+        };
+        let ((url, authorization), body) = match self.trigger {
             Trigger::Flow(flow) => {
                 let has_sig = Parts::of(&flow.url).is_some_and(|url| url.query("sig").is_some());
+                let body = trigger_body(&flow.body, &session.local_now())?;
+                let url = flow.url.clone();
                 if self.watched.is_none() && !has_sig {
-                    session.authorize(&mut headers);
+                    (session.authorized(url), body)
+                } else {
+                    ((url, None), body)
                 }
-                (
-                    flow.url.clone(),
-                    trigger_body(&flow.body, &session.local_now())?,
-                )
             }
-            Trigger::Dataflow(dataflow) => {
-                session.authorize(&mut headers);
-                (api::refresh_url(dataflow), api::REFRESH_BODY.to_owned())
-            }
+            Trigger::Dataflow(one) => (
+                of_api(dataflow::refresh_url),
+                dataflow::refresh_body(one.mail_on_failure),
+            ),
+            Trigger::Gen2(one) => (of_api(gen2::execute_url), gen2::execute_body(one)?),
+            Trigger::Model(one) => (
+                of_api(model::refreshes_url),
+                model::refresh_body(&one.refresh),
+            ),
         };
+        headers.extend(authorization);
         Ok(HttpRequest {
             method: Method::Post,
             url,
@@ -117,9 +143,44 @@ impl<'t> Work<'t> {
     pub(crate) fn noun(&self) -> &'static str {
         match self.trigger {
             Trigger::Flow(_) => "flow",
-            Trigger::Dataflow(_) => "dataflow",
+            Trigger::Dataflow(_) => Kind::Dataflow.noun(),
+            Trigger::Gen2(_) => Kind::Gen2.noun(),
+            Trigger::Model(_) => Kind::Model.noun(),
         }
     }
+
+    /// Who answers the trigger.
+    pub(crate) fn asked(&self) -> Asked {
+        let of = match self.trigger {
+            Trigger::Flow(_) => Of::Flow,
+            Trigger::Dataflow(_) => Of::Dataflow,
+            Trigger::Gen2(_) => Of::Gen2,
+            Trigger::Model(_) => Of::Model,
+        };
+        Asked::new(of, Act::Trigger)
+    }
+
+    /// The run that the answer to the trigger names.
+    pub(crate) fn run_in(&self, answer: &HttpAnswer) -> Option<String> {
+        match self.trigger {
+            Trigger::Flow(_) | Trigger::Dataflow(_) => None,
+            Trigger::Gen2(_) => gen2::run_in(answer.header("location")?),
+            Trigger::Model(one) => model::run_in(answer, is_enhanced(one)),
+        }
+    }
+
+    /// Whether a run of this trigger can be asked for by its id.
+    pub(crate) fn tells_by_id(&self) -> bool {
+        match self.trigger {
+            Trigger::Flow(_) | Trigger::Dataflow(_) => false,
+            Trigger::Gen2(_) => true,
+            Trigger::Model(one) => is_enhanced(one),
+        }
+    }
+}
+
+fn is_enhanced(target: &ModelTarget) -> bool {
+    matches!(target.refresh, ModelRefresh::Enhanced(_))
 }
 
 /// A request as it may be shown and stored: without any secret.
@@ -161,14 +222,26 @@ pub(crate) fn check_run_id(run_id: &str) -> Result<(), RefreshError> {
     ))
 }
 
-/// Checks the base of the Power BI API.
-pub(crate) fn check_endpoint(endpoint: &str) -> Result<(), RefreshError> {
+/// Checks the base of the API that serves this kind.
+pub(crate) fn check_endpoint(kind: Kind, endpoints: &Endpoints) -> Result<(), RefreshError> {
+    let (name, endpoint, example) = match kind {
+        Kind::Dataflow | Kind::Model => (
+            "Power BI",
+            &endpoints.power_bi,
+            "Give it as `https://api.powerbi.com`.",
+        ),
+        Kind::Gen2 => (
+            "Fabric",
+            &endpoints.fabric,
+            "Give it as `https://api.fabric.microsoft.com`.",
+        ),
+    };
     match Parts::of(endpoint) {
         Some(parts) if !parts.path_and_query.contains('?') => Ok(()),
         _ => Err(invalid(
             "endpoint_invalid",
-            "The endpoint of the Power BI API is not an absolute URL.".to_owned(),
-            "Give it as `https://api.powerbi.com`.",
+            format!("The endpoint of the {name} API is not an absolute URL."),
+            example,
         )),
     }
 }

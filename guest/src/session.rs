@@ -25,7 +25,7 @@ const LAST_TRY_MS: u64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancelled;
 
-/// How a GET or POST to the Power BI API is limited.
+/// How a call to an API is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     /// By the call's time-out and what is left of the deadline.
@@ -148,15 +148,14 @@ impl<'p> Session<'p> {
         self.ports.http.send(request)
     }
 
-    /// A call to the Power BI API.
-    pub(crate) fn power_bi(
+    /// A call without a body to the Power BI or Fabric API.
+    pub(crate) fn api_call(
         &mut self,
         method: Method,
         url: String,
         limit: Limit,
     ) -> Result<HttpAnswer, TransportError> {
-        let mut headers = Vec::new();
-        self.authorize(&mut headers);
+        let (url, header) = self.authorized(url);
         let timeout_ms = match limit {
             Limit::Deadline => self.bounded(self.call_timeout_ms),
             Limit::CallOnly => self.call_timeout_ms,
@@ -164,17 +163,19 @@ impl<'p> Session<'p> {
         self.send(&HttpRequest {
             method,
             url,
-            headers,
+            headers: header.into_iter().collect(),
             body: String::new(),
             timeout_ms,
         })
     }
 
-    /// Puts the bearer token on a request, where the host does not.
-    pub(crate) fn authorize(&self, headers: &mut Vec<(String, String)>) {
-        if let Some(token) = &self.bearer {
-            headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
-        }
+    /// The URL with the header that carries the bearer token, where the host does not attach one.
+    pub(crate) fn authorized(&self, url: String) -> (String, Option<(String, String)>) {
+        let header = self
+            .bearer
+            .as_ref()
+            .map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
+        (url, header)
     }
 
     /// A call's time-out, bounded by what is left of the deadline.

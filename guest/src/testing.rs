@@ -6,12 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
+use crate::content::{Run, State};
 use crate::contract::{
-    Circumstances, Conclusion, Credentials, DataflowTarget, Entry, Event, FollowMode,
-    FollowRequest, IfRunning, Intent, Level, Matched, PowerAutomateTarget, Receipt, RefreshRequest,
-    StoreError, Subject, Target, TriggerBody, TriggerTrace, Update, Verification, Wake,
+    Circumstances, Conclusion, Content, Credentials, DataflowTarget, Endpoints, Entry, Event,
+    FollowMode, FollowRequest, IfRunning, Intent, Level, Matched, PowerAutomateTarget, Receipt,
+    RefreshRequest, StoreError, Subject, Target, TriggerBody, TriggerTrace, Update, Verification,
+    Wake, WatchedItem, WhenUnreadable,
 };
-use crate::dataflow::history::Transaction;
 use crate::ports::{Clock, Control, Http, HttpAnswer, HttpRequest, Method, Ports, Store};
 use crate::time::Moment;
 use crate::transport::{TransportError, TransportKind};
@@ -36,14 +37,16 @@ pub(crate) fn run(
     status: &str,
     started: Option<&str>,
     ended: Option<&str>,
-) -> Transaction {
+) -> Run {
     let time = |text: &str| Moment::parse(text).unwrap();
-    Transaction {
+    Run {
         id: id.into(),
         refresh_type: refresh_type.into(),
         status: status.into(),
+        state: State::of(status),
         started: started.map(time),
         ended: ended.map(time),
+        said: None,
     }
 }
 
@@ -343,7 +346,7 @@ impl Http for World {
             .push(Happened::Call(request.method, request.url.clone()));
         let scripted = match request.method {
             Method::Get => self.gets.borrow_mut().pop_front(),
-            Method::Post => self.posts.borrow_mut().pop_front(),
+            Method::Post | Method::Delete => self.posts.borrow_mut().pop_front(),
         };
         let answer = match (scripted, request.method) {
             (Some(answer), _) => answer,
@@ -351,7 +354,7 @@ impl Http for World {
                 Some(answer) => answer,
                 None => Ok(self.history()),
             },
-            (None, Method::Post) => Ok(taken()),
+            (None, Method::Post | Method::Delete) => Ok(taken()),
         };
         let slow = matches!(&answer, Err(error) if error.kind == TransportKind::AnswerTimeout);
         if request.method == Method::Post && arrived(&answer) {
@@ -481,18 +484,35 @@ pub(crate) fn circumstances() -> Circumstances {
         now: START.into(),
         deadline_ms: 3_600_000,
         call_timeout_ms: 30_000,
+        endpoints: endpoints(),
         credentials: Credentials::HostAttached,
         host_vouches: true,
     }
 }
 
-pub(crate) fn dataflow() -> DataflowTarget {
-    DataflowTarget {
-        endpoint: "https://api.powerbi.example".into(),
+pub(crate) fn endpoints() -> Endpoints {
+    Endpoints {
+        power_bi: "https://api.powerbi.example".into(),
+        fabric: "https://api.fabric.example".into(),
+    }
+}
+
+/// The item that every test refreshes.
+pub(crate) fn item() -> WatchedItem {
+    WatchedItem {
         workspace: WORKSPACE.into(),
-        dataflow: DATAFLOW.into(),
+        item: DATAFLOW.into(),
         start_within_ms: 300_000,
         poll_ms: 5_000,
+        when_unreadable: WhenUnreadable::Stop,
+    }
+}
+
+/// A dataflow that is refreshed through the Power BI API.
+pub(crate) fn dataflow() -> DataflowTarget {
+    DataflowTarget {
+        item: item(),
+        mail_on_failure: false,
     }
 }
 
@@ -511,7 +531,7 @@ pub(crate) fn flow(verify: Verification) -> Target {
 
 /// A flow that is verified by its dataflow.
 pub(crate) fn verified() -> Target {
-    flow(Verification::Dataflow(dataflow()))
+    flow(Verification::Content(Content::Dataflow(item())))
 }
 
 pub(crate) fn request(target: Target) -> RefreshRequest {
@@ -522,6 +542,9 @@ pub(crate) fn request(target: Target) -> RefreshRequest {
         circumstances: circumstances(),
         response_timeout_ms: 130_000,
         if_running: IfRunning::Wait,
+        quota: None,
+        force: false,
+        overridden: vec![],
         follow: FollowMode::ToTheEnd,
         taken_runs: vec![],
     }
@@ -541,11 +564,13 @@ pub(crate) fn trace() -> TriggerTrace {
             sent_at: START.into(),
             baseline: vec!["before".into()],
             attempt: 1,
+            overridden: vec![],
         },
         answered_at: Some(START.into()),
         service_run: None,
         matched: Matched::None,
         flow_run: None,
+        poll_from: None,
     }
 }
 

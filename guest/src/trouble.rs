@@ -1,12 +1,12 @@
 //! What held a call back, and the error that it becomes where nothing was started.
 
-use crate::classify::{Class, Judged};
+use crate::classify::{Asked, Class, Judged, Row, unanswered};
 use crate::contract::{Problem, RefreshError, ServiceError};
 use crate::ports::HttpAnswer;
 use crate::redact::{MESSAGE_LIMIT, Redactor};
 use crate::session::Session;
 use crate::time::{Moment, retry_after_ms};
-use crate::transport::{TransportError, TransportKind};
+use crate::transport::TransportError;
 use crate::url::host_of;
 
 /// What is to be done about a trouble.
@@ -35,6 +35,8 @@ pub(crate) struct Trouble {
     pub(crate) message: String,
     /// What to do next, in a sentence.
     pub(crate) hint: &'static str,
+    /// Whether another attempt may end better.
+    pub(crate) retryable: bool,
     /// How long the service asks to wait.
     pub(crate) retry_after_ms: Option<u64>,
     /// Until when the service asks to wait.
@@ -49,16 +51,18 @@ impl Trouble {
     /// From a call that brought no answer.
     pub(crate) fn of_transport(
         error: &TransportError,
+        asked: Asked,
         what: &str,
         url: &str,
         redactor: &Redactor,
     ) -> Self {
-        let (remedy, hint) = remedy_of(error.kind);
+        let row = unanswered(asked, error.kind);
         Self {
-            remedy,
-            code: error.kind.code(),
+            remedy: remedy_of(row),
+            code: row.code,
             message: transport_message(error, what, url, redactor),
-            hint,
+            hint: row.hint,
+            retryable: row.retryable,
             retry_after_ms: None,
             retry_at: None,
             status: error.status,
@@ -73,14 +77,10 @@ impl Trouble {
         what: &str,
         session: &Session<'_>,
     ) -> Self {
-        let remedy = match judged.row.class {
-            Class::Unauthorized => Remedy::Credentials,
-            Class::Invalid | Class::Refused => Remedy::Correction,
-            Class::Later | Class::Lost => Remedy::Patience,
-        };
         let retry_after = retry_after(answer, session.service_now());
         Self {
-            remedy,
+            remedy: remedy_of(judged.row),
+            retryable: judged.row.retryable,
             code: judged.row.code,
             message: answer_message(answer, &judged.service_error, what),
             hint: judged.row.hint,
@@ -99,10 +99,11 @@ impl Trouble {
             remedy: Remedy::Patience,
             code: "answer_unreadable",
             message: format!(
-                "{} That is not the list that was asked for.",
+                "{} That is not what was asked for.",
                 answer_message(answer, &service_error, what)
             ),
             hint: "Check the endpoint, and whether a proxy stands before it.",
+            retryable: true,
             retry_after_ms: None,
             retry_at: None,
             status: Some(answer.status),
@@ -112,13 +113,11 @@ impl Trouble {
 
     /// The error that this is where nothing was started.
     pub(crate) fn into_error(self) -> RefreshError {
-        let retryable = matches!(self.remedy, Remedy::Patience)
-            || (self.remedy == Remedy::Credentials && self.code == "token_expired");
         let problem = Problem {
             code: self.code.to_owned(),
             message: self.message,
             hint: self.hint.to_owned(),
-            retryable,
+            retryable: self.retryable,
             retry_at: self.retry_at.map(|at| at.to_string()),
             http_calls: 0,
             service_error: self.service_error,
@@ -210,24 +209,12 @@ pub(crate) fn counted(mut error: RefreshError, http_calls: u32) -> RefreshError 
     error
 }
 
-fn remedy_of(kind: TransportKind) -> (Remedy, &'static str) {
-    match kind {
-        TransportKind::Denied | TransportKind::AddressDenied => (
-            Remedy::Permission,
-            "Allow the host in `sandbox.allow`, if it is meant to be reached.",
-        ),
-        TransportKind::RequestInvalid => (Remedy::Correction, "Check the URL."),
-        TransportKind::CertificateUntrusted => (
-            Remedy::Repair,
-            "Give the root certificate of your network's proxy in `transport.ca_file`; if there is none, do not trust this server.",
-        ),
-        TransportKind::NameNotResolved => (
-            Remedy::Patience,
-            "Check the host's name, and this machine's DNS.",
-        ),
-        _ => (
-            Remedy::Patience,
-            "Check the network, the proxy and the address; then start again.",
-        ),
+fn remedy_of(row: &Row) -> Remedy {
+    match row.class {
+        Class::Unauthorized => Remedy::Credentials,
+        Class::Invalid | Class::Refused | Class::Over => Remedy::Correction,
+        Class::Later | Class::Lost | Class::Busy => Remedy::Patience,
+        Class::Denied => Remedy::Permission,
+        Class::Broken => Remedy::Repair,
     }
 }

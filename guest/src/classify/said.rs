@@ -3,7 +3,7 @@
 //! Services wrap their errors in different ways, and gateways flatten them or put an HTML page in
 //! their place; all of it is read leniently, and nothing of it is trusted to be short or clean.
 
-use super::table::DAILY_LIMIT;
+use super::rows::DAILY_LIMIT;
 use crate::contract::ServiceError;
 use crate::json::{Json, Object};
 use crate::ports::HttpAnswer;
@@ -94,14 +94,19 @@ impl Said {
         answer: &HttpAnswer,
         redactor: &Redactor,
     ) -> ServiceError {
+        let activity = ACTIVITY_HEADERS
+            .iter()
+            .find_map(|name| answer.header(name))
+            .unwrap_or_default();
+        self.in_short(activity, redactor)
+    }
+
+    /// The same, short and without secrets.
+    pub(crate) fn in_short(&self, activity_id: &str, redactor: &Redactor) -> ServiceError {
         ServiceError {
             code: redactor.line(&self.code, NAME_LIMIT),
             message: redactor.line(&self.message, MESSAGE_LIMIT),
-            activity_id: ACTIVITY_HEADERS
-                .iter()
-                .find_map(|name| answer.header(name))
-                .map(|id| redactor.line(id, NAME_LIMIT))
-                .unwrap_or_default(),
+            activity_id: redactor.line(activity_id, NAME_LIMIT),
         }
     }
 }

@@ -105,7 +105,7 @@ fn failure(service_error: ServiceError, otherwise: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::{Asked, DAILY_LIMIT, judge};
+    use crate::classify::{Act, Asked, DAILY_LIMIT, Of, judge};
 
     fn answer(status: u16, body: &str) -> HttpAnswer {
         HttpAnswer {
@@ -218,7 +218,11 @@ mod tests {
             (500, "oops".to_owned(), "flow_response_500"),
         ] {
             let answer = answer(status, &body);
-            let judged = judge(Asked::FlowTrigger, &answer, &Redactor::default());
+            let judged = judge(
+                Asked::new(Of::Flow, Act::Trigger),
+                &answer,
+                &Redactor::default(),
+            );
             assert_eq!(refusal(&answer, judged).code, expected);
         }
     }

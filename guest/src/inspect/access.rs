@@ -5,35 +5,30 @@
 //! are refreshed by mistake, and nobody notices for weeks.
 
 use crate::body::dataflow_name;
-use crate::contract::{DataflowTarget, Finding, FindingLevel, Operation, RefreshError, Target};
-use crate::dataflow::api::{self, Listed};
-use crate::dataflow::quota;
-use crate::machine::{list, read_history};
+use crate::catalogue;
+use crate::content::dataflow::Listed;
+use crate::content::{Kind, Watched, quota};
+use crate::contract::{Endpoints, Finding, FindingLevel, RefreshError, Target};
+use crate::machine::{diagnose, read_history};
+use crate::names::{listed_as, resolved_now, there_are};
 use crate::request::{Trigger, Work};
 use crate::session::{Limit, Session};
-use crate::trouble::{Trouble, invalid};
+use crate::trouble::Trouble;
 use crate::url::Parts;
-
-/// The most names that a finding lists.
-const MOST_NAMES: usize = 10;
 
 /// The findings on a target. A target that is itself wrong is one bad finding.
 pub(super) fn findings(
     session: &mut Session<'_>,
+    endpoints: &Endpoints,
     target: &Target,
 ) -> Result<Vec<Finding>, RefreshError> {
-    let work = match Work::of(target, Operation::Inspect) {
+    let resolved = match resolved_now(session, target, endpoints) {
+        Ok(resolved) => resolved,
+        Err(error) => return Ok(vec![bad("names", error)]),
+    };
+    let work = match Work::of(&resolved, endpoints) {
         Ok(work) => work,
-        Err(RefreshError::Invalid(problem)) => {
-            return Ok(vec![Finding {
-                subject: "target".to_owned(),
-                level: FindingLevel::Bad,
-                message: problem.message.clone(),
-                hint: problem.hint.clone(),
-                error: Some(RefreshError::Invalid(problem)),
-            }]);
-        }
-        Err(error) => return Err(error),
+        Err(error) => return Ok(vec![bad("target", error)]),
     };
     let mut findings = Vec::new();
     let mut told_name = None;
@@ -49,13 +44,13 @@ pub(super) fn findings(
                 "verification",
                 "Nothing tells what becomes of the refresh: the best verdict is `accepted`."
                     .to_owned(),
-                "Give the target a `verify:` with its dataflow, or the flow a Response action.",
+                "Give the target a `verify:` with its content, or the flow a Response action.",
             ));
         }
     }
-    if let Some(dataflow) = work.watched {
-        of_workspace(session, dataflow, told_name.as_deref(), &mut findings);
-        of_transactions(session, dataflow, &mut findings);
+    if let Some(watched) = work.watched {
+        of_workspace(session, &watched, told_name.as_deref(), &mut findings);
+        of_history(session, &watched, &mut findings);
     }
     Ok(findings)
 }
@@ -80,111 +75,98 @@ fn of_url(url: &str) -> Finding {
 
 fn of_workspace(
     session: &mut Session<'_>,
-    target: &DataflowTarget,
+    watched: &Watched<'_>,
     told_name: Option<&str>,
     findings: &mut Vec<Finding>,
 ) {
-    let url = api::dataflows_url(&target.endpoint, &target.workspace);
-    let what = "Listing the workspace's dataflows";
-    match list(session, url, Limit::Deadline, what, api::dataflow_list) {
+    let workspace = &watched.item.workspace;
+    match catalogue::items(session, watched.endpoints, watched.kind, workspace) {
         Err(trouble) => findings.push(bad("workspace", trouble.into_error())),
-        Ok((listed, _)) => {
+        Ok(listed) => {
             findings.push(good(
                 "workspace",
                 format!(
-                    "The workspace can be read; it holds {} dataflows.",
-                    listed.len()
+                    "The workspace can be read; it holds {} {}s.",
+                    listed.len(),
+                    watched.noun()
                 ),
             ));
-            findings.push(of_dataflow(target, &listed, told_name));
+            findings.push(of_item(session, watched, &listed, told_name));
         }
     }
 }
 
-fn of_dataflow(target: &DataflowTarget, listed: &[Listed], told_name: Option<&str>) -> Finding {
-    let found = listed
-        .iter()
-        .find(|dataflow| dataflow.id.eq_ignore_ascii_case(&target.dataflow));
-    let Some(found) = found else {
-        let error = invalid(
-            "entity_not_found",
-            format!(
-                "The workspace does not hold the dataflow {}.{}",
-                target.dataflow,
-                near_misses(listed, told_name)
-            ),
-            "Check the dataflow's id. A Gen2 dataflow with CI/CD is not in this list.",
-        );
-        return bad("dataflow", error);
+fn of_item(
+    session: &mut Session<'_>,
+    watched: &Watched<'_>,
+    listed: &[Listed],
+    told_name: Option<&str>,
+) -> Finding {
+    let subject = match watched.kind {
+        Kind::Dataflow | Kind::Gen2 => "dataflow",
+        Kind::Model => "model",
+    };
+    let Some(found) = listed_as(listed, watched) else {
+        let error = diagnose::missing(session, watched);
+        let trouble = || {
+            crate::trouble::invalid(
+                "entity_not_found",
+                format!(
+                    "The workspace does not hold the {} {}.{}",
+                    watched.noun(),
+                    watched.item.item,
+                    there_are(listed, told_name)
+                ),
+                "Check the ids of the workspace and of the item.",
+            )
+        };
+        return bad(subject, error.unwrap_or_else(trouble));
     };
     if found.generation == Some(2) {
         return warning(
-            "dataflow",
+            subject,
             format!("{} is a dataflow of generation 2.", found.name),
             "Its history may not be told by the Power BI API: compare the runs listed with those in the service.",
         );
     }
     match told_name {
         Some(told) if told != found.name => warning(
-            "dataflow",
+            subject,
             format!(
-                "The dataflow that is watched is named {}, but the flow is told to refresh {told}.{}",
+                "The {} that is watched is named {}, but the flow is told to refresh {told}.{}",
+                watched.noun(),
                 found.name,
-                near_misses(listed, Some(told))
+                there_are(listed, Some(told))
             ),
-            "Check that the flow refreshes the very dataflow that `verify:` watches.",
+            "Check that the flow refreshes the very content that `verify:` watches.",
         ),
         _ => good(
-            "dataflow",
-            format!("The dataflow is there: {}.", found.name),
+            subject,
+            format!("The {} is there: {}.", watched.noun(), found.name),
         ),
     }
 }
 
-/// Dataflows that may have been meant: those named alike first.
-fn near_misses(listed: &[Listed], name: Option<&str>) -> String {
-    if listed.is_empty() {
-        return String::new();
-    }
-    let name = name.unwrap_or_default().to_ascii_lowercase();
-    let alike = |dataflow: &&Listed| {
-        let other = dataflow.name.to_ascii_lowercase();
-        !name.is_empty() && (other.starts_with(&name) || name.starts_with(&other))
+fn of_history(session: &mut Session<'_>, watched: &Watched<'_>, findings: &mut Vec<Finding>) {
+    let subject = match watched.kind {
+        Kind::Dataflow => "transactions",
+        Kind::Gen2 | Kind::Model => "history",
     };
-    let (near, far): (Vec<&Listed>, Vec<&Listed>) = listed.iter().partition(alike);
-    let names: Vec<String> = near
-        .into_iter()
-        .chain(far)
-        .take(MOST_NAMES)
-        .map(|dataflow| format!("{} ({})", dataflow.name, dataflow.id))
-        .collect();
-    let more = listed.len().saturating_sub(names.len());
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!(" It holds {}{more}.", names.join(", "))
-}
-
-fn of_transactions(
-    session: &mut Session<'_>,
-    target: &DataflowTarget,
-    findings: &mut Vec<Finding>,
-) {
-    let history = match read_history(session, target, Limit::Deadline).map_err(Trouble::into_error)
-    {
-        Err(error) => return findings.push(bad("transactions", error)),
+    let read = read_history(session, watched, Limit::Deadline).map_err(Trouble::into_error);
+    let history = match read {
+        Err(error) => return findings.push(bad(subject, error)),
         Ok(history) => history,
     };
     findings.push(good(
-        "transactions",
+        subject,
         format!(
-            "The dataflow's history can be read; it shows {} runs.",
+            "The {}'s history can be read; it shows {} runs.",
+            watched.noun(),
             history.len()
         ),
     ));
-    if let Some(slot) = quota::next_slot(&history, session.service_now()) {
+    let slot = quota::next_slot(&history, session.service_now());
+    if let Some(slot) = slot.filter(|_| watched.kind == Kind::Dataflow) {
         findings.push(warning(
             "daily_limit",
             format!(

@@ -1,60 +1,71 @@
-//! Lists of what there is, whole: a list that is longer than one page is read page by page.
+//! Lists of what there is, with the kind of target that refreshes it.
 
-use crate::contract::{Item, RefreshError, WorkspaceReference};
-use crate::dataflow::api;
-use crate::machine::list;
-use crate::request::{check_endpoint, check_guid};
-use crate::session::{Limit, Session};
+use crate::catalogue;
+use crate::content::Kind;
+use crate::contract::{Endpoints, Item, RefreshError, TargetKind};
+use crate::names::workspace_now;
+use crate::request::check_endpoint;
+use crate::session::Session;
 use crate::trouble::Trouble;
-
-/// Workspaces on one page. The service takes up to 5000; a page of this size stays well below the
-/// largest answer that is read.
-const PAGE: usize = 1000;
-/// The most pages that are read, so that a service that ignores `$skip` does not hold us for ever.
-const MOST_PAGES: usize = 50;
 
 /// The workspaces that these credentials can see.
 pub(super) fn workspaces(
     session: &mut Session<'_>,
-    endpoint: &str,
+    endpoints: &Endpoints,
 ) -> Result<Vec<Item>, RefreshError> {
-    check_endpoint(endpoint)?;
-    let mut all: Vec<Item> = Vec::new();
-    for page in 0..MOST_PAGES {
-        let url = api::workspaces_url(endpoint, PAGE, page.saturating_mul(PAGE));
-        let what = "Listing the workspaces";
-        let (items, _) = list(session, url, Limit::Deadline, what, api::workspace_list)
-            .map_err(Trouble::into_error)?;
-        let full = items.len() >= PAGE;
-        let before = all.len();
-        for item in items {
-            if !all.iter().any(|known| known.id == item.id) {
-                all.push(item);
-            }
-        }
-        if !full || all.len() == before {
-            break;
-        }
-    }
+    check_endpoint(Kind::Dataflow, endpoints)?;
+    let listed = catalogue::workspaces(session, endpoints, Kind::Dataflow);
+    Ok(named(listed.map_err(Trouble::into_error)?, None))
+}
+
+/// The dataflows of a workspace, of all generations: those of the Power BI API, and those of Fabric
+/// that are not among them.
+pub(super) fn dataflows(
+    session: &mut Session<'_>,
+    endpoints: &Endpoints,
+    workspace: &str,
+) -> Result<Vec<Item>, RefreshError> {
+    let mut all = items(session, endpoints, workspace, Kind::Dataflow)?;
+    check_endpoint(Kind::Gen2, endpoints)?;
+    let id = workspace_now(session, endpoints, Kind::Dataflow, workspace)?;
+    let gen2 = catalogue::items(session, endpoints, Kind::Gen2, &id);
+    let gen2 = named(gen2.map_err(Trouble::into_error)?, Some(Kind::Gen2));
+    all.extend(
+        gen2.into_iter()
+            .filter(|one| !all.iter().any(|known| known.id == one.id))
+            .collect::<Vec<_>>(),
+    );
     Ok(all)
 }
 
-/// The dataflows of a workspace.
-pub(super) fn dataflows(
+/// The semantic models of a workspace.
+pub(super) fn models(
     session: &mut Session<'_>,
-    reference: &WorkspaceReference,
+    endpoints: &Endpoints,
+    workspace: &str,
 ) -> Result<Vec<Item>, RefreshError> {
-    check_endpoint(&reference.endpoint)?;
-    check_guid("workspace", &reference.workspace)?;
-    let url = api::dataflows_url(&reference.endpoint, &reference.workspace);
-    let what = "Listing the dataflows";
-    let (listed, _) = list(session, url, Limit::Deadline, what, api::dataflow_list)
-        .map_err(Trouble::into_error)?;
-    Ok(listed
+    items(session, endpoints, workspace, Kind::Model)
+}
+
+fn items(
+    session: &mut Session<'_>,
+    endpoints: &Endpoints,
+    workspace: &str,
+    kind: Kind,
+) -> Result<Vec<Item>, RefreshError> {
+    let id = workspace_now(session, endpoints, kind, workspace)?;
+    let listed = catalogue::items(session, endpoints, kind, &id);
+    Ok(named(listed.map_err(Trouble::into_error)?, Some(kind)))
+}
+
+fn named(listed: Vec<crate::content::dataflow::Listed>, kind: Option<Kind>) -> Vec<Item> {
+    let kind: Option<TargetKind> = kind.map(Kind::target_kind);
+    listed
         .into_iter()
-        .map(|dataflow| Item {
-            id: dataflow.id,
-            name: dataflow.name,
+        .map(|one| Item {
+            id: one.id,
+            name: one.name,
+            kind,
         })
-        .collect())
+        .collect()
 }

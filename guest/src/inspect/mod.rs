@@ -7,17 +7,19 @@
 mod access;
 mod lists;
 
+use crate::content::quota;
+use crate::content::run::going_on;
 use crate::contract::{
-    Inspection, Operation, Plan, Query, Question, RefreshError, RefreshRequest, Target, TargetKind,
-    Unsupported,
+    Endpoints, Inspection, Operation, Plan, Query, Question, RefreshError, RefreshRequest, Target,
+    TargetKind, Unsupported,
 };
-use crate::dataflow::history::going_on;
 use crate::facts::looks;
-use crate::machine::read_history;
+use crate::machine::{diagnose, read_history};
+use crate::names::resolved_now;
 use crate::ports::Ports;
 use crate::request::{Work, check_run_id, outgoing, secrets_of};
 use crate::session::{Limit, Session};
-use crate::trouble::{Trouble, counted};
+use crate::trouble::counted;
 
 /// Answers a question. Read-only.
 ///
@@ -26,61 +28,84 @@ use crate::trouble::{Trouble, counted};
 pub fn inspect(ports: Ports<'_>, query: &Query) -> Result<Inspection, RefreshError> {
     let (run_id, secrets) = match &query.question {
         Question::Plan(request) => (request.run_id.as_str(), secrets_of(&request.target)),
-        Question::Access(target) | Question::Runs(target) => ("", secrets_of(target)),
-        Question::Workspaces(_) | Question::Dataflows(_) | Question::Models(_) => ("", Vec::new()),
+        Question::Access(target) | Question::Runs(target) | Question::Resolve(target) => {
+            ("", secrets_of(target))
+        }
+        Question::Workspaces | Question::Dataflows(_) | Question::Models(_) => ("", Vec::new()),
     };
     let mut session = Session::open(ports, run_id, &query.circumstances, &secrets)?;
-    answer(&mut session, &query.question).map_err(|error| counted(error, session.calls()))
+    let endpoints = &query.circumstances.endpoints;
+    answer(&mut session, endpoints, &query.question)
+        .map_err(|error| counted(error, session.calls()))
 }
 
-fn answer(session: &mut Session<'_>, question: &Question) -> Result<Inspection, RefreshError> {
+fn answer(
+    session: &mut Session<'_>,
+    endpoints: &Endpoints,
+    question: &Question,
+) -> Result<Inspection, RefreshError> {
     match question {
         Question::Plan(request) => plan(session, request).map(Inspection::Plan),
-        Question::Access(target) => access::findings(session, target).map(Inspection::Access),
-        Question::Runs(target) => runs(session, target),
-        Question::Workspaces(endpoint) => {
-            lists::workspaces(session, endpoint).map(Inspection::Items)
+        Question::Access(target) => {
+            access::findings(session, endpoints, target).map(Inspection::Access)
         }
-        Question::Dataflows(reference) => {
-            lists::dataflows(session, reference).map(Inspection::Items)
+        Question::Resolve(target) => {
+            resolved_now(session, target, endpoints).map(Inspection::Resolved)
         }
-        Question::Models(_) => Err(unsupported(TargetKind::SemanticModel)),
+        Question::Runs(target) => runs(session, endpoints, target),
+        Question::Workspaces => lists::workspaces(session, endpoints).map(Inspection::Items),
+        Question::Dataflows(workspace) => {
+            lists::dataflows(session, endpoints, workspace).map(Inspection::Items)
+        }
+        Question::Models(workspace) => {
+            lists::models(session, endpoints, workspace).map(Inspection::Items)
+        }
     }
 }
 
 fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, RefreshError> {
     check_run_id(&request.run_id)?;
-    let work = Work::of(&request.target, Operation::Inspect)?;
+    let endpoints = &request.circumstances.endpoints;
+    let target = resolved_now(session, &request.target, endpoints)?;
+    let work = Work::of(&target, endpoints)?;
     let call = work.request(session, request.response_timeout_ms)?;
-    let history = match work.watched.filter(|_| looks(request.follow)) {
-        Some(target) => {
-            read_history(session, target, Limit::Deadline).map_err(Trouble::into_error)?
-        }
+    let wanted = looks(request.follow) || request.quota.is_some();
+    let history = match work.watched.filter(|_| wanted) {
+        Some(watched) => read_history(session, &watched, Limit::Deadline)
+            .map_err(|trouble| diagnose::explained(session, &watched, trouble))?,
         None => Vec::new(),
     };
+    let now = session.service_now();
     Ok(Plan {
         request: outgoing(&call, &session.redactor),
-        running: going_on(&history, session.service_now()).map(|run| run.to_service_run()),
+        running: going_on(&history, now).map(|run| run.to_service_run()),
         newest: history.first().map(|run| run.to_service_run()),
+        quota: request
+            .quota
+            .as_ref()
+            .filter(|_| work.watched.is_some())
+            .map(|guard| quota::state(&history, now, guard)),
     })
 }
 
-fn runs(session: &mut Session<'_>, target: &Target) -> Result<Inspection, RefreshError> {
-    let work = Work::of(target, Operation::Inspect)?;
-    let Some(target) = work.watched else {
-        return Err(unsupported(TargetKind::PowerAutomate));
+fn runs(
+    session: &mut Session<'_>,
+    endpoints: &Endpoints,
+    target: &Target,
+) -> Result<Inspection, RefreshError> {
+    let target = resolved_now(session, target, endpoints)?;
+    let work = Work::of(&target, endpoints)?;
+    let Some(watched) = work.watched else {
+        return Err(RefreshError::NotSupported(Unsupported {
+            kind: TargetKind::PowerAutomate,
+            operation: Operation::Inspect,
+        }));
     };
-    let history = read_history(session, target, Limit::Deadline).map_err(Trouble::into_error)?;
+    let history = read_history(session, &watched, Limit::Deadline)
+        .map_err(|trouble| diagnose::explained(session, &watched, trouble))?;
     Ok(Inspection::Runs(
         history.iter().map(|run| run.to_service_run()).collect(),
     ))
-}
-
-fn unsupported(kind: TargetKind) -> RefreshError {
-    RefreshError::NotSupported(Unsupported {
-        kind,
-        operation: Operation::Inspect,
-    })
 }
 
 #[cfg(test)]

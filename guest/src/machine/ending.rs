@@ -3,13 +3,15 @@
 //! Every one says what is known and no more: `completed` only of the run that the history shows
 //! as successful, `failed` only where the service says so, and `unknown` for everything else.
 
+use super::settle::Hunt;
+use crate::classify::{Act, of_run};
+use crate::content::matching::Wanted;
+use crate::content::{Kind, Run, State, Watched, quota};
 use crate::contract::{Evidence, Status, Verdict};
-use crate::dataflow::history::{State, Transaction};
-use crate::dataflow::matching::Wanted;
-use crate::dataflow::quota;
 use crate::facts::Facts;
+use crate::redact::Redactor;
 use crate::time::{Moment, words};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, in_words};
 
 const FOLLOW_HINT: &str = "Follow the run later: nothing is triggered again.";
 
@@ -41,7 +43,13 @@ impl Subject {
         }
     }
 
-    fn say(&self, message: String) -> String {
+    /// The target's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A sentence after the one on the trigger.
+    pub(crate) fn say(&self, message: String) -> String {
         if self.trigger.is_empty() {
             message
         } else {
@@ -51,22 +59,35 @@ impl Subject {
 }
 
 /// The verdict on a run that is over; nothing where it is not.
-pub(crate) fn ended(facts: &Facts, subject: &Subject, run: &Transaction) -> Option<Verdict> {
+pub(crate) fn ended(
+    facts: &Facts,
+    subject: &Subject,
+    watched: &Watched<'_>,
+    run: &Run,
+    redactor: &Redactor,
+) -> Option<Verdict> {
     let name = &subject.name;
-    let verdict = match run.state() {
+    let verdict = match run.state {
         State::Succeeded => facts.verdict(
             Status::Completed,
             "",
             format!("The refresh of {name} completed: {}.", run.words()),
         ),
         State::Failed => {
+            let error = run.said.as_ref().map(|why| why.in_short(redactor));
+            let code = error.as_ref().map_or("", |error| error.code.as_str());
+            let row = of_run(watched.kind.asked(Act::Run).of, code);
+            let why = error.as_ref().map(in_words).unwrap_or_default();
             let mut verdict = facts.verdict_hint(
                 Status::Failed,
-                "refresh_failed",
-                format!("The refresh of {name} failed: {}.", run.words()),
-                "See the dataflow's refresh history in the service for the reason.",
+                row.code,
+                format!("The refresh of {name} failed: {}{why}.", run.words()),
+                row.hint,
             );
-            verdict.retryable = true;
+            verdict.retryable = row.retryable;
+            if error.is_some() {
+                verdict.service_error = error;
+            }
             verdict
         }
         State::Cancelled => facts.verdict_hint(
@@ -75,6 +96,19 @@ pub(crate) fn ended(facts: &Facts, subject: &Subject, run: &Transaction) -> Opti
             format!("The refresh of {name} was stopped: {}.", run.words()),
             "Start again if it was not meant to be stopped.",
         ),
+        State::Deduped => {
+            let mut verdict = facts.verdict_hint(
+                Status::Skipped,
+                "deduplicated",
+                format!(
+                    "The service dropped the run of {name}, because another one was going on: {}.",
+                    run.words()
+                ),
+                "Start again if the content of that other run is not new enough.",
+            );
+            verdict.own_run = false;
+            verdict
+        }
         State::Running | State::Unknown => return None,
     };
     Some(verdict)
@@ -91,7 +125,7 @@ pub(crate) fn ended_in(status: Status) -> Option<&'static str> {
 }
 
 /// The run was seen to start, and more was not asked for.
-pub(crate) fn started(facts: &Facts, subject: &Subject, run: &Transaction) -> Verdict {
+pub(crate) fn started(facts: &Facts, subject: &Subject, run: &Run) -> Verdict {
     facts.verdict_hint(
         Status::Accepted,
         "",
@@ -114,6 +148,21 @@ pub(crate) fn waited_out(facts: &Facts, trigger: &str) -> Verdict {
     )
 }
 
+/// The trigger was taken, and these credentials may not read what becomes of it.
+pub(crate) fn unreadable(facts: &Facts, trigger: &str, why: &Trouble) -> Verdict {
+    let mut verdict = facts.verdict_hint(
+        Status::Accepted,
+        "history_unreadable",
+        format!(
+            "{trigger} What becomes of the refresh may not be read. {}",
+            why.message
+        ),
+        why.hint,
+    );
+    verdict.service_error = why.service_error.clone();
+    verdict
+}
+
 /// The trigger was taken, and nobody asked what becomes of the refresh.
 pub(crate) fn detached(facts: &Facts, trigger: &str) -> Verdict {
     facts.verdict(
@@ -130,8 +179,8 @@ pub(crate) fn unfinished(facts: &Facts, subject: &Subject, vanished: bool) -> Ve
         return facts.verdict_hint(
             Status::Unknown,
             "run_vanished",
-            format!("The run of {name} is no longer in the dataflow's history."),
-            "Look at the dataflow's refresh history in the service.",
+            format!("The run of {name} is no longer in the history."),
+            "Look at the refresh history in the service.",
         );
     }
     let state = facts.run.as_ref().map_or("", |run| run.status.as_str());
@@ -145,7 +194,7 @@ pub(crate) fn unfinished(facts: &Facts, subject: &Subject, vanished: bool) -> Ve
 }
 
 /// More than one run could be ours.
-pub(crate) fn ambiguous(facts: &Facts, subject: &Subject, runs: &[&Transaction]) -> Verdict {
+pub(crate) fn ambiguous(facts: &Facts, subject: &Subject, runs: &[&Run]) -> Verdict {
     let mut ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     if let Some(known) = facts.run.as_ref().map(|run| run.id.as_str())
         && !ids.contains(&known)
@@ -165,24 +214,28 @@ pub(crate) fn ambiguous(facts: &Facts, subject: &Subject, runs: &[&Transaction])
             subject.name,
             ids.join(", ")
         )),
-        "Look at these runs in the dataflow's refresh history, and settle the run with `audit resolve`.",
+        "Look at these runs in the refresh history, and settle the run with `audit resolve`.",
     )
 }
 
 /// No run of ours began in the time that it had.
 pub(crate) fn not_started(
     facts: &Facts,
-    subject: &Subject,
+    hunt: &Hunt<'_>,
     wanted: &Wanted,
-    history: &[Transaction],
-    start_within_ms: u64,
+    history: &[Run],
 ) -> Verdict {
+    let subject = &hunt.subject;
     let mut message = subject.say(format!(
         "No refresh of {} has started within {} of the trigger.",
         subject.name,
-        words(start_within_ms)
+        words(hunt.watched.item.start_within_ms)
     ));
-    let slot = subject.sent_at.and_then(|at| quota::next_slot(history, at));
+    // The number is that of dataflows; what other kinds may have, the capacity decides.
+    let slot = subject
+        .sent_at
+        .filter(|_| hunt.watched.kind == Kind::Dataflow)
+        .and_then(|at| quota::next_slot(history, at));
     let late = wanted.strangers(history).find(|run| wanted.is_late(run));
     let likely_cause = match (slot, late) {
         (Some(slot), _) => {
@@ -196,8 +249,8 @@ pub(crate) fn not_started(
         (None, None) => "",
     };
     if let Some(run) = late.or_else(|| wanted.strangers(history).next()) {
-        let why = if run.is_scheduled() {
-            "was made by the schedule"
+        let why = if run.is_of_another_kind() {
+            "was not made by a trigger"
         } else if wanted.is_late(run) {
             "began too late to be told to be ours"
         } else {
@@ -208,7 +261,7 @@ pub(crate) fn not_started(
     let hint = if slot.is_some() {
         "Wait for the next slot. Look at the flow's run history before triggering again: a throttled flow may start late."
     } else {
-        "Look at the flow's run history before triggering again: a throttled flow may start late."
+        "Look at the run history before triggering again: a throttled run may start late."
     };
     let mut verdict = facts.verdict_hint(Status::Unknown, "refresh_not_started", message, hint);
     likely_cause.clone_into(&mut verdict.likely_cause);

@@ -3,20 +3,22 @@
 //! Our run is found as the trigger would have found it, in the window of its trigger, however late
 //! the follow comes. Where nothing is left to be asked, that is the verdict.
 
+use super::diagnose;
 use super::ending::Subject;
 use super::look::read_history;
 use super::retry::{Halt, persist};
 use super::settle::{Hunt, settle};
 use super::{Step, Stop};
+use crate::content::matching::Wanted;
 use crate::contract::{
-    FollowRequest, Matched, Operation, Sent, ServiceRun, Status, TriggerTrace, Verdict,
+    FollowRequest, Matched, RefreshError, Sent, ServiceRun, Status, TriggerTrace, Verdict,
 };
-use crate::dataflow::matching::Wanted;
 use crate::facts::Facts;
+use crate::names;
 use crate::request::{Work, check_run_id};
 use crate::session::{Limit, Session};
 use crate::time::Moment;
-use crate::trouble::invalid;
+use crate::trouble::{invalid, problem};
 
 /// The verdict on the run that our trigger began.
 pub(crate) fn ours(
@@ -26,9 +28,15 @@ pub(crate) fn ours(
     trace: &TriggerTrace,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let work = Work::of(&request.target, Operation::Follow)?;
     remember(facts, trace);
-    let Some(target) = work.watched else {
+    let target = names::resolved(session, &request.target, &request.circumstances.endpoints);
+    let target = match target {
+        Ok(target) => target,
+        Err(Stop::Error(error)) => return Ok(unfollowed(facts, error)),
+        Err(stop) => return Err(stop),
+    };
+    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let Some(watched) = work.watched else {
         return Ok(facts.verdict_hint(
             Status::Unknown,
             "cannot_be_followed",
@@ -62,13 +70,19 @@ pub(crate) fn ours(
         Some(answered_at) => moment("answered-at", answered_at)?,
         None => sent_at.after_ms(session.call_timeout_ms),
     };
+    let exact = facts.matched == Matched::Exact;
     let hunt = Hunt {
-        target,
+        watched,
+        by_id: exact && work.tells_by_id(),
+        poll_from: match &trace.poll_from {
+            Some(at) => Some(moment("poll-from", at)?),
+            None => None,
+        },
         wanted: Some(Wanted {
             baseline: trace.intent.baseline.clone(),
             taken: request.taken_runs.clone(),
             from,
-            until: base.after_ms(target.start_within_ms),
+            until: base.after_ms(watched.item.start_within_ms),
         }),
         known: trace.service_run.clone(),
         subject: Subject::of_ours(
@@ -89,21 +103,25 @@ pub(crate) fn newest(
     facts: &mut Facts,
     request: &FollowRequest,
 ) -> Step<Verdict> {
-    let work = Work::of(&request.target, Operation::Follow)?;
-    let Some(target) = work.watched else {
+    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
+    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let Some(watched) = work.watched else {
         return Err(Stop::Error(invalid(
             "cannot_be_followed",
             format!("{} has no history that could be read.", request.name),
-            "Give the target a `verify:` with its dataflow.",
+            "Give the target a `verify:` with its content.",
         )));
     };
     let read = persist(session, |session| {
-        read_history(session, target, Limit::CallOnly)
+        read_history(session, &watched, Limit::CallOnly)
     });
     let history = match read {
         Ok(history) => history,
         Err(Halt::Cancelled) => return Err(Stop::Cancelled),
-        Err(Halt::Trouble(trouble)) => return Err(Stop::Error(trouble.into_error())),
+        Err(Halt::Trouble(trouble)) => {
+            let error = diagnose::explained(session, &watched, *trouble);
+            return Err(Stop::Error(error));
+        }
     };
     let Some(newest) = history.first() else {
         return Err(Stop::Error(invalid(
@@ -115,12 +133,16 @@ pub(crate) fn newest(
     facts.run = Some(newest.to_service_run());
     let subject = Subject::of_other(&request.name);
     facts.evidence = crate::contract::Evidence::Service;
-    if let Some(verdict) = super::ending::ended(facts, &subject, newest) {
+    if let Some(verdict) =
+        super::ending::ended(facts, &subject, &watched, newest, &session.redactor)
+    {
         return Ok(verdict);
     }
     let hunt = Hunt {
-        target,
+        watched,
         wanted: None,
+        by_id: false,
+        poll_from: None,
         known: Some(newest.id.clone()),
         subject,
         until_started: false,
@@ -128,6 +150,27 @@ pub(crate) fn newest(
         ours: false,
     };
     settle(session, facts, hunt)
+}
+
+/// The trigger may have left, so what cannot be looked up is unknown, whatever the reason.
+fn unfollowed(facts: &Facts, error: RefreshError) -> Verdict {
+    let (code, problem) = match error {
+        RefreshError::Unauthorized(problem) => ("reading_forbidden", problem),
+        RefreshError::Unavailable(problem) => ("reading_unavailable", problem),
+        RefreshError::Invalid(problem)
+        | RefreshError::Denied(problem)
+        | RefreshError::AuditUnavailable(problem)
+        | RefreshError::ClaimLost(problem)
+        | RefreshError::Interrupted(problem) => ("reading_failed", problem),
+        RefreshError::NotSupported(_) => (
+            "reading_failed",
+            problem("not_supported", String::new(), ""),
+        ),
+    };
+    let mut verdict = facts.verdict_hint(Status::Unknown, code, problem.message, &problem.hint);
+    verdict.retry_at = problem.retry_at;
+    verdict.service_error = problem.service_error;
+    verdict
 }
 
 /// What the record knows of the trigger. Unanswered, it may have left; an answer means that it did.

@@ -1,48 +1,109 @@
-//! Before the trigger: is the dataflow already being refreshed?
+//! Before the trigger: may it be sent now?
 //!
-//! The service knows, in its history. What to do about it is the request's choice; whatever it is,
-//! a run of somebody else is never spoken of as ours.
+//! The service knows, in its history: whether the content is already being refreshed, and how many
+//! refreshes it had. What to do about it is the request's choice; whatever it is, a run of somebody
+//! else is never spoken of as ours.
 
-use super::ending::{Subject, ended_in};
+use super::diagnose;
+use super::ending::Subject;
 use super::look::{Look, look};
+use super::others::{self, follow_other};
 use super::retry::{Halt, persist};
-use super::settle::{Hunt, settle};
 use super::{Step, Stop};
+use crate::content::run::going_on;
+use crate::content::{Run, Watched, quota};
 use crate::contract::{
-    DataflowTarget, Evidence, FollowMode, IfRunning, Level, Phase, RefreshRequest, Status,
+    Evidence, FollowMode, IfRunning, Level, Phase, QuotaGuard, QuotaMode, QuotaState,
+    QuotaUnreadable, RefreshRequest, Status, Verdict, WhenUnreadable,
 };
-use crate::dataflow::history::{Transaction, going_on};
-use crate::facts::Facts;
+use crate::facts::{Facts, looks};
 use crate::session::{Pace, Session};
+use crate::trouble::{Remedy, Trouble};
 
-/// A look that found nothing going on, or the end.
+/// The name of the quota among the guards that can be overridden.
+const QUOTA: &str = "quota";
+
+/// What the guards leave.
+#[derive(Debug, Default)]
+pub(crate) struct Cleared {
+    /// The look that found nothing in the way; nothing where none was to be had, or asked for.
+    pub(crate) look: Option<Look>,
+    /// Why the history cannot be read, where that is accepted.
+    pub(crate) unread: Option<Trouble>,
+    /// The guards that were overridden.
+    pub(crate) overridden: Vec<String>,
+}
+
+/// Whether a request needs a look before its trigger.
+pub(crate) fn is_needed(request: &RefreshRequest) -> bool {
+    looks(request.follow) || request.quota.is_some()
+}
+
+/// Passes the guards, or ends.
 pub(crate) fn clear(
     session: &mut Session<'_>,
+    facts: &mut Facts,
     request: &RefreshRequest,
-    target: &DataflowTarget,
-) -> Step<Look> {
-    let mut pace = Pace::up_to(target.poll_ms);
+    watched: &Watched<'_>,
+) -> Step<Cleared> {
+    let mut cleared = Cleared {
+        overridden: request.overridden.clone(),
+        ..Cleared::default()
+    };
+    match free(session, request, watched)? {
+        Ok(look) => {
+            if let Some(guard) = &request.quota {
+                let state = quota::state(&look.history, look.at, guard);
+                facts.quota = Some(state.clone());
+                if count(session, facts, request, guard, &state)? {
+                    cleared.overridden.push(QUOTA.to_owned());
+                }
+            }
+            cleared.look = Some(look);
+        }
+        Err(trouble) => {
+            uncounted(session, request, &trouble)?;
+            cleared.unread = Some(trouble);
+        }
+    }
+    Ok(cleared)
+}
+
+/// A look that found nothing going on; or why there is none, where that is accepted.
+fn free(
+    session: &mut Session<'_>,
+    request: &RefreshRequest,
+    watched: &Watched<'_>,
+) -> Step<Result<Look, Trouble>> {
+    let mut pace = Pace::up_to(watched.item.poll_ms);
     let mut met: Option<String> = None;
     loop {
         session.say(
             Phase::Looking,
             Level::Debug,
-            "Looking at the dataflow's history.".to_owned(),
+            format!("Looking at the history of the {}.", watched.noun()),
         );
-        let seen = persist(session, |session| look(session, target)).map_err(stop)?;
-        let Some(running) = going_on(&seen.history, seen.at).cloned() else {
-            return Ok(seen);
+        let seen = match first_look(session, request, watched)? {
+            Ok(look) => look,
+            Err(trouble) => return Ok(Err(trouble)),
+        };
+        // Without following, only the quota was looked up.
+        let running = going_on(&seen.history, seen.at)
+            .filter(|_| looks(request.follow))
+            .cloned();
+        let Some(running) = running else {
+            return Ok(Ok(seen));
         };
         if met.as_ref() != Some(&running.id) {
             met = Some(running.id.clone());
-            tell(session, &running);
+            tell(session, watched, &running);
         }
         match request.if_running {
             IfRunning::Skip => return Err(skipped(request, &running)),
             IfRunning::Follow if request.follow == FollowMode::UntilStarted => {
                 return Err(skipped(request, &running));
             }
-            IfRunning::Follow => return Err(followed(session, request, target, running)?),
+            IfRunning::Follow => return Err(followed(session, request, watched, running)?),
             IfRunning::Wait => {}
         }
         let remaining = session.remaining_ms();
@@ -53,16 +114,43 @@ pub(crate) fn clear(
     }
 }
 
-fn tell(session: &mut Session<'_>, running: &Transaction) {
+/// One look, patiently; a history that may not be read is accepted where the target says so, and
+/// where it was only to be counted.
+fn first_look(
+    session: &mut Session<'_>,
+    request: &RefreshRequest,
+    watched: &Watched<'_>,
+) -> Step<Result<Look, Trouble>> {
+    if !looks(request.follow) {
+        return Ok(look(session, watched));
+    }
+    match persist(session, |session| look(session, watched)) {
+        Ok(look) => Ok(Ok(look)),
+        Err(Halt::Cancelled) => Err(Stop::Cancelled),
+        Err(Halt::Trouble(trouble)) => {
+            let forbidden = trouble.remedy == Remedy::Credentials
+                && trouble.code != "token_refused"
+                && watched.item.when_unreadable == WhenUnreadable::Accept;
+            if forbidden {
+                return Ok(Err(*trouble));
+            }
+            let error = diagnose::explained(session, watched, *trouble);
+            Err(Stop::Error(error))
+        }
+    }
+}
+
+fn tell(session: &mut Session<'_>, watched: &Watched<'_>, running: &Run) {
     let message = format!(
-        "The dataflow is already being refreshed: {}.",
+        "The {} is already being refreshed: {}.",
+        watched.noun(),
         running.words()
     );
     session.say(Phase::WaitingForOther, Level::Info, message.clone());
     session.append_observed("other_run", Some(running.to_service_run()), message);
 }
 
-fn skipped(request: &RefreshRequest, running: &Transaction) -> Stop {
+fn skipped(request: &RefreshRequest, running: &Run) -> Stop {
     let message = format!(
         "{} is already being refreshed, so nothing was triggered: {}.",
         request.name,
@@ -71,7 +159,7 @@ fn skipped(request: &RefreshRequest, running: &Transaction) -> Stop {
     held_back(running, "already_running", message)
 }
 
-fn out_of_time(request: &RefreshRequest, running: &Transaction) -> Stop {
+fn out_of_time(request: &RefreshRequest, running: &Run) -> Stop {
     let message = format!(
         "The deadline ran out while {} was still being refreshed by another run, so nothing was triggered: {}.",
         request.name,
@@ -84,43 +172,29 @@ fn out_of_time(request: &RefreshRequest, running: &Transaction) -> Stop {
 fn followed(
     session: &mut Session<'_>,
     request: &RefreshRequest,
-    target: &DataflowTarget,
-    running: Transaction,
+    watched: &Watched<'_>,
+    running: Run,
 ) -> Step<Stop> {
-    let mut facts = Facts {
-        run: Some(running.to_service_run()),
-        ..Facts::default()
-    };
-    let hunt = Hunt {
-        target,
-        wanted: None,
-        known: Some(running.id.clone()),
-        subject: Subject::of_other(&request.name),
-        until_started: false,
-        at_least_one_look: false,
-        ours: false,
-    };
-    let mut end = settle(session, &mut facts, hunt)?;
-    let message = format!(
-        "{} was already being refreshed, so nothing was triggered. {}",
-        request.name,
-        match ended_in(end.status) {
-            Some(word) => format!("That run {word}."),
-            None => end.message.clone(),
-        }
+    let end = follow_other(
+        session,
+        watched,
+        Subject::of_other(&request.name),
+        &running,
+        Facts::default(),
+    )?;
+    let told = format!(
+        "{} was already being refreshed, so nothing was triggered.",
+        request.name
     );
-    // The facts are those of a run that is not ours: nothing was sent, nothing was matched.
-    end.status = Status::Skipped;
-    "already_running".clone_into(&mut end.code);
-    end.message = message;
-    "Start again if the content of that run is not new enough.".clone_into(&mut end.hint);
-    end.retryable = true;
-    end.retry_at = None;
-    Ok(Stop::Verdict(Box::new(end)))
+    Ok(Stop::Verdict(Box::new(others::passed_over(
+        end,
+        "already_running",
+        &told,
+    ))))
 }
 
 /// The end without having followed the other run.
-fn held_back(running: &Transaction, code: &str, message: String) -> Stop {
+fn held_back(running: &Run, code: &str, message: String) -> Stop {
     let facts = Facts {
         evidence: Evidence::Service,
         run: Some(running.to_service_run()),
@@ -132,9 +206,102 @@ fn held_back(running: &Transaction, code: &str, message: String) -> Stop {
     Stop::Verdict(Box::new(verdict))
 }
 
-fn stop(halt: Halt) -> Stop {
-    match halt {
-        Halt::Trouble(trouble) => Stop::Error(trouble.into_error()),
-        Halt::Cancelled => Stop::Cancelled,
+/// The verdict on a trigger that the service refused because a run is going on.
+pub(crate) fn refused_as_busy(request: &RefreshRequest, trouble: Trouble) -> Verdict {
+    let facts = Facts {
+        evidence: Evidence::Service,
+        service_error: trouble.service_error,
+        ..Facts::default()
+    };
+    let code = match request.if_running {
+        IfRunning::Wait => "deadline_while_waiting",
+        IfRunning::Skip | IfRunning::Follow => "already_running",
+    };
+    let mut verdict = facts.verdict_hint(
+        Status::Skipped,
+        code,
+        format!("{} Nothing was started.", trouble.message),
+        "Start again when that run has ended.",
+    );
+    verdict.retryable = true;
+    verdict
+}
+
+/// Whether the quota is used up and overridden; ends where it is not overridden.
+fn count(
+    session: &Session<'_>,
+    facts: &Facts,
+    request: &RefreshRequest,
+    guard: &QuotaGuard,
+    state: &QuotaState,
+) -> Step<bool> {
+    let told = format!(
+        "{} of {} refreshes of the last 24 h are used",
+        state.counted, state.limit
+    );
+    if state.left > 0 {
+        session.say(Phase::Looking, Level::Info, format!("{told}."));
+        return Ok(false);
     }
+    let opens = match &state.next_slot {
+        Some(at) => format!("{told}; the next slot opens at {at}"),
+        None => told,
+    };
+    if guard.mode == QuotaMode::Warn || request.force {
+        let why = if request.force { " (forced)" } else { "" };
+        session.say(
+            Phase::Looking,
+            Level::Warning,
+            format!("{opens}. It is triggered all the same{why}."),
+        );
+        return Ok(request.force && guard.mode == QuotaMode::Block);
+    }
+    let facts = Facts {
+        evidence: Evidence::Service,
+        quota: facts.quota.clone(),
+        ..Facts::default()
+    };
+    let mut verdict = facts.verdict_hint(
+        Status::Skipped,
+        "quota_used_up",
+        format!("{opens}, so {} was not triggered.", request.name),
+        "Start again at the next slot; `--force` triggers all the same.",
+    );
+    verdict.retryable = true;
+    verdict.retry_at = state.next_slot.clone();
+    Err(Stop::Verdict(Box::new(verdict)))
+}
+
+/// What the quota says to a history that cannot be read.
+fn uncounted(session: &Session<'_>, request: &RefreshRequest, trouble: &Trouble) -> Step<()> {
+    let Some(guard) = &request.quota else {
+        return Ok(());
+    };
+    if guard.when_unreadable == QuotaUnreadable::Send || request.force {
+        session.say(
+            Phase::Looking,
+            Level::Warning,
+            format!(
+                "{} So the quota cannot be counted; it is triggered all the same.",
+                trouble.message
+            ),
+        );
+        return Ok(());
+    }
+    let facts = Facts {
+        service_error: trouble.service_error.clone(),
+        ..Facts::default()
+    };
+    let mut verdict = facts.verdict_hint(
+        Status::Skipped,
+        "quota_unreadable",
+        format!(
+            "{} So the quota cannot be counted, and {} was not triggered.",
+            trouble.message, request.name
+        ),
+        trouble.hint,
+    );
+    verdict.retryable = trouble.retryable;
+    verdict.retry_at = trouble.retry_at.map(|at| at.to_string());
+    Err(Stop::Verdict(Box::new(verdict)))
 }

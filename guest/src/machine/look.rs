@@ -1,26 +1,24 @@
-//! Reading a dataflow's history, once.
+//! Reading a history, a run, a list: once each.
 
-use crate::classify::{Asked, judge};
-use crate::contract::DataflowTarget;
-use crate::dataflow::api;
-use crate::dataflow::history::Transaction;
+use crate::classify::{Act, Asked, judge};
+use crate::content::{Run, Watched};
 use crate::ports::{HttpAnswer, Method};
 use crate::session::{Limit, Session};
 use crate::time::Moment;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, retry_after};
 
 /// A look at the history.
 #[derive(Debug)]
 pub(crate) struct Look {
     /// The runs, newest first.
-    pub(crate) history: Vec<Transaction>,
+    pub(crate) history: Vec<Run>,
     /// The service's own time of the answer.
     pub(crate) at: Moment,
 }
 
 /// Reads the history, and takes the service's clock from the answer.
-pub(crate) fn look(session: &mut Session<'_>, target: &DataflowTarget) -> Result<Look, Trouble> {
-    let (history, answer) = read(session, target, Limit::Deadline)?;
+pub(crate) fn look(session: &mut Session<'_>, watched: &Watched<'_>) -> Result<Look, Trouble> {
+    let (history, answer) = read(session, watched, Limit::Deadline)?;
     let at = session.set_service_clock(&answer);
     Ok(Look { history, at })
 }
@@ -28,44 +26,77 @@ pub(crate) fn look(session: &mut Session<'_>, target: &DataflowTarget) -> Result
 /// Reads the history; the service's clock is only taken where it was not known.
 pub(crate) fn read_history(
     session: &mut Session<'_>,
-    target: &DataflowTarget,
+    watched: &Watched<'_>,
     limit: Limit,
-) -> Result<Vec<Transaction>, Trouble> {
-    let (history, answer) = read(session, target, limit)?;
+) -> Result<Vec<Run>, Trouble> {
+    let (history, answer) = read(session, watched, limit)?;
     if !session.knows_service_clock() {
         session.set_service_clock(&answer);
     }
     Ok(history)
 }
 
+/// One run as its own page shows it, and how long the service wants not to be asked again. A run
+/// that the service does not know (yet) is none.
+pub(crate) fn read_run(
+    session: &mut Session<'_>,
+    watched: &Watched<'_>,
+    url: String,
+    run: &str,
+    limit: Limit,
+) -> Result<(Option<Run>, Option<u64>), Trouble> {
+    const WHAT: &str = "Reading the run";
+    let asked = watched.kind.asked(Act::Read);
+    let answer = session
+        .api_call(Method::Get, url.clone(), limit)
+        .map_err(|error| Trouble::of_transport(&error, asked, WHAT, &url, &session.redactor))?;
+    let pause = retry_after(&answer, session.service_now());
+    if !session.knows_service_clock() {
+        session.set_service_clock(&answer);
+    }
+    if answer.status == 404 {
+        return Ok((None, pause));
+    }
+    if !answer.is_success() {
+        let judged = judge(asked, &answer, &session.redactor);
+        return Err(Trouble::of_answer(judged, &answer, WHAT, session));
+    }
+    match watched.run(&answer, run) {
+        Some(run) => Ok((Some(run), pause)),
+        None => Err(Trouble::unreadable(&answer, WHAT, session)),
+    }
+}
+
 fn read(
     session: &mut Session<'_>,
-    target: &DataflowTarget,
+    watched: &Watched<'_>,
     limit: Limit,
-) -> Result<(Vec<Transaction>, HttpAnswer), Trouble> {
-    let url = api::transactions_url(target);
+) -> Result<(Vec<Run>, HttpAnswer), Trouble> {
+    let asked = watched.kind.asked(Act::Read);
     list(
         session,
-        url,
+        asked,
+        watched.history_url(),
         limit,
         "Reading the history",
-        api::transactions,
+        |answer| watched.history(answer),
     )
 }
 
-/// Reads a list of the Power BI API.
+/// Reads a list.
 pub(crate) fn list<T>(
     session: &mut Session<'_>,
+    asked: Asked,
     url: String,
     limit: Limit,
     what: &str,
     parse: impl Fn(&HttpAnswer) -> Option<T>,
 ) -> Result<(T, HttpAnswer), Trouble> {
     let answer = session
-        .power_bi(Method::Get, url.clone(), limit)
-        .map_err(|error| Trouble::of_transport(&error, what, &url, &session.redactor))?;
+        .api_call(Method::Get, url.clone(), limit)
+        .map_err(|error| Trouble::of_transport(&error, asked, what, &url, &session.redactor))?;
     if !answer.is_success() {
-        let judged = judge(Asked::Read, &answer, &session.redactor);
+        let judged = judge(asked, &answer, &session.redactor);
         return Err(Trouble::of_answer(judged, &answer, what, session));
     }
     match parse(&answer) {

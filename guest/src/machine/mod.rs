@@ -4,10 +4,12 @@
 //! error and nothing was started. This file holds the two entries and the one exit, which alone
 //! writes the end into the record.
 
+pub(crate) mod diagnose;
 mod ending;
 mod follow;
 mod guard;
 mod look;
+mod others;
 mod reply;
 mod response;
 mod retry;
@@ -28,6 +30,7 @@ use crate::session::{Cancelled, Session};
 use crate::trouble::{counted, problem};
 
 pub(crate) use look::{list, read_history};
+pub(crate) use retry::{Halt, persist};
 
 /// Why the machine stops before its last step.
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 //! A plain function of the answer. Everything that is not certain is "lost": it may have started a
 //! run, it is searched for, and it is never sent again.
 
-use crate::classify::{Asked, Class, Judged, is_html, judge};
+use crate::classify::{Act, Asked, Class, Judged, is_html, judge, unanswered};
 use crate::contract::ServiceError;
 use crate::ports::HttpAnswer;
 use crate::request::{Trigger, Work};
 use crate::session::Session;
-use crate::transport::{TransportError, TransportKind};
+use crate::transport::TransportError;
 use crate::trouble::{Trouble, answer_message, transport_message};
 
 /// The header in which a flow names its run. [O]
@@ -19,6 +19,8 @@ const FLOW_RUN_HEADER: &str = "x-ms-workflow-run-id";
 pub(crate) enum Reply {
     /// Nothing was started: not sent, throttled, not authorised, denied.
     NotStarted(Box<Trouble>),
+    /// Nothing was started, because a run is going on.
+    Busy(Box<Trouble>),
     /// It may have started a run.
     Lost(Lost),
     /// It was taken, with this answer.
@@ -42,9 +44,6 @@ pub(crate) struct Lost {
     pub(crate) service_error: Option<ServiceError>,
 }
 
-const LOST_HINT: &str =
-    "Look at the run history in the service. Nothing is sent a second time by itself.";
-
 /// The flow run that an answer names.
 pub(crate) fn flow_run(answer: &HttpAnswer) -> Option<String> {
     answer
@@ -63,18 +62,17 @@ pub(crate) fn reply(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if error.certainly_unsent(session.host_vouches) => {
-            let trouble = Trouble::of_transport(&error, &what, url, &session.redactor);
+            let asked = Asked::new(work.asked().of, Act::Read);
+            let trouble = Trouble::of_transport(&error, asked, &what, url, &session.redactor);
             return Reply::NotStarted(Box::new(trouble));
         }
         Err(error) => {
+            let row = unanswered(work.asked(), error.kind);
             return Reply::Lost(Lost {
                 status: error.status,
-                code: match error.kind {
-                    TransportKind::TooLarge | TransportKind::NotHttp => "trigger_answer_unreadable",
-                    _ => "trigger_answer_lost",
-                },
+                code: row.code,
                 message: transport_message(&error, &what, url, &session.redactor),
-                hint: LOST_HINT,
+                hint: row.hint,
                 service_error: None,
             });
         }
@@ -86,14 +84,13 @@ pub(crate) fn reply(
             unreadable(&what, session, &answer)
         };
     }
-    let asked = match work.trigger {
-        Trigger::Flow(_) => Asked::FlowTrigger,
-        Trigger::Dataflow(_) => Asked::DataflowTrigger,
-    };
-    let judged = judge(asked, &answer, &session.redactor);
+    let judged = judge(work.asked(), &answer, &session.redactor);
     match judged.row.class {
-        Class::Refused | Class::Invalid => Reply::Refused(answer, judged),
-        Class::Unauthorized | Class::Later => Reply::NotStarted(Box::new(Trouble::of_answer(
+        Class::Refused | Class::Invalid | Class::Over => Reply::Refused(answer, judged),
+        Class::Unauthorized | Class::Later | Class::Denied | Class::Broken => Reply::NotStarted(
+            Box::new(Trouble::of_answer(judged, &answer, &what, session)),
+        ),
+        Class::Busy => Reply::Busy(Box::new(Trouble::of_answer(
             judged, &answer, &what, session,
         ))),
         Class::Lost => Reply::Lost(Lost {
@@ -110,7 +107,7 @@ pub(crate) fn reply(
 /// login's word; so is, from a flow without a Response, any status but its 200 and 202.
 fn taken(work: &Work<'_>, answer: &HttpAnswer) -> bool {
     match work.trigger {
-        Trigger::Dataflow(_) => !is_html(answer),
+        Trigger::Dataflow(_) | Trigger::Gen2(_) | Trigger::Model(_) => !is_html(answer),
         Trigger::Flow(_) => {
             flow_run(answer).is_some()
                 || (!is_html(answer) && (work.by_response || matches!(answer.status, 200 | 202)))

@@ -5,7 +5,7 @@
 
 use super::retry::{Halt, persist};
 use super::{Step, Stop};
-use crate::classify::{Asked, Class, Judged, is_html, judge};
+use crate::classify::{Act, Asked, Class, Judged, Of, is_html, judge};
 use crate::contract::{
     Evidence, FollowMode, Level, Matched, Phase, RefreshRequest, Status, Verdict,
 };
@@ -195,9 +195,10 @@ fn ask(session: &mut Session<'_>, url: &str) -> Result<Polled, Trouble> {
         body: String::new(),
         timeout_ms: session.bounded(session.call_timeout_ms),
     };
-    let answer = session
-        .send(&request)
-        .map_err(|error| Trouble::of_transport(&error, WHAT, url, &session.redactor))?;
+    let answer = session.send(&request).map_err(|error| {
+        let asked = Asked::new(Of::Flow, Act::Read);
+        Trouble::of_transport(&error, asked, WHAT, url, &session.redactor)
+    })?;
     if answer.is_success() {
         let page = is_html(&answer) && super::reply::flow_run(&answer).is_none();
         return match answer.status {
@@ -206,20 +207,27 @@ fn ask(session: &mut Session<'_>, url: &str) -> Result<Polled, Trouble> {
             _ => Ok(Polled::Response(answer)),
         };
     }
-    let judged = judge(Asked::FlowTrigger, &answer, &session.redactor);
+    let judged = judge(
+        Asked::new(Of::Flow, Act::Trigger),
+        &answer,
+        &session.redactor,
+    );
     let gone = answer.status == 404 && judged.service_error.code.starts_with("Workflow");
     match judged.row.class {
-        Class::Unauthorized | Class::Later | Class::Lost => {
-            Err(Trouble::of_answer(judged, &answer, WHAT, session))
-        }
-        Class::Refused | Class::Invalid if gone => Err(Trouble {
+        Class::Unauthorized
+        | Class::Later
+        | Class::Lost
+        | Class::Busy
+        | Class::Denied
+        | Class::Broken => Err(Trouble::of_answer(judged, &answer, WHAT, session)),
+        Class::Refused | Class::Invalid | Class::Over if gone => Err(Trouble {
             code: "flow_run_not_found",
             ..Trouble::of_answer(judged, &answer, WHAT, session)
         }),
-        Class::Refused | Class::Invalid if answer.status < 400 => {
+        Class::Refused | Class::Invalid | Class::Over if answer.status < 400 => {
             Err(Trouble::of_answer(judged, &answer, WHAT, session))
         }
-        Class::Refused | Class::Invalid => Ok(Polled::Response(answer)),
+        Class::Refused | Class::Invalid | Class::Over => Ok(Polled::Response(answer)),
     }
 }
 
@@ -233,7 +241,11 @@ fn responded(
         let word = word(answer, true, &session.redactor);
         return spoken(facts, request, word, answer);
     }
-    let judged = judge(Asked::FlowTrigger, answer, &session.redactor);
+    let judged = judge(
+        Asked::new(Of::Flow, Act::Trigger),
+        answer,
+        &session.redactor,
+    );
     failed(facts, request, refusal(answer, judged), answer.status)
 }
 

@@ -3,32 +3,32 @@
 //! Another attempt follows only where it is certain that nothing left, or where the service asks
 //! to come again later; each one looks anew and appends an intent of its own first.
 
-use super::ending::{Subject, detached, waited_out};
-use super::guard;
-use super::look::Look;
+use super::ending::{Subject, detached, unreadable, waited_out};
+use super::guard::{self, Cleared};
 use super::reply::{Lost, Reply, flow_run, reply};
 use super::response;
 use super::settle::{Hunt, settle};
 use super::{Step, Stop};
 use crate::classify::{DAILY_LIMIT, Judged};
+use crate::content::matching::Wanted;
+use crate::content::quota;
+use crate::content::run::baseline;
 use crate::contract::{
-    Evidence, FollowMode, Intent, Level, Operation, Phase, RefreshError, RefreshRequest, Sent,
-    Status, StoreError, Triggered, Verdict,
+    Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, RefreshError, RefreshRequest,
+    Sent, ServiceRun, Status, StoreError, Triggered, Verdict,
 };
-use crate::dataflow::history::baseline;
-use crate::dataflow::matching::Wanted;
-use crate::dataflow::quota;
 use crate::facts::{Facts, looks};
+use crate::names;
 use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
 use crate::session::Session;
 use crate::time::{Moment, words};
-use crate::trouble::{Remedy, Trouble, answer_message, problem};
+use crate::trouble::{Remedy, Trouble, answer_message, invalid, problem, retry_after};
 use crate::url::{host_of, resolve};
 
 /// One attempt: what was seen before it, and what was sent.
 struct Attempt {
-    look: Option<Look>,
+    cleared: Cleared,
     sent_at: Moment,
     call: HttpRequest,
 }
@@ -40,22 +40,36 @@ pub(crate) fn run(
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let work = Work::of(&request.target, Operation::Trigger)?;
+    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
+    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    if request.quota.is_some() && work.watched.is_none() {
+        return Err(Stop::Error(invalid(
+            "quota_without_history",
+            format!(
+                "{} has no history that its quota could be counted in.",
+                request.name
+            ),
+            "Give the target a `verify:` with its content, or take `quota` out.",
+        )));
+    }
     // Built once for nothing, so that a wrong payload is said before the service is asked.
     work.request(session, request.response_timeout_ms)?;
-    let watched = work.watched.filter(|_| looks(request.follow));
+    let watched = work.watched.filter(|_| guard::is_needed(request));
     let mut number = 0_u32;
     loop {
-        let look = match watched {
-            Some(target) => Some(guard::clear(session, request, target)?),
-            None => None,
+        let cleared = match watched {
+            Some(watched) => guard::clear(session, facts, request, &watched)?,
+            None => Cleared {
+                overridden: request.overridden.clone(),
+                ..Cleared::default()
+            },
         };
         if session.remaining_ms() == 0 {
             return Err(Stop::Error(too_late()));
         }
         number = number.saturating_add(1);
         let attempt = Attempt {
-            look,
+            cleared,
             sent_at: session.service_now(),
             call: work.request(session, request.response_timeout_ms)?,
         };
@@ -68,6 +82,7 @@ pub(crate) fn run(
         let answer = session.send(&attempt.call);
         match reply(&work, session, &attempt.call.url, answer) {
             Reply::NotStarted(trouble) => come_again(session, *trouble, number)?,
+            Reply::Busy(trouble) => busy(session, request, *trouble, number)?,
             Reply::Lost(lost) => {
                 return lost_trigger(session, facts, request, &work, &attempt, lost);
             }
@@ -95,14 +110,20 @@ fn too_late() -> RefreshError {
 fn write_intent(session: &mut Session<'_>, attempt: &Attempt, number: u32) -> Step<()> {
     let intent = Intent {
         request: outgoing(&attempt.call, &session.redactor),
-        looked_at: attempt.look.as_ref().map(|look| look.at.to_string()),
+        looked_at: attempt
+            .cleared
+            .look
+            .as_ref()
+            .map(|look| look.at.to_string()),
         sent_at: attempt.sent_at.to_string(),
         baseline: attempt
+            .cleared
             .look
             .as_ref()
             .map(|look| baseline(&look.history, look.at))
             .unwrap_or_default(),
         attempt: number,
+        overridden: attempt.cleared.overridden.clone(),
     };
     session.append_intent(intent).map_err(|error| match error {
         StoreError::Unavailable(why) => Stop::Error(RefreshError::AuditUnavailable(problem(
@@ -131,6 +152,8 @@ fn come_again(session: &mut Session<'_>, trouble: Trouble, number: u32) -> Step<
             http_status: trouble.status,
             answered_at: session.service_now().to_string(),
             flow_run: None,
+            service_run: None,
+            poll_from: None,
             message: trouble.message.clone(),
             service_error: trouble.service_error.clone(),
         });
@@ -154,6 +177,32 @@ fn come_again(session: &mut Session<'_>, trouble: Trouble, number: u32) -> Step<
     Ok(())
 }
 
+/// The service refused, because a run is going on that the look did not show. The look of the next
+/// attempt will: what becomes of it is decided there.
+fn busy(
+    session: &mut Session<'_>,
+    request: &RefreshRequest,
+    trouble: Trouble,
+    number: u32,
+) -> Step<()> {
+    session.append_observed("not_sent", None, trouble.message.clone());
+    let wait = session.wait_before_retry(trouble.retry_after_ms, number);
+    match wait.filter(|_| request.if_running == IfRunning::Wait) {
+        Some(wait) => {
+            session.say(
+                Phase::WaitingForOther,
+                Level::Info,
+                format!("{} Trying again in {}.", trouble.message, words(wait)),
+            );
+            session.pause(wait)?;
+            Ok(())
+        }
+        None => Err(Stop::Verdict(Box::new(guard::refused_as_busy(
+            request, trouble,
+        )))),
+    }
+}
+
 fn lost_trigger(
     session: &mut Session<'_>,
     facts: &mut Facts,
@@ -168,12 +217,23 @@ fn lost_trigger(
         http_status: lost.status,
         answered_at: session.service_now().to_string(),
         flow_run: None,
+        service_run: None,
+        poll_from: None,
         message: lost.message.clone(),
         service_error: lost.service_error,
     });
     // An answer that came, even a gateway's, tells that the trigger is no longer on its way.
     let answered = lost.status.map(|_| session.service_now());
-    match hunt(session, request, work, attempt, answered, &lost.message) {
+    let hunt = hunt(
+        session,
+        request,
+        work,
+        attempt,
+        answered,
+        None,
+        &lost.message,
+    );
+    match hunt {
         Some(hunt) => settle(session, facts, hunt),
         None => Ok(facts.verdict_hint(Status::Unknown, lost.code, lost.message, lost.hint)),
     }
@@ -203,6 +263,8 @@ fn refused(
         http_status: Some(answer.status),
         answered_at: session.service_now().to_string(),
         flow_run: facts.flow_run.clone(),
+        service_run: None,
+        poll_from: None,
         message: message.clone(),
         service_error: facts.service_error.clone(),
     });
@@ -212,17 +274,26 @@ fn refused(
     let row = judged.row;
     let mut verdict = facts.verdict_hint(Status::Failed, row.code, message, row.hint);
     verdict.retryable = row.retryable;
-    verdict.retry_at = retry_at(session, attempt, &judged);
+    verdict.retry_at = retry_at(session, request, attempt, &judged);
     Ok(verdict)
 }
 
 /// When the daily limit leaves a slot, as far as the look before the trigger tells.
-fn retry_at(session: &Session<'_>, attempt: &Attempt, judged: &Judged) -> Option<String> {
+fn retry_at(
+    session: &Session<'_>,
+    request: &RefreshRequest,
+    attempt: &Attempt,
+    judged: &Judged,
+) -> Option<String> {
     if judged.service_error.code != DAILY_LIMIT {
         return None;
     }
-    let look = attempt.look.as_ref()?;
-    quota::next_slot(&look.history, session.service_now()).map(|at| at.to_string())
+    let look = attempt.cleared.look.as_ref()?;
+    let now = session.service_now();
+    match &request.quota {
+        Some(guard) => quota::state(&look.history, now, guard).next_slot,
+        None => quota::next_slot(&look.history, now).map(|at| at.to_string()),
+    }
 }
 
 fn taken(
@@ -235,7 +306,11 @@ fn taken(
 ) -> Step<Verdict> {
     facts.sent = Sent::Yes;
     facts.flow_run = flow_run(&answer);
+    if !session.knows_service_clock() && answer.header("date").is_some() {
+        session.set_service_clock(&answer);
+    }
     let answered_at = session.service_now();
+    let named = named(session, facts, work, &answer);
     let message = format!(
         "The {} took the trigger (HTTP {}).",
         work.noun(),
@@ -245,39 +320,85 @@ fn taken(
         http_status: Some(answer.status),
         answered_at: answered_at.to_string(),
         flow_run: facts.flow_run.clone(),
+        service_run: named.run.clone(),
+        poll_from: named.poll_from.map(|at| at.to_string()),
         message: message.clone(),
         service_error: None,
     });
     if work.by_response {
         return response::settle(session, facts, request, &attempt.call.url, answer);
     }
-    match hunt(session, request, work, attempt, Some(answered_at), &message) {
-        Some(hunt) => settle(session, facts, hunt),
-        None if looks(request.follow) => Ok(waited_out(facts, &message)),
-        None => Ok(detached(facts, &message)),
+    let hunt = hunt(
+        session,
+        request,
+        work,
+        attempt,
+        Some(answered_at),
+        Some(named),
+        &message,
+    );
+    match (hunt, &attempt.cleared.unread) {
+        (Some(hunt), _) => settle(session, facts, hunt),
+        (None, Some(why)) => Ok(unreadable(facts, &message, why)),
+        (None, None) if looks(request.follow) => Ok(waited_out(facts, &message)),
+        (None, None) => Ok(detached(facts, &message)),
+    }
+}
+
+/// The run that an answer names, and since when it may be asked for.
+#[derive(Default)]
+struct Named {
+    run: Option<String>,
+    poll_from: Option<Moment>,
+}
+
+fn named(session: &Session<'_>, facts: &mut Facts, work: &Work<'_>, answer: &HttpAnswer) -> Named {
+    let Some(run) = work.run_in(answer) else {
+        return Named::default();
+    };
+    facts.matched = Matched::Exact;
+    facts.run = Some(ServiceRun {
+        id: run.clone(),
+        refresh_type: String::new(),
+        status: String::new(),
+        started_at: None,
+        ended_at: None,
+    });
+    Named {
+        run: Some(run),
+        // The service's clock shows seconds only: one more, so that nobody comes too early by it.
+        poll_from: retry_after(answer, session.service_now())
+            .map(|wait| session.service_now().after_ms(wait.saturating_add(1_000))),
     }
 }
 
 /// The search for the run that the trigger began, where there is a history to search.
-fn hunt<'r>(
+fn hunt<'w>(
     session: &Session<'_>,
-    request: &'r RefreshRequest,
-    work: &Work<'r>,
+    request: &RefreshRequest,
+    work: &Work<'w>,
     attempt: &Attempt,
     answered: Option<Moment>,
+    named: Option<Named>,
     message: &str,
-) -> Option<Hunt<'r>> {
-    let (target, look) = (work.watched?, attempt.look.as_ref()?);
+) -> Option<Hunt<'w>> {
+    let (watched, look) = (work.watched?, attempt.cleared.look.as_ref()?);
+    if !looks(request.follow) {
+        return None;
+    }
+    let named = named.unwrap_or_default();
     let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
     Some(Hunt {
-        target,
+        watched,
+        by_id: work.tells_by_id() && named.run.is_some(),
+        poll_from: named.poll_from,
         wanted: Some(Wanted {
             baseline: baseline(&look.history, look.at),
             taken: request.taken_runs.clone(),
             from: look.at,
-            until: base.after_ms(target.start_within_ms),
+            until: base.after_ms(watched.item.start_within_ms),
         }),
-        known: None,
+        known: named.run,
         subject: Subject::of_ours(&request.name, message, attempt.sent_at),
         until_started: request.follow == FollowMode::UntilStarted,
         at_least_one_look: false,

@@ -57,6 +57,7 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
     let method = match request.method {
         Method::Get => WasiMethod::Get,
         Method::Post => WasiMethod::Post,
+        Method::Delete => WasiMethod::Delete,
     };
     let scheme = if parts.scheme.eq_ignore_ascii_case("https") {
         Scheme::Https

@@ -1,21 +1,36 @@
-//! A dataflow's history: what state a run is in, which one is going on, and what the baseline is.
+//! A run in a history: what state it is in, which one is going on, and what the baseline is.
 
-use crate::contract::ServiceRun;
+use crate::classify::Said;
+use crate::contract::{ServiceError, ServiceRun};
+use crate::redact::Redactor;
 use crate::time::{DAY, Moment};
 
 /// A run in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Transaction {
+pub(crate) struct Run {
     /// The service's id.
     pub(crate) id: String,
     /// Its kind, as the service says it.
     pub(crate) refresh_type: String,
     /// Its state, as the service says it.
     pub(crate) status: String,
+    /// What that means.
+    pub(crate) state: State,
     /// When it began; from its id where the field is missing.
     pub(crate) started: Option<Moment>,
     /// When it ended.
     pub(crate) ended: Option<Moment>,
+    /// Why it failed, in the service's words.
+    pub(crate) said: Option<RunError>,
+}
+
+/// Why a run failed, as the service says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunError {
+    /// Code and message.
+    pub(crate) said: Said,
+    /// What the service's support asks for.
+    pub(crate) activity_id: String,
 }
 
 /// What a state's text means.
@@ -27,34 +42,49 @@ pub(crate) enum State {
     Failed,
     /// It was stopped.
     Cancelled,
+    /// The service dropped it, because another run of the same content was going on. [V]
+    Deduped,
     /// It goes on.
     Running,
     /// A text that is not known: it is waited on, and never taken for success.
     Unknown,
 }
 
-impl Transaction {
-    /// What the run's state means. Texts seen in the wild, without regard to case. [O]
-    pub(crate) fn state(&self) -> State {
-        match self.status.to_ascii_lowercase().as_str() {
-            "success" | "succeeded" | "completed" => State::Succeeded,
-            "failed" | "failure" => State::Failed,
-            "cancelled" | "canceled" => State::Cancelled,
+impl RunError {
+    /// The same, short and without secrets.
+    pub(crate) fn in_short(&self, redactor: &Redactor) -> ServiceError {
+        self.said.in_short(&self.activity_id, redactor)
+    }
+}
+
+impl State {
+    /// What a state's text means, without regard to case. Texts of the documentation [V] and those
+    /// seen in the wild [O], of all kinds of content.
+    pub(crate) fn of(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "success" | "succeeded" | "completed" => Self::Succeeded,
+            "failed" | "failure" | "timedout" | "disabled" => Self::Failed,
+            "cancelled" | "canceled" => Self::Cancelled,
+            "deduped" => Self::Deduped,
             "inprogress" | "in progress" | "queued" | "notstarted" | "not started" | "running" => {
-                State::Running
+                Self::Running
             }
-            _ => State::Unknown,
+            _ => Self::Unknown,
         }
     }
+}
 
+impl Run {
     /// Whether the run's state is final.
     pub(crate) fn is_over(&self) -> bool {
-        !matches!(self.state(), State::Running | State::Unknown)
+        !matches!(self.state, State::Running | State::Unknown)
     }
 
-    /// Whether the run was made by a schedule, which no trigger of ours ever makes.
-    pub(crate) fn is_scheduled(&self) -> bool {
+    /// Whether the run is of a kind that no trigger of ours ever makes: by a schedule, or the training
+    /// of a machine-learning model. [V]
+    pub(crate) fn is_of_another_kind(&self) -> bool {
         self.refresh_type.eq_ignore_ascii_case("scheduled")
+            || self.refresh_type.eq_ignore_ascii_case("OnDemandTraining")
     }
 
     /// The run as the contract has it.
@@ -84,9 +114,9 @@ impl Transaction {
 
 /// The newest run that is going on at `now`. Rows that never got an end stay in a history for
 /// ever, so a run counts only for 24 h after its start, longer than any refresh may take. [V]
-pub(crate) fn going_on(history: &[Transaction], now: Moment) -> Option<&Transaction> {
+pub(crate) fn going_on(history: &[Run], now: Moment) -> Option<&Run> {
     history.iter().find(|run| {
-        let state = run.state();
+        let state = run.state;
         let recent = match run.started {
             Some(started) => started >= now.plus_ms(-DAY),
             None => state == State::Running,
@@ -97,7 +127,7 @@ pub(crate) fn going_on(history: &[Transaction], now: Moment) -> Option<&Transact
 
 /// The ids of all runs that could later be mistaken for ours: begun in the 24 h before the look,
 /// begun at an unknown time, or not ended. What is older fails the test of the start anyway.
-pub(crate) fn baseline(history: &[Transaction], looked_at: Moment) -> Vec<String> {
+pub(crate) fn baseline(history: &[Run], looked_at: Moment) -> Vec<String> {
     history
         .iter()
         .filter(|run| {
@@ -129,6 +159,9 @@ mod tests {
             ("Cancelled", State::Cancelled),
             ("InProgress", State::Running),
             ("NotStarted", State::Running),
+            ("TimedOut", State::Failed),
+            ("Disabled", State::Failed),
+            ("Deduped", State::Deduped),
             ("PartialComplete", State::Unknown),
             ("Unknown", State::Unknown),
             ("", State::Unknown),

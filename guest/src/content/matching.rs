@@ -12,7 +12,7 @@
 //! A run whose start is not known cannot be judged. Where it is not in the baseline it makes the
 //! match ambiguous even alone, because it may be a run of long ago as well as ours.
 
-use super::history::Transaction;
+use super::run::Run;
 use crate::time::Moment;
 
 /// What is known of the trigger whose run is looked for.
@@ -34,20 +34,20 @@ pub(crate) enum Match<'h> {
     /// No run could be ours.
     None,
     /// One run could be ours, and only it.
-    One(&'h Transaction),
+    One(&'h Run),
     /// Nobody can say which one is ours.
-    Ambiguous(Vec<&'h Transaction>),
+    Ambiguous(Vec<&'h Run>),
 }
 
 impl Wanted {
     /// The run that is ours at this look. `known` is the one that was matched earlier: it stays
     /// ours whatever its row says now, so only others are judged beside it.
-    pub(crate) fn find<'h>(&self, history: &'h [Transaction], known: Option<&str>) -> Match<'h> {
-        let candidates: Vec<&Transaction> = history
+    pub(crate) fn find<'h>(&self, history: &'h [Run], known: Option<&str>) -> Match<'h> {
+        let candidates: Vec<&Run> = history
             .iter()
             .filter(|run| Some(run.id.as_str()) == known || self.may_be_ours(run))
             .collect();
-        let is_known = |run: &Transaction| Some(run.id.as_str()) == known;
+        let is_known = |run: &Run| Some(run.id.as_str()) == known;
         match candidates.as_slice() {
             [] => Match::None,
             [one] if is_known(one) || (known.is_none() && one.started.is_some()) => Match::One(one),
@@ -56,10 +56,7 @@ impl Wanted {
     }
 
     /// The runs that are new since the look and yet not ours, newest first.
-    pub(crate) fn strangers<'h>(
-        &self,
-        history: &'h [Transaction],
-    ) -> impl Iterator<Item = &'h Transaction> {
+    pub(crate) fn strangers<'h>(&self, history: &'h [Run]) -> impl Iterator<Item = &'h Run> {
         history.iter().filter(|run| {
             !self.baseline.contains(&run.id)
                 && !self.may_be_ours(run)
@@ -68,16 +65,16 @@ impl Wanted {
     }
 
     /// Whether a run began after the window, of a kind that our trigger makes.
-    pub(crate) fn is_late(&self, run: &Transaction) -> bool {
-        !run.is_scheduled()
+    pub(crate) fn is_late(&self, run: &Run) -> bool {
+        !run.is_of_another_kind()
             && !self.taken.contains(&run.id)
             && run.started.is_some_and(|at| at > self.until)
     }
 
-    fn may_be_ours(&self, run: &Transaction) -> bool {
+    fn may_be_ours(&self, run: &Run) -> bool {
         !self.baseline.contains(&run.id)
             && !self.taken.contains(&run.id)
-            && !run.is_scheduled()
+            && !run.is_of_another_kind()
             && run
                 .started
                 .is_none_or(|at| (self.from..=self.until).contains(&at))
@@ -98,7 +95,7 @@ mod tests {
         }
     }
 
-    fn at(id: &str, refresh_type: &str, minute: &str) -> Transaction {
+    fn at(id: &str, refresh_type: &str, minute: &str) -> Run {
         let start = format!("2026-11-23T{minute}:00Z");
         run(id, refresh_type, "InProgress", Some(&start), None)
     }

@@ -1,100 +1,101 @@
-//! The addresses of the Power BI API for dataflows, and how its answers are read.
+//! Dataflows that the Power BI API serves, and what that API lists: its addresses, and how its
+//! answers are read.
 //!
 //! All but an id may be missing from a transaction: the documentation's own sample leaves most of
-//! it out. A list that is not there at all is an unreadable answer, never an empty history.
+//! it out.
 
-use super::history::Transaction;
-use crate::classify::json_object;
-use crate::contract::{DataflowTarget, Item};
+use super::rows::{newest_first, rows, text, time};
+use super::run::{Run, State};
+use super::watched::Watched;
 use crate::json::{Json, Object};
 use crate::ports::HttpAnswer;
 use crate::time::Moment;
 use crate::url::encode_segment;
 
 /// The body of a refresh: `notifyOption` is required, an empty object is a 400. [V]
-pub(crate) const REFRESH_BODY: &str = r#"{"notifyOption":"NoNotification"}"#;
+pub(crate) fn refresh_body(mail_on_failure: bool) -> String {
+    let mut body = Object::default();
+    let option = match mail_on_failure {
+        true => "MailOnFailure",
+        false => "NoNotification",
+    };
+    body.set("notifyOption".to_owned(), Json::Text(option.to_owned()));
+    body.to_text()
+}
 
 /// Where a dataflow is refreshed.
-pub(crate) fn refresh_url(target: &DataflowTarget) -> String {
-    format!("{}/{}/refreshes", dataflows(target), target.dataflow)
+pub(crate) fn refresh_url(watched: &Watched<'_>) -> String {
+    format!("{}/{}/refreshes", dataflows(watched), watched.item.item)
 }
 
 /// Where a dataflow's history is read.
-pub(crate) fn transactions_url(target: &DataflowTarget) -> String {
-    format!("{}/{}/transactions", dataflows(target), target.dataflow)
+pub(crate) fn transactions_url(watched: &Watched<'_>) -> String {
+    format!("{}/{}/transactions", dataflows(watched), watched.item.item)
 }
 
 /// Where a run is asked to stop. The id holds `:`, `@` and `$` and must be encoded. [V]
-pub(crate) fn cancel_url(target: &DataflowTarget, run: &str) -> String {
+pub(crate) fn cancel_url(watched: &Watched<'_>, run: &str) -> String {
     format!(
         "{}/transactions/{}/cancel",
-        dataflows(target),
+        dataflows(watched),
         encode_segment(run)
     )
 }
 
 /// Where a workspace's dataflows are listed.
-pub(crate) fn dataflows_url(endpoint: &str, workspace: &str) -> String {
-    format!("{}/{workspace}/dataflows", groups_url(endpoint))
+pub(crate) fn dataflows_url(power_bi: &str, workspace: &str) -> String {
+    format!("{}/{workspace}/dataflows", groups_url(power_bi))
 }
 
 /// Where one page of the workspaces is listed.
-pub(crate) fn workspaces_url(endpoint: &str, top: usize, skip: usize) -> String {
-    format!("{}?$top={top}&$skip={skip}", groups_url(endpoint))
+pub(crate) fn workspaces_url(power_bi: &str, top: usize, skip: usize) -> String {
+    format!("{}?$top={top}&$skip={skip}", groups_url(power_bi))
 }
 
-fn dataflows(target: &DataflowTarget) -> String {
-    dataflows_url(&target.endpoint, &target.workspace)
+fn dataflows(watched: &Watched<'_>) -> String {
+    dataflows_url(&watched.endpoints.power_bi, &watched.item.workspace)
 }
 
-fn groups_url(endpoint: &str) -> String {
-    format!("{}/v1.0/myorg/groups", endpoint.trim_end_matches('/'))
+/// Where the workspaces are.
+pub(crate) fn groups_url(power_bi: &str) -> String {
+    format!("{}/v1.0/myorg/groups", power_bi.trim_end_matches('/'))
 }
 
 /// The history in an answer; nothing where the answer holds none.
-pub(crate) fn transactions(answer: &HttpAnswer) -> Option<Vec<Transaction>> {
-    // Newest first, as the service lists them, but that order is nowhere promised. A run whose
-    // start is not known may be the newest, and is put before the others. A plain insertion: the
-    // list comes in order or nearly so, and the library's sorts would weigh 9 kB.
-    let mut runs: Vec<Transaction> = Vec::new();
-    for run in list(answer, transaction)? {
-        let newer = |other: &Transaction| {
-            (other.started.is_none(), other.started) >= (run.started.is_none(), run.started)
-        };
-        let place = runs.iter().rposition(newer).map_or(0, |last| last + 1);
-        runs.insert(place, run);
-    }
-    Some(runs)
+pub(crate) fn transactions(answer: &HttpAnswer) -> Option<Vec<Run>> {
+    rows(answer, transaction).map(newest_first)
 }
 
-fn transaction(entry: &Object) -> Option<Transaction> {
+fn transaction(entry: &Object) -> Option<Run> {
     let id = text(entry, "id")?;
-    let time = |name: &str| text(entry, name).and_then(|at| Moment::parse(&at));
     // The id begins with the start, for example `2026-10-01T01:00:00.1234567Z@<guid>$2`. [O]
     let in_id = id.split('@').next().and_then(Moment::parse);
-    Some(Transaction {
+    let status = text(entry, "status").unwrap_or_default();
+    Some(Run {
         refresh_type: text(entry, "refreshType").unwrap_or_default(),
-        status: text(entry, "status").unwrap_or_default(),
-        started: time("startTime").or(in_id),
-        ended: time("endTime"),
+        state: State::of(&status),
+        status,
+        started: time(entry, "startTime").or(in_id),
+        ended: time(entry, "endTime"),
+        said: None,
         id,
     })
 }
 
-/// A dataflow in a workspace's list.
+/// An item of a list of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     /// Its id.
     pub(crate) id: String,
     /// Its name.
     pub(crate) name: String,
-    /// Its generation, where the list tells: 1 or 2. [V-code]
+    /// A dataflow's generation, where the list tells: 1 or 2. [V-code]
     pub(crate) generation: Option<u64>,
 }
 
 /// The dataflows in an answer; nothing where the answer holds no list.
 pub(crate) fn dataflow_list(answer: &HttpAnswer) -> Option<Vec<Listed>> {
-    list(answer, |entry| {
+    rows(answer, |entry| {
         Some(Listed {
             id: text(entry, "objectId")?,
             name: text(entry, "name").unwrap_or_default(),
@@ -103,37 +104,15 @@ pub(crate) fn dataflow_list(answer: &HttpAnswer) -> Option<Vec<Listed>> {
     })
 }
 
-/// The workspaces in an answer; nothing where the answer holds no list.
-pub(crate) fn workspace_list(answer: &HttpAnswer) -> Option<Vec<Item>> {
-    list(answer, |entry| {
-        Some(Item {
+/// The workspaces or semantic models in an answer; nothing where the answer holds no list.
+pub(crate) fn named_list(answer: &HttpAnswer) -> Option<Vec<Listed>> {
+    rows(answer, |entry| {
+        Some(Listed {
             id: text(entry, "id")?,
             name: text(entry, "name").unwrap_or_default(),
+            generation: None,
         })
     })
-}
-
-/// The entries of an answer's list, each read by `read`; nothing where there is no list.
-fn list<T>(answer: &HttpAnswer, read: fn(&Object) -> Option<T>) -> Option<Vec<T>> {
-    match json_object(answer)?.get("value")? {
-        Json::List(entries) => Some(
-            entries
-                .iter()
-                .filter_map(Json::as_object)
-                .filter_map(read)
-                .collect(),
-        ),
-        _ => None,
-    }
-}
-
-/// A text that is not blank; a number is taken as its digits.
-fn text(entry: &Object, name: &str) -> Option<String> {
-    match entry.get(name)? {
-        Json::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Json::Number(digits) => Some(digits.clone()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,118 @@
+//! The limit of refreshes in a rolling 24 hours, as the history shows it.
+//!
+//! What the service counts is its own matter, and its texts disagree about it; so which kinds of
+//! run count is the user's choice, and without one only a likely cause comes out of it.
+
+use super::run::Run;
+use crate::classify::snake_case;
+use crate::contract::{QuotaGuard, QuotaState};
+use crate::time::{DAY, Moment};
+
+/// Refreshes of a dataflow in a rolling 24 h on shared capacity, scheduled ones included: the
+/// service's own error names the number. [V/O]
+pub(crate) const DAILY_LIMIT: usize = 8;
+
+/// When the next slot opens, where the limit was reached at `at`: 24 h after the 8th newest start.
+pub(crate) fn next_slot(history: &[Run], at: Moment) -> Option<Moment> {
+    opening(history, at, DAILY_LIMIT, |_| true)
+}
+
+/// What is used and left of a quota at `at`.
+pub(crate) fn state(history: &[Run], at: Moment, guard: &QuotaGuard) -> QuotaState {
+    let counts = |run: &Run| is_counted(run, guard);
+    let counted = recent(history, at).filter(|run| counts(run)).count();
+    let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+    let limit = usize::try_from(guard.limit).unwrap_or(usize::MAX);
+    QuotaState {
+        limit: guard.limit,
+        counted,
+        left: guard.limit.saturating_sub(counted),
+        next_slot: opening(history, at, limit, counts).map(|at| at.to_string()),
+    }
+}
+
+/// When a refresh is free again, where `limit` of them are used up at `at`.
+fn opening(
+    history: &[Run],
+    at: Moment,
+    limit: usize,
+    counts: impl Fn(&Run) -> bool,
+) -> Option<Moment> {
+    // The history comes newest first, so the nth that counts is the nth newest.
+    recent(history, at)
+        .filter(|run| counts(run))
+        .filter_map(|run| run.started)
+        .nth(limit.saturating_sub(1))
+        .map(|start| start.plus_ms(DAY))
+}
+
+/// The runs of the 24 hours before `at` that were not passed over by the service.
+fn recent(history: &[Run], at: Moment) -> impl Iterator<Item = &Run> {
+    history.iter().filter(move |run| {
+        !run.status.to_ascii_lowercase().contains("skip")
+            && run
+                .started
+                .is_some_and(|started| started > at.plus_ms(-DAY) && started <= at)
+    })
+}
+
+/// A run without a kind counts always; a job that was asked for by hand is one on demand.
+fn is_counted(run: &Run, guard: &QuotaGuard) -> bool {
+    let kind = match run.refresh_type.as_str() {
+        "" => return true,
+        kind if kind.eq_ignore_ascii_case("manual") => "on_demand".to_owned(),
+        kind => snake_case(kind),
+    };
+    guard.count.iter().any(|counted| *counted == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+
+    fn at(text: &str) -> Moment {
+        Moment::parse(text).unwrap()
+    }
+
+    fn day_of(count: usize) -> Vec<Run> {
+        (0..count)
+            .rev()
+            .map(|hour| {
+                let start = format!("2026-11-23T{hour:02}:30:00Z");
+                run(
+                    &format!("r{hour}"),
+                    "Scheduled",
+                    "Success",
+                    Some(&start),
+                    None,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn seven_runs_leave_a_slot_and_eight_do_not() {
+        let now = at("2026-11-23T12:00:00Z");
+        assert_eq!(next_slot(&day_of(7), now), None);
+        assert_eq!(next_slot(&day_of(8), now), Some(at("2026-11-24T00:30:00Z")));
+    }
+
+    #[test]
+    fn with_more_than_eight_the_eighth_newest_decides() {
+        let now = at("2026-11-23T12:00:00Z");
+        assert_eq!(
+            next_slot(&day_of(10), now),
+            Some(at("2026-11-24T02:30:00Z"))
+        );
+    }
+
+    #[test]
+    fn what_is_older_than_a_day_later_than_the_trigger_or_skipped_does_not_count() {
+        assert_eq!(next_slot(&day_of(8), at("2026-11-24T00:30:00Z")), None);
+        assert_eq!(next_slot(&day_of(8), at("2026-11-23T07:00:00Z")), None);
+        let mut runs = day_of(8);
+        runs[3].status = "Skipped".into();
+        assert_eq!(next_slot(&runs, at("2026-11-23T12:00:00Z")), None);
+    }
+}
