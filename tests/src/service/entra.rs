@@ -1,4 +1,4 @@
-//! Entra's token endpoint for client credentials (facts, 4 and 5.4).
+//! Entra's token endpoints, v1 and v2, for client credentials (facts, 4 and 5.4).
 //!
 //! The decision (`grant`) is a plain function over the form. The tokens look like JWTs, so that
 //! a client can decode what they say, and carry a signature that is nobody's.
@@ -7,31 +7,36 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::message::{Incoming, Reply, form_value};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
-use crate::world::World;
+use crate::world::{Client, EntraError, World, entra_error};
 
 /// A request to the token endpoint of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The tenant as the path names it.
     pub tenant: String,
+    /// True at the v1 endpoint, which takes `resource` and writes numbers as text.
+    pub v1: bool,
 }
 
 impl Call {
-    /// `/{tenant}/oauth2/v2.0/token`
+    /// `/{tenant}/oauth2/v2.0/token` or `/{tenant}/oauth2/token`
     #[must_use]
     pub fn of(segments: &[&str]) -> Option<Self> {
-        match segments {
-            [tenant, "oauth2", "v2.0", "token"] if !tenant.is_empty() => Some(Self {
-                tenant: (*tenant).to_owned(),
-            }),
-            _ => None,
-        }
+        let (tenant, v1) = match segments {
+            [tenant, "oauth2", "v2.0", "token"] => (tenant, false),
+            [tenant, "oauth2", "token"] => (tenant, true),
+            _ => return None,
+        };
+        (!tenant.is_empty()).then(|| Self {
+            tenant: (*tenant).to_owned(),
+            v1,
+        })
     }
 }
 
@@ -42,6 +47,21 @@ struct Rejection {
     error: &'static str,
     number: u32,
     description: String,
+    retry_after_s: Option<u64>,
+}
+
+impl From<&EntraError> for Rejection {
+    fn from(error: &EntraError) -> Self {
+        Self {
+            retry_after_s: error.retry_after_s,
+            ..Self::new(
+                error.status,
+                error.error,
+                error.number,
+                error.text.to_owned(),
+            )
+        }
+    }
 }
 
 impl Rejection {
@@ -51,6 +71,7 @@ impl Rejection {
             error,
             number,
             description,
+            retry_after_s: None,
         }
     }
 
@@ -68,7 +89,7 @@ impl Rejection {
         let correlation = Uuid::new_v4();
         let stamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let number = self.number;
-        Reply::json(
+        let mut reply = Reply::json(
             self.status,
             &json!({
                 "error": self.error,
@@ -82,17 +103,22 @@ impl Rejection {
                 "correlation_id": correlation,
                 "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
             }),
-        )
+        );
+        if let Some(seconds) = self.retry_after_s {
+            reply.set_header("retry-after", &seconds.to_string());
+        }
+        reply
     }
 }
 
-/// What a token may say, and for how many seconds. The order of the checks is a guess.
-fn grant(
-    world: &World,
-    tenant: &str,
+/// What a token may say, and the client that gets it. The order of the checks is a guess.
+fn grant<'a>(
+    world: &'a World,
+    call: &Call,
     form: Option<&str>,
     now: Timestamp,
-) -> Result<(Claims, u64), Rejection> {
+) -> Result<(Claims, &'a Client), Rejection> {
+    let tenant = call.tenant.as_str();
     // Entra reads parameters from a form only; with any other type it finds none of them.
     let given = |name: &str| {
         form.and_then(|form| form_value(form, name))
@@ -110,7 +136,7 @@ fn grant(
             format!("The app requested an unsupported grant type '{grant_type}'."),
         ));
     }
-    let scope = required("scope")?;
+    let scope = required(if call.v1 { "resource" } else { "scope" })?;
     let tenant_id = Uuid::parse_str(tenant).ok();
     let Some((tenant_id, known)) =
         tenant_id.and_then(|id| world.tenants.get(&id).map(|tenant| (id, tenant)))
@@ -137,9 +163,16 @@ fn grant(
             ),
         ));
     };
-    let Some(audience) = scope
-        .strip_suffix("/.default")
-        .filter(|audience| audience.contains("://") && !audience.contains(' '))
+    if let Some(error) = client.error.and_then(entra_error) {
+        return Err(error.into());
+    }
+    let audience = if call.v1 {
+        Some(scope.as_str())
+    } else {
+        scope.strip_suffix("/.default")
+    };
+    let Some(audience) =
+        audience.filter(|audience| audience.contains("://") && !audience.contains(' '))
     else {
         return Err(Rejection::new(
             400,
@@ -150,6 +183,29 @@ fn grant(
             ),
         ));
     };
+    if let Some(resources) = &known.resources
+        && !resources
+            .iter()
+            .any(|known| known.trim_end_matches('/') == audience.trim_end_matches('/'))
+    {
+        return Err(Rejection::new(
+            400,
+            "invalid_resource",
+            500_011,
+            format!(
+                "The resource principal named {audience} was not found in the tenant named {tenant_id}."
+            ),
+        ));
+    }
+    if given("client_secret").is_some() && given("client_assertion").is_some() {
+        // What the service says to two credentials is not known; the number is a guess.
+        return Err(Rejection::new(
+            400,
+            "invalid_request",
+            90_023,
+            "Only one of 'client_secret' and 'client_assertion' may be given.".to_owned(),
+        ));
+    }
     let Some(secret) = given("client_secret") else {
         return Err(Rejection::new(
             401,
@@ -184,11 +240,12 @@ fn grant(
         tid: tenant_id,
         oid: client.object_id,
         appid: client.client_id,
-        roles: Vec::new(),
+        roles: client.roles.clone(),
         nbf: issued,
         exp: issued.saturating_add(lifetime),
+        idtyp: client.principal,
     };
-    Ok((claims, client.token_lifetime_s))
+    Ok((claims, client))
 }
 
 /// A token that says `claims`. Its third part is invented and different each time.
@@ -209,22 +266,46 @@ pub fn answer(call: &Call, incoming: &Incoming, state: &mut State, now: Timestam
     let form = incoming
         .is_of_type("application/x-www-form-urlencoded")
         .then(|| String::from_utf8_lossy(&incoming.body));
-    match grant(&state.world, &call.tenant, form.as_deref(), now) {
+    match grant(&state.world, call, form.as_deref(), now) {
         Err(rejection) => rejection.reply(now),
-        Ok((claims, lifetime)) => {
+        Ok((claims, client)) => {
             let token = token_for(&claims);
-            // Entra says 3599 of a token of an hour.
-            let expires_in = lifetime.saturating_sub(1);
-            let body = json!({
-                "token_type": "Bearer",
-                "expires_in": expires_in,
-                "ext_expires_in": expires_in,
-                "access_token": token.expose(),
-            });
+            let body = told(call, &claims, client, &token);
             state.remember_token(token, claims);
             Reply::json(200, &body).with_header("cache-control", "no-store, no-cache")
         }
     }
+}
+
+/// What is said of a token that is given.
+fn told(call: &Call, claims: &Claims, client: &Client, token: &Secret) -> Value {
+    let as_text = call.v1 || client.numbers_as_text;
+    let number = |value: u64| {
+        if as_text {
+            Value::from(value.to_string())
+        } else {
+            Value::from(value)
+        }
+    };
+    // Entra says 3599 of a token of an hour.
+    let expires_in = number(client.token_lifetime_s.saturating_sub(1));
+    let mut body = json!({
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "ext_expires_in": expires_in,
+        "access_token": token.expose(),
+    });
+    if let Some(fields) = body.as_object_mut() {
+        if let Some(seconds) = client.refresh_in_s {
+            fields.insert("refresh_in".to_owned(), number(seconds));
+        }
+        if call.v1 {
+            fields.insert("expires_on".to_owned(), claims.exp.to_string().into());
+            fields.insert("not_before".to_owned(), claims.nbf.to_string().into());
+            fields.insert("resource".to_owned(), claims.aud.clone().into());
+        }
+    }
+    body
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn state_of(workspace: Workspace, dataflow: Dataflow) -> State {
             roles: Vec::new(),
             nbf: start().as_second(),
             exp: start().as_second() + 3600,
+            idtyp: Principal::App,
         },
     );
     state

@@ -1,5 +1,7 @@
 //! The runs of dataflows, moment by moment.
 
+use serde_json::json;
+
 use super::*;
 use crate::world::{Workspace, World};
 
