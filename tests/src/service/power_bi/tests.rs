@@ -1,5 +1,7 @@
 //! Power BI, asked without a server.
 
+mod models;
+
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
