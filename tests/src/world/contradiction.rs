@@ -98,3 +98,40 @@ fn limits(world: &World) -> Option<String> {
             "`throttle` lets no call through: give at least one call and one second".to_owned()
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+    use crate::world::{Client, DataflowGen2, FlowForm};
+
+    fn reason(world: &World) -> String {
+        of(world).unwrap()
+    }
+
+    #[test]
+    fn an_id_is_given_once_whatever_its_kind() {
+        let twice = DataflowGen2::new(scenario::DATA_ADMIN, scenario::SALES_MODEL, "Orders");
+        let world = scenario::every_kind().dataflow_gen2(twice);
+        assert!(reason(&world).contains("given twice"));
+    }
+
+    #[test]
+    fn a_flow_needs_some_protection_and_something_to_refresh() {
+        let id = "e".repeat(32);
+        let bare = Flow::new(&id, Uuid::nil(), FlowForm::New, "");
+        let world = World::new().flow(bare.clone());
+        assert!(reason(&world).contains("neither `sig` nor `oauth`"));
+        let lost = Flow::new(&id, Uuid::nil(), FlowForm::New, "INVENTED-sig-0123456789")
+            .refreshing_gen2(Uuid::nil());
+        assert!(reason(&World::new().flow(lost)).contains("not in `dataflows_gen2`"));
+    }
+
+    #[test]
+    fn limits_that_stop_everything_and_unknown_errors_are_refused() {
+        assert!(reason(&World::new().throttle(0, 1)).contains("`throttle`"));
+        assert!(reason(&World::new().fabric_page_size(0)).contains("`fabric_page_size`"));
+        let client = Client::new(Uuid::nil(), Uuid::nil(), "INVENTED-secret").with_error(1);
+        assert!(reason(&World::new().client(Uuid::nil(), client)).contains("error 1"));
+    }
+}
