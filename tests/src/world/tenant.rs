@@ -46,6 +46,9 @@ pub struct Client {
     /// True when the secret has run out: error 7000222.
     #[serde(default)]
     pub secret_expired: bool,
+    /// True: a client assertion does instead of the secret. Its signature is not looked at.
+    #[serde(default)]
+    pub takes_assertions: bool,
     /// The number of the error that every request for a token ends with; `None`: tokens are given.
     #[serde(default)]
     pub error: Option<u32>,
@@ -78,6 +81,7 @@ impl Client {
             object_id,
             token_lifetime_s: default_lifetime(),
             secret_expired: false,
+            takes_assertions: false,
             error: None,
             principal: Principal::App,
             refresh_in_s: None,
@@ -97,6 +101,13 @@ impl Client {
     #[must_use]
     pub fn with_expired_secret(mut self) -> Self {
         self.secret_expired = true;
+        self
+    }
+
+    /// A client assertion does instead of the secret.
+    #[must_use]
+    pub fn taking_assertions(mut self) -> Self {
+        self.takes_assertions = true;
         self
     }
 

@@ -217,3 +217,28 @@ fn two_credentials_are_one_too_many() {
     let both = form(&[("client_assertion", "h.p.s")]);
     assert_eq!(refused(&world(), TENANT, Some(&both)).0, 400);
 }
+
+#[test]
+fn an_assertion_does_for_a_client_that_takes_one() {
+    let assertion = |exp: i64| {
+        let payload = URL_SAFE_NO_PAD.encode(json!({"exp": exp}).to_string());
+        form(&[
+            ("client_secret", ""),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", &format!("h.{payload}.s")),
+        ])
+    };
+    assert_eq!(refused(&world(), TENANT, Some(&assertion(60))).1, 700_027);
+    let taking = Client::new(CLIENT, OBJECT, "INVENTED-secret-1").taking_assertions();
+    let world = World::new().client(TENANT, taking);
+    assert_eq!(refused(&world, TENANT, Some(&assertion(0))).1, 700_024);
+    let given = grant(
+        &world,
+        &v2(TENANT),
+        Some(&assertion(60)),
+        Timestamp::UNIX_EPOCH,
+    );
+    assert!(given.is_ok());
+    let typeless = form(&[("client_secret", ""), ("client_assertion", "h.p.s")]);
+    assert_eq!(refused(&world, TENANT, Some(&typeless)).1, 900_144);
+}
