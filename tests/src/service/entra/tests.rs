@@ -1,8 +1,9 @@
 //! Entra, asked without a server.
 
+use super::grant::ASSERTION_TYPE;
 use super::*;
 use crate::service::testing::request;
-use crate::world::Client;
+use crate::world::World;
 
 const TENANT: Uuid = Uuid::from_u128(0x11);
 const CLIENT: Uuid = Uuid::from_u128(0x22);
