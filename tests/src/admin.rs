@@ -5,11 +5,17 @@
 //! |---|---|
 //! | `GET requests` | every request so far ([`LoggedRequest`](crate::log::LoggedRequest)) |
 //! | `GET world` | the truth ([`WorldView`](crate::view::WorldView)) |
+//! | `GET items` | the truth about every content ([`ItemView`](crate::view::ItemView)) |
+//! | `GET items/{id}` | the truth about one |
+//! | `GET violations` | what no client may do ([`Violation`](crate::violations::Violation)) |
 //! | `POST faults` | replaces the faults by those of the array |
 //! | `POST dataflows/{id}` | changes the given settings of a dataflow |
-//! | `POST dataflows/{id}/runs` | `{"refresh_type"}`: begins a run, as the scheduler or another user would |
+//! | `POST dataflows_gen2/{id}` | changes the given settings of a Gen2 dataflow |
+//! | `POST models/{id}` | changes the given settings of a semantic model |
+//! | `POST {any of these}/{id}/runs` | `{"refresh_type"}`: begins a run, as the scheduler or another user would |
+//! | `POST clients/{client_id}` | changes the given settings of a client |
 //! | `POST flows/{id}` | changes the given settings of a flow |
-//! | `POST complete/{dataflow}` | `{"status"}`: ends every run that is in progress |
+//! | `POST complete/{id}` | `{"status"}`: ends every run that is in progress |
 //! | `POST advance` | `{"seconds"}`: moves the clock on |
 
 use std::time::Duration;
@@ -75,6 +81,9 @@ fn act(engine: &Engine, incoming: &Incoming) -> Result<Value, AdminError> {
     match (incoming.method.as_str(), segments.as_slice()) {
         ("GET", ["requests"]) => Ok(json!(engine.requests())),
         ("GET", ["world"]) => Ok(json!(engine.world())),
+        ("GET", ["items"]) => Ok(json!(engine.items())),
+        ("GET", ["items", id]) => Ok(json!(engine.item(guid("content", id)?)?)),
+        ("GET", ["violations"]) => Ok(json!(engine.violations())),
         ("POST", ["faults"]) => {
             let rules: Vec<FaultRule> = body(incoming)?;
             let count = rules.len();
@@ -82,13 +91,25 @@ fn act(engine: &Engine, incoming: &Incoming) -> Result<Value, AdminError> {
             Ok(json!({"faults": count}))
         }
         ("POST", ["dataflows", id]) => {
-            engine.change_dataflow(dataflow(id)?, &body(incoming)?)?;
+            engine.change_dataflow(guid("dataflow", id)?, &body(incoming)?)?;
             Ok(json!({"changed": id}))
         }
-        ("POST", ["dataflows", id, "runs"]) => {
+        ("POST", ["dataflows_gen2", id]) => {
+            engine.change_dataflow_gen2(guid("Gen2 dataflow", id)?, &body(incoming)?)?;
+            Ok(json!({"changed": id}))
+        }
+        ("POST", ["models", id]) => {
+            engine.change_model(guid("semantic model", id)?, &body(incoming)?)?;
+            Ok(json!({"changed": id}))
+        }
+        ("POST", ["clients", id]) => {
+            engine.change_client(guid("client", id)?, &body(incoming)?)?;
+            Ok(json!({"changed": id}))
+        }
+        ("POST", ["dataflows" | "dataflows_gen2" | "models", id, "runs"]) => {
             let wanted: BeginRun = body(incoming)?;
-            let transaction = engine.begin_run(dataflow(id)?, wanted.refresh_type)?;
-            Ok(json!({"transaction": transaction}))
+            let run = engine.begin_run(guid("content", id)?, wanted.refresh_type)?;
+            Ok(json!({"transaction": run}))
         }
         ("POST", ["flows", id]) => {
             engine.change_flow(id, &body(incoming)?)?;
@@ -96,7 +117,7 @@ fn act(engine: &Engine, incoming: &Incoming) -> Result<Value, AdminError> {
         }
         ("POST", ["complete", id]) => {
             let wanted: Complete = body(incoming)?;
-            let ended = engine.complete(dataflow(id)?, &wanted.status)?;
+            let ended = engine.complete(guid("content", id)?, &wanted.status)?;
             Ok(json!({"completed": ended}))
         }
         ("POST", ["advance"]) => {
@@ -114,9 +135,9 @@ fn body<T: DeserializeOwned>(incoming: &Incoming) -> Result<T, AdminError> {
         .map_err(|error| AdminError::InvalidBody(error.to_string()))
 }
 
-fn dataflow(id: &str) -> Result<Uuid, AdminError> {
+fn guid(kind: &'static str, id: &str) -> Result<Uuid, AdminError> {
     Uuid::parse_str(id).map_err(|_| AdminError::UnknownId {
-        kind: "dataflow",
+        kind,
         id: id.to_owned(),
     })
 }

@@ -13,7 +13,7 @@ use crate::scenario;
 use crate::server::Simulator;
 use crate::world::World;
 
-/// Stands in for Power Automate, Power BI and Entra on a loopback address.
+/// Stands in for Power Automate, Power BI, Fabric and Entra on a loopback address.
 ///
 /// Prints one line, {"listening":"http://127.0.0.1:PORT"}, and serves until it is stopped.
 #[derive(Debug, Parser)]

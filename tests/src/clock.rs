@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 
 /// A clock that can be read and moved forward.
 ///
@@ -92,6 +93,30 @@ pub fn rfc3339_millis(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
+/// The moment with seven digits and without its zone, as Fabric writes `startTimeUtc`.
+#[must_use]
+pub fn utc_without_z(at: Timestamp) -> String {
+    format!("{at:.7}").trim_end_matches('Z').to_owned()
+}
+
+/// The moment with milliseconds and without its zone, as Power BI writes it in the details of a
+/// refresh.
+#[must_use]
+pub fn utc_millis_without_z(at: Timestamp) -> String {
+    rfc3339_millis(at).trim_end_matches('Z').to_owned()
+}
+
+/// The moment that a `Retry-After` names, in seconds or as a date, to who reads it at `now`.
+#[must_use]
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
+    match value.trim().parse() {
+        Ok(seconds) => Some(later(now, Duration::from_secs(seconds))),
+        Err(_) => rfc2822::DateTimeParser::new()
+            .parse_timestamp(value.trim())
+            .ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +142,21 @@ mod tests {
     fn the_date_header_is_written_as_http_asks() {
         let at: Timestamp = "2026-10-01T01:02:03.999Z".parse().unwrap();
         assert_eq!(http_date(at), "Thu, 01 Oct 2026 01:02:03 GMT");
+    }
+
+    #[test]
+    fn times_without_a_zone_keep_their_digits() {
+        let at: Timestamp = "2026-04-27T07:11:35.2470885Z".parse().unwrap();
+        assert_eq!(utc_without_z(at), "2026-04-27T07:11:35.2470885");
+        assert_eq!(utc_millis_without_z(at), "2026-04-27T07:11:35.247");
+    }
+
+    #[test]
+    fn a_retry_after_is_a_number_or_a_date() {
+        let now: Timestamp = "2026-10-01T01:00:00Z".parse().unwrap();
+        let hour = later(now, Duration::from_secs(3600));
+        assert_eq!(retry_after("3600", now), Some(hour));
+        assert_eq!(retry_after(&http_date(hour), now), Some(hour));
+        assert_eq!(retry_after("soon", now), None);
     }
 }

@@ -17,9 +17,10 @@ use crate::clock::Clock;
 use crate::faults::{Fault, FaultPlan, FaultRule};
 use crate::log::{LoggedRequest, RequestLog};
 use crate::message::{Answer, Incoming, Reply};
-use crate::service::{self, Call, power_automate};
-use crate::state::{Asker, State};
-use crate::view::{self, WorldView};
+use crate::service::{self, Call, instead, power_automate};
+use crate::state::State;
+use crate::view::{self, ItemView, WorldView};
+use crate::violations::{Seen, Violation, Violations};
 use crate::world::{RefreshType, World};
 
 /// Why the admin API refuses.
@@ -31,10 +32,10 @@ pub enum AdminError {
         "nothing to administer at `{0}`; see the list of paths in the simulator's `admin` module"
     )]
     UnknownPath(String),
-    /// There is no dataflow or flow with this id.
+    /// There is nothing of this kind with this id.
     #[error("there is no {kind} with the id `{id}` in this world")]
     UnknownId {
-        /// "dataflow" or "flow".
+        /// "dataflow", "flow" and the like.
         kind: &'static str,
         /// The id as it was given.
         id: String,
@@ -57,7 +58,13 @@ impl AdminError {
 }
 
 /// Settings that identify a thing or were used up at the start; changing them later would lie.
-const FIXED: [&str; 3] = ["id", "workspace", "history"];
+const FIXED: [&str; 5] = [
+    "id",
+    "workspace",
+    "history",
+    "scheduled_after_s",
+    "client_id",
+];
 
 /// What became of a request: its number, and what to do about its answer.
 #[derive(Debug)]
@@ -70,7 +77,7 @@ pub(crate) struct Received {
     pub(crate) service: &'static str,
     /// What befalls it.
     pub(crate) fault: Option<Fault>,
-    /// What the service answers; `None`: the fault kept the request from it.
+    /// What is answered, by the service or by the fault in its place; `None`: nothing.
     pub(crate) answer: Option<Answer>,
 }
 
@@ -84,6 +91,7 @@ struct Inner {
     state: State,
     faults: FaultPlan,
     log: RequestLog,
+    violations: Violations,
 }
 
 impl Engine {
@@ -96,6 +104,7 @@ impl Engine {
                 state,
                 faults,
                 log: RequestLog::default(),
+                violations: Violations::default(),
             }),
         }
     }
@@ -120,7 +129,12 @@ impl Engine {
     /// Takes a request in.
     pub(crate) fn receive(&self, incoming: &Incoming) -> Received {
         let (mut guard, now) = self.settled();
-        let Inner { state, faults, log } = &mut *guard;
+        let Inner {
+            state,
+            faults,
+            log,
+            violations,
+        } = &mut *guard;
         let call = Call::of(&incoming.method, &incoming.path);
         let operation = call.operation();
         let secrets = state.secrets().map(|secret| secret.expose());
@@ -132,6 +146,14 @@ impl Engine {
             now,
             known.iter().copied(),
         );
+        let seen = Seen {
+            call: &call,
+            incoming,
+            identity: call.identity(incoming, state),
+            number,
+            now,
+        };
+        violations.judge(&seen, log.path_of(number));
         let fault = operation.and_then(|on| faults.choose(on, &call.targets(state)));
         if let Some(fault) = &fault {
             log.befallen(number, fault.name());
@@ -140,6 +162,16 @@ impl Engine {
             .as_ref()
             .is_none_or(Fault::has_effect)
             .then(|| service::answer(&call, incoming, state, now, number));
+        let in_place = fault
+            .as_ref()
+            .and_then(|fault| instead::of(fault, call.service(), now));
+        let arrives = in_place.is_some() || fault.as_ref().is_none_or(Fault::keeps_answer);
+        let answer = in_place.map(Answer::Now).or(answer);
+        if let Some(Answer::Now(reply)) = &answer
+            && arrives
+        {
+            violations.remember(&seen, reply);
+        }
         Received {
             number,
             at: now,
@@ -169,6 +201,22 @@ impl Engine {
         view::of(&inner.state, now)
     }
 
+    pub(crate) fn items(&self) -> Vec<ItemView> {
+        let (inner, now) = self.settled();
+        view::items(&inner.state, now)
+    }
+
+    pub(crate) fn item(&self, id: Uuid) -> Result<ItemView, AdminError> {
+        self.items()
+            .into_iter()
+            .find(|item| item.id == id)
+            .ok_or_else(|| unknown("content", id))
+    }
+
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        self.lock().violations.list().to_vec()
+    }
+
     pub(crate) fn set_faults(&self, rules: Vec<FaultRule>) {
         self.lock().faults = FaultPlan::new(rules);
     }
@@ -180,49 +228,71 @@ impl Engine {
 
     /// Lays the given fields over the settings of a dataflow; for runs that begin from now on.
     pub(crate) fn change_dataflow(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
-        let (mut inner, _) = self.settled();
-        let dataflow = inner
-            .state
-            .world
-            .dataflows
-            .iter_mut()
-            .find(|dataflow| dataflow.id == id)
-            .ok_or_else(|| unknown("dataflow", id))?;
-        *dataflow = overlaid(dataflow, fields)?;
-        Ok(())
+        self.change("dataflow", &id.to_string(), fields, |world| {
+            world.dataflows.iter_mut().find(|one| one.id == id)
+        })
+    }
+
+    /// Lays the given fields over the settings of a Gen2 dataflow; for runs that begin from now on.
+    pub(crate) fn change_dataflow_gen2(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.change("Gen2 dataflow", &id.to_string(), fields, |world| {
+            world.dataflows_gen2.iter_mut().find(|one| one.id == id)
+        })
+    }
+
+    /// Lays the given fields over the settings of a semantic model; for refreshes that begin from
+    /// now on.
+    pub(crate) fn change_model(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.change("semantic model", &id.to_string(), fields, |world| {
+            world.models.iter_mut().find(|one| one.id == id)
+        })
     }
 
     /// Lays the given fields over the settings of a flow; for triggers from now on.
     pub(crate) fn change_flow(&self, id: &str, fields: &Value) -> Result<(), AdminError> {
+        self.change("flow", id, fields, |world| {
+            let mut flows = world.flows.iter_mut();
+            flows.find(|flow| flow.id.eq_ignore_ascii_case(id))
+        })
+    }
+
+    /// Lays the given fields over the settings of a client; for tokens from now on.
+    pub(crate) fn change_client(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.change("client", &id.to_string(), fields, |world| {
+            let mut clients = world.tenants.values_mut().flat_map(|t| &mut t.clients);
+            clients.find(|client| client.client_id == id)
+        })
+    }
+
+    fn change<T: Serialize + DeserializeOwned>(
+        &self,
+        kind: &'static str,
+        id: &str,
+        fields: &Value,
+        find: impl FnOnce(&mut World) -> Option<&mut T>,
+    ) -> Result<(), AdminError> {
         let (mut inner, _) = self.settled();
-        let flow = inner
-            .state
-            .world
-            .flows
-            .iter_mut()
-            .find(|flow| flow.id.eq_ignore_ascii_case(id))
-            .ok_or_else(|| unknown("flow", id))?;
-        *flow = overlaid(flow, fields)?;
+        let settings = find(&mut inner.state.world).ok_or_else(|| unknown(kind, id))?;
+        *settings = overlaid(settings, fields)?;
         Ok(())
     }
 
-    /// Begins a run as the scheduler or another user would; gives its transaction id.
+    /// Begins a run of any content as the scheduler or another user would; gives its id.
     pub(crate) fn begin_run(&self, id: Uuid, kind: RefreshType) -> Result<String, AdminError> {
         let (mut inner, now) = self.settled();
         inner
             .state
-            .begin_run(id, now, kind, &Asker::of(kind))
-            .ok_or_else(|| unknown("dataflow", id))
+            .begin_by_itself(id, now, kind)
+            .ok_or_else(|| unknown("content", id))
     }
 
-    /// Ends what is in progress; gives the transaction ids.
+    /// Ends what is in progress; gives the ids of the runs.
     pub(crate) fn complete(&self, id: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
         let (mut inner, now) = self.settled();
         inner
             .state
-            .dataflow(id)
-            .ok_or_else(|| unknown("dataflow", id))?;
-        Ok(inner.state.complete(id, status, now))
+            .complete_all(id, status, now)
+            .ok_or_else(|| unknown("content", id))
     }
 }
 

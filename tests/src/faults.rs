@@ -9,18 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// What a request asks of the services; the word that a fault and the log use for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// A token of Entra.
     Token,
-    /// The list of workspaces.
+    /// Power BI's list of workspaces.
     Groups,
-    /// The list of dataflows, or one dataflow.
+    /// Power BI's list of dataflows, or one dataflow.
     Dataflows,
     /// A dataflow's transactions.
     Transactions,
-    /// A refresh by the API.
+    /// A refresh of a dataflow by the API.
     Refresh,
     /// The cancelling of a transaction.
     Cancel,
@@ -28,6 +28,53 @@ pub enum Operation {
     Trigger,
     /// A poll for an asynchronous Response.
     Poll,
+    /// The list of semantic models, or one model.
+    Models,
+    /// A refresh of a semantic model.
+    ModelRefresh,
+    /// A semantic model's refresh history.
+    ModelHistory,
+    /// The details of an enhanced refresh.
+    ModelDetails,
+    /// The cancelling of an enhanced refresh.
+    ModelCancel,
+    /// Fabric's list of workspaces.
+    FabricWorkspaces,
+    /// Fabric's list of dataflows, or one dataflow.
+    FabricDataflows,
+    /// A run of a Gen2 dataflow.
+    FabricRun,
+    /// The list of a Gen2 dataflow's job instances.
+    FabricInstances,
+    /// One job instance.
+    FabricInstance,
+    /// The cancelling of a job instance.
+    FabricCancel,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 19] = [
+        Self::Token,
+        Self::Groups,
+        Self::Dataflows,
+        Self::Transactions,
+        Self::Refresh,
+        Self::Cancel,
+        Self::Trigger,
+        Self::Poll,
+        Self::Models,
+        Self::ModelRefresh,
+        Self::ModelHistory,
+        Self::ModelDetails,
+        Self::ModelCancel,
+        Self::FabricWorkspaces,
+        Self::FabricDataflows,
+        Self::FabricRun,
+        Self::FabricInstances,
+        Self::FabricInstance,
+        Self::FabricCancel,
+    ];
 }
 
 /// A reply that is sent in place of the service's own.
@@ -123,6 +170,25 @@ pub enum Mishap {
     Garbage,
     /// The effect happens; this is answered in place of what the service says.
     ReplaceAfterStatus(CannedReply),
+    /// No effect; 429 in the service's own words.
+    Throttled {
+        /// The `Retry-After`, in seconds from now.
+        retry_after_s: u64,
+        /// True: it is written as a date.
+        #[serde(default)]
+        as_date: bool,
+    },
+    /// No effect; 503 with an HTML page.
+    Unavailable {
+        /// The `Retry-After`, in seconds; `None`: it has none.
+        #[serde(default)]
+        retry_after_s: Option<u64>,
+    },
+    /// No effect; 302 to this address.
+    Redirect {
+        /// The `Location`.
+        to: String,
+    },
 }
 
 impl<'de> Deserialize<'de> for Fault {
@@ -161,8 +227,23 @@ impl Fault {
             self,
             Self::Instead(_)
                 | Self::Named(
-                    Mishap::DropBefore | Mishap::Reset | Mishap::Hang | Mishap::HtmlBefore
+                    Mishap::DropBefore
+                        | Mishap::Reset
+                        | Mishap::Hang
+                        | Mishap::HtmlBefore
+                        | Mishap::Throttled { .. }
+                        | Mishap::Unavailable { .. }
+                        | Mishap::Redirect { .. }
                 )
+        )
+    }
+
+    /// True when the caller gets the service's own answer whole, late at most.
+    #[must_use]
+    pub fn keeps_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Named(Mishap::DelayMs(_) | Mishap::SlowDrip { .. } | Mishap::WrongContentType)
         )
     }
 
@@ -188,6 +269,9 @@ impl Fault {
                 Mishap::WrongContentType => "wrong_content_type",
                 Mishap::Garbage => "garbage",
                 Mishap::ReplaceAfterStatus(_) => "replace_after_status",
+                Mishap::Throttled { .. } => "throttled",
+                Mishap::Unavailable { .. } => "unavailable",
+                Mishap::Redirect { .. } => "redirect",
             },
         }
     }

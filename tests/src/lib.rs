@@ -1,4 +1,4 @@
-//! A simulator of Power Automate, Power BI dataflows and Entra: one HTTP server with the shapes,
+//! A simulator of Power Automate, Power BI, Fabric and Entra: one HTTP server with the shapes,
 //! error bodies and habits of the real services, and with the faults that real networks have.
 //!
 //! The end-to-end tests, the demo and the benchmark run it as a process; tests in one process use
@@ -7,7 +7,7 @@
 //!
 //! Layers, each of which knows only those above it: the world ([`world`], [`scenario`]), what
 //! becomes of it ([`state`]), the services ([`service`]), then faults ([`faults`]), the log
-//! ([`log`]) and the sockets ([`server`]). It refuses to listen on anything but loopback.
+//! ([`log`]), what no client may do ([`violations`]) and the sockets ([`server`]). It refuses to listen on anything but loopback.
 
 mod admin;
 pub mod cli;
@@ -24,6 +24,7 @@ pub mod server;
 pub mod service;
 pub mod state;
 pub mod view;
+pub mod violations;
 pub mod world;
 
 pub use engine::AdminError;

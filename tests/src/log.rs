@@ -25,7 +25,7 @@ pub struct LoggedRequest {
     pub n: u64,
     /// When it arrived, by the simulator's clock (RFC 3339).
     pub time: String,
-    /// "entra", "power_bi", "power_automate", or "unknown".
+    /// "entra", "power_bi", "fabric", "power_automate", or "unknown".
     pub service: &'static str,
     /// What it asked for, in the words of the faults; `None`: nothing that the services know.
     pub on: Option<Operation>,
@@ -109,6 +109,13 @@ impl RequestLog {
         if let Some(entry) = self.entry(n) {
             entry.status = status.into();
         }
+    }
+
+    /// The path of request `n`, secrets masked.
+    #[must_use]
+    pub fn path_of(&self, n: u64) -> &str {
+        let entry = self.entries.iter().rev().find(|entry| entry.n == n);
+        entry.map_or("", |entry| entry.path.as_str())
     }
 
     fn entry(&mut self, n: u64) -> Option<&mut LoggedRequest> {

@@ -6,7 +6,8 @@
 use uuid::{Uuid, uuid};
 
 use crate::world::{
-    Client, Dataflow, Flow, FlowForm, RefreshType, Relay, Respond, Workspace, World,
+    Client, Dataflow, DataflowGen2, Flow, FlowForm, OAuthPolicy, RefreshType, Relay, Respond,
+    SemanticModel, Workspace, World,
 };
 
 /// The tenant of every scenario.
@@ -40,12 +41,20 @@ pub const RESPONDING_FLOW: &str = "c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3";
 /// The signature of [`RESPONDING_FLOW`].
 pub const RESPONDING_SIG: &str = "INVENTED-sig-responding-00000000000000000003";
 
+/// The Gen2 dataflow of [`every_kind`].
+pub const ORDERS_GEN2: Uuid = uuid!("66666666-6666-4666-8666-666666666661");
+/// The semantic model of [`every_kind`].
+pub const SALES_MODEL: Uuid = uuid!("77777777-7777-4777-8777-777777777771");
+/// The workflow id of the flow of [`every_kind`] that takes tokens and no signature.
+pub const OAUTH_FLOW: &str = "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4";
+
 /// The names that [`named`] knows.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     "order_list_completes",
     "accepted_then_swallowed",
     "refused_by_responding_flow",
     "demo",
+    "every_kind",
 ];
 
 /// The scenario with this name.
@@ -56,6 +65,7 @@ pub fn named(name: &str) -> Option<World> {
         "accepted_then_swallowed" => Some(accepted_then_swallowed()),
         "refused_by_responding_flow" => Some(refused_by_responding_flow()),
         "demo" => Some(demo()),
+        "every_kind" => Some(every_kind()),
         _ => None,
     }
 }
@@ -85,6 +95,20 @@ pub fn demo() -> World {
     let world = with_completing(ground());
     let world = with_swallowing(world, "Master Order List (spent)");
     with_responding(world, "Master Order List (spent, told)")
+}
+
+/// One of each kind of content, and a flow of each kind of trigger: [`order_list_completes`], a
+/// Gen2 dataflow, a semantic model, and a flow that takes tokens and refreshes the model.
+#[must_use]
+pub fn every_kind() -> World {
+    let name = uuid!("55555555-5555-4555-8555-555555555554");
+    let policy = OAuthPolicy::tenant(TENANT).only_for(&[OBJECT_ID]);
+    order_list_completes()
+        .dataflow_gen2(DataflowGen2::new(DATA_ADMIN, ORDERS_GEN2, "Orders"))
+        .model(SemanticModel::new(DATA_ADMIN, SALES_MODEL, "Sales"))
+        .flow(
+            Flow::with_oauth(OAUTH_FLOW, name, FlowForm::New, policy).refreshing_model(SALES_MODEL),
+        )
 }
 
 fn ground() -> World {

@@ -3,14 +3,19 @@
 //! Unlike the services' own answers this shows runs that are not visible yet, who asked for them,
 //! and what a flow was told inside. Signatures are masked.
 
+mod items;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::items::{jobs, refreshes};
 use crate::clock::rfc3339_millis;
 use crate::secret::{MASK, Secret};
 use crate::state::{FlowRun, Run, State};
-use crate::world::{Dataflow, Flow, Workspace};
+use crate::world::{Dataflow, DataflowGen2, Flow, SemanticModel, Workspace};
+
+pub use items::{ItemView, RunView, SetOffBy, items};
 
 /// The whole world at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +28,10 @@ pub struct WorldView {
     pub workspaces: Vec<Workspace>,
     /// The dataflows with all their runs.
     pub dataflows: Vec<DataflowView>,
+    /// The Gen2 dataflows with all their instances.
+    pub dataflows_gen2: Vec<DataflowGen2View>,
+    /// The semantic models with all their refreshes.
+    pub models: Vec<SemanticModelView>,
     /// The flows with all their runs.
     pub flows: Vec<FlowView>,
 }
@@ -35,6 +44,26 @@ pub struct DataflowView {
     pub settings: Dataflow,
     /// All runs, newest first, also those that do not show yet.
     pub transactions: Vec<TransactionView>,
+}
+
+/// A Gen2 dataflow and its runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct DataflowGen2View {
+    /// Its settings.
+    #[serde(flatten)]
+    pub settings: DataflowGen2,
+    /// All instances, newest first, also those that cannot be found yet.
+    pub runs: Vec<RunView>,
+}
+
+/// A semantic model and its refreshes.
+#[derive(Clone, Debug, Serialize)]
+pub struct SemanticModelView {
+    /// Its settings.
+    #[serde(flatten)]
+    pub settings: SemanticModel,
+    /// All refreshes, newest first, also those that do not show yet.
+    pub runs: Vec<RunView>,
 }
 
 /// A run of a dataflow.
@@ -115,6 +144,22 @@ pub fn of(state: &State, now: Timestamp) -> WorldView {
                     .into_iter()
                     .map(|run| transaction(run, now))
                     .collect(),
+            })
+            .collect(),
+        dataflows_gen2: world
+            .dataflows_gen2
+            .iter()
+            .map(|dataflow| DataflowGen2View {
+                settings: dataflow.clone(),
+                runs: jobs(state, dataflow.id, now),
+            })
+            .collect(),
+        models: world
+            .models
+            .iter()
+            .map(|model| SemanticModelView {
+                settings: model.clone(),
+                runs: refreshes(state, model.id, now),
             })
             .collect(),
         flows: world

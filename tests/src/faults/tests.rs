@@ -26,6 +26,9 @@ fn every_fault_reads_as_it_is_written() {
         r#""wrong_content_type""#,
         r#""garbage""#,
         r#"{"replace_after_status":{"status":502,"headers":{},"body":"","content_type":null}}"#,
+        r#"{"throttled":{"retry_after_s":3600,"as_date":true}}"#,
+        r#"{"unavailable":{"retry_after_s":null}}"#,
+        r#"{"redirect":{"to":"https://127.0.0.1/"}}"#,
     ] {
         let fault = parse(json);
         assert_eq!(serde_json::to_string(&fault).unwrap(), json);

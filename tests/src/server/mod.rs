@@ -22,7 +22,8 @@ use crate::engine::{AdminError, Engine};
 use crate::error::SimulatorError;
 use crate::faults::FaultRule;
 use crate::log::LoggedRequest;
-use crate::view::WorldView;
+use crate::view::{ItemView, WorldView};
+use crate::violations::Violation;
 use crate::world::{RefreshType, World};
 
 /// A simulator that listens. Dropping it closes the socket and every connection.
@@ -147,6 +148,26 @@ impl Simulator {
         self.engine.world()
     }
 
+    /// The truth about every content: its runs, and how many triggers had an effect.
+    #[must_use]
+    pub fn items(&self) -> Vec<ItemView> {
+        self.engine.items()
+    }
+
+    /// The truth about one content.
+    ///
+    /// # Errors
+    /// When there is no such content.
+    pub fn item(&self, id: Uuid) -> Result<ItemView, AdminError> {
+        self.engine.item(id)
+    }
+
+    /// What was done that no client may do, in the order of the requests.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.engine.violations()
+    }
+
     /// Replaces the faults.
     pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.engine.set_faults(rules);
@@ -165,6 +186,30 @@ impl Simulator {
         self.engine.change_dataflow(id, fields)
     }
 
+    /// Changes the given settings of a Gen2 dataflow, for runs that begin from now on.
+    ///
+    /// # Errors
+    /// When there is no such dataflow, or a setting is unknown or cannot be changed.
+    pub fn change_dataflow_gen2(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.engine.change_dataflow_gen2(id, fields)
+    }
+
+    /// Changes the given settings of a semantic model, for refreshes that begin from now on.
+    ///
+    /// # Errors
+    /// When there is no such model, or a setting is unknown or cannot be changed.
+    pub fn change_model(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.engine.change_model(id, fields)
+    }
+
+    /// Changes the given settings of a client (by its client id), for tokens from now on.
+    ///
+    /// # Errors
+    /// When there is no such client, or a setting is unknown or cannot be changed.
+    pub fn change_client(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
+        self.engine.change_client(id, fields)
+    }
+
     /// Changes the given settings of a flow, for triggers from now on.
     ///
     /// # Errors
@@ -173,20 +218,20 @@ impl Simulator {
         self.engine.change_flow(id, fields)
     }
 
-    /// Begins a run as the scheduler or another user would; gives its transaction id.
+    /// Begins a run of any content as the scheduler or another user would; gives its id.
     ///
     /// # Errors
-    /// When there is no such dataflow.
-    pub fn begin_run(&self, dataflow: Uuid, kind: RefreshType) -> Result<String, AdminError> {
-        self.engine.begin_run(dataflow, kind)
+    /// When there is no such content.
+    pub fn begin_run(&self, item: Uuid, kind: RefreshType) -> Result<String, AdminError> {
+        self.engine.begin_run(item, kind)
     }
 
-    /// Ends every run of a dataflow that is in progress; gives their transaction ids.
+    /// Ends every run of a content that is in progress; gives their ids.
     ///
     /// # Errors
-    /// When there is no such dataflow.
-    pub fn complete(&self, dataflow: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
-        self.engine.complete(dataflow, status)
+    /// When there is no such content.
+    pub fn complete(&self, item: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
+        self.engine.complete(item, status)
     }
 }
 

@@ -10,16 +10,12 @@ use super::payload::Payload;
 use super::wire::Spoil;
 use crate::clock::{http_date, later};
 use crate::engine::{Engine, Received};
-use crate::faults::{CannedReply, Fault, Mishap};
+use crate::faults::{Fault, Mishap};
 use crate::message::{Answer, Incoming, Reply};
 
 /// How often somebody who waits for the simulator's clock looks at it. The clock may be moved by
 /// hand, so there is nothing to sleep until.
 const LOOK: Duration = Duration::from_millis(5);
-
-/// What a captive portal or an expired session shows in place of an API's answer.
-const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in to your account</title></head>\
-    <body><form method=\"post\" action=\"/login\"><input name=\"user\"></form></body></html>";
 
 /// There is no answer: the connection is to be closed as it is.
 #[derive(Debug, thiserror::Error)]
@@ -83,15 +79,17 @@ async fn spoilt(
     let whole = |reply: Reply| -> (Reply, Pack) { (reply, Box::new(Payload::Whole)) };
     let mishap = match fault {
         None => return Ok(whole(answered(engine, answer).await?)),
-        Some(Fault::Instead(canned)) => return Ok(whole(served(&canned))),
+        Some(Fault::Instead(_)) => return Ok(whole(answered(engine, answer).await?)),
         Some(Fault::Named(mishap)) => mishap,
     };
     Ok(match mishap {
-        Mishap::Html | Mishap::HtmlBefore => {
-            whole(Reply::text(200, "text/html; charset=utf-8", LOGIN_PAGE))
-        }
-        Mishap::NoContent => whole(Reply::empty(204)),
-        Mishap::ReplaceAfterStatus(canned) => whole(served(&canned)),
+        Mishap::Html
+        | Mishap::HtmlBefore
+        | Mishap::NoContent
+        | Mishap::ReplaceAfterStatus(_)
+        | Mishap::Throttled { .. }
+        | Mishap::Unavailable { .. }
+        | Mishap::Redirect { .. } => whole(answered(engine, answer).await?),
         Mishap::DelayMs(ms) => {
             let due = later(at, Duration::from_millis(ms));
             let reply = answered(engine, answer).await?;
@@ -138,25 +136,8 @@ async fn answered(engine: &Engine, answer: Option<Answer>) -> Result<Reply, Sile
     }
 }
 
-/// A reply that a fault gives in place of the service.
-fn served(canned: &CannedReply) -> Reply {
-    let mut reply = if canned.body.is_empty() {
-        Reply::empty(canned.status)
-    } else {
-        let content_type = canned
-            .content_type
-            .as_deref()
-            .unwrap_or("application/json; charset=utf-8");
-        Reply::text(canned.status, content_type, canned.body.clone())
-    };
-    for (name, value) in &canned.headers {
-        reply.set_header(name, value);
-    }
-    reply
-}
-
 /// The reply as it leaves: with the simulator's own `Date`, and with the `RequestId` that every
-/// reply of Power BI has, also one that a fault put in the service's place.
+/// reply of Power BI and Fabric has, also one that a fault put in the service's place.
 pub(super) fn dress(
     engine: &Engine,
     service: &str,
@@ -164,30 +145,11 @@ pub(super) fn dress(
     pack: impl FnOnce(bytes::Bytes) -> Payload,
 ) -> Response<Payload> {
     reply.set_default_header("date", &http_date(engine.now()));
-    if service == "power_bi" {
+    if matches!(service, "power_bi" | "fabric") {
         reply.set_default_header("requestid", &Uuid::new_v4().to_string());
     }
     let mut response = Response::new(pack(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = *reply.headers;
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_canned_reply_keeps_its_own_headers_and_type() {
-        let canned = CannedReply::status(503)
-            .body("<p>no</p>")
-            .header("Retry-After", "3600");
-        let reply = served(&CannedReply {
-            content_type: Some("text/html".to_owned()),
-            ..canned
-        });
-        assert_eq!(reply.status.as_u16(), 503);
-        assert_eq!(reply.headers["retry-after"], "3600");
-        assert_eq!(reply.headers["content-type"], "text/html");
-    }
 }

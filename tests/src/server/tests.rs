@@ -1,8 +1,10 @@
 //! The whole simulator over real sockets.
 
 mod client;
+mod every_call;
 mod faults;
 mod https;
+mod kinds;
 
 use std::io;
 use std::sync::Arc;

@@ -1,194 +1,46 @@
-//! Entra's token endpoint for client credentials (facts, 4 and 5.4).
+//! Entra's token endpoints, v1 and v2, for client credentials (facts, 4 and 5.4).
 //!
-//! The decision (`grant`) is a plain function over the form. The tokens look like JWTs, so that
+//! The decision is in `grant`. The tokens look like JWTs, so that
 //! a client can decode what they say, and carry a signature that is nobody's.
+
+mod grant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::message::{Incoming, Reply, form_value};
+use self::grant::grant;
+use crate::message::{Incoming, Reply};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
-use crate::world::World;
+use crate::world::Client;
 
 /// A request to the token endpoint of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The tenant as the path names it.
     pub tenant: String,
+    /// True at the v1 endpoint, which takes `resource` and writes numbers as text.
+    pub v1: bool,
 }
 
 impl Call {
-    /// `/{tenant}/oauth2/v2.0/token`
+    /// `/{tenant}/oauth2/v2.0/token` or `/{tenant}/oauth2/token`
     #[must_use]
     pub fn of(segments: &[&str]) -> Option<Self> {
-        match segments {
-            [tenant, "oauth2", "v2.0", "token"] if !tenant.is_empty() => Some(Self {
-                tenant: (*tenant).to_owned(),
-            }),
-            _ => None,
-        }
+        let (tenant, v1) = match segments {
+            [tenant, "oauth2", "v2.0", "token"] => (tenant, false),
+            [tenant, "oauth2", "token"] => (tenant, true),
+            _ => return None,
+        };
+        (!tenant.is_empty()).then(|| Self {
+            tenant: (*tenant).to_owned(),
+            v1,
+        })
     }
-}
-
-/// Why no token is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Rejection {
-    status: u16,
-    error: &'static str,
-    number: u32,
-    description: String,
-}
-
-impl Rejection {
-    fn new(status: u16, error: &'static str, number: u32, description: String) -> Self {
-        Self {
-            status,
-            error,
-            number,
-            description,
-        }
-    }
-
-    fn missing(parameter: &str) -> Self {
-        Self::new(
-            400,
-            "invalid_request",
-            900_144,
-            format!("The request body must contain the following parameter: '{parameter}'."),
-        )
-    }
-
-    fn reply(&self, now: Timestamp) -> Reply {
-        let trace = Uuid::new_v4();
-        let correlation = Uuid::new_v4();
-        let stamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        let number = self.number;
-        Reply::json(
-            self.status,
-            &json!({
-                "error": self.error,
-                "error_description": format!(
-                    "AADSTS{number}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}",
-                    self.description
-                ),
-                "error_codes": [number],
-                "timestamp": stamp,
-                "trace_id": trace,
-                "correlation_id": correlation,
-                "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
-            }),
-        )
-    }
-}
-
-/// What a token may say, and for how many seconds. The order of the checks is a guess.
-fn grant(
-    world: &World,
-    tenant: &str,
-    form: Option<&str>,
-    now: Timestamp,
-) -> Result<(Claims, u64), Rejection> {
-    // Entra reads parameters from a form only; with any other type it finds none of them.
-    let given = |name: &str| {
-        form.and_then(|form| form_value(form, name))
-            .filter(|v| !v.is_empty())
-    };
-    let required = |name: &str| given(name).ok_or_else(|| Rejection::missing(name));
-
-    let grant_type = required("grant_type")?;
-    let client_id = required("client_id")?;
-    if grant_type != "client_credentials" {
-        return Err(Rejection::new(
-            400,
-            "unsupported_grant_type",
-            70_003,
-            format!("The app requested an unsupported grant type '{grant_type}'."),
-        ));
-    }
-    let scope = required("scope")?;
-    let tenant_id = Uuid::parse_str(tenant).ok();
-    let Some((tenant_id, known)) =
-        tenant_id.and_then(|id| world.tenants.get(&id).map(|tenant| (id, tenant)))
-    else {
-        return Err(Rejection::new(
-            400,
-            "invalid_request",
-            90_002,
-            format!(
-                "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
-            ),
-        ));
-    };
-    let Some(client) = Uuid::parse_str(&client_id)
-        .ok()
-        .and_then(|id| known.clients.iter().find(|client| client.client_id == id))
-    else {
-        return Err(Rejection::new(
-            400,
-            "unauthorized_client",
-            700_016,
-            format!(
-                "Application with identifier '{client_id}' was not found in the directory '{tenant_id}'."
-            ),
-        ));
-    };
-    let Some(audience) = scope
-        .strip_suffix("/.default")
-        .filter(|audience| audience.contains("://") && !audience.contains(' '))
-    else {
-        return Err(Rejection::new(
-            400,
-            "invalid_scope",
-            70_011,
-            format!(
-                "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
-            ),
-        ));
-    };
-    let Some(secret) = given("client_secret") else {
-        return Err(Rejection::new(
-            401,
-            "invalid_client",
-            7_000_218,
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.".to_owned(),
-        ));
-    };
-    if secret != client.secret.expose() {
-        return Err(Rejection::new(
-            401,
-            "invalid_client",
-            7_000_215,
-            format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client_id}'."
-            ),
-        ));
-    }
-    if client.secret_expired {
-        return Err(Rejection::new(
-            401,
-            "invalid_client",
-            7_000_222,
-            format!("The provided client secret keys for app '{client_id}' are expired."),
-        ));
-    }
-    let issued = now.as_second();
-    let lifetime = i64::try_from(client.token_lifetime_s).unwrap_or(i64::MAX);
-    let claims = Claims {
-        aud: audience.to_owned(),
-        iss: format!("https://sts.windows.net/{tenant_id}/"),
-        tid: tenant_id,
-        oid: client.object_id,
-        appid: client.client_id,
-        roles: Vec::new(),
-        nbf: issued,
-        exp: issued.saturating_add(lifetime),
-    };
-    Ok((claims, client.token_lifetime_s))
 }
 
 /// A token that says `claims`. Its third part is invented and different each time.
@@ -209,22 +61,46 @@ pub fn answer(call: &Call, incoming: &Incoming, state: &mut State, now: Timestam
     let form = incoming
         .is_of_type("application/x-www-form-urlencoded")
         .then(|| String::from_utf8_lossy(&incoming.body));
-    match grant(&state.world, &call.tenant, form.as_deref(), now) {
+    match grant(&state.world, call, form.as_deref(), now) {
         Err(rejection) => rejection.reply(now),
-        Ok((claims, lifetime)) => {
+        Ok((claims, client)) => {
             let token = token_for(&claims);
-            // Entra says 3599 of a token of an hour.
-            let expires_in = lifetime.saturating_sub(1);
-            let body = json!({
-                "token_type": "Bearer",
-                "expires_in": expires_in,
-                "ext_expires_in": expires_in,
-                "access_token": token.expose(),
-            });
+            let body = told(call, &claims, client, &token);
             state.remember_token(token, claims);
             Reply::json(200, &body).with_header("cache-control", "no-store, no-cache")
         }
     }
+}
+
+/// What is said of a token that is given.
+fn told(call: &Call, claims: &Claims, client: &Client, token: &Secret) -> Value {
+    let as_text = call.v1 || client.numbers_as_text;
+    let number = |value: u64| {
+        if as_text {
+            Value::from(value.to_string())
+        } else {
+            Value::from(value)
+        }
+    };
+    // Entra says 3599 of a token of an hour.
+    let expires_in = number(client.token_lifetime_s.saturating_sub(1));
+    let mut body = json!({
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "ext_expires_in": expires_in,
+        "access_token": token.expose(),
+    });
+    if let Some(fields) = body.as_object_mut() {
+        if let Some(seconds) = client.refresh_in_s {
+            fields.insert("refresh_in".to_owned(), number(seconds));
+        }
+        if call.v1 {
+            fields.insert("expires_on".to_owned(), claims.exp.to_string().into());
+            fields.insert("not_before".to_owned(), claims.nbf.to_string().into());
+            fields.insert("resource".to_owned(), claims.aud.clone().into());
+        }
+    }
+    body
 }
 
 #[cfg(test)]

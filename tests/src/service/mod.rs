@@ -5,6 +5,8 @@
 //! stand behind one address here.
 
 pub mod entra;
+pub mod fabric;
+pub mod instead;
 pub mod power_automate;
 pub mod power_bi;
 
@@ -13,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::faults::Operation;
-use crate::message::{Answer, Incoming, Reply};
+use crate::message::{Answer, Incoming, Reply, form_value};
 use crate::state::State;
 
 /// What a request is for.
@@ -23,6 +25,8 @@ pub enum Call {
     Entra(entra::Call),
     /// Power BI.
     PowerBi(power_bi::Call),
+    /// Fabric.
+    Fabric(fabric::Call),
     /// Power Automate.
     PowerAutomate(power_automate::Call),
     /// Nothing that is simulated here.
@@ -36,6 +40,7 @@ impl Call {
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         power_bi::Call::of(method, &segments)
             .map(Self::PowerBi)
+            .or_else(|| fabric::Call::of(method, &segments).map(Self::Fabric))
             .or_else(|| power_automate::Call::of(&segments).map(Self::PowerAutomate))
             .or_else(|| entra::Call::of(&segments).map(Self::Entra))
             .unwrap_or(Self::Unknown)
@@ -47,6 +52,7 @@ impl Call {
         match self {
             Self::Entra(_) => "entra",
             Self::PowerBi(_) => "power_bi",
+            Self::Fabric(_) => "fabric",
             Self::PowerAutomate(_) => "power_automate",
             Self::Unknown => "unknown",
         }
@@ -58,6 +64,7 @@ impl Call {
         match self {
             Self::Entra(_) => Some(Operation::Token),
             Self::PowerBi(call) => call.operation(),
+            Self::Fabric(call) => call.operation(),
             Self::PowerAutomate(call) => Some(call.operation()),
             Self::Unknown => None,
         }
@@ -69,9 +76,28 @@ impl Call {
         match self {
             Self::Entra(call) => vec![call.tenant.clone()],
             Self::PowerBi(call) => call.targets(state),
+            Self::Fabric(call) => call.ids().into_iter().map(str::to_owned).collect(),
             Self::PowerAutomate(call) => call.targets(state),
             Self::Unknown => Vec::new(),
         }
+    }
+
+    /// Who calls, by what the request proves: the object id of a token, the client of a form, the
+    /// flow of a signature. Nobody of a request that proves nothing.
+    #[must_use]
+    pub fn identity(&self, incoming: &Incoming, state: &State) -> String {
+        let by_token = || {
+            incoming
+                .bearer()
+                .and_then(|token| state.claims_of(token))
+                .map(|claims| claims.oid.to_string())
+        };
+        let identity = match self {
+            Self::Entra(_) => form_value(&String::from_utf8_lossy(&incoming.body), "client_id"),
+            Self::PowerBi(_) | Self::Fabric(_) | Self::Unknown => by_token(),
+            Self::PowerAutomate(call) => by_token().or_else(|| Some(call.workflow().to_owned())),
+        };
+        identity.unwrap_or_else(|| "nobody".to_owned())
     }
 }
 
@@ -83,9 +109,16 @@ pub fn answer(
     now: Timestamp,
     number: u64,
 ) -> Answer {
+    if matches!(call, Call::PowerBi(_) | Call::Fabric(_)) {
+        let identity = call.identity(incoming, state);
+        if let Some(seconds) = state.throttled(call.service(), &identity, now) {
+            return instead::too_many(call.service(), now, seconds, false).into();
+        }
+    }
     match call {
         Call::Entra(call) => entra::answer(call, incoming, state, now).into(),
         Call::PowerBi(call) => power_bi::answer(call, incoming, state, now, number).into(),
+        Call::Fabric(call) => fabric::answer(call, incoming, state, now, number).into(),
         Call::PowerAutomate(call) => {
             power_automate::answer(call, incoming, state, now, number)
         }

@@ -92,12 +92,19 @@ impl Call {
         }
     }
 
+    /// The workflow id.
+    #[must_use]
+    pub fn workflow(&self) -> &str {
+        let (Self::Trigger { workflow, .. } | Self::Poll { workflow, .. }) = self;
+        workflow
+    }
+
     /// The workflow id, and the flow's own id where it is known.
     #[must_use]
     pub fn targets(&self, state: &State) -> Vec<String> {
-        let (Self::Trigger { workflow, .. } | Self::Poll { workflow, .. }) = self;
+        let workflow = self.workflow();
         let name = find(state, workflow).map(|flow| flow.name.to_string());
-        std::iter::once(workflow.clone()).chain(name).collect()
+        std::iter::once(workflow.to_owned()).chain(name).collect()
     }
 }
 
@@ -122,11 +129,13 @@ pub fn answer(
             form,
             workflow,
             scale_unit,
-        } => judge_trigger(find(state, workflow), *form, workflow, incoming).map(|()| {
-            let unit = scale_unit.unwrap_or(USUAL_SCALE_UNIT);
-            let tracking = incoming.header("x-ms-client-tracking-id");
-            accepted(state, workflow, unit, tracking, number, now, &incoming.base)
-        }),
+        } => {
+            judge_trigger(find(state, workflow), *form, workflow, incoming, state, now).map(|()| {
+                let unit = scale_unit.unwrap_or(USUAL_SCALE_UNIT);
+                let tracking = incoming.header("x-ms-client-tracking-id");
+                accepted(state, workflow, unit, tracking, number, now, &incoming.base)
+            })
+        }
         Call::Poll {
             workflow,
             run,

@@ -6,39 +6,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Happening, State};
+use super::{Asker, Happening, Refusal, State};
 use crate::clock::{earlier, later};
 use crate::world::{Dataflow, Ends, RefreshType};
 
 /// The daily limit counts a rolling window of this length (facts, 0).
 const LIMIT_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Who asked for a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asker {
-    /// The tracking id of the request, or "scheduled", "other", "api".
-    pub name: String,
-    /// The number of the request in the log, where one led to the run.
-    pub request: Option<u64>,
-}
-
-impl Asker {
-    /// The asker of a run that began by itself.
-    #[must_use]
-    pub fn of(refresh_type: RefreshType) -> Self {
-        let name = match refresh_type {
-            RefreshType::Scheduled => "scheduled",
-            RefreshType::OnDemand | RefreshType::ViaApi => "other",
-        };
-        Self {
-            name: name.to_owned(),
-            request: None,
-        }
-    }
-}
 
 /// One run of a dataflow ("transaction" in the API).
 #[derive(Clone, Debug)]
@@ -76,30 +51,6 @@ impl Run {
             &self.ends_with
         } else {
             "InProgress"
-        }
-    }
-}
-
-/// Why a refresh was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
-    /// The error code.
-    pub code: &'static str,
-    /// What the service says; empty where it says nothing.
-    pub message: String,
-}
-
-impl Refusal {
-    /// The error body as Power BI writes it.
-    #[must_use]
-    pub fn body(&self) -> Value {
-        if self.message.is_empty() {
-            json!({"error": {"code": self.code, "pbi.error": {
-                "code": self.code, "parameters": {}, "details": [], "exceptionCulprit": 1}}})
-        } else {
-            json!({"error": {"code": self.code, "message": self.message}})
         }
     }
 }
@@ -174,6 +125,7 @@ impl State {
                     number: 0,
                 });
             }
+            self.schedule_all(now, dataflow.id, &dataflow.scheduled_after_s);
         }
     }
 
@@ -224,7 +176,7 @@ impl State {
                 now,
                 extra.after_ms,
                 Happening::RunByItself {
-                    dataflow,
+                    item: dataflow,
                     refresh_type: extra.refresh_type,
                 },
             );

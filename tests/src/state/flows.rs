@@ -10,7 +10,7 @@ use super::{Asker, Happening, Refusal, State};
 use crate::clock::later;
 use crate::message::Reply;
 use crate::secret::Secret;
-use crate::world::{Relay, Respond, RespondMode};
+use crate::world::{Inner, Relay, Respond, RespondMode};
 
 /// How long a caller is held open for a synchronous Response (facts, 1.3).
 const SYNC_LIMIT: Duration = Duration::from_secs(120);
@@ -20,7 +20,7 @@ const SYNC_LIMIT: Duration = Duration::from_secs(120);
 pub struct InnerAnswer {
     /// When the flow asked.
     pub at: Timestamp,
-    /// The transaction id of the run (`None`: accepted, and no run began), or the refusal.
+    /// The id of the run (`None`: accepted, and no run began), or the refusal.
     pub answer: Result<Option<String>, Refusal>,
 }
 
@@ -53,7 +53,8 @@ pub struct FlowRun {
     pub operation: Option<Operation>,
     /// The Response action as it was when the run began.
     pub respond: Option<Respond>,
-    refreshes: Option<Uuid>,
+    /// What it refreshes inside.
+    pub refreshes: Option<Inner>,
 }
 
 /// What a poll for a Response is answered.
@@ -100,7 +101,7 @@ impl State {
             inner: None,
             operation,
             respond: flow.respond,
-            refreshes: flow.inner.map(|inner| inner.dataflow),
+            refreshes: flow.inner,
         });
         if flow.start_delay_ms == 0 {
             self.refresh_inside(&id, now);
@@ -119,7 +120,7 @@ impl State {
     /// The flow run reaches its inner refresh. A refusal is kept here and told to nobody: that is
     /// the incident that this project is about.
     pub(super) fn refresh_inside(&mut self, flow_run: &str, now: Timestamp) {
-        let Some((dataflow, asker)) = self.flow_run(flow_run).and_then(|run| {
+        let Some((inner, asker)) = self.flow_run(flow_run).and_then(|run| {
             let asker = Asker {
                 name: run.tracking_id.clone(),
                 request: Some(run.request),
@@ -128,7 +129,7 @@ impl State {
         }) else {
             return;
         };
-        let answer = self.request_refresh(dataflow, now, &asker);
+        let answer = self.request_inner(inner, now, &asker);
         if let Some(run) = self.flow_runs.iter_mut().find(|run| run.id == flow_run) {
             run.inner = Some(InnerAnswer { at: now, answer });
         }
@@ -192,9 +193,9 @@ impl State {
                 (_, Err(refusal)) => (inner.at, Some((refusal.status, refusal.body()))),
                 (Relay::Start, Ok(_)) => (inner.at, Some((200, json!({"status": "started"})))),
                 (Relay::Completion, Ok(transaction)) => {
-                    let inside = self.run(transaction.as_deref()?)?;
-                    let ended = inside.ended_at(now)?;
-                    (ended, Some((200, tell_end(&inside.ends_with))))
+                    let (ended, status) =
+                        self.end_of(run.refreshes?, transaction.as_deref()?, now)?;
+                    (ended, Some((200, tell_end(&status))))
                 }
             },
         };
@@ -210,10 +211,9 @@ impl State {
 
 /// How a flow that waits for the end of the run tells it.
 fn tell_end(status: &str) -> Value {
-    let word = if status == "Success" {
-        "completed"
-    } else {
-        "failed"
+    let word = match status {
+        "Success" | "Completed" => "completed",
+        _ => "failed",
     };
     json!({"status": word, "dataflow_status": status})
 }

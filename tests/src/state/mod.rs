@@ -4,8 +4,13 @@
 //! happen, each at its own moment, before anybody looks. So a moved clock is enough to end a run,
 //! and two looks at the same moment see the same.
 
+mod asker;
 mod dataflows;
 mod flows;
+mod items;
+mod jobs;
+mod refreshes;
+mod throttle;
 mod tokens;
 
 use std::time::Duration;
@@ -17,8 +22,11 @@ use crate::clock::later;
 use crate::secret::Secret;
 use crate::world::{RefreshType, World};
 
-pub use dataflows::{Asker, CancelAnswer, Refusal, Run};
+pub use asker::{Accepted, Asker, Refusal};
+pub use dataflows::{CancelAnswer, Run};
 pub use flows::{FlowRun, InnerAnswer, Operation, PollAnswer};
+pub use jobs::{Job, JobRequest};
+pub use refreshes::{Attempt, Enhanced, ModelRefresh};
 pub use tokens::Claims;
 
 /// Everything that the services know at one moment.
@@ -27,9 +35,12 @@ pub struct State {
     /// The settings, as they were given and as the admin API has changed them since.
     pub world: World,
     runs: Vec<Run>,
+    jobs: Vec<Job>,
+    refreshes: Vec<ModelRefresh>,
     flow_runs: Vec<FlowRun>,
     tokens: Vec<(Secret, Claims)>,
     due: Vec<Due>,
+    passed: Vec<throttle::Passed>,
     last_run_number: u64,
 }
 
@@ -44,7 +55,7 @@ struct Due {
 enum Happening {
     /// A run begins that nobody of ours asked for.
     RunByItself {
-        dataflow: Uuid,
+        item: Uuid,
         refresh_type: RefreshType,
     },
     /// A flow run reaches its inner refresh.
@@ -52,18 +63,23 @@ enum Happening {
 }
 
 impl State {
-    /// The state of `world` at `now`, with the histories of its dataflows in the past.
+    /// The state of `world` at `now`, with the histories of its content in the past.
     #[must_use]
     pub fn new(world: World, now: Timestamp) -> Self {
         let mut state = Self {
             world,
             runs: Vec::new(),
+            jobs: Vec::new(),
+            refreshes: Vec::new(),
             flow_runs: Vec::new(),
             tokens: Vec::new(),
             due: Vec::new(),
+            passed: Vec::new(),
             last_run_number: 0,
         };
         state.seed_histories(now);
+        state.seed_jobs(now);
+        state.seed_refreshes(now);
         state
     }
 
@@ -71,11 +87,8 @@ impl State {
     pub fn settle(&mut self, now: Timestamp) {
         while let Some(next) = self.take_next_due(now) {
             match next.what {
-                Happening::RunByItself {
-                    dataflow,
-                    refresh_type,
-                } => {
-                    self.begin_run(dataflow, next.at, refresh_type, &Asker::of(refresh_type));
+                Happening::RunByItself { item, refresh_type } => {
+                    self.begin_by_itself(item, next.at, refresh_type);
                 }
                 Happening::InnerRefresh { flow_run } => {
                     self.refresh_inside(&flow_run, next.at);

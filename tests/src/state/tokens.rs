@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::State;
 use crate::secret::Secret;
+use crate::world::Principal;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +27,8 @@ pub struct Claims {
     pub nbf: i64,
     /// Not valid from, in seconds since 1970.
     pub exp: i64,
+    /// Whether an application or a person calls.
+    pub idtyp: Principal,
 }
 
 impl Claims {

@@ -14,6 +14,12 @@ pub struct Workspace {
     /// The object ids of the clients that were added to it; empty: every known client.
     #[serde(default)]
     pub members: Vec<Uuid>,
+    /// The object ids of those who may look and not touch: their refreshes are forbidden.
+    #[serde(default)]
+    pub viewers: Vec<Uuid>,
+    /// What the list says of its capacity.
+    #[serde(default)]
+    pub dedicated: bool,
 }
 
 impl Workspace {
@@ -24,6 +30,8 @@ impl Workspace {
             id,
             name: name.to_owned(),
             members: Vec::new(),
+            viewers: Vec::new(),
+            dedicated: false,
         }
     }
 
@@ -34,10 +42,32 @@ impl Workspace {
         self
     }
 
+    /// The given object ids may look and not touch.
+    #[must_use]
+    pub fn viewers(mut self, viewers: &[Uuid]) -> Self {
+        self.viewers = viewers.to_vec();
+        self
+    }
+
+    /// Is on a capacity of its own.
+    #[must_use]
+    pub fn dedicated(mut self) -> Self {
+        self.dedicated = true;
+        self
+    }
+
     /// True when the client with this object id may use the workspace.
     #[must_use]
     pub fn admits(&self, object_id: Uuid) -> bool {
-        self.members.is_empty() || self.members.contains(&object_id)
+        self.members.is_empty()
+            || self.members.contains(&object_id)
+            || self.viewers.contains(&object_id)
+    }
+
+    /// True when the client with this object id may refresh what is in the workspace.
+    #[must_use]
+    pub fn may_write(&self, object_id: Uuid) -> bool {
+        self.admits(object_id) && !self.viewers.contains(&object_id)
     }
 }
 
@@ -48,8 +78,14 @@ pub enum RefreshType {
     Scheduled,
     /// A person, or the API's refresh call.
     OnDemand,
-    /// Seen on semantic models; kept for histories that hold it.
+    /// Semantic models: the API's standard refresh call.
     ViaApi,
+    /// Semantic models: the API's enhanced refresh call.
+    ViaEnhancedApi,
+    /// Semantic models: a tool on the XMLA endpoint.
+    ViaXmlaEndpoint,
+    /// Semantic models: the training of questions and answers.
+    OnDemandTraining,
 }
 
 impl RefreshType {
@@ -60,6 +96,9 @@ impl RefreshType {
             Self::Scheduled => "Scheduled",
             Self::OnDemand => "OnDemand",
             Self::ViaApi => "ViaApi",
+            Self::ViaEnhancedApi => "ViaEnhancedApi",
+            Self::ViaXmlaEndpoint => "ViaXmlaEndpoint",
+            Self::OnDemandTraining => "OnDemandTraining",
         }
     }
 }
@@ -142,6 +181,9 @@ pub struct Dataflow {
     /// False: the list of transactions is forbidden.
     #[serde(default = "yes")]
     pub readable: bool,
+    /// False: the list of transactions is forbidden to applications (service principals).
+    #[serde(default = "yes")]
+    pub apps_may_read: bool,
     /// False: a refresh is forbidden, to API callers and to flows alike.
     #[serde(default = "yes")]
     pub refreshable: bool,
@@ -163,6 +205,9 @@ pub struct Dataflow {
     /// What begins by itself after a refresh was asked for, whether it was accepted or not.
     #[serde(default)]
     pub also_starts: Vec<AlsoStarts>,
+    /// When its own schedule begins a run: seconds after the start of the simulator.
+    #[serde(default)]
+    pub scheduled_after_s: Vec<u64>,
 }
 
 fn one() -> u8 {
@@ -202,6 +247,7 @@ impl Dataflow {
             generation: one(),
             daily_limit: default_daily_limit(),
             readable: yes(),
+            apps_may_read: yes(),
             refreshable: yes(),
             run_ms: default_run_ms(),
             appear_after_ms: default_appear_after_ms(),
@@ -209,7 +255,15 @@ impl Dataflow {
             starts: yes(),
             history: Vec::new(),
             also_starts: Vec::new(),
+            scheduled_after_s: Vec::new(),
         }
+    }
+
+    /// The list shows it with this generation.
+    #[must_use]
+    pub fn generation(mut self, generation: u8) -> Self {
+        self.generation = generation;
+        self
     }
 
     /// Sets the daily limit.
@@ -223,6 +277,13 @@ impl Dataflow {
     #[must_use]
     pub fn unreadable(mut self) -> Self {
         self.readable = false;
+        self
+    }
+
+    /// The list of transactions is forbidden to applications.
+    #[must_use]
+    pub fn unreadable_to_apps(mut self) -> Self {
+        self.apps_may_read = false;
         self
     }
 
@@ -286,6 +347,13 @@ impl Dataflow {
             after_ms,
             refresh_type,
         });
+        self
+    }
+
+    /// Its own schedule begins a run `seconds` after the start of the simulator.
+    #[must_use]
+    pub fn scheduled_after_s(mut self, seconds: u64) -> Self {
+        self.scheduled_after_s.push(seconds);
         self
     }
 }

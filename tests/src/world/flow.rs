@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Respond;
+use super::{Inner, OAuthPolicy, Respond};
 use crate::secret::Secret;
 
 /// What a signature in a URL need not escape: the characters that RFC 3986 reserves for nothing.
@@ -51,15 +51,7 @@ impl FlowState {
     }
 }
 
-/// What the flow does inside: it refreshes a dataflow, and swallows a refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Inner {
-    /// The dataflow that it refreshes.
-    pub dataflow: Uuid,
-}
-
-/// One flow with an HTTP trigger that a SAS signature protects.
+/// One flow with an HTTP trigger that a SAS signature or an OAuth policy protects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
@@ -69,8 +61,12 @@ pub struct Flow {
     pub name: Uuid,
     /// The form of its URL.
     pub form: FlowForm,
-    /// The signature that its trigger accepts.
+    /// The signature that its trigger accepts; of no use where it takes OAuth tokens.
+    #[serde(default = "no_sig")]
     pub sig: Secret,
+    /// Who can trigger it with a token; `None`: anyone with the signature.
+    #[serde(default)]
+    pub oauth: Option<OAuthPolicy>,
     /// Whether it takes triggers.
     #[serde(default)]
     pub state: FlowState,
@@ -88,6 +84,10 @@ pub struct Flow {
     pub respond: Option<Respond>,
 }
 
+fn no_sig() -> Secret {
+    Secret::new("")
+}
+
 impl Flow {
     /// An enabled flow without schema, inner refresh and Response action.
     #[must_use]
@@ -97,6 +97,7 @@ impl Flow {
             name,
             form,
             sig: Secret::new(sig),
+            oauth: None,
             state: FlowState::Enabled,
             schema: None,
             inner: None,
@@ -105,10 +106,33 @@ impl Flow {
         }
     }
 
-    /// Refreshes this dataflow inside.
+    /// An enabled flow whose trigger takes tokens and no signature.
+    #[must_use]
+    pub fn with_oauth(id: &str, name: Uuid, form: FlowForm, policy: OAuthPolicy) -> Self {
+        Self {
+            oauth: Some(policy),
+            ..Self::new(id, name, form, "")
+        }
+    }
+
+    /// Refreshes this dataflow of Power BI inside.
     #[must_use]
     pub fn refreshing(mut self, dataflow: Uuid) -> Self {
-        self.inner = Some(Inner { dataflow });
+        self.inner = Some(Inner::Dataflow(dataflow));
+        self
+    }
+
+    /// Refreshes this Gen2 dataflow of Fabric inside.
+    #[must_use]
+    pub fn refreshing_gen2(mut self, dataflow: Uuid) -> Self {
+        self.inner = Some(Inner::DataflowGen2(dataflow));
+        self
+    }
+
+    /// Refreshes this semantic model inside.
+    #[must_use]
+    pub fn refreshing_model(mut self, model: Uuid) -> Self {
+        self.inner = Some(Inner::SemanticModel(model));
         self
     }
 
@@ -140,17 +164,23 @@ impl Flow {
         self
     }
 
-    /// The whole SAS URL of the trigger, signature included, on a simulator at `base`
-    /// (`http://127.0.0.1:PORT`, no trailing slash).
+    /// The whole URL of the trigger on a simulator at `base` (`http://127.0.0.1:PORT`, no trailing
+    /// slash): with its signature, or without any where it takes tokens.
     #[must_use]
     pub fn trigger_url(&self, base: &str) -> String {
         let (prefix, version) = match self.form {
             FlowForm::Old => ("", "2016-06-01"),
             FlowForm::New => ("/powerautomate/automations/direct", "1"),
         };
+        let bare = format!(
+            "{base}{prefix}/workflows/{}/triggers/manual/paths/invoke?api-version={version}",
+            self.id
+        );
+        if self.oauth.is_some() {
+            return bare;
+        }
         format!(
-            "{base}{prefix}/workflows/{}/triggers/manual/paths/invoke?api-version={version}&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={}",
-            self.id,
+            "{bare}&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={}",
             utf8_percent_encode(self.sig.expose(), SIG)
         )
     }
@@ -172,11 +202,17 @@ mod tests {
         );
         let new = Flow {
             form: FlowForm::New,
-            ..old
+            ..old.clone()
         };
         assert!(
             new.trigger_url("https://h")
                 .starts_with("https://h/powerautomate/automations/direct/workflows/aaaa")
         );
+    }
+    #[test]
+    fn an_oauth_url_carries_no_signature() {
+        let policy = OAuthPolicy::tenant(Uuid::nil());
+        let flow = Flow::with_oauth(&"a".repeat(32), Uuid::nil(), FlowForm::New, policy);
+        assert!(flow.trigger_url("").ends_with("/invoke?api-version=1"));
     }
 }

@@ -17,6 +17,10 @@
 //!         "daily_limit": 8, "run_ms": 300, "ends": "Failed",
 //!         "history": [{"started_ago_s": 3600, "took_s": 60,
 //!                      "refresh_type": "Scheduled", "status": "Success"}]}],
+//!       "dataflows_gen2": [{"workspace": "33333333-3333-4333-8333-333333333333",
+//!         "id": "66666666-6666-4666-8666-666666666666", "name": "Orders", "retry_after_s": 1}],
+//!       "models": [{"workspace": "33333333-3333-4333-8333-333333333333",
+//!         "id": "77777777-7777-4777-8777-777777777777", "name": "Sales", "premium": false}],
 //!       "flows": [{"id": "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
 //!         "name": "55555555-5555-4555-8555-555555555555", "form": "new",
 //!         "sig": "INVENTED-sig-0123456789",
@@ -31,8 +35,14 @@
 //! # Ok::<(), simulator::SimulatorError>(())
 //! ```
 
+mod contradiction;
 mod dataflow;
+mod entra_error;
 mod flow;
+mod gen2;
+mod item;
+mod model;
+mod oauth;
 mod respond;
 mod tenant;
 
@@ -46,9 +56,14 @@ use crate::error::SimulatorError;
 use crate::faults::FaultRule;
 
 pub use dataflow::{AlsoStarts, Dataflow, Ends, PastRun, RefreshType, Workspace};
-pub use flow::{Flow, FlowForm, FlowState, Inner};
+pub use entra_error::{ENTRA_ERRORS, EntraError, entra_error};
+pub use flow::{Flow, FlowForm, FlowState};
+pub use gen2::{DataflowGen2, Failure, SecondRun};
+pub use item::{Inner, ItemKind, Throttle};
+pub use model::SemanticModel;
+pub use oauth::{Cloud, OAuthPolicy};
 pub use respond::{Relay, Respond, RespondMode};
-pub use tenant::{Client, Tenant};
+pub use tenant::{Client, Principal, Tenant};
 
 /// Everything that the simulated services know at the start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,12 +73,20 @@ pub struct World {
     pub tenants: BTreeMap<Uuid, Tenant>,
     /// The Power BI workspaces.
     pub workspaces: Vec<Workspace>,
-    /// The dataflows of all workspaces.
+    /// The dataflows of Power BI (Gen1 and legacy Gen2), of all workspaces.
     pub dataflows: Vec<Dataflow>,
+    /// The Gen2 dataflows of Fabric, of all workspaces.
+    pub dataflows_gen2: Vec<DataflowGen2>,
+    /// The semantic models of all workspaces.
+    pub models: Vec<SemanticModel>,
     /// The Power Automate flows with an HTTP trigger.
     pub flows: Vec<Flow>,
     /// What goes wrong, and when.
     pub faults: Vec<FaultRule>,
+    /// How many calls of Power BI, and how many of Fabric, one identity may make; `None`: any.
+    pub throttle: Option<Throttle>,
+    /// How many entries Fabric puts on one page of a list; `None`: 100.
+    pub fabric_page_size: Option<u32>,
 }
 
 impl World {
@@ -91,6 +114,35 @@ impl World {
     #[must_use]
     pub fn dataflow(mut self, dataflow: Dataflow) -> Self {
         self.dataflows.push(dataflow);
+        self
+    }
+
+    /// Adds a Gen2 dataflow of Fabric.
+    #[must_use]
+    pub fn dataflow_gen2(mut self, dataflow: DataflowGen2) -> Self {
+        self.dataflows_gen2.push(dataflow);
+        self
+    }
+
+    /// Adds a semantic model.
+    #[must_use]
+    pub fn model(mut self, model: SemanticModel) -> Self {
+        self.models.push(model);
+        self
+    }
+
+    /// One identity may make so many calls of Power BI, and as many of Fabric, in any window of
+    /// so many seconds.
+    #[must_use]
+    pub fn throttle(mut self, calls: u32, window_s: u64) -> Self {
+        self.throttle = Some(Throttle { calls, window_s });
+        self
+    }
+
+    /// Fabric puts so many entries on one page of a list.
+    #[must_use]
+    pub fn fabric_page_size(mut self, entries: u32) -> Self {
+        self.fabric_page_size = Some(entries);
         self
     }
 
@@ -140,49 +192,7 @@ impl World {
     /// The first thing in this world that cannot be, if there is one.
     #[must_use]
     pub fn contradiction(&self) -> Option<String> {
-        for dataflow in &self.dataflows {
-            if !self.workspaces.iter().any(|w| w.id == dataflow.workspace) {
-                return Some(format!(
-                    "dataflow {} is in workspace {}, which is not in `workspaces`",
-                    dataflow.id, dataflow.workspace
-                ));
-            }
-            if self
-                .dataflows
-                .iter()
-                .filter(|d| d.id == dataflow.id)
-                .count()
-                > 1
-            {
-                return Some(format!("dataflow id {} is given twice", dataflow.id));
-            }
-        }
-        for flow in &self.flows {
-            if flow.id.len() != 32 || !flow.id.chars().all(|c| c.is_ascii_hexdigit()) {
-                return Some(format!(
-                    "flow id `{}` is not 32 hexadecimal digits",
-                    flow.id
-                ));
-            }
-            if self
-                .flows
-                .iter()
-                .filter(|f| f.id.eq_ignore_ascii_case(&flow.id))
-                .count()
-                > 1
-            {
-                return Some(format!("flow id {} is given twice", flow.id));
-            }
-            if let Some(inner) = &flow.inner
-                && !self.dataflows.iter().any(|d| d.id == inner.dataflow)
-            {
-                return Some(format!(
-                    "flow {} refreshes dataflow {}, which is not in `dataflows`",
-                    flow.id, inner.dataflow
-                ));
-            }
-        }
-        None
+        contradiction::of(self)
     }
 }
 

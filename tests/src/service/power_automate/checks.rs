@@ -1,14 +1,16 @@
 //! What a trigger or a poll must pass before it leads to anything (facts, 1.4 and 5.1).
 //!
-//! Only the SAS mode is here ("Anyone"); [`authorise`] is the one place where another mode of
-//! "Who can trigger the flow" has to be added. The order of the checks is a guess.
+//! [`authorise`] is for whatever a signature protects ("Anyone"), [`authorise_token`] for triggers
+//! that take tokens. The order of the checks is a guess.
 
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::message::{Incoming, Reply};
 use crate::secret::Secret;
-use crate::world::{Flow, FlowForm, FlowState};
+use crate::state::{Claims, State};
+use crate::world::{Flow, FlowForm, FlowState, OAuthPolicy};
 
 /// What the signature of a trigger covers besides itself: the permission to run it.
 const TRIGGER_PERMISSION: &str = "/triggers/manual/run";
@@ -36,11 +38,19 @@ pub(super) fn judge_trigger(
     form: FlowForm,
     workflow: &str,
     incoming: &Incoming,
+    state: &State,
+    now: Timestamp,
 ) -> Result<(), Reply> {
     let flow = flow
         .filter(|flow| flow.form == form)
         .ok_or_else(|| not_found(workflow))?;
-    authorise(incoming, &flow.sig, Some(TRIGGER_PERMISSION))?;
+    match &flow.oauth {
+        None => authorise(incoming, &flow.sig, Some(TRIGGER_PERMISSION))?,
+        Some(policy) => {
+            let claims = incoming.bearer().and_then(|token| state.claims_of(token));
+            authorise_token(incoming, policy, claims, now)?;
+        }
+    }
     if flow.state != FlowState::Enabled {
         return Err(error(
             400,
@@ -71,24 +81,7 @@ pub(super) fn authorise(
     sig: &Secret,
     permission: Option<&str>,
 ) -> Result<(), Reply> {
-    if incoming
-        .query_value("api-version")
-        .is_none_or(|version| version.is_empty())
-    {
-        return Err(error(
-            400,
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        ));
-    }
-    let given = incoming.query_value("sig").filter(|sig| !sig.is_empty());
-    if given.is_some() && incoming.has_authorization() {
-        return Err(error(
-            400,
-            "DirectApiRequestHasMoreThanOneAuthorization",
-            "The request has SAS authentication scheme, 'Bearer' authorization scheme or internal token scheme. Only one scheme should be used.",
-        ));
-    }
+    let given = one_scheme(incoming)?;
     let Some(given) = given else {
         return Err(error(
             401,
@@ -111,6 +104,90 @@ pub(super) fn authorise(
         ));
     }
     Ok(())
+}
+
+/// The checks that come before any scheme: the version, and that there is one scheme only. Gives the
+/// signature.
+fn one_scheme(incoming: &Incoming) -> Result<Option<String>, Reply> {
+    if incoming
+        .query_value("api-version")
+        .is_none_or(|version| version.is_empty())
+    {
+        return Err(error(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        ));
+    }
+    let given = incoming.query_value("sig").filter(|sig| !sig.is_empty());
+    if given.is_some() && incoming.has_authorization() {
+        return Err(error(
+            400,
+            "DirectApiRequestHasMoreThanOneAuthorization",
+            "The request has SAS authentication scheme, 'Bearer' authorization scheme or internal token scheme. Only one scheme should be used.",
+        ));
+    }
+    Ok(given)
+}
+
+/// The checks that a request with a token passes. `claims` is what its bearer token says, if it was
+/// ever issued; a token that was not is like one that says nothing right.
+fn authorise_token(
+    incoming: &Incoming,
+    policy: &OAuthPolicy,
+    claims: Option<&Claims>,
+    now: Timestamp,
+) -> Result<(), Reply> {
+    if one_scheme(incoming)?.is_some() {
+        return Err(error(
+            401,
+            "DirectApiInvalidAuthorizationScheme",
+            "The request has SAS authentication scheme while it is disabled under your access control policy.",
+        ));
+    }
+    if !incoming.has_authorization() {
+        return Err(error(
+            401,
+            "DirectApiAuthorizationRequired",
+            "The request must be authenticated.",
+        ));
+    }
+    if incoming.bearer().is_none() {
+        return Err(error(
+            401,
+            "DirectApiInvalidAuthorizationScheme",
+            "The request should have a valid authorization header with 'Bearer' scheme.",
+        ));
+    }
+    // What the service says to an expired token is not known; 401 is, the code is a guess.
+    if claims.is_some_and(|claims| claims.expired(now)) {
+        return Err(error(
+            401,
+            "ExpiredAuthenticationToken",
+            "The access token has expired.",
+        ));
+    }
+    if claims.is_some_and(|claims| fits(claims, policy)) {
+        Ok(())
+    } else {
+        Err(error(
+            policy.mismatch_status,
+            "MisMatchingOAuthClaims",
+            "One or more claims either missing or does not match with the open authentication access control policy.",
+        ))
+    }
+}
+
+/// Whether a token says what the policy asks for, to the letter.
+fn fits(claims: &Claims, policy: &OAuthPolicy) -> bool {
+    let said = json!(claims);
+    claims.aud == policy.cloud.audience()
+        && claims.tid == policy.tenant
+        && (policy.principals.is_empty() || policy.principals.contains(&claims.oid))
+        && policy
+            .claims
+            .iter()
+            .all(|(name, value)| said.get(name).and_then(Value::as_str) == Some(value.as_str()))
 }
 
 /// Whether the body is a JSON object with the required properties. A body of any other type is

@@ -1,5 +1,7 @@
 //! Power Automate, asked without a server.
 
+mod oauth;
+
 use serde_json::{Value, json};
 
 use super::*;

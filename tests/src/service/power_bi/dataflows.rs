@@ -75,13 +75,7 @@ pub(super) fn refresh(
             "The body must be JSON with notifyOption \"NoNotification\" or \"MailOnFailure\".",
         ));
     }
-    let asker = Asker {
-        name: incoming
-            .header("x-ms-client-tracking-id")
-            .unwrap_or("api")
-            .to_owned(),
-        request: Some(number),
-    };
+    let asker = Asker::api(incoming.header("x-ms-client-tracking-id"), number);
     state
         .request_refresh(dataflow, now, &asker)
         .map(|_| Reply::empty(200))

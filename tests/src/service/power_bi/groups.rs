@@ -36,7 +36,7 @@ pub(super) fn list(incoming: &Incoming, state: &State, caller: Uuid) -> Result<R
         .map(|workspace| {
             json!({
                 "id": workspace.id, "name": workspace.name, "isReadOnly": false,
-                "isOnDedicatedCapacity": false, "type": "Workspace",
+                "isOnDedicatedCapacity": workspace.dedicated, "type": "Workspace",
             })
         })
         .collect();

@@ -1,5 +1,7 @@
 //! Power BI, asked without a server.
 
+mod models;
+
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -46,6 +48,7 @@ fn state_of(workspace: Workspace, dataflow: Dataflow) -> State {
             roles: Vec::new(),
             nbf: start().as_second(),
             exp: start().as_second() + 3600,
+            idtyp: Principal::App,
         },
     );
     state

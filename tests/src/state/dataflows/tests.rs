@@ -1,5 +1,7 @@
 //! The runs of dataflows, moment by moment.
 
+use serde_json::json;
+
 use super::*;
 use crate::world::{Workspace, World};
 
@@ -160,4 +162,21 @@ fn a_forbidden_refresh_is_refused_before_anything_else() {
         refusal.body()["error"]["pbi.error"]["code"],
         "PowerBINotAuthorizedException"
     );
+}
+
+#[test]
+fn a_run_of_the_own_schedule_is_counted_like_any_other() {
+    let start = at("2026-10-01T01:00:00Z");
+    let settings = Dataflow::new(WS, DF, "D")
+        .daily_limit(Some(1))
+        .scheduled_after_s(60);
+    let world = World::new()
+        .workspace(Workspace::new(WS, "W"))
+        .dataflow(settings);
+    let mut state = State::new(world, start);
+    let noon = at("2026-10-01T12:00:00Z");
+    state.settle(noon);
+    assert_eq!(state.runs_of(DF)[0].refresh_type, RefreshType::Scheduled);
+    let refusal = state.request_refresh(DF, noon, &us()).unwrap_err();
+    assert_eq!(refusal.code, "DailyDataflowRefreshLimitExceeded");
 }

@@ -1,7 +1,7 @@
 //! The runs of flows, moment by moment.
 
 use super::*;
-use crate::world::{Dataflow, Flow, FlowForm, Workspace, World};
+use crate::world::{Dataflow, DataflowGen2, Flow, FlowForm, SemanticModel, Workspace, World};
 
 const WS: Uuid = Uuid::from_u128(1);
 const DF: Uuid = Uuid::from_u128(2);
@@ -155,4 +155,44 @@ fn a_response_of_text_is_sent_as_it_is() {
     let reply = as_written(&Respond::with(200, json!("all good")));
     assert_eq!(reply.body.as_ref(), b"all good");
     assert_eq!(reply.headers["content-type"], "text/plain; charset=utf-8");
+}
+
+#[test]
+fn a_flow_refreshes_any_kind_and_waits_for_its_end() {
+    let (gen2, model) = (Uuid::from_u128(4), Uuid::from_u128(5));
+    for refreshing in [flow().refreshing_gen2(gen2), flow().refreshing_model(model)] {
+        let world = World::new()
+            .workspace(Workspace::new(WS, "Data Admin"))
+            .dataflow_gen2(DataflowGen2::new(WS, gen2, "Orders").refusing_apps())
+            .model(SemanticModel::new(WS, model, "Sales"))
+            .flow(refreshing.responding(Respond::relaying(Relay::Completion)));
+        assert_eq!(world.contradiction(), None);
+        let mut state = State::new(world, start());
+        let run = state
+            .begin_flow_run(FLOW, 18, Some("ours-1"), 7, start())
+            .unwrap();
+        assert!(run.inner.unwrap().answer.unwrap().is_some());
+        assert!(state.held_response(&run.id, after_ms(299)).is_none());
+        let told = state.held_response(&run.id, after_ms(300)).unwrap();
+        assert_eq!(body(&told)["status"], "completed");
+    }
+}
+
+#[test]
+fn a_refusal_of_any_kind_is_swallowed() {
+    let model = Uuid::from_u128(5);
+    let world = World::new()
+        .workspace(Workspace::new(WS, "Data Admin"))
+        .model(SemanticModel::new(WS, model, "Sales"))
+        .flow(flow().refreshing_model(model));
+    let mut state = State::new(world, start());
+    for _ in 0..2 {
+        state.begin_flow_run(FLOW, 18, None, 7, start()).unwrap();
+    }
+    let refusals = state.flow_runs_of(FLOW).filter(|run| {
+        run.inner
+            .as_ref()
+            .is_some_and(|inner| inner.answer.is_err())
+    });
+    assert_eq!(refusals.count(), 1);
 }
