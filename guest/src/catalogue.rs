@@ -86,11 +86,20 @@ fn fabric(session: &mut Session<'_>, url: String, what: &str) -> Result<Vec<List
         let ((items, next), _) = list(session, asked, page, Limit::Deadline, what, gen2::items)?;
         add(&mut all, items);
         match next {
-            Some(token) => page = format!("{url}?continuationToken={}", encode_segment(&token)),
+            Some(token) => page = format!("{url}?continuationToken={}", encoded(&token)),
             None => break,
         }
     }
     Ok(all)
+}
+
+/// A token as a query takes it. The service hands it out encoded already, and encoded twice it
+/// would be another one. [V] fabric/articles/pagination
+fn encoded(token: &str) -> String {
+    match token.contains('%') {
+        true => encode_segment(token).replace("%25", "%"),
+        false => encode_segment(token),
+    }
 }
 
 /// Adds what is not there yet, and says how much that was.

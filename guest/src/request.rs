@@ -95,10 +95,6 @@ impl<'t> Work<'t> {
         session: &Session<'_>,
         response_timeout_ms: u64,
     ) -> Result<HttpRequest, RefreshError> {
-        let mut headers = vec![
-            ("Content-Type".to_owned(), "application/json".to_owned()),
-            (TRACKING_HEADER.to_owned(), session.run_id.clone()),
-        ];
         let timeout_ms = if self.by_response {
             response_timeout_ms
         } else {
@@ -129,6 +125,12 @@ impl<'t> Work<'t> {
                 model::refresh_body(&one.refresh),
             ),
         };
+        let mut headers = Vec::new();
+        // Nothing is no JSON: a service may refuse it as such.
+        if !body.is_empty() {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        }
+        headers.push((TRACKING_HEADER.to_owned(), session.run_id.clone()));
         headers.extend(authorization);
         Ok(HttpRequest {
             method: Method::Post,
@@ -147,6 +149,11 @@ impl<'t> Work<'t> {
             Trigger::Gen2(_) => Kind::Gen2.noun(),
             Trigger::Model(_) => Kind::Model.noun(),
         }
+    }
+
+    /// Whether a flow is triggered, and the content only through it.
+    pub(crate) fn is_flow(&self) -> bool {
+        matches!(self.trigger, Trigger::Flow(_))
     }
 
     /// Who answers the trigger.

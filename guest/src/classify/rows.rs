@@ -139,7 +139,7 @@ pub(super) const TABLE: &[Row] = &[
     // Fabric dataflows.
     said!(GEN2 SEND_RUN 0..=599 "SPNBasedRefreshNotAllowed" => Refused "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd#971; [V] dataflow/swagger.json says service principals: no
     said!(GEN2 SEND_RUN 0..=599 "DataflowNeverPublishedError" => Refused "dataflow_never_published", "Publish the dataflow once in the Fabric portal, or set `apply_changes: if_needed`.", false), // [O] fabric-cicd#420
-    said!(GEN2 SEND 400..=499 "InvalidJobType" => Refused "invalid_job_type", "The item takes no such job: is it a Gen2 dataflow with CI/CD?", false), // [V] fabric-rest-api-specs
+    said!(GEN2 SEND 400..=499 "InvalidJobType" => Refused "invalid_job_type", "Check that the item is a Gen2 dataflow with CI/CD: it takes no such job.", false), // [V] fabric-rest-api-specs
     said!(GEN2 SEND 400..=499 "FeatureNotAvailable" => Refused "feature_not_available", "The tenant or its region does not have this; ask the tenant's administrator.", false), // [V] the same
     said!(GEN2 CANCEL 400..=409 "JobAlreadyCompleted" => Over "already_concluded", "Nothing is to be done.", false), // [V] the same
 

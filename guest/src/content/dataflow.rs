@@ -169,12 +169,15 @@ mod tests {
 
     #[test]
     fn the_addresses_are_those_of_the_api() {
-        let target = DataflowTarget {
-            endpoint: "https://api.powerbi.com/".into(),
-            workspace: "w".into(),
-            dataflow: "d".into(),
-            start_within_ms: 1,
-            poll_ms: 1,
+        let mut endpoints = crate::testing::endpoints();
+        endpoints.power_bi = "https://api.powerbi.com/".into();
+        let mut item = crate::testing::item();
+        item.workspace = "w".into();
+        item.item = "d".into();
+        let target = Watched {
+            kind: super::super::Kind::Dataflow,
+            item: &item,
+            endpoints: &endpoints,
         };
         let base = "https://api.powerbi.com/v1.0/myorg/groups";
         assert_eq!(

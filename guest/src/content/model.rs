@@ -14,6 +14,8 @@ use crate::json::{Json, Object};
 use crate::ports::HttpAnswer;
 use crate::url::encode_segment;
 
+/// Our word for a run that goes on, where the service has only `Unknown`.
+const GOES_ON: &str = "InProgress";
 /// How many runs of the history are read; the service's own default.
 const MOST_RUNS: u32 = 60;
 
@@ -128,8 +130,9 @@ pub(crate) fn refreshes(answer: &HttpAnswer) -> Option<Vec<Run>> {
 /// An enhanced refresh as its own page shows it. 202 means that it goes on, whatever stands there.
 pub(crate) fn details(answer: &HttpAnswer, run: &str) -> Option<Run> {
     let mut run = run_of(&json_object(answer)?, run);
-    if answer.status == 202 && run.state != State::Unknown {
+    if answer.status == 202 && run.is_over() {
         run.state = State::Running;
+        GOES_ON.clone_into(&mut run.status);
     }
     Some(run)
 }
@@ -138,8 +141,11 @@ fn run_of(entry: &Object, id: &str) -> Run {
     let told = text(entry, "status").unwrap_or_default();
     // `Unknown` is the word for a run that goes on. [V]
     let goes_on = told.eq_ignore_ascii_case("unknown");
-    let extended =
-        text(entry, "extendedStatus").filter(|extended| !extended.eq_ignore_ascii_case("unknown"));
+    let failed = matches!(State::of(&told), State::Failed | State::Cancelled);
+    // The detail decides; but it makes no success of what is said to have failed.
+    let extended = text(entry, "extendedStatus")
+        .filter(|extended| !extended.eq_ignore_ascii_case("unknown"))
+        .filter(|extended| !failed || State::of(extended) != State::Succeeded);
     let state = match &extended {
         Some(extended) => State::of(extended),
         None if goes_on => State::Running,
@@ -147,7 +153,7 @@ fn run_of(entry: &Object, id: &str) -> Run {
     };
     let status = match extended {
         Some(extended) => extended,
-        None if goes_on => "InProgress".to_owned(),
+        None if goes_on => GOES_ON.to_owned(),
         None => told,
     };
     Run {

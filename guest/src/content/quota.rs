@@ -3,7 +3,7 @@
 //! What the service counts is its own matter, and its texts disagree about it; so which kinds of
 //! run count is the user's choice, and without one only a likely cause comes out of it.
 
-use super::run::Run;
+use super::run::{Run, State};
 use crate::classify::snake_case;
 use crate::contract::{QuotaGuard, QuotaState};
 use crate::time::{DAY, Moment};
@@ -38,18 +38,21 @@ fn opening(
     limit: usize,
     counts: impl Fn(&Run) -> bool,
 ) -> Option<Moment> {
+    // Without a limit above nothing, no slot ever opens.
+    let last = limit.checked_sub(1)?;
     // The history comes newest first, so the nth that counts is the nth newest.
     recent(history, at)
         .filter(|run| counts(run))
         .filter_map(|run| run.started)
-        .nth(limit.saturating_sub(1))
+        .nth(last)
         .map(|start| start.plus_ms(DAY))
 }
 
 /// The runs of the 24 hours before `at` that were not passed over by the service.
 fn recent(history: &[Run], at: Moment) -> impl Iterator<Item = &Run> {
     history.iter().filter(move |run| {
-        !run.status.to_ascii_lowercase().contains("skip")
+        run.state != State::Deduped
+            && !run.status.to_ascii_lowercase().contains("skip")
             && run
                 .started
                 .is_some_and(|started| started > at.plus_ms(-DAY) && started <= at)
@@ -63,7 +66,7 @@ fn is_counted(run: &Run, guard: &QuotaGuard) -> bool {
         kind if kind.eq_ignore_ascii_case("manual") => "on_demand".to_owned(),
         kind => snake_case(kind),
     };
-    guard.count.iter().any(|counted| *counted == kind)
+    guard.count.contains(&kind)
 }
 
 #[cfg(test)]

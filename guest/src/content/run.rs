@@ -80,6 +80,13 @@ impl Run {
         !matches!(self.state, State::Running | State::Unknown)
     }
 
+    /// Whether the run waits for its turn.
+    pub(crate) fn is_queued(&self) -> bool {
+        let status = self.status.to_ascii_lowercase();
+        self.state == State::Running
+            && ["queued", "notstarted", "not started"].contains(&status.as_str())
+    }
+
     /// Whether the run is of a kind that no trigger of ours ever makes: by a schedule, or the training
     /// of a machine-learning model. [V]
     pub(crate) fn is_of_another_kind(&self) -> bool {
@@ -166,7 +173,7 @@ mod tests {
             ("Unknown", State::Unknown),
             ("", State::Unknown),
         ] {
-            assert_eq!(run("a", "", text, None, None).state(), state, "{text}");
+            assert_eq!(run("a", "", text, None, None).state, state, "{text}");
         }
     }
 

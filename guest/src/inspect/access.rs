@@ -9,6 +9,7 @@ use crate::catalogue;
 use crate::content::dataflow::Listed;
 use crate::content::{Kind, Watched, quota};
 use crate::contract::{Endpoints, Finding, FindingLevel, RefreshError, Target};
+use crate::machine::guard::is_accepted;
 use crate::machine::{diagnose, read_history};
 use crate::names::{listed_as, resolved_now, there_are};
 use crate::request::{Trigger, Work};
@@ -81,7 +82,7 @@ fn of_workspace(
 ) {
     let workspace = &watched.item.workspace;
     match catalogue::items(session, watched.endpoints, watched.kind, workspace) {
-        Err(trouble) => findings.push(bad("workspace", trouble.into_error())),
+        Err(trouble) => findings.push(unread("workspace", watched, trouble)),
         Ok(listed) => {
             findings.push(good(
                 "workspace",
@@ -107,20 +108,8 @@ fn of_item(
         Kind::Model => "model",
     };
     let Some(found) = listed_as(listed, watched) else {
-        let error = diagnose::missing(session, watched);
-        let trouble = || {
-            crate::trouble::invalid(
-                "entity_not_found",
-                format!(
-                    "The workspace does not hold the {} {}.{}",
-                    watched.noun(),
-                    watched.item.item,
-                    there_are(listed, told_name)
-                ),
-                "Check the ids of the workspace and of the item.",
-            )
-        };
-        return bad(subject, error.unwrap_or_else(trouble));
+        let error = diagnose::missing(session, watched, listed, told_name);
+        return bad(subject, error);
     };
     if found.generation == Some(2) {
         return warning(
@@ -152,10 +141,9 @@ fn of_history(session: &mut Session<'_>, watched: &Watched<'_>, findings: &mut V
         Kind::Dataflow => "transactions",
         Kind::Gen2 | Kind::Model => "history",
     };
-    let read = read_history(session, watched, Limit::Deadline).map_err(Trouble::into_error);
-    let history = match read {
-        Err(error) => return findings.push(bad(subject, error)),
-        Ok(history) => history,
+    let history = match read_history(session, watched, Limit::Deadline) {
+        Err(trouble) => return findings.push(unread(subject, watched, trouble)),
+        Ok(look) => look.history,
     };
     findings.push(good(
         subject,
@@ -176,6 +164,21 @@ fn of_history(session: &mut Session<'_>, watched: &Watched<'_>, findings: &mut V
             "Wait for the next slot; scheduled refreshes count too.",
         ));
     }
+}
+
+/// What cannot be read: bad, unless the target goes without it.
+fn unread(subject: &str, watched: &Watched<'_>, trouble: Trouble) -> Finding {
+    if is_accepted(watched, &trouble) {
+        return warning(
+            subject,
+            format!(
+                "{} A refresh is triggered without a look, and ends in `accepted`.",
+                trouble.message
+            ),
+            trouble.hint,
+        );
+    }
+    bad(subject, trouble.into_error())
 }
 
 fn good(subject: &str, message: String) -> Finding {

@@ -25,9 +25,9 @@ pub(super) fn dataflows(
     endpoints: &Endpoints,
     workspace: &str,
 ) -> Result<Vec<Item>, RefreshError> {
-    let mut all = items(session, endpoints, workspace, Kind::Dataflow)?;
     check_endpoint(Kind::Gen2, endpoints)?;
     let id = workspace_now(session, endpoints, Kind::Dataflow, workspace)?;
+    let mut all = items(session, endpoints, &id, Kind::Dataflow)?;
     let gen2 = catalogue::items(session, endpoints, Kind::Gen2, &id);
     let gen2 = named(gen2.map_err(Trouble::into_error)?, Some(Kind::Gen2));
     all.extend(

@@ -13,8 +13,7 @@ use crate::contract::{
     Endpoints, Inspection, Operation, Plan, Query, Question, RefreshError, RefreshRequest, Target,
     TargetKind, Unsupported,
 };
-use crate::facts::looks;
-use crate::machine::{diagnose, read_history};
+use crate::machine::{diagnose, guard, read_history};
 use crate::names::resolved_now;
 use crate::ports::Ports;
 use crate::request::{Work, check_run_id, outgoing, secrets_of};
@@ -68,23 +67,28 @@ fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, Ref
     let endpoints = &request.circumstances.endpoints;
     let target = resolved_now(session, &request.target, endpoints)?;
     let work = Work::of(&target, endpoints)?;
+    guard::check(request, &work)?;
     let call = work.request(session, request.response_timeout_ms)?;
-    let wanted = looks(request.follow) || request.quota.is_some();
-    let history = match work.watched.filter(|_| wanted) {
-        Some(watched) => read_history(session, &watched, Limit::Deadline)
-            .map_err(|trouble| diagnose::explained(session, &watched, trouble))?,
-        None => Vec::new(),
+    let look = match work.watched.filter(|_| guard::is_needed(request)) {
+        Some(watched) => match read_history(session, &watched, Limit::Deadline) {
+            Ok(look) => Some(look),
+            Err(trouble) if guard::goes_unread(request, &watched, &trouble) => None,
+            Err(trouble) => return Err(diagnose::explained(session, &watched, trouble)),
+        },
+        None => None,
     };
-    let now = session.service_now();
+    let look = look.as_ref();
     Ok(Plan {
         request: outgoing(&call, &session.redactor),
-        running: going_on(&history, now).map(|run| run.to_service_run()),
-        newest: history.first().map(|run| run.to_service_run()),
-        quota: request
-            .quota
-            .as_ref()
-            .filter(|_| work.watched.is_some())
-            .map(|guard| quota::state(&history, now, guard)),
+        running: look
+            .and_then(|look| going_on(&look.history, look.at))
+            .map(|run| run.to_service_run()),
+        newest: look
+            .and_then(|look| look.history.first())
+            .map(|run| run.to_service_run()),
+        quota: look
+            .zip(request.quota.as_ref())
+            .map(|(look, guard)| quota::state(&look.history, look.at, guard)),
     })
 }
 
@@ -101,10 +105,13 @@ fn runs(
             operation: Operation::Inspect,
         }));
     };
-    let history = read_history(session, &watched, Limit::Deadline)
+    let look = read_history(session, &watched, Limit::Deadline)
         .map_err(|trouble| diagnose::explained(session, &watched, trouble))?;
     Ok(Inspection::Runs(
-        history.iter().map(|run| run.to_service_run()).collect(),
+        look.history
+            .iter()
+            .map(|run| run.to_service_run())
+            .collect(),
     ))
 }
 

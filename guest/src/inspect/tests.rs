@@ -3,7 +3,7 @@
 use super::*;
 use crate::contract::{
     CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
-    Verification, WorkspaceReference,
+    Verification,
 };
 use crate::testing::{
     DATAFLOW, WORKSPACE, World, answer, broken, circumstances, dataflow, error as refusal, flow,
@@ -151,9 +151,11 @@ fn a_check_carries_the_error_that_a_refresh_would_end_with() {
     assert!(matches!(errors[1], RefreshError::Denied(_)));
 
     let mut wrong = dataflow();
-    wrong.workspace = "Data Admin".into();
-    let found = findings(&World::new(), Target::Dataflow(wrong));
-    assert_eq!(level(&found, "target"), Some(FindingLevel::Bad));
+    wrong.item.workspace = "Data Admin".into();
+    let world = World::new().answers_get(listed(r#"{"id":"w","name":"Data Administration"}"#));
+    let found = findings(&world, Target::Dataflow(wrong));
+    assert_eq!(level(&found, "names"), Some(FindingLevel::Bad));
+    assert!(found[0].2.contains("Data Administration"));
 }
 
 #[test]
@@ -201,8 +203,7 @@ fn workspaces_are_listed_page_by_page() {
     let world = World::new()
         .answers_get(page(0, 1000))
         .answers_get(page(1000, 1010));
-    let endpoint = "https://api.powerbi.example".to_owned();
-    let Ok(Inspection::Items(items)) = ask(&world, Question::Workspaces(endpoint.clone())) else {
+    let Ok(Inspection::Items(items)) = ask(&world, Question::Workspaces) else {
         panic!("no items");
     };
     assert_eq!((items.len(), items[1009].name.as_str()), (1010, "n1009"));
@@ -210,26 +211,51 @@ fn workspaces_are_listed_page_by_page() {
 
     // A service that always answers the same page is not asked for ever.
     let world = World::new().answers_every_get(page(0, 1000));
-    assert!(ask(&world, Question::Workspaces(endpoint)).is_ok());
+    assert!(ask(&world, Question::Workspaces).is_ok());
     assert_eq!(world.gets().len(), 2);
 }
 
 #[test]
-fn dataflows_are_listed_and_models_come_later() {
-    let reference = WorkspaceReference {
-        endpoint: "https://api.powerbi.example".into(),
-        workspace: WORKSPACE.into(),
+fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
+    let fabric = format!(
+        r#"{{"id":"{DATAFLOW}","displayName":"order_list"}},{{"id":"g2","displayName":"new"}}"#
+    );
+    let world = World::new()
+        .answers_get(listed(&row("order_list", 1)))
+        .answers_get(listed(&fabric));
+    let items = match ask(&world, Question::Dataflows(WORKSPACE.into())) {
+        Ok(Inspection::Items(items)) => items,
+        other => panic!("{other:?}"),
     };
-    let world = World::new().answers_get(listed(&row("order_list", 1)));
-    let Ok(Inspection::Items(items)) = ask(&world, Question::Dataflows(reference.clone())) else {
-        panic!("no items");
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| (item.id.as_str(), item.name.as_str(), item.kind))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (DATAFLOW, "order_list", Some(TargetKind::Dataflow)),
+            ("g2", "new", Some(TargetKind::DataflowGen2)),
+        ]
+    );
+
+    let world = World::new()
+        .answers_get(listed(&format!(
+            r#"{{"id":"{WORKSPACE}","name":"Data Admin"}}"#
+        )))
+        .answers_get(listed(r#"{"id":"m","name":"Sales"}"#));
+    let Ok(Inspection::Items(items)) = ask(&world, Question::Models("Data Admin".into())) else {
+        panic!("no models");
     };
     assert_eq!(
-        (items[0].id.as_str(), items[0].name.as_str()),
-        (DATAFLOW, "order_list")
+        (items[0].id.as_str(), items[0].kind),
+        ("m", Some(TargetKind::SemanticModel))
     );
-    let models = ask(&World::new(), Question::Models(reference));
-    assert!(matches!(models, Err(RefreshError::NotSupported(_))));
+    assert!(
+        world.gets()[1]
+            .url
+            .ends_with(&format!("/groups/{WORKSPACE}/datasets"))
+    );
 }
 
 fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {

@@ -4,6 +4,7 @@
 //! cannot, the service's own word stands.
 
 use crate::catalogue;
+use crate::content::dataflow::Listed;
 use crate::content::{Kind, Watched};
 use crate::contract::RefreshError;
 use crate::names::{listed_as, there_are};
@@ -19,18 +20,19 @@ pub(crate) fn explained(
     if trouble.code != "entity_not_found" {
         return trouble.into_error();
     }
-    match missing(session, watched) {
-        Some(error) => error,
-        None => trouble.into_error(),
+    match list(session, watched, watched.kind) {
+        Some(own) if listed_as(&own, watched).is_none() => missing(session, watched, &own, None),
+        _ => trouble.into_error(),
     }
 }
 
-/// Why the item is not in its list; nothing where it is, or where the list cannot be read.
-pub(crate) fn missing(session: &mut Session<'_>, watched: &Watched<'_>) -> Option<RefreshError> {
-    let own = list(session, watched, watched.kind)?;
-    if listed_as(&own, watched).is_some() {
-        return None;
-    }
+/// Why the item is not in the list of its own kind. `told` is the name that it is known by.
+pub(crate) fn missing(
+    session: &mut Session<'_>,
+    watched: &Watched<'_>,
+    own: &[Listed],
+    told: Option<&str>,
+) -> RefreshError {
     let other = match watched.kind {
         Kind::Dataflow => Some(Kind::Gen2),
         Kind::Gen2 => Some(Kind::Dataflow),
@@ -40,25 +42,21 @@ pub(crate) fn missing(session: &mut Session<'_>, watched: &Watched<'_>) -> Optio
         && let Some(listed) = list(session, watched, other)
         && let Some(found) = listed_as(&listed, watched)
     {
-        return Some(wrong_generation(&found.name, other));
+        return wrong_generation(&found.name, other);
     }
-    Some(invalid(
+    invalid(
         "entity_not_found",
         format!(
             "The workspace does not hold the {} {}.{}",
             watched.noun(),
             watched.item.item,
-            there_are(&own, None)
+            there_are(own, told)
         ),
         "Check the ids of the workspace and of the item.",
-    ))
+    )
 }
 
-fn list(
-    session: &mut Session<'_>,
-    watched: &Watched<'_>,
-    kind: Kind,
-) -> Option<Vec<crate::content::dataflow::Listed>> {
+fn list(session: &mut Session<'_>, watched: &Watched<'_>, kind: Kind) -> Option<Vec<Listed>> {
     catalogue::items(session, watched.endpoints, kind, &watched.item.workspace).ok()
 }
 

@@ -7,7 +7,7 @@ use super::settle::Hunt;
 use crate::classify::{Act, of_run};
 use crate::content::matching::Wanted;
 use crate::content::{Kind, Run, State, Watched, quota};
-use crate::contract::{Evidence, Status, Verdict};
+use crate::contract::{Evidence, Matched, Status, Verdict};
 use crate::facts::Facts;
 use crate::redact::Redactor;
 use crate::time::{Moment, words};
@@ -203,7 +203,7 @@ pub(crate) fn ambiguous(facts: &Facts, subject: &Subject, runs: &[&Run]) -> Verd
     }
     let unjudged = Facts {
         run: None,
-        matched: crate::contract::Matched::None,
+        matched: Matched::None,
         ..facts.clone()
     };
     unjudged.verdict_hint(
@@ -236,7 +236,11 @@ pub(crate) fn not_started(
         .sent_at
         .filter(|_| hunt.watched.kind == Kind::Dataflow)
         .and_then(|at| quota::next_slot(history, at));
-    let late = wanted.strangers(history).find(|run| wanted.is_late(run));
+    // Where the service named our run, no other one can be it.
+    let exact = facts.matched == Matched::Exact;
+    let late = wanted
+        .strangers(history)
+        .find(|run| !exact && wanted.is_late(run));
     let likely_cause = match (slot, late) {
         (Some(slot), _) => {
             message.push_str(&format!(
@@ -251,7 +255,7 @@ pub(crate) fn not_started(
     if let Some(run) = late.or_else(|| wanted.strangers(history).next()) {
         let why = if run.is_of_another_kind() {
             "was not made by a trigger"
-        } else if wanted.is_late(run) {
+        } else if !exact && wanted.is_late(run) {
             "began too late to be told to be ours"
         } else {
             "belongs to another trigger"
@@ -280,6 +284,21 @@ pub(crate) fn not_seen_yet(facts: &Facts, subject: &Subject, wanted: &Wanted) ->
         )),
         FOLLOW_HINT,
     )
+}
+
+/// The deadline comes before the service wants to be asked about the run for the first time.
+pub(crate) fn not_asked_yet(facts: &Facts, subject: &Subject, from: Moment) -> Verdict {
+    let mut verdict = facts.verdict_hint(
+        Status::Unknown,
+        "refresh_not_seen_yet",
+        subject.say(format!(
+            "The service does not want to be asked about the run of {} before {from}, which is after the deadline.",
+            subject.name
+        )),
+        FOLLOW_HINT,
+    );
+    verdict.retry_at = Some(from.to_string());
+    verdict
 }
 
 /// The history could not be read, so nobody can say what became of the run.

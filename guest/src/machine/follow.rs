@@ -115,15 +115,15 @@ pub(crate) fn newest(
     let read = persist(session, |session| {
         read_history(session, &watched, Limit::CallOnly)
     });
-    let history = match read {
-        Ok(history) => history,
+    let look = match read {
+        Ok(look) => look,
         Err(Halt::Cancelled) => return Err(Stop::Cancelled),
         Err(Halt::Trouble(trouble)) => {
             let error = diagnose::explained(session, &watched, *trouble);
             return Err(Stop::Error(error));
         }
     };
-    let Some(newest) = history.first() else {
+    let Some(newest) = look.history.first() else {
         return Err(Stop::Error(invalid(
             "no_run_found",
             format!("The history of {} is empty.", request.name),
@@ -142,7 +142,7 @@ pub(crate) fn newest(
         watched,
         wanted: None,
         by_id: false,
-        poll_from: None,
+        poll_from: look.asked.map(|wait| look.at.after_ms(wait)),
         known: Some(newest.id.clone()),
         subject,
         until_started: false,

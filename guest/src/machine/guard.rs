@@ -14,11 +14,12 @@ use crate::content::run::going_on;
 use crate::content::{Run, Watched, quota};
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Level, Phase, QuotaGuard, QuotaMode, QuotaState,
-    QuotaUnreadable, RefreshRequest, Status, Verdict, WhenUnreadable,
+    QuotaUnreadable, RefreshError, RefreshRequest, Status, Verdict, WhenUnreadable,
 };
 use crate::facts::{Facts, looks};
+use crate::request::Work;
 use crate::session::{Pace, Session};
-use crate::trouble::{Remedy, Trouble};
+use crate::trouble::{Remedy, Trouble, invalid};
 
 /// The name of the quota among the guards that can be overridden.
 const QUOTA: &str = "quota";
@@ -37,6 +38,34 @@ pub(crate) struct Cleared {
 /// Whether a request needs a look before its trigger.
 pub(crate) fn is_needed(request: &RefreshRequest) -> bool {
     looks(request.follow) || request.quota.is_some()
+}
+
+/// Whether what the request wants to be counted can be counted at all.
+pub(crate) fn check(request: &RefreshRequest, work: &Work<'_>) -> Result<(), RefreshError> {
+    if request.quota.is_none() || work.watched.is_some() {
+        return Ok(());
+    }
+    Err(invalid(
+        "quota_without_history",
+        format!(
+            "{} has no history that its quota could be counted in.",
+            request.name
+        ),
+        "Give the target a `verify:` with its content, or take `quota` out.",
+    ))
+}
+
+/// Whether a refresh goes on without a history that cannot be read.
+pub(crate) fn goes_unread(
+    request: &RefreshRequest,
+    watched: &Watched<'_>,
+    trouble: &Trouble,
+) -> bool {
+    let counts = request
+        .quota
+        .as_ref()
+        .is_none_or(|guard| guard.when_unreadable == QuotaUnreadable::Send || request.force);
+    counts && (!looks(request.follow) || is_accepted(watched, trouble))
 }
 
 /// Passes the guards, or ends.
@@ -62,7 +91,9 @@ pub(crate) fn clear(
             cleared.look = Some(look);
         }
         Err(trouble) => {
-            uncounted(session, request, &trouble)?;
+            if uncounted(session, request, &trouble)? {
+                cleared.overridden.push(QUOTA.to_owned());
+            }
             cleared.unread = Some(trouble);
         }
     }
@@ -103,14 +134,17 @@ fn free(
             IfRunning::Follow if request.follow == FollowMode::UntilStarted => {
                 return Err(skipped(request, &running));
             }
-            IfRunning::Follow => return Err(followed(session, request, watched, running)?),
+            IfRunning::Follow => {
+                return Err(followed(session, request, watched, running, seen.asked)?);
+            }
             IfRunning::Wait => {}
         }
         let remaining = session.remaining_ms();
-        if remaining == 0 {
+        let asked = seen.asked.unwrap_or_default();
+        if remaining == 0 || asked > remaining {
             return Err(out_of_time(request, &running));
         }
-        session.pause(pace.next(session).min(remaining))?;
+        session.pause(pace.next(session).min(remaining).max(asked))?;
     }
 }
 
@@ -128,16 +162,21 @@ fn first_look(
         Ok(look) => Ok(Ok(look)),
         Err(Halt::Cancelled) => Err(Stop::Cancelled),
         Err(Halt::Trouble(trouble)) => {
-            let forbidden = trouble.remedy == Remedy::Credentials
-                && trouble.code != "token_refused"
-                && watched.item.when_unreadable == WhenUnreadable::Accept;
-            if forbidden {
+            if is_accepted(watched, &trouble) {
                 return Ok(Err(*trouble));
             }
             let error = diagnose::explained(session, watched, *trouble);
             Err(Stop::Error(error))
         }
     }
+}
+
+/// Whether the target goes without a history that may not be read. A host that has no token at all
+/// is another matter.
+pub(crate) fn is_accepted(watched: &Watched<'_>, trouble: &Trouble) -> bool {
+    trouble.remedy == Remedy::Credentials
+        && trouble.code != "token_refused"
+        && watched.item.when_unreadable == WhenUnreadable::Accept
 }
 
 fn tell(session: &mut Session<'_>, watched: &Watched<'_>, running: &Run) {
@@ -174,12 +213,14 @@ fn followed(
     request: &RefreshRequest,
     watched: &Watched<'_>,
     running: Run,
+    asked: Option<u64>,
 ) -> Step<Stop> {
     let end = follow_other(
         session,
         watched,
         Subject::of_other(&request.name),
         &running,
+        asked,
         Facts::default(),
     )?;
     let told = format!(
@@ -272,10 +313,11 @@ fn count(
     Err(Stop::Verdict(Box::new(verdict)))
 }
 
-/// What the quota says to a history that cannot be read.
-fn uncounted(session: &Session<'_>, request: &RefreshRequest, trouble: &Trouble) -> Step<()> {
+/// What the quota says to a history that cannot be read: whether it is overridden; ends where it
+/// holds the trigger back.
+fn uncounted(session: &Session<'_>, request: &RefreshRequest, trouble: &Trouble) -> Step<bool> {
     let Some(guard) = &request.quota else {
-        return Ok(());
+        return Ok(false);
     };
     if guard.when_unreadable == QuotaUnreadable::Send || request.force {
         session.say(
@@ -286,7 +328,7 @@ fn uncounted(session: &Session<'_>, request: &RefreshRequest, trouble: &Trouble)
                 trouble.message
             ),
         );
-        return Ok(());
+        return Ok(guard.when_unreadable == QuotaUnreadable::Skip);
     }
     let facts = Facts {
         service_error: trouble.service_error.clone(),

@@ -14,13 +14,16 @@ pub(crate) struct Look {
     pub(crate) history: Vec<Run>,
     /// The service's own time of the answer.
     pub(crate) at: Moment,
+    /// How long the service wants not to be asked again.
+    pub(crate) asked: Option<u64>,
 }
 
 /// Reads the history, and takes the service's clock from the answer.
 pub(crate) fn look(session: &mut Session<'_>, watched: &Watched<'_>) -> Result<Look, Trouble> {
     let (history, answer) = read(session, watched, Limit::Deadline)?;
     let at = session.set_service_clock(&answer);
-    Ok(Look { history, at })
+    let asked = retry_after(&answer, at);
+    Ok(Look { history, at, asked })
 }
 
 /// Reads the history; the service's clock is only taken where it was not known.
@@ -28,12 +31,14 @@ pub(crate) fn read_history(
     session: &mut Session<'_>,
     watched: &Watched<'_>,
     limit: Limit,
-) -> Result<Vec<Run>, Trouble> {
+) -> Result<Look, Trouble> {
     let (history, answer) = read(session, watched, limit)?;
     if !session.knows_service_clock() {
         session.set_service_clock(&answer);
     }
-    Ok(history)
+    let at = session.service_now();
+    let asked = retry_after(&answer, at);
+    Ok(Look { history, at, asked })
 }
 
 /// One run as its own page shows it, and how long the service wants not to be asked again. A run

@@ -7,7 +7,7 @@
 pub(crate) mod diagnose;
 mod ending;
 mod follow;
-mod guard;
+pub(crate) mod guard;
 mod look;
 mod others;
 mod reply;

@@ -14,6 +14,7 @@ pub(crate) fn follow_other(
     watched: &Watched<'_>,
     subject: Subject,
     running: &Run,
+    asked: Option<u64>,
     facts: Facts,
 ) -> Step<Verdict> {
     let mut facts = Facts {
@@ -26,7 +27,7 @@ pub(crate) fn follow_other(
         wanted: None,
         known: Some(running.id.clone()),
         by_id: false,
-        poll_from: None,
+        poll_from: asked.map(|wait| session.service_now().after_ms(wait)),
         subject,
         until_started: false,
         at_least_one_look: false,
@@ -39,6 +40,7 @@ pub(crate) fn follow_other(
 pub(crate) fn passed_over(mut end: Verdict, code: &str, told: &str) -> Verdict {
     let message = match ended_in(end.status) {
         Some(word) => format!("{told} That run {word}."),
+        None if end.message.is_empty() => told.to_owned(),
         None => format!("{told} {}", end.message),
     };
     // The facts are those of a run that is not ours: nothing of it was begun by us.

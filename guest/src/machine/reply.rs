@@ -8,8 +8,8 @@ use crate::contract::ServiceError;
 use crate::ports::HttpAnswer;
 use crate::request::{Trigger, Work};
 use crate::session::Session;
-use crate::transport::TransportError;
-use crate::trouble::{Trouble, answer_message, transport_message};
+use crate::transport::{TransportError, TransportKind};
+use crate::trouble::{Trouble, answer_message, retry_after, transport_message};
 
 /// The header in which a flow names its run. [O]
 const FLOW_RUN_HEADER: &str = "x-ms-workflow-run-id";
@@ -42,6 +42,8 @@ pub(crate) struct Lost {
     pub(crate) hint: &'static str,
     /// What the service said.
     pub(crate) service_error: Option<ServiceError>,
+    /// How long the service wants not to be asked.
+    pub(crate) retry_after: Option<u64>,
 }
 
 /// The flow run that an answer names.
@@ -67,13 +69,19 @@ pub(crate) fn reply(
             return Reply::NotStarted(Box::new(trouble));
         }
         Err(error) => {
-            let row = unanswered(work.asked(), error.kind);
+            // Once a status came, it arrived: whatever broke off afterwards only lost the answer.
+            let kind = match error.status {
+                Some(_) if error.kind.certainly_unsent(true) => TransportKind::Other,
+                _ => error.kind,
+            };
+            let row = unanswered(work.asked(), kind);
             return Reply::Lost(Lost {
                 status: error.status,
                 code: row.code,
                 message: transport_message(&error, &what, url, &session.redactor),
                 hint: row.hint,
                 service_error: None,
+                retry_after: None,
             });
         }
     };
@@ -99,6 +107,7 @@ pub(crate) fn reply(
             message: answer_message(&answer, &judged.service_error, &what),
             hint: judged.row.hint,
             service_error: Some(judged.service_error),
+            retry_after: retry_after(&answer, session.service_now()),
         }),
     }
 }
@@ -127,5 +136,6 @@ fn unreadable(what: &str, session: &Session<'_>, answer: &HttpAnswer) -> Reply {
         ),
         hint: "Check the address, and whether a proxy or a login page stands before it.",
         service_error: Some(service_error),
+        retry_after: retry_after(answer, session.service_now()),
     })
 }

@@ -4,7 +4,8 @@
 //! window, every look asks anew whether our run is the only one that can be ours.
 
 use super::ending::{
-    Subject, ambiguous, ended, not_seen_yet, not_started, started, unfinished, unread,
+    Subject, ambiguous, ended, not_asked_yet, not_seen_yet, not_started, started, unfinished,
+    unread,
 };
 use super::look::{read_history, read_run};
 use super::others::{follow_other, passed_over};
@@ -74,7 +75,10 @@ pub(crate) fn settle(
         .filter(|pause| *pause > 0)
     {
         if pause > session.remaining_ms() {
-            return Ok(unfinished(facts, &hunt.subject, false));
+            return Ok(match seen {
+                true => unfinished(facts, &hunt.subject, false),
+                false => not_asked_yet(facts, &hunt.subject, session.service_now().after_ms(pause)),
+            });
         }
         session.pause(pause)?;
     }
@@ -147,7 +151,10 @@ fn read_once(
             let (run, asked) = read_run(session, &hunt.watched, url, run, limit)?;
             Ok((run.into_iter().collect(), asked))
         }
-        None => Ok((read_history(session, &hunt.watched, limit)?, None)),
+        None => {
+            let look = read_history(session, &hunt.watched, limit)?;
+            Ok((look.history, look.asked))
+        }
     }
 }
 
@@ -191,12 +198,12 @@ fn deduped(session: &mut Session<'_>, facts: &Facts, hunt: &Hunt<'_>) -> Step<Ve
     let read = persist(session, |session| {
         read_history(session, &watched, Limit::Deadline)
     });
-    let history = match read {
-        Ok(history) => history,
+    let look = match read {
+        Ok(look) => look,
         Err(Halt::Cancelled) => return Err(Stop::Cancelled),
         Err(Halt::Trouble(_)) => return Ok(alone(facts)),
     };
-    let Some(running) = going_on(&history, session.service_now()) else {
+    let Some(running) = going_on(&look.history, look.at) else {
         return Ok(alone(facts));
     };
     let name = hunt.subject.name();
@@ -205,6 +212,7 @@ fn deduped(session: &mut Session<'_>, facts: &Facts, hunt: &Hunt<'_>) -> Step<Ve
         &watched,
         Subject::of_other(name),
         running,
+        look.asked,
         facts.clone(),
     )?;
     Ok(passed_over(end, CODE, &told))
@@ -230,6 +238,8 @@ fn verdict_on(session: &Session<'_>, facts: &Facts, hunt: &Hunt<'_>, run: &Run) 
     // Seen to start is enough, but a failure that is already known is not kept back.
     match end {
         Some(verdict) if verdict.status != Status::Completed => Some(verdict),
+        // What waits in a queue may still be dropped.
+        None if run.is_queued() => None,
         _ => Some(started(facts, &hunt.subject, run)),
     }
 }

@@ -23,7 +23,7 @@ use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
 use crate::session::Session;
 use crate::time::{Moment, words};
-use crate::trouble::{Remedy, Trouble, answer_message, invalid, problem, retry_after};
+use crate::trouble::{Remedy, Trouble, answer_message, problem, retry_after};
 use crate::url::{host_of, resolve};
 
 /// One attempt: what was seen before it, and what was sent.
@@ -42,16 +42,7 @@ pub(crate) fn run(
     check_run_id(&request.run_id)?;
     let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
     let work = Work::of(&target, &request.circumstances.endpoints)?;
-    if request.quota.is_some() && work.watched.is_none() {
-        return Err(Stop::Error(invalid(
-            "quota_without_history",
-            format!(
-                "{} has no history that its quota could be counted in.",
-                request.name
-            ),
-            "Give the target a `verify:` with its content, or take `quota` out.",
-        )));
-    }
+    guard::check(request, &work)?;
     // Built once for nothing, so that a wrong payload is said before the service is asked.
     work.request(session, request.response_timeout_ms)?;
     let watched = work.watched.filter(|_| guard::is_needed(request));
@@ -187,7 +178,12 @@ fn busy(
 ) -> Step<()> {
     session.append_observed("not_sent", None, trouble.message.clone());
     let wait = session.wait_before_retry(trouble.retry_after_ms, number);
-    match wait.filter(|_| request.if_running == IfRunning::Wait) {
+    let again = match request.if_running {
+        IfRunning::Wait => true,
+        IfRunning::Follow => request.follow == FollowMode::ToTheEnd,
+        IfRunning::Skip => false,
+    };
+    match wait.filter(|_| again) {
         Some(wait) => {
             session.say(
                 Phase::WaitingForOther,
@@ -213,12 +209,16 @@ fn lost_trigger(
 ) -> Step<Verdict> {
     facts.sent = Sent::Maybe;
     facts.service_error = lost.service_error.clone();
+    let named = Named {
+        run: None,
+        poll_from: poll_from(session, work, lost.retry_after),
+    };
     session.append_triggered(Triggered {
         http_status: lost.status,
         answered_at: session.service_now().to_string(),
         flow_run: None,
         service_run: None,
-        poll_from: None,
+        poll_from: named.poll_from.map(|at| at.to_string()),
         message: lost.message.clone(),
         service_error: lost.service_error,
     });
@@ -230,7 +230,7 @@ fn lost_trigger(
         work,
         attempt,
         answered,
-        None,
+        named,
         &lost.message,
     );
     match hunt {
@@ -334,7 +334,7 @@ fn taken(
         work,
         attempt,
         Some(answered_at),
-        Some(named),
+        named,
         &message,
     );
     match (hunt, &attempt.cleared.unread) {
@@ -346,30 +346,36 @@ fn taken(
 }
 
 /// The run that an answer names, and since when it may be asked for.
-#[derive(Default)]
 struct Named {
     run: Option<String>,
     poll_from: Option<Moment>,
 }
 
 fn named(session: &Session<'_>, facts: &mut Facts, work: &Work<'_>, answer: &HttpAnswer) -> Named {
-    let Some(run) = work.run_in(answer) else {
-        return Named::default();
-    };
-    facts.matched = Matched::Exact;
-    facts.run = Some(ServiceRun {
-        id: run.clone(),
-        refresh_type: String::new(),
-        status: String::new(),
-        started_at: None,
-        ended_at: None,
-    });
-    Named {
-        run: Some(run),
-        // The service's clock shows seconds only: one more, so that nobody comes too early by it.
-        poll_from: retry_after(answer, session.service_now())
-            .map(|wait| session.service_now().after_ms(wait.saturating_add(1_000))),
+    let run = work.run_in(answer);
+    if let Some(run) = &run {
+        facts.matched = Matched::Exact;
+        facts.run = Some(ServiceRun {
+            id: run.clone(),
+            refresh_type: String::new(),
+            status: String::new(),
+            started_at: None,
+            ended_at: None,
+        });
     }
+    let asked = retry_after(answer, session.service_now());
+    Named {
+        run,
+        poll_from: poll_from(session, work, asked),
+    }
+}
+
+/// Since when the service that took the trigger may be asked about the run. A flow speaks of its
+/// own Response only, and the history is at another service.
+fn poll_from(session: &Session<'_>, work: &Work<'_>, asked: Option<u64>) -> Option<Moment> {
+    // The service's clock shows seconds only: one more, so that nobody comes too early by it.
+    let wait = asked?.saturating_add(1_000);
+    (!work.is_flow()).then(|| session.service_now().after_ms(wait))
 }
 
 /// The search for the run that the trigger began, where there is a history to search.
@@ -379,14 +385,13 @@ fn hunt<'w>(
     work: &Work<'w>,
     attempt: &Attempt,
     answered: Option<Moment>,
-    named: Option<Named>,
+    named: Named,
     message: &str,
 ) -> Option<Hunt<'w>> {
     let (watched, look) = (work.watched?, attempt.cleared.look.as_ref()?);
     if !looks(request.follow) {
         return None;
     }
-    let named = named.unwrap_or_default();
     let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
     Some(Hunt {
         watched,

@@ -1,12 +1,9 @@
 //! Before the trigger: what is wrong is an error, and nothing is sent.
 
 use super::*;
-use crate::contract::{
-    Credentials, FabricItem, FollowMode, ModelReference, Operation, Target, TargetKind,
-    Verification,
-};
+use crate::contract::{Content, Credentials, FollowMode, Target, Verification};
 use crate::testing::{
-    WORKSPACE, answer, broken, dataflow, error as refusal, flow, page, request, verified, with,
+    answer, broken, dataflow, error as refusal, flow, item, page, request, verified, with,
 };
 use crate::transport::TransportKind;
 
@@ -137,12 +134,6 @@ fn a_retry_after_is_waited_out_and_one_beyond_the_deadline_is_not() {
 
 #[test]
 fn a_wrong_target_is_invalid_before_anything_is_asked() {
-    let mut no_workspace = dataflow();
-    no_workspace.workspace = "Data Admin".into();
-    let mut no_dataflow = dataflow();
-    no_dataflow.dataflow = "Master Order List".into();
-    let mut no_endpoint = dataflow();
-    no_endpoint.endpoint = "api.powerbi.com".into();
     let url = |url: &str| match flow(Verification::None) {
         Target::PowerAutomate(mut flow) => {
             flow.url = url.into();
@@ -158,9 +149,6 @@ fn a_wrong_target_is_invalid_before_anything_is_asked() {
         other => other,
     };
     for (target, code) in [
-        (Target::Dataflow(no_workspace), "not_a_guid"),
-        (flow(Verification::Dataflow(no_dataflow)), "not_a_guid"),
-        (Target::Dataflow(no_endpoint), "endpoint_invalid"),
         (url("https://flow.example/invoke"), "api_version_missing"),
         (
             url("https://flow.example/invoke?api-version"),
@@ -191,34 +179,30 @@ fn a_wrong_time_or_run_id_is_invalid() {
 }
 
 #[test]
-fn kinds_of_a_later_version_are_not_supported() {
-    let endpoint = "https://api.fabric.example".to_owned();
-    let workspace = WORKSPACE.to_owned();
-    for (target, expected) in [
+fn an_endpoint_that_is_no_address_is_invalid_for_the_kinds_that_need_it() {
+    for (target, power_bi, fabric, wrong) in [
+        (Target::Dataflow(dataflow()), "api.powerbi.com", "", true),
+        (Target::Dataflow(dataflow()), "https://p.example", "", false),
+        (verified(), "https://p.example?x=1", "", true),
         (
-            Target::DataflowGen2(FabricItem {
-                endpoint: endpoint.clone(),
-                workspace: workspace.clone(),
-                item: String::new(),
-            }),
-            TargetKind::DataflowGen2,
-        ),
-        (
-            Target::SemanticModel(ModelReference {
-                endpoint,
-                workspace,
-                model: String::new(),
-            }),
-            TargetKind::SemanticModel,
+            flow(Verification::Content(Content::DataflowGen2(item()))),
+            "https://p.example",
+            "f.example",
+            true,
         ),
     ] {
-        let world = World::new();
-        let Err(RefreshError::NotSupported(unsupported)) = refresh(&world, &request(target)) else {
-            panic!("supported");
-        };
-        assert_eq!(unsupported.kind, expected);
-        assert_eq!(unsupported.operation, Operation::Trigger);
-        assert_eq!(world.kinds(), ["error"]);
+        let world = World::new().with(our_run("Success"));
+        let mut request = request(target);
+        request.circumstances.endpoints.power_bi = power_bi.into();
+        request.circumstances.endpoints.fabric = fabric.into();
+        match refresh(&world, &request) {
+            Ok(verdict) => assert!(!wrong, "{verdict:?}"),
+            Err(error) => {
+                assert!(wrong);
+                assert_eq!(problem(error).1.code, "endpoint_invalid");
+                assert!(world.call_times().is_empty());
+            }
+        }
     }
 }
 

@@ -91,7 +91,7 @@ fn a_late_event_that_is_refused_is_a_warning_only() {
 
 #[test]
 fn an_error_that_cannot_be_stored_is_still_the_error() {
-    let world = World::new().answers_get(crate::testing::error(404, ""));
+    let world = World::new().answers_get(crate::testing::error(400, ""));
     world.store_always_says(unavailable());
     let (kind, _) = error(&world, &request(verified()));
     assert_eq!(kind, "invalid");

@@ -182,7 +182,7 @@ fn a_scheduled_run_in_the_same_minute_is_not_taken() {
     let world = World::new().with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger());
     let verdict = end(&world);
     assert_eq!(verdict.code, "refresh_not_started");
-    assert!(verdict.message.contains("plan") && verdict.message.contains("schedule"));
+    assert!(verdict.message.contains("plan") && verdict.message.contains("not made by a trigger"));
     assert_eq!(verdict.service_run, None);
 }
 
