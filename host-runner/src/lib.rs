@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod guard;
 pub mod outbound;
 pub mod record;
 pub mod report;
