@@ -128,11 +128,11 @@ pub(crate) const DEFAULTS: Keys = Keys {
             ("cloud", "belongs to the top of the file"),
             (
                 "poll",
-                "belongs into `verify`, or into a target of kind dataflow",
+                "belongs into `verify`, or into a target that is content itself",
             ),
             (
                 "start_within",
-                "belongs into `verify`, or into a target of kind dataflow",
+                "belongs into `verify`, or into a target that is content itself",
             ),
         ],
     ],
