@@ -161,9 +161,6 @@ pub enum Fault {
         /// The host.
         host: String,
     },
-    /// An id that is not a GUID.
-    #[error("this is not a GUID")]
-    NotAGuid,
     /// A payload that is not an object.
     #[error("a payload must be an object, and this is {found}")]
     PayloadNotObject {
@@ -208,7 +205,6 @@ impl Fault {
             Self::UrlCut { .. } => "url_cut",
             Self::UrlNotHttps { .. } => "url_not_https",
             Self::ThisMachine { .. } => "this_machine",
-            Self::NotAGuid => "not_a_guid",
             Self::PayloadNotObject { .. } => "payload_not_object",
             Self::UnknownCredentials { .. } => "unknown_credentials",
         }
@@ -265,21 +261,16 @@ impl Fault {
             Self::UrlUnusable { .. } | Self::UrlNoApiVersion => {
                 "copy the whole URL from the flow's trigger, and quote it where a shell reads it".to_owned()
             }
-            Self::UrlNoSig { .. } => "copy the whole URL again; a URL without `sig` and `sp` is that of a trigger that wants a sign-in \
-                 (OAuth), which this version cannot do: set \"Who can trigger the flow?\" to \"Anyone\""
+            Self::UrlNoSig { .. } => "copy the whole URL again where it should have one; a URL without `sig` and `sp` is that of a trigger that wants a \
+                 sign-in (OAuth): give the target `credentials: NAME`"
                 .to_owned(),
             Self::UrlCut { .. } => "a shell cuts an unquoted URL at `&`: quote it, as in `export NAME='https://…&sig=…'`. A URL that is whole with one \
-                 parameter is that of a trigger that wants a sign-in (OAuth), which this version cannot do"
+                 parameter is that of a trigger that wants a sign-in (OAuth): give the target `credentials: NAME`"
                 .to_owned(),
             Self::ThisMachine { .. } | Self::UrlNotHttps { loopback: true, .. } => {
                 "for a simulator on this machine set `sandbox.allow_loopback: true`".to_owned()
             }
             Self::UrlNotHttps { .. } => "write https://".to_owned(),
-            Self::NotAGuid => {
-                "names come with a later version: open the workspace or dataflow in the browser and copy the id out of the address, \
-                 as in 33333333-3333-3333-3333-333333333333"
-                    .to_owned()
-            }
             Self::PayloadNotObject { .. } => {
                 "write keys and values, as in `{dataflow_name: Master Order List}`".to_owned()
             }

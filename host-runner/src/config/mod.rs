@@ -9,19 +9,28 @@
 //! misspelled or not there yet would hold nothing back, and nobody would notice. It reads no
 //! environment and no clock by itself, and never repeats a value in an error.
 
+mod cloud;
+mod content;
 mod credential;
 mod duration;
+mod endpoints;
 mod error;
 mod fault;
 mod file;
 mod find;
+mod guards;
 mod json;
+mod key_tables;
 mod keys;
 mod options;
 mod payload;
 mod policy;
+mod read_content;
 mod read_flow;
+mod read_guards;
+mod read_model;
 mod read_target;
+mod read_window;
 mod reader;
 mod scalars;
 mod settings;
@@ -35,15 +44,24 @@ mod values;
 mod whole;
 mod words;
 
+pub use cloud::Cloud;
+pub use content::{
+    ApplyChanges, ContentKind, Dataflow, Enhanced, Gen2, Model, ModelObject, ModelRefresh, Watched,
+    WhenUnreadable,
+};
 pub use duration::parse_duration;
+pub use endpoints::{Endpoint, Endpoints};
 pub use error::{ConfigError, Problem};
 pub use fault::Fault;
 pub use find::{FILE_NAME, find_config, usual_places};
+pub use guards::{IfRunning, Quota, QuotaMode, QuotaUnreadable, Retry, RunKind};
 pub use options::TargetOptions;
 pub use policy::{Need, PolicyEntry};
 pub use reader::Inputs;
-pub use settings::{Endpoint, Endpoints, Settings};
-pub use target::{Credential, Dataflow, IfRunning, PowerAutomate, ResolvedTarget, Verify, What};
+pub use settings::Settings;
+pub use target::{
+    BearerNeed, Credential, FlowAuthorization, PowerAutomate, ResolvedTarget, Verify, What,
+};
 pub use template::Env;
-pub use trigger_url::{TriggerUrl, UrlForm, parse_trigger_url};
+pub use trigger_url::{TriggerAddress, TriggerUrl, UrlForm, parse_trigger_url};
 pub use whole::{Config, Selection};

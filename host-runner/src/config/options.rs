@@ -12,16 +12,20 @@ use super::tree::{At, Entry, Node, Value};
 /// A target, as the options of the command line give it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TargetOptions {
-    /// `--kind`: `power-automate` or `dataflow`.
+    /// `--kind`: `power-automate`, `dataflow`, `dataflow-gen2` or `semantic-model`.
     pub kind: String,
     /// The target's name; without it that of its kind.
     pub name: Option<String>,
     /// `--url-env`: the name of the variable that holds the flow's URL.
     pub url_env: Option<String>,
-    /// `--workspace`: the workspace's id.
+    /// `--workspace`: the workspace's id or name.
     pub workspace: Option<String>,
-    /// `--dataflow`: the dataflow's id. With a flow it is the dataflow whose history is watched.
+    /// `--dataflow`: the dataflow's id or name. With a flow it is the dataflow whose history is
+    /// watched.
     pub dataflow: Option<String>,
+    /// `--model`: the semantic model's id or name. With a flow it is the model whose history is
+    /// watched.
+    pub model: Option<String>,
 }
 
 /// What is wrong with the options, and which option it is about.
@@ -30,25 +34,13 @@ pub(crate) type OptionFault = (&'static str, Fault);
 /// The tree that a file with this target would have given.
 pub(crate) fn tree(options: &TargetOptions) -> Result<Node, OptionFault> {
     let mut target = vec![text("kind", "--kind", &options.kind)];
-    let mut watch = Vec::new();
-    for (key, option, value) in [
-        ("workspace", "--workspace", &options.workspace),
-        ("dataflow", "--dataflow", &options.dataflow),
-    ] {
-        watch.extend(value.as_ref().map(|value| text(key, option, value)));
-    }
-    let watched = !watch.is_empty();
-    if watched && watch.len() < 2 {
-        return Err((
-            "--dataflow",
-            bad("--workspace and --dataflow go together", "give both"),
-        ));
-    }
+    let watch = watch(options)?;
+    let watched = watch.is_some();
     if options.kind == "power-automate" {
         target.push(variable("url", "--url-env", url_env(options)?));
-        if watched {
-            watch.push(text("kind", "--dataflow", "dataflow"));
-            target.push(map("verify", "--dataflow", watch));
+        if let Some(mut watch) = watch {
+            watch.entries.push(text("kind", watch.option, watch.kind));
+            target.push(map("verify", watch.option, watch.entries));
         }
     } else {
         if options.url_env.is_some() {
@@ -57,13 +49,8 @@ pub(crate) fn tree(options: &TargetOptions) -> Result<Node, OptionFault> {
                 bad("this belongs to --kind power-automate", "leave it out"),
             ));
         }
-        if options.kind == "dataflow" && !watched {
-            return Err((
-                "--kind",
-                bad("a dataflow needs --workspace and --dataflow", "give both"),
-            ));
-        }
-        target.extend(watch);
+        require_item(options)?;
+        target.extend(watch.map(|watch| watch.entries).unwrap_or_default());
     }
     let name = options
         .name
@@ -82,6 +69,81 @@ pub(crate) fn tree(options: &TargetOptions) -> Result<Node, OptionFault> {
         at: At::Option("--kind"),
         value: Value::Map(file),
     })
+}
+
+/// The content that the options name.
+struct Watch {
+    /// The option that names the item.
+    option: &'static str,
+    /// The kind that a flow's `verify` has for it.
+    kind: &'static str,
+    entries: Vec<Entry>,
+}
+
+fn watch(options: &TargetOptions) -> Result<Option<Watch>, OptionFault> {
+    let (option, key, kind, item) = match (&options.dataflow, &options.model) {
+        (Some(_), Some(_)) => {
+            return Err((
+                "--model",
+                bad(
+                    "--dataflow and --model exclude each other",
+                    "give one of them",
+                ),
+            ));
+        }
+        (Some(dataflow), None) => ("--dataflow", "dataflow", "dataflow", dataflow),
+        (None, Some(model)) => ("--model", "model", "semantic-model", model),
+        (None, None) if options.workspace.is_some() => {
+            return Err((
+                "--workspace",
+                bad(
+                    "--workspace goes together with --dataflow or --model",
+                    "give both",
+                ),
+            ));
+        }
+        (None, None) => return Ok(None),
+    };
+    let Some(workspace) = &options.workspace else {
+        let what = format!("{option} and --workspace go together");
+        return Err((option, bad(&what, "give both")));
+    };
+    let entries = vec![
+        text("workspace", "--workspace", workspace),
+        text(key, option, item),
+    ];
+    Ok(Some(Watch {
+        option,
+        kind,
+        entries,
+    }))
+}
+
+/// Refuses content without its item. A kind that nothing knows is refused later, by its name.
+fn require_item(options: &TargetOptions) -> Result<(), OptionFault> {
+    let (given, what, other) = match options.kind.as_str() {
+        "dataflow" => (
+            &options.dataflow,
+            "a dataflow needs --workspace and --dataflow",
+            options.model.is_some(),
+        ),
+        "dataflow-gen2" => (
+            &options.dataflow,
+            "a Gen2 dataflow needs --workspace and --dataflow",
+            options.model.is_some(),
+        ),
+        "semantic-model" => (
+            &options.model,
+            "a semantic model needs --workspace and --model",
+            options.dataflow.is_some(),
+        ),
+        _ => return Ok(()),
+    };
+    match given {
+        Some(_) => Ok(()),
+        None if other => Err(("--kind", bad(what, "the option for another kind is given"))),
+        None => Err(("--kind", bad(what, "give both"))),
+    }
 }
 
 fn url_env(options: &TargetOptions) -> Result<&str, OptionFault> {

@@ -7,9 +7,16 @@
 use http::Method;
 use url::Url;
 
-use super::settings::{Endpoint, Settings};
+use super::content::ContentKind;
+use super::endpoints::Endpoint;
+use super::settings::Settings;
 use super::target::{ResolvedTarget, Verify, What};
 use crate::outbound::{Origin, Rule};
+
+/// Below it lies everything of the Power BI API that is asked.
+const GROUPS: &str = "/v1.0/myorg/groups";
+/// Below it lies everything of the Fabric API that is asked.
+const WORKSPACES: &str = "/v1/workspaces";
 
 /// An entry of the allow-list, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +32,10 @@ pub struct PolicyEntry {
 pub enum Need {
     /// The runner fetches tokens there; the component never goes there.
     Login,
-    /// The history of a dataflow, or the dataflow itself.
+    /// The history of a dataflow or a model, or the content itself.
     PowerBi,
+    /// The history of a Gen2 dataflow, or the dataflow itself.
+    Fabric,
     /// The trigger of a flow.
     Trigger,
     /// Where a flow's late Response is asked for, at the host of its trigger.
@@ -35,16 +44,35 @@ pub enum Need {
     Configured,
 }
 
+/// What is done with the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Refresh,
+    Cancel,
+}
+
 impl Settings {
-    /// The allow-list of these targets, each entry once.
+    /// The allow-list for refreshing, following and looking at these targets, each entry once.
     #[must_use]
     pub fn policy_entries(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
+        self.entries(targets, Act::Refresh)
+    }
+
+    /// The allow-list for stopping runs of these targets, each entry once: no trigger, but the wish
+    /// to stop a run also where its history is otherwise only read.
+    #[must_use]
+    pub fn policy_entries_to_cancel(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
+        self.entries(targets, Act::Cancel)
+    }
+
+    fn entries(&self, targets: &[ResolvedTarget], act: Act) -> Vec<PolicyEntry> {
         let configured = self.allow.iter().map(|rule| PolicyEntry {
             need: Need::Configured,
             rule: rule.clone(),
         });
+        let of_targets = targets.iter().flat_map(|target| of_target(target, act));
         let mut entries: Vec<PolicyEntry> = Vec::new();
-        for entry in targets.iter().flat_map(of_target).chain(configured) {
+        for entry in of_targets.chain(configured) {
             if !entries.contains(&entry) {
                 entries.push(entry);
             }
@@ -54,37 +82,57 @@ impl Settings {
 }
 
 /// What one target needs. An address that makes no entry is left out, and so denied.
-fn of_target(target: &ResolvedTarget) -> Vec<PolicyEntry> {
+fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     let mut out = Vec::new();
     let mut push =
         |need, rule: Option<Rule>| out.extend(rule.map(|rule| PolicyEntry { need, rule }));
     let endpoints = &target.endpoints;
-    if target.credential.is_some() {
-        push(Need::Login, service(&endpoints.login, &[Method::POST]));
+    if !target.credentials().is_empty() {
+        push(Need::Login, service(&endpoints.login, "", &[Method::POST]));
     }
-    match &target.what {
-        What::Dataflow(_) => {
-            push(
-                Need::PowerBi,
-                service(&endpoints.powerbi, &[Method::GET, Method::POST]),
-            );
-        }
-        What::PowerAutomate(flow) => {
-            push(Need::Trigger, trigger(flow.trigger.bare()));
-            match flow.verify {
-                Verify::None => {}
-                Verify::Response => push(Need::Response, response(flow.trigger.bare())),
-                Verify::Dataflow(_) => {
-                    push(Need::PowerBi, service(&endpoints.powerbi, &[Method::GET]))
-                }
+    let mut reads_only = false;
+    if let What::PowerAutomate(flow) = &target.what {
+        reads_only = act == Act::Refresh;
+        if act == Act::Refresh {
+            push(Need::Trigger, trigger(flow.trigger()));
+            if flow.verify == Verify::Response {
+                push(Need::Response, response(flow.trigger()));
             }
         }
+    }
+    let Some(watched) = target.watched() else {
+        return out;
+    };
+    let powerbi =
+        |methods: &[Method]| (Need::PowerBi, service(&endpoints.powerbi, GROUPS, methods));
+    let fabric = |methods: &[Method]| {
+        let endpoint = endpoints.fabric.as_ref();
+        let rule = endpoint.and_then(|endpoint| service(endpoint, WORKSPACES, methods));
+        (Need::Fabric, rule)
+    };
+    let read = [Method::GET];
+    let write = [Method::GET, Method::POST];
+    let own: &[Method] = match watched.kind {
+        _ if reads_only => &read,
+        ContentKind::Dataflow | ContentKind::Gen2 => &write,
+        // An enhanced refresh is stopped by DELETE.
+        ContentKind::Model if act == Act::Cancel => &[Method::GET, Method::DELETE],
+        ContentKind::Model => &[Method::GET, Method::POST, Method::DELETE],
+    };
+    // A dataflow that is not where it should be may be of the other generation.
+    let needs = match watched.kind {
+        ContentKind::Dataflow => vec![powerbi(own), fabric(&read)],
+        ContentKind::Gen2 => vec![fabric(own), powerbi(&read)],
+        ContentKind::Model => vec![powerbi(own)],
+    };
+    for (need, rule) in needs {
+        push(need, rule);
     }
     out
 }
 
-fn service(endpoint: &Endpoint, methods: &[Method]) -> Option<Rule> {
-    let rule = Rule::parse(&endpoint.url)
+fn service(endpoint: &Endpoint, path: &str, methods: &[Method]) -> Option<Rule> {
+    let rule = Rule::parse(&format!("{}{path}", endpoint.url))
         .ok()?
         .with_methods(methods.iter().cloned());
     Some(if endpoint.private {

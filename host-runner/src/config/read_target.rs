@@ -1,17 +1,18 @@
-//! Reads one target: what every kind has, and the kind `dataflow`.
+//! Reads one target: what every kind has.
 
 use std::time::Duration;
 
+use super::content::ContentKind;
 use super::credential;
-use super::fault::Fault;
+use super::endpoints::{self, Endpoints};
 use super::keys;
+use super::read_content;
 use super::read_flow;
+use super::read_guards::{self, Places};
+use super::read_model;
 use super::reader::{Item, Reader, Section};
-use super::scalars::none_of;
-use super::settings::Endpoints;
-use super::target::{Dataflow, IfRunning, ResolvedTarget, What};
+use super::target::{ResolvedTarget, What};
 use super::tree::Entry;
-use super::values;
 use crate::record::IfLost;
 
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours, and it may have
@@ -19,17 +20,12 @@ use crate::record::IfLost;
 const DEADLINE: Duration = Duration::from_secs(3 * 3600 + 30 * 60);
 /// One HTTP call.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How late a run may begin: Microsoft's own script (DFUtils.psm1 of powerbi-powershell) waits as
-/// long.
-const START_WITHIN: Duration = Duration::from_secs(5 * 60);
-/// The pause between two looks, from the same script.
-const POLL: Duration = Duration::from_secs(5);
-
 /// What the targets of one file share.
 pub(crate) struct Shared<'n> {
     pub(crate) credentials: Option<Section<'n>>,
     pub(crate) endpoints: Option<Endpoints>,
     pub(crate) allow_loopback: bool,
+    defaults: Option<Section<'n>>,
     deadline: Option<Duration>,
     timeout: Option<Duration>,
 }
@@ -49,21 +45,36 @@ impl<'n> Shared<'n> {
         Self {
             deadline: default("deadline", DEADLINE),
             timeout: default("timeout", TIMEOUT),
-            endpoints: super::settings::endpoints(reader, file, allow_loopback),
+            endpoints: endpoints::read(reader, file, allow_loopback),
             credentials: file
                 .get("credentials")
                 .and_then(|item| reader.mapping(&item)),
             allow_loopback,
+            defaults,
+        }
+    }
+
+    /// Checks what the file says to all targets and no target may need.
+    pub(crate) fn check(&self, reader: &mut Reader<'_>) {
+        if let Some(defaults) = &self.defaults {
+            read_guards::check_defaults(reader, defaults);
         }
     }
 }
 
-/// The kinds that this version refreshes.
+/// The kinds of target.
 #[derive(Clone, Copy)]
 enum Kind {
     PowerAutomate,
-    Dataflow,
+    Content(ContentKind),
 }
+
+const KINDS: [(&str, Kind); 4] = [
+    ("power-automate", Kind::PowerAutomate),
+    ("dataflow", Kind::Content(ContentKind::Dataflow)),
+    ("dataflow-gen2", Kind::Content(ContentKind::Gen2)),
+    ("semantic-model", Kind::Content(ContentKind::Model)),
+];
 
 /// Reads the target of this entry.
 pub(crate) fn read(
@@ -77,18 +88,25 @@ pub(crate) fn read(
         path,
     };
     let section = reader.mapping(&item)?;
-    let kind = reader.required(&section, "kind", "kind: power-automate")?;
-    let (what, credential) = match reader.parsed(&kind, target_kind)? {
-        Kind::PowerAutomate => read_flow::read(reader, shared, &section),
-        Kind::Dataflow => {
-            reader.check_keys(&section, &keys::DATAFLOW);
+    let kind_item = reader.required(&section, "kind", "kind: power-automate")?;
+    let kind = reader.word(&kind_item, &KINDS)?;
+    let places = Places {
+        target: &section,
+        defaults: shared.defaults.as_ref(),
+    };
+    let (what, credential, watched) = match kind {
+        Kind::PowerAutomate => {
+            let flow = read_flow::read(reader, shared, &places);
+            (flow.what, flow.credential, flow.content)
+        }
+        Kind::Content(kind) => {
+            let what = content(reader, &section, kind);
             let credential = credential::needed(reader, shared.credentials.as_ref(), &section);
-            (
-                dataflow(reader, &section).map(What::Dataflow),
-                credential.map(Some),
-            )
+            require_fabric(reader, shared, &kind_item, kind);
+            (what, credential.map(Some), Some(Some(kind)))
         }
     };
+    let guards = read_guards::read(reader, &places, watched);
     let timeout = reader.duration(&section, "timeout", shared.timeout);
     let deadline = reader.duration(&section, "deadline", shared.deadline);
     let if_lost = reader.choice(
@@ -97,17 +115,8 @@ pub(crate) fn read(
         &[("hold", IfLost::Hold), ("resend", IfLost::Resend)],
         IfLost::Hold,
     );
-    let if_running = reader.choice(
-        &section,
-        "if_running",
-        &[
-            ("wait", IfRunning::Wait),
-            ("skip", IfRunning::Skip),
-            ("follow", IfRunning::Follow),
-        ],
-        IfRunning::Wait,
-    );
     let warnings = reader.take_warnings();
+    let guards = guards?;
     Some(ResolvedTarget {
         name: entry.key.clone(),
         what: what?,
@@ -116,40 +125,45 @@ pub(crate) fn read(
         timeout: timeout?,
         deadline: deadline?,
         if_lost: if_lost?,
-        if_running: if_running?,
+        if_running: guards.if_running,
+        quota: guards.quota,
+        windows: guards.windows,
+        min_interval: guards.min_interval,
+        retry: guards.retry,
         warnings,
     })
 }
 
-fn target_kind(text: &str) -> Result<Kind, Fault> {
-    match text {
-        "power-automate" => Ok(Kind::PowerAutomate),
-        "dataflow" => Ok(Kind::Dataflow),
-        "dataflow-gen2" | "semantic-model" => Err(Fault::NotInThisVersion {
-            what: format!("the kind `{text}`"),
-            instead: "take the target out, or refresh it through a flow (kind power-automate)",
-        }),
-        other => Err(none_of(other, &["power-automate", "dataflow"])),
+fn content(reader: &mut Reader<'_>, section: &Section<'_>, kind: ContentKind) -> Option<What> {
+    match kind {
+        ContentKind::Dataflow => {
+            reader.check_keys(section, &keys::DATAFLOW);
+            read_content::dataflow(reader, section).map(What::Dataflow)
+        }
+        ContentKind::Gen2 => {
+            reader.check_keys(section, &keys::GEN2);
+            read_content::gen2(reader, section).map(What::Gen2)
+        }
+        ContentKind::Model => {
+            reader.check_keys(section, &keys::MODEL);
+            read_model::model(reader, section).map(What::Model)
+        }
     }
 }
 
-/// Reads a dataflow and how its history is watched.
-pub(crate) fn dataflow(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Dataflow> {
-    let mut id = |key, example| {
-        let item = reader.required(section, key, example)?;
-        reader.parsed(&item, values::guid)
-    };
-    let workspace = id(
-        "workspace",
-        "workspace: 33333333-3333-3333-3333-333333333333",
-    );
-    let dataflow = id("dataflow", "dataflow: 44444444-4444-4444-4444-444444444444");
-    let start_within = reader.duration(section, "start_within", Some(START_WITHIN));
-    let poll = reader.duration(section, "poll", Some(POLL));
-    Some(Dataflow {
-        workspace: workspace?,
-        dataflow: dataflow?,
-        start_within: start_within?,
-        poll: poll?,
-    })
+/// Notes where Fabric is needed and nobody knows where it is.
+pub(crate) fn require_fabric(
+    reader: &mut Reader<'_>,
+    shared: &Shared<'_>,
+    kind_item: &Item<'_>,
+    kind: ContentKind,
+) {
+    let unknown = matches!(&shared.endpoints, Some(there) if there.fabric.is_none());
+    if kind == ContentKind::Gen2 && unknown {
+        reader.bad::<()>(
+            kind_item,
+            "Microsoft documents no address of Fabric in this cloud",
+            "set `endpoints.fabric` to the address that your administrators know".to_owned(),
+        );
+    }
 }

@@ -139,6 +139,30 @@ impl Reader<'_> {
         })
     }
 
+    /// A whole number from `least` to `most`.
+    pub(crate) fn whole(&mut self, item: &Item<'_>, least: u32, most: u32) -> Option<u32> {
+        let wrong = || Fault::BadValue {
+            what: format!("this is no whole number from {least} to {most}"),
+            hint: format!("write a number from {least} to {most}"),
+        };
+        let fits = |number: u64| {
+            u32::try_from(number)
+                .ok()
+                .filter(|number| (least..=most).contains(number))
+        };
+        match &item.node.value {
+            Value::Text(_) => self.parsed(item, |text| {
+                let number = text.trim().parse().ok().and_then(fits);
+                number.ok_or_else(wrong)
+            }),
+            Value::Number(number) => match number.as_u64().and_then(fits) {
+                Some(number) => Some(number),
+                None => self.wrong(item.node.at, &item.path, wrong()),
+            },
+            _ => self.wrong(item.node.at, &item.path, wrong()),
+        }
+    }
+
     /// One of these words; `default` where the key is not there.
     pub(crate) fn choice<T: Copy>(
         &mut self,
@@ -147,10 +171,19 @@ impl Reader<'_> {
         words: &[(&'static str, T)],
         default: T,
     ) -> Option<T> {
-        let Some(item) = section.get(key) else {
-            return Some(default);
-        };
-        self.parsed(&item, |text| {
+        match section.get(key) {
+            Some(item) => self.word(&item, words),
+            None => Some(default),
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        item: &Item<'_>,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        self.parsed(item, |text| {
             if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
                 return Ok(*value);
             }
@@ -166,12 +199,17 @@ impl Reader<'_> {
         key: &str,
         default: Option<Duration>,
     ) -> Option<Duration> {
-        let Some(item) = section.get(key) else {
-            return default;
-        };
+        match section.get(key) {
+            Some(item) => self.span(&item),
+            None => default,
+        }
+    }
+
+    /// A duration.
+    pub(crate) fn span(&mut self, item: &Item<'_>) -> Option<Duration> {
         // `30` is a number to YAML, and a duration without its unit to its author.
         let Value::Number(number) = &item.node.value else {
-            return self.parsed(&item, parse_duration);
+            return self.parsed(item, parse_duration);
         };
         match parse_duration(&number.to_string()) {
             Ok(duration) => Some(duration),

@@ -1,4 +1,4 @@
-//! What holds for all targets: endpoints, sandbox, transport, and what counts as success.
+//! What holds for all targets: sandbox, transport, and what counts as success.
 
 use std::path::PathBuf;
 
@@ -11,32 +11,8 @@ use super::keys;
 use super::reader::{Item, Reader, Section};
 use super::scalars::none_of;
 use super::tree::Value;
-use super::values;
 use crate::outbound::Rule;
 use crate::verdict::Status;
-
-/// Entra in the public cloud.
-const LOGIN: &str = "https://login.microsoftonline.com";
-/// The Power BI API in the public cloud.
-const POWERBI: &str = "https://api.powerbi.com";
-
-/// The base address of a service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Scheme, host, port and perhaps a path; no slash at the end.
-    pub url: String,
-    /// Whether it may lie at a private address.
-    pub private: bool,
-}
-
-/// The services that are asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Where tokens come from.
-    pub login: Endpoint,
-    /// The Power BI API.
-    pub powerbi: Endpoint,
-}
 
 /// What holds for all targets. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -85,50 +61,6 @@ pub(crate) fn loopback(reader: &mut Reader<'_>, file: &Section<'_>) -> Option<bo
     };
     let section = reader.section(&item, &keys::SANDBOX)?;
     reader.boolean(&section, "allow_loopback", false)
-}
-
-/// `endpoints`, each with its default.
-pub(crate) fn endpoints(
-    reader: &mut Reader<'_>,
-    file: &Section<'_>,
-    allow_loopback: bool,
-) -> Option<Endpoints> {
-    let section = match file.get("endpoints") {
-        Some(item) => Some(reader.section(&item, &keys::ENDPOINTS)?),
-        None => None,
-    };
-    let mut read =
-        |key: &str, default: &str| match section.as_ref().and_then(|section| section.get(key)) {
-            Some(item) => endpoint(reader, &item, allow_loopback),
-            None => Some(Endpoint {
-                url: default.to_owned(),
-                private: false,
-            }),
-        };
-    let login = read("login", LOGIN);
-    let powerbi = read("powerbi", POWERBI);
-    Some(Endpoints {
-        login: login?,
-        powerbi: powerbi?,
-    })
-}
-
-fn endpoint(reader: &mut Reader<'_>, item: &Item<'_>, allow_loopback: bool) -> Option<Endpoint> {
-    if !matches!(item.node.value, Value::Map(_)) {
-        let url = reader.parsed(item, |text| values::endpoint(text, allow_loopback))?;
-        return Some(Endpoint {
-            url,
-            private: false,
-        });
-    }
-    let section = reader.section(item, &keys::ENDPOINT)?;
-    let private = reader.boolean(&section, "private", false);
-    let url = reader.required(&section, "url", "url: https://powerbi.corp.example")?;
-    let url = reader.parsed(&url, |text| values::endpoint(text, allow_loopback));
-    Some(Endpoint {
-        url: url?,
-        private: private?,
-    })
 }
 
 fn exit_zero_on(reader: &mut Reader<'_>, file: &Section<'_>) -> Option<Vec<Status>> {

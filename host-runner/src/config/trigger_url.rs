@@ -1,8 +1,8 @@
 //! The trigger URL of a flow: its checks, and the taking out of its signature.
 //!
-//! The URL is a credential: whoever has its `sig` can start the flow. So the signature is taken out
-//! here, before anything else sees the URL, and no refusal repeats more of the URL than its host or
-//! the name of a parameter. Both generations of URL are known (that of Logic Apps, and that of the Power Platform since 2025); another
+//! The URL is a credential where it has a `sig`: whoever has it can start the flow. So the signature
+//! is taken out here, before anything else sees the URL, and no refusal repeats more of the URL than
+//! its host or the name of a parameter. A trigger that wants a sign-in has a URL without `sig`. Both generations of URL are known (that of Logic Apps, and that of the Power Platform since 2025); another
 //! one is used as it is, with a warning.
 
 use url::{Host, Url};
@@ -22,11 +22,20 @@ pub enum UrlForm {
     Other,
 }
 
+/// Where a trigger is, with or without a signature.
+#[derive(Debug, Clone)]
+pub enum TriggerAddress {
+    /// The URL, its signature apart.
+    Signed(SasUrl),
+    /// A URL without a signature: the trigger wants a sign-in.
+    Bare(Url),
+}
+
 /// A trigger URL that has passed every check.
 #[derive(Debug, Clone)]
 pub struct TriggerUrl {
-    /// The URL, its signature apart.
-    pub sas: SasUrl,
+    /// Where it is.
+    pub address: TriggerAddress,
     /// Which generation it is of.
     pub form: UrlForm,
     /// What its user should know.
@@ -38,11 +47,19 @@ const NO_SIG: Fault = Fault::UrlNoSig {
 };
 const OLD_HOST: &str = "the URL has `logic.azure.com` in it: such URLs of Power Automate flows stopped working after \
      30 November 2025; open the flow and copy the new URL of its trigger (a Logic App keeps this form)";
+const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off; URLs of triggers that want a sign-in \
+     usually have neither";
 const UNKNOWN_PATH: &str = "the URL's path is not that of a Power Automate trigger (…/triggers/{name}/paths/invoke); \
      it is used as it is";
 
-/// Checks a trigger URL and takes its signature out. `allow_loopback` permits this machine, over http too.
-pub fn parse_trigger_url(text: &str, allow_loopback: bool) -> Result<TriggerUrl, Fault> {
+/// Checks a trigger URL and takes its signature out. One without a signature needs `credentials`;
+/// whether one with a signature may have them too, its caller judges. `allow_loopback` permits this
+/// machine, over http too.
+pub fn parse_trigger_url(
+    text: &str,
+    credentials: bool,
+    allow_loopback: bool,
+) -> Result<TriggerUrl, Fault> {
     let text = text.trim();
     refuse_bad_copies(text)?;
     let parsed =
@@ -58,11 +75,19 @@ pub fn parse_trigger_url(text: &str, allow_loopback: bool) -> Result<TriggerUrl,
         return Err(unusable("its host ends in a dot, or is empty"));
     }
     let query = parsed.query().unwrap_or_default();
-    require_parameters(query)?;
-    require_one_sig(query)?;
-    let sas = SasUrl::split(&parsed).ok_or(NO_SIG)?;
+    let names = names_of(query);
+    require_parameters(&names, credentials)?;
     let form = form_of(parsed.path());
     let mut warnings = Vec::new();
+    let address = if credentials && !has(&names, "sig") {
+        if has(&names, "sp") {
+            warnings.push(CUT_SIG);
+        }
+        TriggerAddress::Bare(parsed.clone())
+    } else {
+        require_one_sig(query)?;
+        TriggerAddress::Signed(SasUrl::split(&parsed).ok_or(NO_SIG)?)
+    };
     if is_logic_apps_host(&parsed) {
         warnings.push(OLD_HOST);
     }
@@ -70,7 +95,7 @@ pub fn parse_trigger_url(text: &str, allow_loopback: bool) -> Result<TriggerUrl,
         warnings.push(UNKNOWN_PATH);
     }
     Ok(TriggerUrl {
-        sas,
+        address,
         form,
         warnings,
     })
@@ -125,19 +150,25 @@ fn is_logic_apps_host(url: &Url) -> bool {
         .is_some_and(|host| host == "logic.azure.com" || host.ends_with(".logic.azure.com"))
 }
 
-fn require_parameters(query: &str) -> Result<(), Fault> {
-    let names: Vec<String> = query
+fn names_of(query: &str) -> Vec<String> {
+    query
         .split('&')
         .filter(|one| !one.is_empty())
         .map(name_of)
-        .collect();
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    match names.as_slice() {
-        [first] if first != "sig" => Err(Fault::UrlCut {
+        .collect()
+}
+
+fn has(names: &[String], wanted: &str) -> bool {
+    names.iter().any(|name| name == wanted)
+}
+
+fn require_parameters(names: &[String], credentials: bool) -> Result<(), Fault> {
+    match names {
+        [first] if first != "sig" && !credentials => Err(Fault::UrlCut {
             first: first.clone(),
         }),
-        _ if !has("api-version") => Err(Fault::UrlNoApiVersion),
-        _ if !has("sig") => Err(NO_SIG),
+        _ if !has(names, "api-version") => Err(Fault::UrlNoApiVersion),
+        _ if !has(names, "sig") && !credentials => Err(NO_SIG),
         _ => Ok(()),
     }
 }
@@ -198,16 +229,24 @@ mod tests {
     const QUERY: &str =
         "api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789";
 
+    fn signed(text: &str) -> SasUrl {
+        match parse_trigger_url(text, false, false).unwrap().address {
+            TriggerAddress::Signed(sas) => sas,
+            TriggerAddress::Bare(url) => panic!("{url} has a signature"),
+        }
+    }
+
     fn refused(text: &str) -> Fault {
-        parse_trigger_url(text, false).unwrap_err()
+        parse_trigger_url(text, false, false).unwrap_err()
     }
 
     #[test]
     fn the_signature_is_taken_out_and_the_rest_of_the_query_stays() {
-        let url = parse_trigger_url(&format!("{NEW}?{QUERY}"), false).unwrap();
+        let sas = signed(&format!("{NEW}?{QUERY}"));
+        let url = parse_trigger_url(&format!("{NEW}?{QUERY}"), false, false).unwrap();
         let bare = format!("{NEW}?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0");
-        assert_eq!(url.sas.bare().as_str(), bare.replace(":443", ""));
-        assert_eq!(url.sas.query().expose_secret(), QUERY);
+        assert_eq!(sas.bare().as_str(), bare.replace(":443", ""));
+        assert_eq!(sas.query().expose_secret(), QUERY);
         assert_eq!(url.form, UrlForm::PowerPlatform);
         assert!(url.warnings.is_empty());
         assert!(!format!("{url:?}").contains("INVENTED"));
@@ -220,15 +259,16 @@ mod tests {
             "api-version=1&SIG=INVENTED%2Bsig&sv=1.0",
             "api-version=1&%73ig=INVENTED%2Bsig&sv=1.0",
         ] {
-            let url = parse_trigger_url(&format!("{NEW}?{query}"), false).unwrap();
-            assert_eq!(url.sas.bare().query(), Some("api-version=1&sv=1.0"));
-            assert_eq!(url.sas.query().expose_secret(), query);
+            let sas = signed(&format!("{NEW}?{query}"));
+            assert_eq!(sas.bare().query(), Some("api-version=1&sv=1.0"));
+            assert_eq!(sas.query().expose_secret(), query);
         }
     }
 
     #[test]
     fn both_generations_are_known_and_the_old_host_is_warned_about() {
-        let form = |place: &str| parse_trigger_url(&format!("{place}?{QUERY}"), false).unwrap();
+        let form =
+            |place: &str| parse_trigger_url(&format!("{place}?{QUERY}"), false, false).unwrap();
         let old = form(OLD);
         assert_eq!(old.form, UrlForm::LogicApps);
         assert!(
@@ -292,6 +332,28 @@ mod tests {
     }
 
     #[test]
+    fn a_url_without_a_signature_is_whole_where_there_are_credentials() {
+        let bare = |query: &str| parse_trigger_url(&format!("{NEW}?{query}"), true, false);
+        let url = bare("api-version=1").unwrap();
+        let TriggerAddress::Bare(address) = &url.address else {
+            panic!("it has no signature")
+        };
+        assert_eq!(address.query(), Some("api-version=1"));
+        assert!(url.warnings.is_empty(), "{:?}", url.warnings);
+        let cut = bare("api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0").unwrap();
+        assert!(matches!(cut.address, TriggerAddress::Bare(_)));
+        assert!(cut.warnings[0].contains("cut off"));
+        assert!(matches!(
+            bare(QUERY).unwrap().address,
+            TriggerAddress::Signed(_)
+        ));
+        assert_eq!(bare("x=1").unwrap_err(), Fault::UrlNoApiVersion);
+        assert_eq!(bare("").unwrap_err(), Fault::UrlNoApiVersion);
+        let short = bare("api-version=1&sig=short").unwrap_err();
+        assert_eq!(short.code(), "url_no_sig");
+    }
+
+    #[test]
     fn http_is_refused_except_to_this_machine_with_leave() {
         let remote = format!("http://flow.example/workflows/a/triggers/b/paths/invoke?{QUERY}");
         assert_eq!(
@@ -302,7 +364,7 @@ mod tests {
             }
         );
         assert_eq!(
-            parse_trigger_url(&remote, true).unwrap_err().code(),
+            parse_trigger_url(&remote, false, true).unwrap_err().code(),
             "url_not_https"
         );
         for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
@@ -310,7 +372,7 @@ mod tests {
             let fault = refused(&local);
             assert_eq!(fault.code(), "url_not_https");
             assert!(fault.hint().contains("allow_loopback"));
-            assert!(parse_trigger_url(&local, true).is_ok(), "{host}");
+            assert!(parse_trigger_url(&local, false, true).is_ok(), "{host}");
             let encrypted = local.replace("http://", "https://");
             assert_eq!(refused(&encrypted).code(), "this_machine");
         }
@@ -346,6 +408,6 @@ mod tests {
 
     #[test]
     fn white_space_around_a_url_does_no_harm() {
-        assert!(parse_trigger_url(&format!(" {NEW}?{QUERY}\n"), false).is_ok());
+        assert!(parse_trigger_url(&format!(" {NEW}?{QUERY}\n"), false, false).is_ok());
     }
 }

@@ -5,19 +5,40 @@ use url::Url;
 use super::fault::Fault;
 use super::trigger_url::require_a_safe_place;
 
+/// Whether a text is a GUID in its usual form, in any case.
+pub(crate) fn is_guid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
 /// A GUID in its usual form, in small letters.
-pub(crate) fn guid(text: &str) -> Result<String, Fault> {
+fn guid(text: &str) -> Option<String> {
     let text = text.trim();
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let is_hex = groups
-        .iter()
-        .all(|group| group.chars().all(|c| c.is_ascii_hexdigit()));
-    if is_hex && lengths == [8, 4, 4, 4, 12] {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err(Fault::NotAGuid)
+    is_guid(text).then(|| text.to_ascii_lowercase())
+}
+
+/// The id of a workspace or an item, in small letters, or its name, exactly as it is. The service
+/// lists names; one that could not be seen in a list is a slip.
+pub(crate) fn id_or_name(text: &str) -> Result<String, Fault> {
+    let bad = |what: &str| Fault::BadValue {
+        what: format!("this {what}"),
+        hint: "give the id out of the address in the browser, or the exact name".to_owned(),
+    };
+    if let Some(id) = guid(text) {
+        return Ok(id);
     }
+    if text.trim().is_empty() {
+        return Err(bad("is an empty name"));
+    }
+    if text.trim() != text {
+        return Err(bad("is a name with blanks around it"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(bad(
+            "is a name with a line break or another control character in it",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// A tenant: its GUID or one of its domains. It becomes part of a path, so nothing else may be in it.
@@ -30,9 +51,9 @@ pub(crate) fn tenant(text: &str) -> Result<String, Fault> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
     match guid(text) {
-        Ok(id) => Ok(id),
-        Err(_) if is_domain => Ok(text.to_ascii_lowercase()),
-        Err(_) => Err(Fault::BadValue {
+        Some(id) => Ok(id),
+        None if is_domain => Ok(text.to_ascii_lowercase()),
+        None => Err(Fault::BadValue {
             what: "this is no tenant".to_owned(),
             hint:
                 "give the tenant's id, a GUID, or one of its domains, as in example.onmicrosoft.com"
@@ -43,7 +64,7 @@ pub(crate) fn tenant(text: &str) -> Result<String, Fault> {
 
 /// An application's id.
 pub(crate) fn client_id(text: &str) -> Result<String, Fault> {
-    guid(text).map_err(|_| Fault::BadValue {
+    guid(text).ok_or_else(|| Fault::BadValue {
         what: "this is not a GUID".to_owned(),
         hint: "copy \"Application (client) ID\" from the app registration in Entra".to_owned(),
     })
@@ -109,22 +130,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guid_is_one_in_any_case_and_nothing_else_is() {
+    fn a_guid_is_one_in_any_case_and_anything_else_is_a_name() {
         assert_eq!(
-            guid(" 3333333A-3333-3333-3333-333333333333 ").unwrap(),
+            id_or_name(" 3333333A-3333-3333-3333-333333333333 ").unwrap(),
             "3333333a-3333-3333-3333-333333333333"
         );
-        for text in [
+        for name in [
             "Data Admin",
-            "",
+            "Größe & Gewicht / 100 %",
             "33333333333333333333333333333333",
             "{33333333-3333-3333-3333-333333333333}",
-            "g3333333-3333-3333-3333-333333333333",
+            "G3333333-3333-3333-3333-333333333333",
             "33333333-3333-3333-3333-3333333333333",
         ] {
-            let fault = guid(text).unwrap_err();
-            assert_eq!(fault.code(), "not_a_guid", "{text}");
-            assert!(fault.hint().contains("names come with a later version"));
+            assert_eq!(id_or_name(name).unwrap(), name);
+            assert!(!is_guid(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_could_see_in_a_list_is_refused() {
+        for (text, word) in [
+            ("", "empty"),
+            (" \t", "empty"),
+            (" Data Admin", "blanks around"),
+            ("Data Admin\n", "blanks around"),
+            ("Data\nAdmin", "line break"),
+        ] {
+            let fault = id_or_name(text).unwrap_err();
+            assert_eq!(fault.code(), "bad_value", "{text:?}");
+            assert!(fault.to_string().contains(word), "{fault}");
         }
     }
 

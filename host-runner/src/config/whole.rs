@@ -162,6 +162,7 @@ impl Config {
         }
         settings::read(&mut reader, &top);
         let shared = Shared::read(&mut reader, &top);
+        shared.check(&mut reader);
         for entry in shared
             .credentials
             .iter()

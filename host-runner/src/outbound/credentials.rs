@@ -3,14 +3,17 @@
 //! The guest asks for URLs without secrets; here they are put on, after the policy has agreed. A
 //! signature goes onto exactly the URL that it was taken off, and only with the method that it is
 //! for: POST for a trigger, GET for a returned `Location`. A token goes to the places of its
-//! endpoint, encrypted or within this machine. Nothing goes where scheme, host or port differ,
-//! and never both: Power Automate refuses a request that has a signature and a token.
+//! endpoint, encrypted or within this machine; that of a trigger which wants a sign-in goes to a POST
+//! to exactly that URL, and to a GET of the `Location` that the flow answered with, at its own
+//! origin. Nothing goes where scheme, host or port differ, and never both: Power Automate refuses a
+//! request that has a signature and a token.
 
 use http::{HeaderMap, Method};
 use secrecy::SecretString;
 use url::Url;
 
 use super::origin::{Origin, path_climbs, path_is_below};
+use super::places::{Bearer, NamedPlaces};
 use super::returned::ReturnedSignatures;
 use super::sas::{SasUrl, is_signed};
 use crate::secret::Redactor;
@@ -56,8 +59,8 @@ pub(crate) enum Attachment {
     Nothing,
     /// The query that belongs to its URL.
     Query(SecretString),
-    /// A token of this credential for this scope.
-    Bearer { credential: String, scope: String },
+    /// A token.
+    Bearer(Bearer),
 }
 
 /// Requests below one URL get a token.
@@ -65,14 +68,14 @@ pub(crate) enum Attachment {
 struct BearerRule {
     origin: Origin,
     path: String,
-    credential: String,
-    scope: String,
+    bearer: Bearer,
 }
 
 /// All secrets of one run, and where each belongs.
 #[derive(Debug, Clone, Default)]
 pub struct Attachments {
     triggers: Vec<SasUrl>,
+    signed_in: Vec<(Url, Bearer)>,
     bearers: Vec<BearerRule>,
 }
 
@@ -98,17 +101,37 @@ impl Attachments {
         credential: impl Into<String>,
         scope: impl Into<String>,
     ) -> Result<Self, AttachmentError> {
-        let origin = Origin::of(endpoint).filter(Origin::may_carry_credentials);
-        let Some(origin) = origin else {
-            let endpoint = Origin::of(endpoint).map_or_else(String::new, |o| o.to_string());
-            return Err(AttachmentError::InTheClear { endpoint });
-        };
+        let origin = encrypted(endpoint)?;
         self.bearers.push(BearerRule {
             origin,
             path: endpoint.path().to_owned(),
+            bearer: Bearer {
+                credential: credential.into(),
+                scope: scope.into(),
+                follows: false,
+            },
+        });
+        Ok(self)
+    }
+
+    /// A trigger without a signature: a POST to exactly `trigger` gets a token of the credential
+    /// named `credential` for `scope`, and so does a GET of the `Location` that its answer names at
+    /// the same origin, and of the one that the answer there names.
+    pub fn with_signed_in_trigger(
+        mut self,
+        trigger: &Url,
+        credential: impl Into<String>,
+        scope: impl Into<String>,
+    ) -> Result<Self, AttachmentError> {
+        encrypted(trigger)?;
+        let mut trigger = trigger.clone();
+        trigger.set_fragment(None);
+        let bearer = Bearer {
             credential: credential.into(),
             scope: scope.into(),
-        });
+            follows: true,
+        };
+        self.signed_in.push((trigger, bearer));
         Ok(self)
     }
 
@@ -124,9 +147,14 @@ impl Attachments {
         &self,
         known: impl Fn(&str) -> bool,
     ) -> Result<(), AttachmentError> {
-        match self.bearers.iter().find(|rule| !known(&rule.credential)) {
-            Some(rule) => Err(AttachmentError::UnknownCredential {
-                name: rule.credential.clone(),
+        let of_apis = self.bearers.iter().map(|rule| &rule.bearer);
+        let of_triggers = self.signed_in.iter().map(|(_, bearer)| bearer);
+        match of_apis
+            .chain(of_triggers)
+            .find(|bearer| !known(&bearer.credential))
+        {
+            Some(bearer) => Err(AttachmentError::UnknownCredential {
+                name: bearer.credential.clone(),
             }),
             None => Ok(()),
         }
@@ -138,6 +166,7 @@ impl Attachments {
         method: &Method,
         url: &Url,
         returned: &ReturnedSignatures,
+        places: &NamedPlaces,
     ) -> Attachment {
         let trigger = self.triggers.iter().find(|trigger| trigger.bare() == url);
         if let (&Method::POST, Some(trigger)) = (method, trigger) {
@@ -149,18 +178,33 @@ impl Attachments {
         let (Some(origin), false) = (Origin::of(url), is_signed(url)) else {
             return Attachment::Nothing;
         };
+        let signed_in = self.signed_in.iter().find(|(trigger, _)| trigger == url);
+        if let (&Method::POST, Some((_, bearer))) = (method, signed_in) {
+            return Attachment::Bearer(bearer.clone());
+        }
+        if let (&Method::GET, Some(bearer)) = (method, places.bearer_of(url)) {
+            return Attachment::Bearer(bearer);
+        }
         let rule = self
             .bearers
             .iter()
             .filter(|rule| rule.origin == origin && holds(&rule.path, url.path()))
             .max_by_key(|rule| rule.path.len());
         match rule {
-            Some(rule) => Attachment::Bearer {
-                credential: rule.credential.clone(),
-                scope: rule.scope.clone(),
-            },
+            Some(rule) => Attachment::Bearer(rule.bearer.clone()),
             None => Attachment::Nothing,
         }
+    }
+}
+
+/// The place of a URL that a token may travel to.
+fn encrypted(url: &Url) -> Result<Origin, AttachmentError> {
+    let origin = Origin::of(url);
+    match origin {
+        Some(origin) if origin.may_carry_credentials() => Ok(origin),
+        other => Err(AttachmentError::InTheClear {
+            endpoint: other.map_or_else(String::new, |origin| origin.to_string()),
+        }),
     }
 }
 
@@ -182,6 +226,7 @@ mod tests {
     use super::*;
 
     const TRIGGER: &str = "https://flow.example/invoke?api-version=1&sig=INVENTED-sig-0123456789";
+    const SIGNED_IN: &str = "https://flow.example/closed/invoke?api-version=1";
     const BARE: &str = "https://flow.example/invoke?api-version=1";
 
     fn url(text: &str) -> Url {
@@ -195,13 +240,16 @@ mod tests {
             .unwrap()
             .with_bearer(&url("https://api.example/v1.0/other"), "second", "scope-b")
             .unwrap()
+            .with_signed_in_trigger(&url(SIGNED_IN), "flows", "scope-c")
+            .unwrap()
     }
 
     fn decided(method: Method, text: &str) -> String {
-        match attachments().decide(&method, &url(text), &ReturnedSignatures::default()) {
+        let (returned, places) = (ReturnedSignatures::default(), NamedPlaces::default());
+        match attachments().decide(&method, &url(text), &returned, &places) {
             Attachment::Nothing => "nothing".to_owned(),
             Attachment::Query(_) => "query".to_owned(),
-            Attachment::Bearer { credential, scope } => format!("{credential} {scope}"),
+            Attachment::Bearer(bearer) => format!("{} {}", bearer.credential, bearer.scope),
         }
     }
 
@@ -227,6 +275,92 @@ mod tests {
     }
 
     #[test]
+    fn a_trigger_that_wants_a_sign_in_gets_its_token_for_a_post_to_exactly_its_url() {
+        assert_eq!(decided(Method::POST, SIGNED_IN), "flows scope-c");
+        for (method, other) in [
+            (Method::GET, SIGNED_IN),
+            (Method::DELETE, SIGNED_IN),
+            (
+                Method::POST,
+                "http://flow.example/closed/invoke?api-version=1",
+            ),
+            (
+                Method::POST,
+                "https://flow.example:8443/closed/invoke?api-version=1",
+            ),
+            (
+                Method::POST,
+                "https://evil.example/closed/invoke?api-version=1",
+            ),
+            (Method::POST, "https://flow.example/closed/invoke"),
+            (
+                Method::POST,
+                "https://flow.example/closed/invoke?api-version=1&x=1",
+            ),
+            (
+                Method::POST,
+                "https://flow.example/closed/invoke/x?api-version=1",
+            ),
+            (
+                Method::POST,
+                "https://flow.example/closed/invoke?api-version=1&sig=INVENTED",
+            ),
+        ] {
+            assert_eq!(decided(method, other), "nothing", "{other}");
+        }
+    }
+
+    #[test]
+    fn the_place_that_such_a_flow_names_gets_the_token_for_a_get() {
+        let attachments = attachments();
+        let (returned, places) = (ReturnedSignatures::default(), NamedPlaces::default());
+        let decide = |method: Method, text: &str| match attachments.decide(
+            &method,
+            &url(text),
+            &returned,
+            &places,
+        ) {
+            Attachment::Nothing => "nothing",
+            Attachment::Query(_) => "query",
+            Attachment::Bearer(_) => "bearer",
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("/runs/1"));
+        let Attachment::Bearer(bearer) =
+            attachments.decide(&Method::POST, &url(SIGNED_IN), &returned, &places)
+        else {
+            panic!("the trigger wants a sign-in")
+        };
+        places.keep(&headers, &url(SIGNED_IN), &bearer);
+        let place = "https://flow.example/runs/1";
+        assert_eq!(decide(Method::GET, place), "bearer");
+        assert_eq!(decide(Method::POST, place), "nothing");
+        // A signature that came with the place is what the service wants there, and it alone.
+        headers.insert(
+            "location",
+            HeaderValue::from_static("/runs/1?sig=INVENTED-ret-0123"),
+        );
+        let _ = returned.clean(&headers, &url(SIGNED_IN), &Redactor::new());
+        assert_eq!(decide(Method::GET, place), "query");
+    }
+
+    #[test]
+    fn a_trigger_in_the_clear_never_gets_a_token() {
+        let error = Attachments::new()
+            .with_signed_in_trigger(&url("http://flow.example/x"), "flows", "scope")
+            .unwrap_err();
+        assert_eq!(error.code(), "token_in_the_clear");
+        let own = Attachments::new().with_signed_in_trigger(
+            &url("http://127.0.0.1:9/x"),
+            "flows",
+            "scope",
+        );
+        assert!(own.is_ok());
+        let unknown = own.unwrap().check_credentials(|_| false).unwrap_err();
+        assert!(unknown.to_string().contains("`flows`"), "{unknown}");
+    }
+
+    #[test]
     fn a_returned_signature_is_for_a_get_only() {
         let store = ReturnedSignatures::default();
         let mut headers = HeaderMap::new();
@@ -236,7 +370,8 @@ mod tests {
         );
         let _ = store.clean(&headers, &url(BARE), &Redactor::new());
         let place = url("https://flow.example/runs/1");
-        let decide = |method| attachments().decide(&method, &place, &store);
+        let decide =
+            |method| attachments().decide(&method, &place, &store, &NamedPlaces::default());
         assert!(matches!(decide(Method::GET), Attachment::Query(_)));
         assert!(matches!(decide(Method::POST), Attachment::Nothing));
     }
@@ -286,7 +421,7 @@ mod tests {
         let attachments = attachments();
         assert!(attachments.check_credentials(|_| true).is_ok());
         let error = attachments
-            .check_credentials(|name| name == "default")
+            .check_credentials(|name| name != "second")
             .unwrap_err();
         assert_eq!(error.code(), "unknown_credential");
         assert!(error.to_string().contains("`second`"), "{error}");

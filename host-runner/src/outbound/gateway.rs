@@ -24,6 +24,7 @@ use super::denial::{Denial, DenialReason};
 use super::error::SendError;
 use super::observe::{CallEnd, CallReport, Observer, Purpose};
 use super::origin::Origin;
+use super::places::{Bearer, NamedPlaces};
 use super::policy::{Permit, Policy};
 use super::returned::ReturnedSignatures;
 use super::sas::with_query;
@@ -97,6 +98,7 @@ pub type GuestOutcome = Result<Answer, SendError>;
 pub struct Gateway {
     config: GatewayConfig,
     returned: ReturnedSignatures,
+    places: NamedPlaces,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -115,7 +117,7 @@ enum Got {
 }
 
 impl Gateway {
-    /// A gateway for one run: returned signatures are kept as long as it lives. The redactor
+    /// A gateway for one run: returned signatures and places are kept as long as it lives. The redactor
     /// learns every signature of the attachments. Refuses attachments that want a credential
     /// which is not there.
     pub fn new(config: GatewayConfig) -> Result<Self, AttachmentError> {
@@ -125,6 +127,7 @@ impl Gateway {
         Ok(Self {
             config,
             returned: ReturnedSignatures::default(),
+            places: NamedPlaces::default(),
         })
     }
 
@@ -195,10 +198,10 @@ impl Gateway {
         headers.remove(ACCEPT_ENCODING);
         let mut whole = url.clone();
         whole.set_fragment(None);
-        let attachment = self
-            .config
-            .attachments
-            .decide(&method, &whole, &self.returned);
+        let attachment =
+            self.config
+                .attachments
+                .decide(&method, &whole, &self.returned, &self.places);
         let call = Prepared {
             method,
             url: whole,
@@ -210,18 +213,22 @@ impl Gateway {
         match attachment {
             Attachment::Nothing => self.send(&call, None, None).await.map(Got::Answer),
             Attachment::Query(query) => self.send(&call, Some(&query), None).await.map(Got::Answer),
-            Attachment::Bearer { credential, scope } => {
-                self.with_token(&call, &credential, &scope).await
+            Attachment::Bearer(bearer) => {
+                let got = self.with_token(&call, &bearer).await;
+                if let Ok(Got::Answer(answer)) = &got
+                    && answer.status.is_success()
+                {
+                    self.places.keep(&answer.headers, &call.url, &bearer);
+                }
+                got
             }
         }
     }
 
-    async fn with_token(
-        &self,
-        call: &Prepared,
-        credential: &str,
-        scope: &str,
-    ) -> Result<Got, SendError> {
+    async fn with_token(&self, call: &Prepared, bearer: &Bearer) -> Result<Got, SendError> {
+        let Bearer {
+            credential, scope, ..
+        } = bearer;
         let host = || call.permit.origin().authority();
         let Some(source) = self.config.tokens.get(credential) else {
             let reason = format!("there is no credential named {credential}");

@@ -22,6 +22,7 @@ mod error;
 mod gateway;
 mod observe;
 mod origin;
+mod places;
 mod policy;
 mod pool;
 mod proxy;

@@ -59,9 +59,9 @@ fn an_unknown_key_names_itself_its_line_and_the_nearest_known_key() {
         "unknown_key conf/refresh.yaml:6: targets.a.timout: the key `timout` is unknown here; did you mean `timeout`?",
     );
     says(
-        "version: 1\ncolour: red\n",
-        "unknown_key conf/refresh.yaml:2: colour: the key `colour` is unknown here; known here: `version`, `audit`, \
-         `defaults`, `credentials`, `endpoints`, `sandbox`, `transport` and `targets`",
+        "version: 1\nflavour: red\n",
+        "unknown_key conf/refresh.yaml:2: flavour: the key `flavour` is unknown here; known here: `version`, `audit`, \
+         `defaults`, `credentials`, `cloud`, `endpoints`, `sandbox`, `transport` and `targets`",
     );
     says(
         &flow("workspace: Data Admin"),
@@ -71,42 +71,26 @@ fn an_unknown_key_names_itself_its_line_and_the_nearest_known_key() {
 }
 
 #[test]
-fn a_guard_of_a_later_version_is_refused_by_name() {
+fn a_key_of_a_later_version_is_refused_by_name() {
     says(
-        &flow("quota: {limit: 8}"),
-        "not_in_this_version conf/refresh.yaml:6: targets.a.quota: `quota` is not in this version; \
-         take it out: without it nothing would hold a refresh back",
+        &flow("after: [b]"),
+        "not_in_this_version conf/refresh.yaml:6: targets.a.after: `after` is not in this version; \
+         name the targets in their order, one start after the other",
     );
-    for line in [
-        "window: x",
-        "retry: {}",
-        "after: [b]",
-        "credentials: default",
-    ] {
-        assert!(
-            one_mistake(&flow(line)).starts_with("not_in_this_version "),
-            "{line}"
-        );
-    }
-    assert!(one_mistake("version: 1\ncloud: gcc\n").starts_with("not_in_this_version "));
+    assert!(one_mistake(&flow("on_interrupt: cancel")).starts_with("not_in_this_version "));
 }
 
 #[test]
-fn a_kind_of_a_later_version_is_not_called_unknown() {
-    for kind in ["dataflow-gen2", "semantic-model"] {
-        let target = format!("version: 1\ntargets: {{a: {{kind: {kind}, model: x}}}}");
-        assert!(
-            one_mistake(&target).contains(&format!("the kind `{kind}` is not in this version"))
-        );
-        assert!(
-            one_mistake(&flow(&format!("verify: {{kind: {kind}}}")))
-                .starts_with("not_in_this_version ")
-        );
-    }
+fn a_kind_that_nothing_knows_is_answered_with_the_nearest() {
+    says(
+        &flow("verify: {kind: dataflow_gen2}"),
+        "bad_value conf/refresh.yaml:6: targets.a.verify.kind: this is none of `dataflow`, `dataflow-gen2`, \
+         `semantic-model` and `response`; did you mean `dataflow-gen2`?",
+    );
     says(
         "version: 1\ntargets: {a: {kind: power_automate}}",
-        "bad_value conf/refresh.yaml:2: targets.a.kind: this is none of `power-automate` and `dataflow`; \
-         did you mean `power-automate`?",
+        "bad_value conf/refresh.yaml:2: targets.a.kind: this is none of `power-automate`, \
+         `dataflow`, `dataflow-gen2` and `semantic-model`; did you mean `power-automate`?",
     );
     says(
         "version: 1\ncredentials: {x: {kind: managed-identity}}",
@@ -119,7 +103,7 @@ fn a_kind_of_a_later_version_is_not_called_unknown() {
 fn a_guard_that_would_do_nothing_is_refused() {
     says(
         &flow("if_running: skip"),
-        "bad_value conf/refresh.yaml:6: targets.a.if_running: this has an effect with `verify: {kind: dataflow}` only; \
+        "bad_value conf/refresh.yaml:6: targets.a.if_running: this has an effect where `verify` names content only; \
          take it out, or add `verify: {kind: dataflow, …}`",
     );
     assert!(one_mistake(&flow("response_timeout: 9s")).contains("`verify: {kind: response}` only"));
@@ -134,7 +118,7 @@ fn every_mistake_of_a_file_is_shown_at_once_and_in_its_order() {
         endpoints: {powerbi: \"http://powerbi.example\"}\n\
         targets:\n  \
           order-list: {kind: power-automate, url: \"${env:FLOW_URL}\", payload: [1]}\n  \
-          b: {kind: dataflow, workspace: Data Admin, dataflow: 44444444-4444-4444-4444-444444444444, if_lost: keep}\n  \
+          b: {kind: dataflow, workspace: \" Data Admin\", dataflow: 44444444-4444-4444-4444-444444444444, if_lost: keep}\n  \
           c: {kind: power-automate}\n";
     let shown = mistakes(text).join("\n").replace("conf/refresh.yaml:", "");
     let expected = "\
@@ -151,7 +135,7 @@ url_not_https 5: endpoints.powerbi: the address of `powerbi.example` begins with
 bad_target_name 7: targets.order-list: `order-list` cannot be a target's name: Kestra's expressions read `a-b` as a subtraction; call it `order_list`
 payload_not_object 7: targets.order-list.payload: a payload must be an object, and this is a list; write keys and values, as in `{dataflow_name: Master Order List}`
 unknown_credentials 8: targets.b: there are no credentials `default`; add `credentials: {default: {kind: client-secret, tenant: …, client_id: …, client_secret: \"${env:AZURE_CLIENT_SECRET}\"}}`
-not_a_guid 8: targets.b.workspace: this is not a GUID; names come with a later version: open the workspace or dataflow in the browser and copy the id out of the address, as in 33333333-3333-3333-3333-333333333333
+bad_value 8: targets.b.workspace: this is a name with blanks around it; give the id out of the address in the browser, or the exact name
 bad_value 8: targets.b.if_lost: this is none of `hold` and `resend`; write one of them
 missing_key 9: targets.c: `url` is missing; add for example `url: ${env:ORDER_LIST_FLOW_URL}`";
     assert_eq!(shown, expected);

@@ -66,6 +66,28 @@ fn credentials_are_fetched_only_where_a_target_needs_them() {
 }
 
 #[test]
+fn a_quota_is_counted_also_where_nobody_asks_what_became_of_it() {
+    let text = file(
+        "  a: {kind: power-automate, url: \"${env:FLOW_URL}\", quota: {limit: 8}, verify: {kind: dataflow, workspace: W, dataflow: D}}\n  \
+           b: {kind: power-automate, url: \"${env:FLOW_URL}\", verify: {kind: dataflow, workspace: W, dataflow: D}}\n",
+    );
+    let redactor = Redactor::new();
+    let targets = parse(&text)
+        .unwrap()
+        .resolve(
+            Selection::All,
+            Inputs {
+                env: &usual_env,
+                redactor: &redactor,
+                verify: false,
+            },
+        )
+        .unwrap();
+    let fetched: Vec<bool> = targets.iter().map(|t| t.credential.is_some()).collect();
+    assert_eq!(fetched, [true, false]);
+}
+
+#[test]
 fn a_dataflow_needs_its_credentials_even_without_a_look() {
     let text = file(
         "  t: {kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444}\n",
@@ -107,12 +129,14 @@ fn the_record_is_found_although_the_proxy_is_not() {
 #[test]
 fn a_fetched_value_is_held_to_the_same_rules() {
     let text = file(
-        "  t: {kind: dataflow, workspace: \"${env:EMPTY_ISH}\", dataflow: \"${env:NAME}\", poll: \"${env:NAME}\"}\n",
+        "  t: {kind: dataflow, workspace: \"${env:EMPTY_ISH}\", dataflow: \"${env:BLANK}\", poll: \"${env:NAME}\"}\n",
     );
     let config = parse(&text).unwrap();
     let redactor = Redactor::new();
     let env = |name: &str| match name {
-        "EMPTY_ISH" | "NAME" => Some("INVENTED-value".to_owned()),
+        "EMPTY_ISH" => Some("INVENTED-value\nwith a line break".to_owned()),
+        "BLANK" => Some("INVENTED-name ".to_owned()),
+        "NAME" => Some("INVENTED-value".to_owned()),
         other => usual_env(other),
     };
     let error = config
@@ -129,7 +153,7 @@ fn a_fetched_value_is_held_to_the_same_rules() {
         .problems()
         .map(|problem| problem.fault.code())
         .collect();
-    assert_eq!(codes, ["not_a_guid", "not_a_guid", "bad_value"]);
+    assert_eq!(codes, ["bad_value"; 3]);
     assert!(!error.to_string().contains("INVENTED"), "{error}");
 }
 

@@ -1,10 +1,15 @@
 //! The configuration from its text to its targets, as its users meet it.
 
 mod bad_input;
+mod cloud;
+mod content;
+mod guards;
 mod lazy;
+mod model;
 mod options;
 mod policy;
 mod secrets;
+mod sign_in;
 mod whole_file;
 
 use std::path::Path;
@@ -35,6 +40,7 @@ fn file(targets: &str) -> String {
 fn usual_env(name: &str) -> Option<String> {
     match name {
         "FLOW_URL" => Some(FLOW_URL.to_owned()),
+        "OAUTH_URL" => FLOW_URL.split("&sp=").next().map(str::to_owned),
         "AZURE_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
         "AZURE_TENANT_ID" => Some("11111111-1111-1111-1111-111111111111".to_owned()),
         "AZURE_CLIENT_ID" => Some("22222222-2222-2222-2222-222222222222".to_owned()),
@@ -77,6 +83,18 @@ fn only(text: &str) -> ResolvedTarget {
     let mut targets = resolve_all(text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(targets.len(), 1);
     targets.remove(0)
+}
+
+/// What is wrong with one more target, `{…}` of the line, and nothing else.
+fn mistake_of(target: &str) -> String {
+    let all = mistakes(&file(&format!("  t: {{{target}}}\n")));
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all[0].clone()
+}
+
+/// The only target of a file, given as the inside of `{…}`.
+fn target(target: &str) -> ResolvedTarget {
+    only(&file(&format!("  t: {{{target}}}\n")))
 }
 
 /// `code place: key: what; hint` of every mistake of a file that can be told without resolving.

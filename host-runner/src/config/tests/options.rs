@@ -1,6 +1,6 @@
 //! A target that options give, without a file.
 
-use super::super::{TargetOptions, What};
+use super::super::{ContentKind, TargetOptions, What};
 use super::*;
 
 const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
@@ -13,6 +13,7 @@ fn options(kind: &str, url_env: Option<&str>, watch: Option<(&str, &str)>) -> Ta
         url_env: url_env.map(str::to_owned),
         workspace: watch.map(|(workspace, _)| workspace.to_owned()),
         dataflow: watch.map(|(_, dataflow)| dataflow.to_owned()),
+        model: None,
     }
 }
 
@@ -40,7 +41,7 @@ fn a_flow_with_a_dataflow_is_verified_by_its_history() {
     ))
     .unwrap();
     assert!(matches!(target.what, What::PowerAutomate(_)));
-    assert_eq!(target.watched().unwrap().dataflow, DATAFLOW);
+    assert_eq!(target.watched().unwrap().item, DATAFLOW);
     assert_eq!(
         target.credential.unwrap().tenant,
         "11111111-1111-1111-1111-111111111111"
@@ -58,6 +59,36 @@ fn a_dataflow_takes_its_credentials_from_the_usual_variables() {
         target.credential.unwrap().client_id,
         "22222222-2222-2222-2222-222222222222"
     );
+}
+
+#[test]
+fn every_kind_of_content_is_a_target_by_id_or_by_name() {
+    let gen2 = given(&options(
+        "dataflow-gen2",
+        None,
+        Some(("Data Admin", DATAFLOW)),
+    ))
+    .unwrap();
+    assert_eq!(
+        (gen2.name.as_str(), gen2.kind()),
+        ("dataflow_gen2", "dataflow-gen2")
+    );
+    assert!(gen2.watched().unwrap().has_names());
+    let of_model = |kind: &str, url_env: Option<&str>| {
+        given(&TargetOptions {
+            workspace: Some(WORKSPACE.to_owned()),
+            model: Some("${env:FLOW_URL} & Sales".to_owned()),
+            ..options(kind, url_env, None)
+        })
+        .unwrap()
+    };
+    let model = of_model("semantic-model", None);
+    assert_eq!(model.kind(), "semantic-model");
+    // A name is never filled in from the environment.
+    assert_eq!(model.watched().unwrap().item, "${env:FLOW_URL} & Sales");
+    let flow = of_model("power-automate", Some("FLOW_URL"));
+    assert_eq!(flow.kind(), "power-automate");
+    assert_eq!(flow.watched().unwrap().kind, ContentKind::Model);
 }
 
 #[test]
@@ -100,16 +131,34 @@ fn a_mistake_names_the_option_or_the_variable() {
             "bad_value --url-env: this belongs to --kind power-automate",
         ),
         (
-            options("dataflow", None, Some(("Data Admin", DATAFLOW))),
-            "not_a_guid --workspace: this is not a GUID",
+            options("dataflow-gen2", None, None),
+            "bad_value --kind: a Gen2 dataflow needs --workspace and --dataflow",
         ),
         (
-            options("dataflow", None, Some((WORKSPACE, "${env:FLOW_URL}"))),
-            "not_a_guid --dataflow: this is not a GUID",
+            options("semantic-model", None, Some((WORKSPACE, DATAFLOW))),
+            "bad_value --kind: a semantic model needs --workspace and --model",
         ),
         (
-            options("semantic-model", None, None),
-            "not_in_this_version --kind: the kind `semantic-model` is not in this version",
+            TargetOptions {
+                model: Some("Sales".to_owned()),
+                ..options("semantic-model", None, None)
+            },
+            "bad_value --model: --model and --workspace go together",
+        ),
+        (
+            TargetOptions {
+                model: Some("Sales".to_owned()),
+                ..options("dataflow", None, Some((WORKSPACE, DATAFLOW)))
+            },
+            "bad_value --model: --dataflow and --model exclude each other",
+        ),
+        (
+            options("dataflow", None, Some((" Data Admin", DATAFLOW))),
+            "bad_value --workspace: this is a name with blanks around it",
+        ),
+        (
+            options("gen2", None, Some((WORKSPACE, DATAFLOW))),
+            "bad_value --kind: this is none of `power-automate`, `dataflow`, `dataflow-gen2` and `semantic-model`",
         ),
     ] {
         let error = given(&given_options).unwrap_err();
@@ -124,7 +173,7 @@ fn a_mistake_names_the_option_or_the_variable() {
         given(&half)
             .unwrap_err()
             .to_string()
-            .contains("--workspace and --dataflow go together")
+            .contains("--workspace goes together with --dataflow or --model")
     );
 }
 

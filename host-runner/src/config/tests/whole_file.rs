@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::super::{IfRunning, UrlForm, Verify, What};
+use super::super::{FlowAuthorization, IfRunning, UrlForm, Verify, What};
 use super::*;
 use crate::record::IfLost;
 use crate::verdict::Status;
@@ -91,11 +91,14 @@ fn every_key_of_a_verified_flow_reaches_its_target() {
     let What::PowerAutomate(flow) = &target.what else {
         panic!()
     };
-    assert_eq!(
-        flow.trigger.bare().query(),
-        Some("api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0")
+    assert!(
+        flow.trigger_url()
+            .ends_with("/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0")
     );
-    let query = flow.trigger.query().expose_secret();
+    let FlowAuthorization::Sas(sas) = &flow.authorization else {
+        panic!()
+    };
+    let query = sas.query().expose_secret();
     assert!(query.ends_with("&sig=INVENTED-sig-0123456789"));
     assert_eq!(flow.form, UrlForm::PowerPlatform);
     assert_eq!(
@@ -104,12 +107,12 @@ fn every_key_of_a_verified_flow_reaches_its_target() {
     );
     assert!(!flow.standard_fields);
     assert_eq!(flow.source.as_deref(), Some("ORDER_LIST_pipeline"));
-    let Verify::Dataflow(watched) = &flow.verify else {
+    let Verify::Content(watched) = &flow.verify else {
         panic!()
     };
     assert_eq!(target.watched(), Some(watched));
     assert_eq!(watched.workspace, "33333333-3333-3333-3333-333333333333");
-    assert_eq!(watched.dataflow, "44444444-4444-4444-4444-444444444444");
+    assert_eq!(watched.item, "44444444-4444-4444-4444-444444444444");
     assert_eq!(
         (watched.start_within, watched.poll),
         (Duration::from_secs(360), Duration::from_millis(1500))
@@ -149,7 +152,7 @@ fn a_dataflow_is_a_target_of_its_own() {
     let target = resolve_all(EVERYTHING).unwrap().remove(3);
     assert_eq!(target.kind(), "dataflow");
     let watched = target.watched().unwrap();
-    assert_eq!(watched.dataflow, "55555555-5555-5555-5555-555555555555");
+    assert_eq!(watched.item, "55555555-5555-5555-5555-555555555555");
     assert_eq!(
         (watched.start_within, watched.poll),
         (Duration::from_secs(60), Duration::from_secs(2))
@@ -280,7 +283,7 @@ fn an_anchor_spares_writing_things_twice() {
     let targets = resolve_all(&text).unwrap();
     assert_eq!(targets[1].watched().unwrap().poll, Duration::from_secs(9));
     assert_eq!(
-        targets[1].watched().unwrap().dataflow,
+        targets[1].watched().unwrap().item,
         "55555555-5555-5555-5555-555555555555"
     );
 }

@@ -8,7 +8,8 @@ use super::*;
 
 const SIG: &str = "INVENTED-sig_0123-456789";
 
-/// A gateway to one service, which has the trigger `/invoke` and takes tokens below `/api`.
+/// A gateway to one service, which has the trigger `/invoke`, the trigger `/closed` that wants a
+/// sign-in, and takes tokens below `/api`.
 struct Door {
     gateway: Gateway,
     service: Server,
@@ -23,6 +24,8 @@ impl Door {
         let attachments = Attachments::new()
             .with_trigger(trigger)
             .with_bearer(&url(&service.url("/api")), "default", "scope")
+            .unwrap()
+            .with_signed_in_trigger(&url(&service.url("/closed?v=1")), "default", "flow-scope")
             .unwrap();
         let gateway = Gateway::new(GatewayConfig {
             policy: policy(&[&service.url("")]),
@@ -126,6 +129,86 @@ async fn a_returned_location_is_followed_with_a_signature_that_the_guest_never_s
     assert_eq!(
         lines[1..],
         ["GET /runs/1?v=1&sig=INVENTED-ret-0123", "GET /runs/2?v=1"]
+    );
+}
+
+#[tokio::test]
+async fn a_trigger_that_wants_a_sign_in_and_the_place_that_it_names_get_a_token() {
+    let door = Door::answering(|seen| match seen.line() {
+        "POST /closed?v=1" => answer(202, &[("Location", "/runs/1")], ""),
+        "GET /runs/1" => answer(202, &[("Location", "/runs/2?v=1")], ""),
+        _ => answer(200, &[("Location", "/runs/3")], "{}"),
+    });
+    let got = door.call(Method::POST, "/closed?v=1").await;
+    assert!(!shown(&got).contains("INVENTED"), "{}", shown(&got));
+    for (method, path) in [
+        (Method::GET, "/runs/1"),
+        (Method::GET, "/runs/2?v=1"),
+        // What nobody named, and what was named is not for other methods.
+        (Method::GET, "/runs/9"),
+        (Method::POST, "/runs/1"),
+        (Method::GET, "/closed?v=1"),
+        (Method::POST, "/closed?v=2"),
+    ] {
+        door.call(method, path).await.unwrap();
+    }
+    let with_token: Vec<String> = door
+        .seen()
+        .iter()
+        .filter(|seen| seen.header("authorization").is_some())
+        .map(|seen| seen.line().to_owned())
+        .collect();
+    assert_eq!(
+        with_token,
+        ["POST /closed?v=1", "GET /runs/1", "GET /runs/2?v=1"]
+    );
+    assert_eq!((door.seen().len(), door.tokens.asked()), (7, 1));
+}
+
+#[tokio::test]
+async fn a_place_that_an_api_or_a_refusal_names_gets_no_token() {
+    let door = Door::answering(|seen| {
+        let status = if seen.line().starts_with("POST /closed") {
+            403
+        } else {
+            202
+        };
+        answer(status, &[("Location", "/runs/1")], "")
+    });
+    for (method, path) in [
+        (Method::POST, "/closed?v=1"),
+        (Method::POST, "/invoke?sp=%2Frun"),
+        (Method::GET, "/api/x"),
+        (Method::GET, "/runs/1"),
+    ] {
+        door.call(method, path).await.unwrap();
+    }
+    let last = door.seen().pop().unwrap();
+    assert_eq!(last.line(), "GET /runs/1");
+    assert_eq!(last.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_flow_no_longer_takes_is_renewed_once() {
+    let door = Door::answering(|seen| match seen.header("authorization") {
+        Some("Bearer INVENTED.token.0001") => answer(401, &[], ""),
+        _ => answer(202, &[("Location", "/runs/1")], ""),
+    });
+    let got = door.call(Method::POST, "/closed?v=1").await.unwrap();
+    assert_eq!(got.status.as_u16(), 202);
+    door.call(Method::GET, "/runs/1").await.unwrap();
+    let tokens: Vec<String> = door
+        .seen()
+        .iter()
+        .filter_map(|seen| seen.header("authorization").map(str::to_owned))
+        .collect();
+    assert_eq!(
+        tokens,
+        [
+            "Bearer INVENTED.token.0001",
+            "Bearer INVENTED.token.0002",
+            "Bearer INVENTED.token.0002"
+        ]
     );
 }
 
