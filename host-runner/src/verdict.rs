@@ -90,7 +90,7 @@ impl Status {
             Self::Skipped,
             "skipped",
             "no",
-            "held back: another run went on, or outlasted the deadline",
+            "held back: by another run, the quota, the window or the interval",
             "11",
         ),
         row(
@@ -310,6 +310,22 @@ pub struct Verdict {
     pub http_calls: u32,
     /// What the service said.
     pub service_error: ServiceError,
+    /// What was counted of the quota; all zero where none was asked for.
+    #[serde(default)]
+    pub quota: Quota,
+}
+
+/// What was counted of a quota of refreshes in 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Quota {
+    /// The most refreshes; 0 where no quota was asked for, or it could not be counted.
+    pub limit: u32,
+    /// The refreshes of the last 24 hours that count.
+    pub counted: u32,
+    /// How many are left.
+    pub left: u32,
+    /// When the next one is free, where none is left: RFC 3339, UTC; else empty.
+    pub next_slot: String,
 }
 
 impl Verdict {
@@ -339,6 +355,7 @@ impl Verdict {
             ended_at: String::new(),
             http_calls: 0,
             service_error: ServiceError::default(),
+            quota: Quota::default(),
         }
     }
 }

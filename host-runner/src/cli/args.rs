@@ -107,8 +107,13 @@ pub enum Command {
     Refresh(RefreshArgs),
     /// Say what became of a run that was started before; never triggers
     Follow(FollowArgs),
+    /// Ask the service to stop a run
+    Cancel(CancelArgs),
     /// Say what would go wrong; nothing is triggered
     Check(CheckArgs),
+    /// Show what these credentials can see
+    #[command(subcommand)]
+    List(ListCommand),
     /// Show the embedded component: digest, size, imports, WIT
     Component(ComponentArgs),
     /// Read the record, or settle a run in it
@@ -132,22 +137,31 @@ pub struct TargetArgs {
         hide_env_values = true
     )]
     pub url_env: Option<String>,
-    /// The workspace's id
+    /// The workspace's id or exact name
     #[arg(
         long,
-        value_name = "GUID",
+        value_name = "ID|NAME",
         env = "HOST_RUNNER_WORKSPACE",
         hide_env_values = true
     )]
     pub workspace: Option<String>,
-    /// The dataflow's id; with --kind power-automate the dataflow that the flow refreshes
+    /// The dataflow's id or exact name; with --kind power-automate the dataflow that the flow
+    /// refreshes
     #[arg(
         long,
-        value_name = "GUID",
+        value_name = "ID|NAME",
         env = "HOST_RUNNER_DATAFLOW",
         hide_env_values = true
     )]
     pub dataflow: Option<String>,
+    /// The semantic model's id or exact name
+    #[arg(
+        long,
+        value_name = "ID|NAME",
+        env = "HOST_RUNNER_MODEL",
+        hide_env_values = true
+    )]
+    pub model: Option<String>,
 }
 
 /// Kinds that this version refreshes.
@@ -155,8 +169,12 @@ pub struct TargetArgs {
 pub enum KindChoice {
     /// A Power Automate flow with an HTTP trigger.
     PowerAutomate,
-    /// A Gen1 dataflow, through the Power BI API.
+    /// A dataflow that the Power BI API serves: Gen1, and Gen2 without CI/CD.
     Dataflow,
+    /// A Fabric dataflow.
+    DataflowGen2,
+    /// A semantic model.
+    SemanticModel,
 }
 
 impl TargetArgs {
@@ -169,6 +187,7 @@ impl TargetArgs {
             url_env: self.url_env.clone(),
             workspace: self.workspace.clone(),
             dataflow: self.dataflow.clone(),
+            model: self.model.clone(),
         })
     }
 }
@@ -180,6 +199,8 @@ impl KindChoice {
         match self {
             Self::PowerAutomate => "power-automate",
             Self::Dataflow => "dataflow",
+            Self::DataflowGen2 => "dataflow-gen2",
+            Self::SemanticModel => "semantic-model",
         }
     }
 }
@@ -229,6 +250,10 @@ pub struct RefreshArgs {
     /// Ignore earlier runs of this key
     #[arg(long, env = "HOST_RUNNER_NEW", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub new: bool,
+    /// Trigger although the window is closed, the interval has not passed, or the quota is used up;
+    /// recorded with who forced it. A run that is going on is waited for all the same
+    #[arg(long, env = "HOST_RUNNER_FORCE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub force: bool,
     /// JSON or YAML file whose object takes the place of the target's payload
     #[arg(
         long,
@@ -304,6 +329,77 @@ pub struct FollowArgs {
     /// The target, where no configuration names one.
     #[command(flatten)]
     pub target: TargetArgs,
+}
+
+/// Options of `cancel`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The service stops the run some time later; `host-runner follow` says when it has. Exits 0 when \
+    the service took it on or the run had already ended, 12 when the service does not know the run.\n\n\
+    Examples:\n  \
+    host-runner cancel sales_model               the newest run of this target in the record\n  \
+    host-runner cancel 01936f0e-5c1a-7c3e-9a51-0c7f6f6e2b11"
+)]
+pub struct CancelArgs {
+    /// A target of the configuration, or the id of a run in the record
+    #[arg(value_name = "NAME|RUN")]
+    pub subject: String,
+    /// Run this component instead of the embedded one
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HOST_RUNNER_COMPONENT",
+        hide_env_values = true
+    )]
+    pub component: Option<PathBuf>,
+    /// The target, where no configuration names one.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// What to list.
+#[derive(Debug, Subcommand)]
+pub enum ListCommand {
+    /// The workspaces
+    Workspaces(ListArgs),
+    /// The dataflows of a workspace, of all generations, with the kind that refreshes each
+    Dataflows {
+        /// The workspace's id or exact name
+        #[arg(value_name = "WORKSPACE")]
+        workspace: String,
+        /// Whose credentials.
+        #[command(flatten)]
+        args: ListArgs,
+    },
+    /// The semantic models of a workspace
+    Models {
+        /// The workspace's id or exact name
+        #[arg(value_name = "WORKSPACE")]
+        workspace: String,
+        /// Whose credentials.
+        #[command(flatten)]
+        args: ListArgs,
+    },
+    /// The runs in the history of a target's content, whoever began them, newest first
+    Runs {
+        /// A target of the configuration
+        #[arg(value_name = "NAME")]
+        target: String,
+    },
+}
+
+/// Whose credentials a list is asked for with.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Ask with the credentials of this target [default: the first target that has some; without a
+    /// configuration AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET]
+    #[arg(
+        long = "as",
+        value_name = "NAME",
+        env = "HOST_RUNNER_AS",
+        hide_env_values = true
+    )]
+    pub target: Option<String>,
 }
 
 /// Options of `check`.

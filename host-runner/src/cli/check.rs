@@ -35,7 +35,7 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let targets = config.resolve(selection, inputs)?;
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;
-    let boundary = start.boundary(&settings, &targets)?;
+    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
     let mut codes = Vec::new();
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::args::FollowArgs;
 use super::failure::{self, Failure};
+use super::recorded::{one, recorded};
 use super::setup::{self, Start};
-use crate::config::{Config, ResolvedTarget, Selection};
-use crate::record::{Record, RunView};
+use crate::config::Selection;
 use crate::report::{ExitRules, RefreshResult, Summary};
 use crate::run::{self, Ledger, Session};
-use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
 pub(super) async fn run(start: &Start, args: &FollowArgs) -> u8 {
@@ -47,7 +46,7 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
         .map_or_else(|| args.subject.clone(), |view| view.run.target.clone());
     let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
     start.warn(&settings, &targets);
-    let boundary = start.boundary(&settings, &targets)?;
+    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
     let ledger = Ledger {
         record: Arc::new(record),
@@ -76,48 +75,4 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let summary = Summary::of(std::slice::from_ref(&result));
     start.reporter.summary(&summary);
     Ok(summary.exit_code)
-}
-
-fn one(targets: &[ResolvedTarget]) -> Result<&ResolvedTarget, Failure> {
-    targets.first().ok_or_else(|| {
-        Failure::of(Verdict::not_sent(
-            Status::Invalid,
-            "no_target",
-            "no target is named",
-            "name one of the configuration",
-        ))
-    })
-}
-
-/// The run that is meant: the newest of the target, or the one with this id.
-fn recorded(
-    record: &Record,
-    subject: &str,
-    named: bool,
-    config: &Config,
-) -> Result<RunView, Failure> {
-    if named {
-        return record.latest_run_of_target(subject)?.ok_or_else(|| {
-            Failure::of(Verdict::not_sent(
-                Status::Invalid,
-                "no_run",
-                format!("the record {} has no run of {subject}", record.location()),
-                "start one with `host-runner refresh`, or follow whatever the service shows with --any",
-            ))
-        });
-    }
-    record.run(subject)?.ok_or_else(|| {
-        Failure::of(Verdict::not_sent(
-            Status::Invalid,
-            "run_not_known",
-            format!(
-                "{subject} is neither a target of the configuration nor a run in the record {}",
-                record.location()
-            ),
-            format!(
-                "targets are {}; runs are shown by `host-runner audit list`",
-                config.target_names().join(", ")
-            ),
-        ))
-    })
 }

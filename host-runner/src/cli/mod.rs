@@ -5,10 +5,13 @@
 
 mod args;
 mod audit;
+mod cancel;
 mod check;
 mod component;
 mod failure;
 mod follow;
+mod list;
+mod recorded;
 mod refresh;
 mod setup;
 
@@ -26,7 +29,7 @@ use crate::engine::Loading;
 pub fn main() -> u8 {
     // Begun before the command line is read: by the time it is needed it is there.
     let runs = std::env::args_os().nth(1).is_some_and(|command| {
-        ["refresh", "follow", "check"]
+        ["refresh", "follow", "cancel", "check", "list"]
             .iter()
             .any(|one| command == *one)
     });
@@ -64,6 +67,8 @@ pub fn main() -> u8 {
         match &cli.command {
             Command::Refresh(args) => refresh::run(&start, args).await,
             Command::Follow(args) => follow::run(&start, args).await,
+            Command::Cancel(args) => cancel::run(&start, args).await,
+            Command::List(command) => list::run(&start, command).await,
             Command::Check(args) => check::run(&start, args).await,
             Command::Component(args) => component::run(&start, args),
             Command::Audit(command) => audit::run(&start, command).await,

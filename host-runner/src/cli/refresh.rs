@@ -75,7 +75,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
             args.exit_zero_on.clone()
         },
     };
-    let boundary = start.boundary(&settings, &targets)?;
+    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
     let patience = deadline
         .or_else(|| targets.iter().map(|target| target.deadline).max())
@@ -97,6 +97,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     };
     let asked = Asked {
         new: args.new,
+        force: args.force,
         follow: match (args.no_verify, args.detach) {
             (true, _) => FollowMode::NotAtAll,
             (false, true) => FollowMode::UntilStarted,
@@ -104,7 +105,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
         },
     };
     if args.dry_run {
-        return Ok(dry_run(start, &session, &targets, asked).await);
+        return Ok(dry_run(start, &session, &ledger, &targets, asked).await);
     }
     let mut results = Vec::new();
     for target in &targets {
@@ -169,10 +170,16 @@ fn not_begun(target: &ResolvedTarget, signal: Signal, rules: &ExitRules) -> Refr
 }
 
 /// Shows what would be sent, and what it would meet.
-async fn dry_run(start: &Start, session: &Session, targets: &[ResolvedTarget], asked: Asked) -> u8 {
+async fn dry_run(
+    start: &Start,
+    session: &Session,
+    ledger: &Ledger,
+    targets: &[ResolvedTarget],
+    asked: Asked,
+) -> u8 {
     let mut codes = Vec::new();
     for target in targets {
-        match run::plan(session, target, asked).await {
+        match run::plan(session, Some(&ledger.record), target, asked).await {
             Ok(Ok(plan)) => {
                 codes.push(0);
                 match start.reporter.mode() {
@@ -229,6 +236,28 @@ fn plan_text(plan: &serde_json::Value) -> String {
             text(&format!("{pointer}/refresh_type"))
         ),
     };
+    let more = match (text("/code"), text("/retry_at")) {
+        (code, _) if code.is_empty() => String::new(),
+        (code, at) if at.is_empty() => format!(" ({code})"),
+        (code, at) => format!(" ({code}, until {at})"),
+    };
+    out += &format!("  it would      {}{more}\n", text("/would"));
+    let number = |pointer: &str| {
+        let value = plan.pointer(pointer);
+        value.and_then(serde_json::Value::as_u64).unwrap_or(0)
+    };
+    if number("/quota/limit") > 0 {
+        out += &format!(
+            "  quota         {} of {} used in the last 24 h, {} left {}\n",
+            number("/quota/counted"),
+            number("/quota/limit"),
+            number("/quota/left"),
+            match text("/quota/next_slot") {
+                at if at.is_empty() => String::new(),
+                at => format!("(the next slot opens at {at})"),
+            }
+        );
+    }
     out += &format!(
         "  running now   {}\n  newest run    {}\n",
         run("/running"),

@@ -14,7 +14,7 @@ use crate::config::{
 use crate::engine::Loading;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Reporter, Surroundings, Verbosity};
-use crate::run::{Boundary, Session, Stops, kestra_context, patiently};
+use crate::run::{Boundary, Errand, Session, Stops, kestra_context, patiently};
 use crate::secret::Redactor;
 use crate::verdict::{Status, Verdict};
 
@@ -244,11 +244,13 @@ impl Start {
     /// The way out for these targets.
     pub(super) fn boundary(
         &self,
+        errand: Errand,
         settings: &Settings,
         targets: &[ResolvedTarget],
     ) -> Result<Boundary, Failure> {
         let env = &*self.surroundings.env;
         Ok(Boundary::new(
+            errand,
             settings,
             targets,
             &self.clock,

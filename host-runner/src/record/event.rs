@@ -99,6 +99,10 @@ pub struct Intent {
     pub baseline: Vec<String>,
     /// How many triggers this run has tried to send, this one included.
     pub attempt: u32,
+    /// The guards that would have held it back, and were overridden by `--force`; whoever wrote the
+    /// event forced it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
 }
 
 /// A request, without any secret.
@@ -123,6 +127,12 @@ pub struct Triggered {
     pub answered_at: String,
     /// The flow run that the trigger began, where it said so.
     pub flow_run: Option<String>,
+    /// The run at the service that the trigger began, where the answer named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_run: Option<String>,
+    /// Before this time the service does not want to be asked about the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_from: Option<String>,
     /// What was answered, in a sentence.
     pub message: String,
     /// What the service said of an error.

@@ -122,6 +122,10 @@ impl RunView {
                     &mut self.flow_run,
                     triggered.flow_run.clone().unwrap_or_default(),
                 );
+                if let Some(run) = triggered.service_run.clone() {
+                    self.service_run = run;
+                    self.matched = Matched::Exact;
+                }
                 self.triggered = Some(triggered);
             }
             Detail::Observed(observed) => self.observe(observed),

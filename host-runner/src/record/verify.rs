@@ -76,6 +76,7 @@ fn own_service_run(event: &Value) -> Option<String> {
     let detail = event.get("detail")?;
     let id = match event.get("event")?.as_str()? {
         "observed" if text_of(detail.get("what")) == Observed::MATCHED => detail.pointer("/run/id"),
+        "triggered" => detail.pointer("/service_run"),
         "outcome" if detail.pointer("/verdict/own_run") == Some(&Value::Bool(true)) => {
             detail.pointer("/verdict/service_run")
         }

@@ -123,6 +123,10 @@ pub fn metrics(result: &RefreshResult) -> Value {
         ));
         metrics.push(metric("timer", own, seconds));
     }
+    if result.quota.limit > 0 && !result.replayed {
+        let name = format!("powerbi.refresh.{}.quota_left", result.target);
+        metrics.push(metric("gauge", name, result.quota.left.into()));
+    }
     json!({"metrics": metrics})
 }
 

@@ -8,7 +8,7 @@ use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::verdict::{
-    EXIT_SIGINT, EXIT_SIGTERM, Evidence, Matched, Sent, ServiceError, Status, Verdict,
+    EXIT_SIGINT, EXIT_SIGTERM, Evidence, Matched, Quota, Sent, ServiceError, Status, Verdict,
 };
 
 /// The signal that interrupted a run.
@@ -131,6 +131,8 @@ pub struct RefreshResult {
     pub exit_code: u8,
     /// What the service said of an error.
     pub service_error: ServiceError,
+    /// What was counted of the quota before the trigger; all zero where none was asked for.
+    pub quota: Quota,
 }
 
 impl RefreshResult {
@@ -172,6 +174,10 @@ impl RefreshResult {
             audit_event: invocation.audit_event,
             exit_code: rules.exit_code(verdict.status, invocation.signal),
             service_error: verdict.service_error.clone(),
+            quota: Quota {
+                next_slot: text(utc(&verdict.quota.next_slot)),
+                ..verdict.quota.clone()
+            },
         }
     }
 
@@ -216,6 +222,7 @@ impl RefreshResult {
             audit_event,
             exit_code,
             service_error,
+            quota,
         } = self;
         Self {
             target: names(target),
@@ -247,6 +254,10 @@ impl RefreshResult {
                 code: names(&service_error.code),
                 message: prose(&service_error.message),
                 activity_id: names(&service_error.activity_id),
+            },
+            quota: Quota {
+                next_slot: names(&quota.next_slot),
+                ..quota.clone()
             },
         }
     }

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::ports::LastFailure;
 use crate::clock::SharedClock;
-use crate::config::{Need, ResolvedTarget, Settings, What};
+use crate::config::{Credential, FlowAuthorization, Need, ResolvedTarget, Settings, What};
 use crate::outbound::{
     AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
     GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, Timeouts, TokenContext,
@@ -18,10 +18,6 @@ use crate::outbound::{
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
-
-/// The scope of a token for the Power BI API, in the public cloud.
-/// <https://learn.microsoft.com/power-bi/developer/embedded/generate-embed-token>
-const POWERBI_SCOPE: &str = "https://analysis.windows.net/powerbi/api/.default";
 
 /// Why nothing can go out.
 #[derive(Debug, Error)]
@@ -73,12 +69,22 @@ pub struct Boundary {
     tokens: HashMap<String, Arc<TokenSource>>,
 }
 
+/// What an invocation goes out for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// Refreshing, following, looking.
+    Refresh,
+    /// Asking for a stop. Nothing can be triggered.
+    Cancel,
+}
+
 impl Boundary {
     /// The boundary for these targets.
     ///
     /// # Errors
     /// [`BoundaryError`], before anything is sent.
     pub fn new(
+        errand: Errand,
         settings: &Settings,
         targets: &[ResolvedTarget],
         clock: &SharedClock,
@@ -96,8 +102,11 @@ impl Boundary {
             ..TransportConfig::new(clock.clone())
         }));
         // The place where tokens come from is the runner's own business.
-        let rules = settings
-            .policy_entries(targets)
+        let entries = match errand {
+            Errand::Refresh => settings.policy_entries(targets),
+            Errand::Cancel => settings.policy_entries_to_cancel(targets),
+        };
+        let rules = entries
             .into_iter()
             .filter(|entry| entry.need != Need::Login)
             .map(|entry| entry.rule);
@@ -118,12 +127,19 @@ impl Boundary {
     }
 
     fn add_token_source(&mut self, target: &ResolvedTarget) -> Result<(), BoundaryError> {
-        let Some(credential) = &target.credential else {
-            return Ok(());
-        };
-        if self.tokens.contains_key(&credential.name) {
-            return Ok(());
+        for credential in target.credentials() {
+            if !self.tokens.contains_key(&credential.name) {
+                self.add_token_source_of(target, credential)?;
+            }
         }
+        Ok(())
+    }
+
+    fn add_token_source_of(
+        &mut self,
+        target: &ResolvedTarget,
+        credential: &Credential,
+    ) -> Result<(), BoundaryError> {
         let login = Url::parse(&target.endpoints.login.url).map_err(|_| BoundaryError::Url {
             what: "endpoints.login",
         })?;
@@ -156,14 +172,18 @@ impl Boundary {
     pub fn gateway(&self, target: &ResolvedTarget) -> Result<Arc<Gateway>, BoundaryError> {
         let mut attachments = Attachments::new();
         if let What::PowerAutomate(flow) = &target.what {
-            attachments = attachments.with_trigger(flow.trigger.clone());
+            attachments = match &flow.authorization {
+                FlowAuthorization::Sas(url) => attachments.with_trigger(url.clone()),
+                FlowAuthorization::OAuth { url, credential } => {
+                    let scope = &target.endpoints.flow_scope;
+                    attachments.with_signed_in_trigger(url, &credential.name, scope)?
+                }
+            };
         }
-        if let Some(credential) = &target.credential {
-            let endpoint =
-                Url::parse(&target.endpoints.powerbi.url).map_err(|_| BoundaryError::Url {
-                    what: "endpoints.powerbi",
-                })?;
-            attachments = attachments.with_bearer(&endpoint, &credential.name, POWERBI_SCOPE)?;
+        for need in target.bearers() {
+            let base =
+                Url::parse(&need.base).map_err(|_| BoundaryError::Url { what: need.what })?;
+            attachments = attachments.with_bearer(&base, &need.credential, &need.scope)?;
         }
         self.gateway_with(attachments)
     }

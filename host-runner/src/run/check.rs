@@ -5,13 +5,15 @@
 use uuid::Uuid;
 
 use super::convert;
+use super::guards;
 use super::ports::LookPorts;
 use super::refresh::Asked;
-use super::request;
+use super::request::{self, Wish};
 use super::session::{End, Session};
-use crate::config::ResolvedTarget;
+use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::record::Record;
 use crate::report::Signal;
 use crate::verdict::{Status, Verdict};
 
@@ -119,27 +121,88 @@ fn from_component(session: &Session, finding: api::Finding) -> Finding {
 /// The signal that ended the look.
 pub async fn plan(
     session: &Session,
+    record: Option<&Record>,
     target: &ResolvedTarget,
     asked: Asked,
 ) -> Result<Result<serde_json::Value, Verdict>, Signal> {
+    let mut wit_target = request::target(target, &session.flow_id);
+    if asked.asks_nobody(target) {
+        wit_target = request::unwatched(wit_target);
+    }
     let request = request::refresh(
         target,
-        request::target(target, &session.flow_id),
+        wit_target,
         &Uuid::now_v7().to_string(),
         request::circumstances(target, session.clock.now(), target.deadline),
-        asked.follow,
-        Vec::new(),
+        Wish {
+            follow: asked.follow,
+            force: asked.force,
+            overridden: Vec::new(),
+            taken_runs: Vec::new(),
+        },
     );
+    let held = guards::held_back(record, target, session.clock.now());
+    let held = match held {
+        Ok(held) => held,
+        Err(error) => {
+            return Ok(Err(Verdict::not_sent(
+                Status::AuditUnavailable,
+                error.code(),
+                error.to_string(),
+                "mend the record and ask again",
+            )));
+        }
+    };
     Ok(
         match ask(session, target, api::Question::Plan(request)).await? {
-            Ok(api::Inspection::Plan(plan)) => Ok(shown(&target.name, plan)),
+            Ok(api::Inspection::Plan(plan)) => Ok(shown(target, plan, held, asked)),
             Ok(_) => Err(astray()),
             Err(verdict) => Err(verdict),
         },
     )
 }
 
-fn shown(target: &str, plan: api::Plan) -> serde_json::Value {
+/// What the guards would do, in the order in which they do it: the window and the interval, a run
+/// that is going on, the quota.
+fn would(
+    target: &ResolvedTarget,
+    plan: &api::Plan,
+    held: Vec<guards::Held>,
+    asked: Asked,
+) -> (&'static str, String, String) {
+    if let Some(held) = held.into_iter().next().filter(|_| !asked.force) {
+        return ("skip", held.code.to_owned(), held.retry_at);
+    }
+    if plan.running.is_some() && asked.follow != wit::FollowMode::NotAtAll {
+        let what = match target.if_running {
+            IfRunning::Wait => "wait",
+            IfRunning::Skip | IfRunning::Follow => "skip",
+        };
+        return (what, "already_running".to_owned(), String::new());
+    }
+    let used_up = plan.quota.as_ref().filter(|state| state.left == 0);
+    let blocks = target
+        .quota
+        .as_ref()
+        .is_some_and(|quota| quota.mode == QuotaMode::Block);
+    match used_up {
+        Some(state) if blocks && !asked.force => (
+            "skip",
+            "quota_used_up".to_owned(),
+            state.next_slot.clone().unwrap_or_default(),
+        ),
+        _ => ("send", String::new(), String::new()),
+    }
+}
+
+fn shown(
+    target: &ResolvedTarget,
+    plan: api::Plan,
+    held: Vec<guards::Held>,
+    asked: Asked,
+) -> serde_json::Value {
+    let (would, code, retry_at) = would(target, &plan, held, asked);
+    let quota = plan.quota.map(convert::quota).unwrap_or_default();
     let headers: serde_json::Map<_, _> = plan
         .request
         .headers
@@ -161,8 +224,12 @@ fn shown(target: &str, plan: api::Plan) -> serde_json::Value {
         )
     };
     serde_json::json!({
-        "target": target,
+        "target": target.name,
         "dry_run": true,
+        "would": would,
+        "code": code,
+        "retry_at": retry_at,
+        "quota": quota,
         "request": {
             "method": plan.request.method,
             "url": plan.request.url,
@@ -175,7 +242,7 @@ fn shown(target: &str, plan: api::Plan) -> serde_json::Value {
 }
 
 /// Asks the component once.
-async fn ask(
+pub(super) async fn ask(
     session: &Session,
     target: &ResolvedTarget,
     question: api::Question,
@@ -227,7 +294,7 @@ async fn ask(
     }
 }
 
-fn astray() -> Verdict {
+pub(super) fn astray() -> Verdict {
     Verdict::not_sent(
         Status::InternalError,
         "component_answered_astray",

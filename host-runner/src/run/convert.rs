@@ -6,7 +6,7 @@
 use crate::engine::bindings::powerbi::refresh::{audit_store, control, types as wit};
 use crate::record::event;
 use crate::report::{Level, Phase};
-use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
+use crate::verdict::{Evidence, Matched, Quota, Sent, ServiceError, Status, Verdict};
 
 /// The component's verdict, in our words.
 pub(super) fn verdict(from: wit::Verdict) -> Verdict {
@@ -48,6 +48,17 @@ pub(super) fn verdict(from: wit::Verdict) -> Verdict {
         ended_at: from.ended_at.unwrap_or_default(),
         http_calls: from.http_calls,
         service_error: from.service_error.map(service_error).unwrap_or_default(),
+        quota: from.quota.map(quota).unwrap_or_default(),
+    }
+}
+
+/// What the component counted of a quota.
+pub(super) fn quota(from: wit::QuotaState) -> Quota {
+    Quota {
+        limit: from.limit,
+        counted: from.counted,
+        left: from.left,
+        next_slot: from.next_slot.unwrap_or_default(),
     }
 }
 
@@ -139,11 +150,14 @@ pub(super) fn detail(
             sent_at: intent.sent_at,
             baseline: intent.baseline,
             attempt: intent.attempt,
+            overridden: intent.overridden,
         }),
         audit_store::Event::Triggered(triggered) => event::Detail::Triggered(event::Triggered {
             http_status: triggered.http_status,
             answered_at: triggered.answered_at,
             flow_run: triggered.flow_run,
+            service_run: triggered.service_run,
+            poll_from: triggered.poll_from,
             message: triggered.message,
             service_error: triggered.service_error.map(service_error),
         }),
@@ -184,6 +198,7 @@ pub(super) fn intent(from: &event::Intent) -> wit::Intent {
         sent_at: from.sent_at.clone(),
         baseline: from.baseline.clone(),
         attempt: from.attempt,
+        overridden: from.overridden.clone(),
     }
 }
 

@@ -6,22 +6,29 @@
 //! nothing that is known is lost when the process ends early.
 
 mod boundary;
+mod cancel;
 mod check;
 mod context;
 mod convert;
 mod follow;
+mod guards;
+mod lists;
+mod names;
 mod patience;
 mod ports;
 mod refresh;
 mod request;
 mod resolve;
+mod retry;
 mod session;
 mod signals;
 
-pub use boundary::{Boundary, BoundaryError};
+pub use boundary::{Boundary, BoundaryError, Errand};
+pub use cancel::{CancelError, CancelStatus, Cancelled, cancel};
 pub use check::{Finding, FindingLevel, check, plan};
 pub use context::{Environment, kestra_context};
 pub use follow::{follow_newest, follow_recorded};
+pub use lists::{Listing, Row, list};
 pub use patience::patiently;
 pub use ports::Run;
 pub use refresh::{Asked, Concluded, refresh};

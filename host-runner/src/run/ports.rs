@@ -192,24 +192,34 @@ impl Run {
                     .is_some_and(|status| (200..300).contains(&status)) =>
             {
                 known.sent = Sent::Yes;
+                if triggered.service_run.is_some() {
+                    self.give_way(&mut known);
+                }
             }
             Detail::Observed(observed) if observed.what == Observed::NOT_SENT => {
                 known.sent = Sent::No
             }
             Detail::Observed(observed) if observed.what == Observed::MATCHED => {
                 known.sent = Sent::Yes;
-                if std::mem::take(&mut known.holds_resource) {
-                    // The next of ours may look now. Should this fail, the claim ends with its lease.
-                    let _ = self
-                        .record
-                        .release_resource(&self.info.resource, &self.info);
-                }
+                self.give_way(&mut known);
             }
             Detail::Outcome(outcome) => {
                 known.sent = outcome.verdict.sent;
                 known.concluded = true;
             }
             _ => {}
+        }
+    }
+}
+
+impl Run {
+    /// Our run is known from here on: the next of ours may look at the resource. Should this fail,
+    /// the claim ends with its lease.
+    fn give_way(&self, known: &mut Known) {
+        if std::mem::take(&mut known.holds_resource) {
+            let _ = self
+                .record
+                .release_resource(&self.info.resource, &self.info);
         }
     }
 }

@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::convert;
 use super::patience::patiently;
 use super::ports::{Ports, Run};
-use super::request;
-use super::session::{End, Ledger, Session};
+use super::request::{self, Wish};
+use super::session::{End, LEAST_PATIENCE, Ledger, Session};
 use super::signals::signal_name;
+use super::{guards, names, retry};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::event::{Detail, Interrupted};
@@ -36,6 +37,15 @@ pub struct Asked {
     pub new: bool,
     /// How far the run is followed.
     pub follow: wit::FollowMode,
+    /// Whether window, interval and quota hold nothing back.
+    pub force: bool,
+}
+
+impl Asked {
+    /// Whether nobody is asked about the content: no look, no token for one, no following.
+    pub(super) fn asks_nobody(self, target: &ResolvedTarget) -> bool {
+        self.follow == wit::FollowMode::NotAtAll && target.quota.is_none()
+    }
 }
 
 /// A verdict and what this invocation knows beside it.
@@ -47,22 +57,108 @@ pub struct Concluded {
     pub invocation: Invocation,
 }
 
-/// Refreshes one target.
+/// Refreshes one target, as often as its `retry` says: again only after a `failed` that is worth
+/// another attempt, and only while the deadline and the window allow it.
 pub async fn refresh(
     session: &Session,
     ledger: &Ledger,
     target: &ResolvedTarget,
     asked: Asked,
 ) -> Concluded {
-    let wit_target = request::target(target, &session.flow_id);
+    let wit_target = match names_resolved(session, target, asked).await {
+        Ok(wit_target) => wit_target,
+        Err(concluded) => return *concluded,
+    };
+    let mut triggers = 0;
+    loop {
+        let retrying = triggers > 0;
+        let mut concluded = attempt(session, ledger, target, &wit_target, asked, retrying).await;
+        // A trigger of an earlier process counts as that process's attempt.
+        triggers += 1;
+        if !concluded.invocation.replayed {
+            concluded.invocation.attempt = concluded.invocation.attempt.max(triggers);
+        }
+        let Some(wait) = retry::next(session, target, &concluded.verdict, triggers) else {
+            return concluded;
+        };
+        session.reporter.progress(&Update {
+            target: &target.name,
+            phase: Phase::WaitingToRetry,
+            message: &format!(
+                "attempt {triggers} of {} failed ({}); trying again in {}",
+                target.retry.max_attempts,
+                concluded.verdict.code,
+                retry::words(wait)
+            ),
+            http_calls: concluded.verdict.http_calls,
+            level: Level::Warn,
+        });
+        // The failure is in the record: whoever ends the wait loses nothing.
+        match session
+            .drive(
+                Some(&ledger.record),
+                session.clock.sleep(wait),
+                Duration::MAX,
+            )
+            .await
+        {
+            End::Done(()) => {}
+            End::Stopped(_) | End::OutOfTime => return concluded,
+        }
+    }
+}
+
+/// The target with ids; or what keeps them from being found.
+async fn names_resolved(
+    session: &Session,
+    target: &ResolvedTarget,
+    asked: Asked,
+) -> Result<wit::Target, Box<Concluded>> {
+    let end = |verdict, signal| {
+        let info = RunInfo {
+            target: target.name.clone(),
+            kind: target.kind().to_owned(),
+            ..RunInfo::default()
+        };
+        Box::new(Concluded {
+            verdict,
+            invocation: Invocation {
+                signal,
+                ..invocation_of(target, &info)
+            },
+        })
+    };
+    if asked.asks_nobody(target) {
+        return Ok(request::unwatched(request::target(
+            target,
+            &session.flow_id,
+        )));
+    }
+    match names::resolved(session, target).await {
+        Ok(Ok(wit_target)) => Ok(wit_target),
+        Ok(Err(verdict)) => Err(end(verdict, None)),
+        Err(signal) => Err(end(interrupted_while_waiting(signal), Some(signal))),
+    }
+}
+
+/// One attempt.
+async fn attempt(
+    session: &Session,
+    ledger: &Ledger,
+    target: &ResolvedTarget,
+    wit_target: &wit::Target,
+    asked: Asked,
+    retrying: bool,
+) -> Concluded {
     let run_id = Uuid::now_v7().to_string();
-    let info = request::run_info(target, &wit_target, &run_id, &ledger.key);
+    let info = request::run_info(target, wit_target, &run_id, &ledger.key);
     let work = Work {
         session,
         ledger,
         target,
-        wit_target,
+        wit_target: wit_target.clone(),
         asked,
+        retrying,
     };
     for _ in 0..MOST_TRIES {
         if let Some(concluded) = work.once(info.clone()).await {
@@ -83,6 +179,8 @@ struct Work<'a> {
     target: &'a ResolvedTarget,
     wit_target: wit::Target,
     asked: Asked,
+    /// Whether an attempt of this invocation went before: the guards of the host have spoken.
+    retrying: bool,
 }
 
 impl Work<'_> {
@@ -190,13 +288,17 @@ impl Work<'_> {
 
     /// A run of our own.
     async fn start(&self, run: &Arc<Run>) -> Option<Concluded> {
+        let overridden = match self.guarded(run).await {
+            Ok(overridden) => overridden,
+            Err(concluded) => return Some(*concluded),
+        };
         match self.claim_resource(run).await {
             End::Done(Ok(())) => {}
             End::Done(Err(RecordError::ClaimLost { .. })) => return None,
             End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
             End::Stopped(signal) => return Some(self.stopped(run, signal).await),
             End::OutOfTime => {
-                let end = self.waited_in_vain(run, "another run of ours on the same dataflow");
+                let end = self.waited_in_vain(run, "another run of ours on the same content");
                 self.session.finish(run).await;
                 return Some(end);
             }
@@ -238,8 +340,12 @@ impl Work<'_> {
             self.wit_target.clone(),
             &run.info.run,
             request::circumstances(self.target, run.clock.now(), run.left()),
-            self.asked.follow,
-            taken,
+            Wish {
+                follow: self.asked.follow,
+                force: self.asked.force,
+                overridden,
+                taken_runs: taken,
+            },
         );
         let exports = instance.exports.powerbi_refresh_refresh();
         let call = exports.call_trigger_refresh(&mut instance.store, &request);
@@ -267,7 +373,48 @@ impl Work<'_> {
         Some(self.concluded(run, verdict, None))
     }
 
-    /// Holds the dataflow from look to match, so that two runs of ours cannot take each other's.
+    /// Passes the guards that need a clock or the record, and gives those that were overridden; or
+    /// ends in `skipped`.
+    async fn guarded(&self, run: &Arc<Run>) -> Result<Vec<String>, Box<Concluded>> {
+        if self.retrying {
+            return Ok(Vec::new());
+        }
+        let record = Some(&*self.ledger.record);
+        let held = match guards::held_back(record, self.target, run.clock.now()) {
+            Ok(held) => held,
+            Err(error) => return Err(Box::new(self.unrecorded(&run.info, &error))),
+        };
+        match held.first() {
+            None => Ok(Vec::new()),
+            Some(_) if self.asked.force => {
+                for one in &held {
+                    run.reporter.log(
+                        Level::Warn,
+                        &format!("forced past {}: {}", one.guard, one.message),
+                    );
+                }
+                Ok(held.iter().map(|one| one.guard.to_owned()).collect())
+            }
+            Some(first) => {
+                let verdict = first.verdict();
+                let outcome = Detail::Outcome(crate::record::event::Outcome {
+                    verdict: verdict.clone(),
+                    invocation: run.invocation(),
+                });
+                // Nothing was sent, so nothing is lost where this is not stored.
+                if let Err(error) = run.store(outcome, LEAST_PATIENCE).await {
+                    run.reporter.log(
+                        Level::Warn,
+                        &format!("the end could not be stored: {error}"),
+                    );
+                }
+                self.session.finish(run).await;
+                Err(Box::new(self.concluded(run, verdict, None)))
+            }
+        }
+    }
+
+    /// Holds the content from look to match, so that two runs of ours cannot take each other's.
     async fn claim_resource(&self, run: &Arc<Run>) -> End<Result<(), RecordError>> {
         if run.info.resource.is_empty() || self.asked.follow == wit::FollowMode::NotAtAll {
             return End::Done(Ok(()));
@@ -289,7 +436,7 @@ impl Work<'_> {
                             run.reporter.progress(&Update {
                                 target: &self.target.name,
                                 phase: Phase::WaitingForOther,
-                                message: &format!("run {other} ({target}) is about to start the same dataflow; waiting until it has"),
+                                message: &format!("run {other} ({target}) is about to refresh the same content; waiting until it has"),
                                 http_calls: 0,
                                 level: Level::Info,
                             });

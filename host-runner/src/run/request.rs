@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::convert;
-use crate::config::{Dataflow, IfRunning, PowerAutomate, ResolvedTarget, Verify, What};
+use crate::config::{
+    ApplyChanges, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota, QuotaMode,
+    QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
+};
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::{RunInfo, RunView, identity_digest};
 
@@ -21,15 +24,58 @@ const SOURCE: &str = "host-runner";
 pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
     match &target.what {
         What::PowerAutomate(flow) => wit::Target::PowerAutomate(wit::PowerAutomateTarget {
-            url: flow.trigger.bare().to_string(),
+            url: flow.trigger_url(),
             body: body(target, flow, flow_id),
             verify: match &flow.verify {
                 Verify::None => wit::Verification::None,
                 Verify::Response => wit::Verification::Response,
-                Verify::Dataflow(watched) => wit::Verification::Dataflow(dataflow(target, watched)),
+                Verify::Content(watched) => wit::Verification::Content(content(watched)),
             },
         }),
-        What::Dataflow(watched) => wit::Target::Dataflow(dataflow(target, watched)),
+        What::Dataflow(one) => wit::Target::Dataflow(wit::DataflowTarget {
+            item: item(&one.watched),
+            mail_on_failure: one.mail_on_failure,
+        }),
+        What::Gen2(one) => wit::Target::DataflowGen2(wit::Gen2Target {
+            item: item(&one.watched),
+            apply_changes: one.apply_changes.map(|apply| match apply {
+                ApplyChanges::Skip => wit::ApplyChanges::Skip,
+                ApplyChanges::IfNeeded => wit::ApplyChanges::IfNeeded,
+            }),
+            parameters: one
+                .parameters
+                .iter()
+                .map(|(name, value)| wit::Parameter {
+                    name: name.clone(),
+                    value: value.clone(),
+                })
+                .collect(),
+        }),
+        What::Model(one) => wit::Target::SemanticModel(wit::ModelTarget {
+            item: item(&one.watched),
+            refresh: match &one.refresh {
+                ModelRefresh::Standard { mail_on_failure } => {
+                    wit::ModelRefresh::Standard(*mail_on_failure)
+                }
+                ModelRefresh::Enhanced(wanted) => wit::ModelRefresh::Enhanced(enhanced(wanted)),
+            },
+        }),
+    }
+}
+
+/// The same target without what tells the truth about a flow: for a run that asks nobody.
+#[must_use]
+pub(super) fn unwatched(target: wit::Target) -> wit::Target {
+    match target {
+        wit::Target::PowerAutomate(flow)
+            if matches!(flow.verify, wit::Verification::Content(_)) =>
+        {
+            wit::Target::PowerAutomate(wit::PowerAutomateTarget {
+                verify: wit::Verification::None,
+                ..flow
+            })
+        }
+        other => other,
     }
 }
 
@@ -46,13 +92,47 @@ fn body(target: &ResolvedTarget, flow: &PowerAutomate, flow_id: &str) -> wit::Tr
     }
 }
 
-fn dataflow(target: &ResolvedTarget, watched: &Dataflow) -> wit::DataflowTarget {
-    wit::DataflowTarget {
-        endpoint: target.endpoints.powerbi.url.clone(),
+fn content(watched: &Watched) -> wit::Content {
+    let item = item(watched);
+    match watched.kind {
+        ContentKind::Dataflow => wit::Content::Dataflow(item),
+        ContentKind::Gen2 => wit::Content::DataflowGen2(item),
+        ContentKind::Model => wit::Content::SemanticModel(item),
+    }
+}
+
+fn item(watched: &Watched) -> wit::WatchedItem {
+    wit::WatchedItem {
         workspace: watched.workspace.clone(),
-        dataflow: watched.dataflow.clone(),
+        item: watched.item.clone(),
         start_within_ms: millis(watched.start_within),
         poll_ms: millis(watched.poll),
+        when_unreadable: match watched.when_unreadable {
+            WhenUnreadable::Stop => wit::WhenUnreadable::Stop,
+            WhenUnreadable::Accept => wit::WhenUnreadable::Accept,
+        },
+    }
+}
+
+fn enhanced(wanted: &Enhanced) -> wit::EnhancedRefresh {
+    wit::EnhancedRefresh {
+        type_: wanted.refresh_type.map(str::to_owned),
+        objects: wanted
+            .objects
+            .iter()
+            .map(|object| wit::ModelObject {
+                table: object.table.clone(),
+                partition: object.partition.clone(),
+            })
+            .collect(),
+        partial_batch: wanted.partial_batch,
+        max_parallelism: wanted.max_parallelism,
+        retry_count: wanted.retry_count,
+        timeout_seconds: wanted
+            .timeout
+            .map(|timeout| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX)),
+        apply_refresh_policy: wanted.apply_refresh_policy,
+        effective_date: wanted.effective_date.clone(),
     }
 }
 
@@ -69,13 +149,33 @@ pub(super) fn circumstances(
     now: Timestamp,
     left: Duration,
 ) -> wit::Circumstances {
+    let fabric = target.endpoints.fabric.as_ref();
     wit::Circumstances {
         now: now.to_string(),
         deadline_ms: millis(left),
         call_timeout_ms: millis(target.timeout),
+        endpoints: wit::Endpoints {
+            power_bi: target.endpoints.powerbi.url.clone(),
+            fabric: fabric
+                .map(|endpoint| endpoint.url.clone())
+                .unwrap_or_default(),
+        },
         credentials: wit::Credentials::HostAttached,
         host_vouches: true,
     }
+}
+
+/// What a refresh is asked for beside its target and circumstances.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    /// How far the run is followed.
+    pub follow: wit::FollowMode,
+    /// Whether a used-up quota holds nothing back.
+    pub force: bool,
+    /// The runner's own guards that were overridden.
+    pub overridden: Vec<String>,
+    /// Runs at the service that other runs of ours have begun.
+    pub taken_runs: Vec<String>,
 }
 
 /// The request for one refresh.
@@ -85,8 +185,7 @@ pub(super) fn refresh(
     wit_target: wit::Target,
     run: &str,
     circumstances: wit::Circumstances,
-    follow: wit::FollowMode,
-    taken_runs: Vec<String>,
+    wish: Wish,
 ) -> wit::RefreshRequest {
     wit::RefreshRequest {
         run_id: run.to_owned(),
@@ -95,15 +194,37 @@ pub(super) fn refresh(
         circumstances,
         response_timeout_ms: match &target.what {
             What::PowerAutomate(flow) => millis(flow.response_timeout),
-            What::Dataflow(_) => millis(target.timeout),
+            What::Dataflow(_) | What::Gen2(_) | What::Model(_) => millis(target.timeout),
         },
         if_running: match target.if_running {
             IfRunning::Wait => wit::IfRunning::Wait,
             IfRunning::Skip => wit::IfRunning::Skip,
             IfRunning::Follow => wit::IfRunning::Follow,
         },
-        follow,
-        taken_runs,
+        quota: target.quota.as_ref().map(quota),
+        force: wish.force,
+        overridden: wish.overridden,
+        follow: wish.follow,
+        taken_runs: wish.taken_runs,
+    }
+}
+
+fn quota(quota: &Quota) -> wit::QuotaGuard {
+    wit::QuotaGuard {
+        limit: quota.limit,
+        count: quota
+            .count
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect(),
+        mode: match quota.mode {
+            QuotaMode::Block => wit::QuotaMode::Block,
+            QuotaMode::Warn => wit::QuotaMode::Warn,
+        },
+        when_unreadable: match quota.when_unreadable {
+            QuotaUnreadable::Send => wit::QuotaUnreadable::Send,
+            QuotaUnreadable::Skip => wit::QuotaUnreadable::Skip,
+        },
     }
 }
 
@@ -111,25 +232,24 @@ pub(super) fn refresh(
 #[must_use]
 pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    // Only an answer that took the trigger tells that it arrived.
+    let taken = view.triggered.as_ref().filter(|triggered| {
+        triggered
+            .http_status
+            .is_some_and(|status| (200..300).contains(&status))
+    });
     view.intent.as_ref().map(|intent| wit::TriggerTrace {
         intent: convert::intent(intent),
-        // Only an answer that took the trigger tells that it arrived.
-        answered_at: view
-            .triggered
-            .as_ref()
-            .filter(|triggered| {
-                triggered
-                    .http_status
-                    .is_some_and(|status| (200..300).contains(&status))
-            })
-            .and_then(|triggered| filled(&triggered.answered_at)),
+        answered_at: taken.and_then(|triggered| filled(&triggered.answered_at)),
         service_run: filled(&view.service_run),
         matched: convert::matched(view.matched),
         flow_run: filled(&view.flow_run),
+        poll_from: taken.and_then(|triggered| triggered.poll_from.clone()),
     })
 }
 
-/// Which run this is, and whom it serves.
+/// Which run this is, and whom it serves. `wit_target` has ids where the configuration has names,
+/// so that two ways of writing the same target hold the same claim.
 #[must_use]
 pub(super) fn run_info(
     target: &ResolvedTarget,
@@ -144,24 +264,53 @@ pub(super) fn run_info(
         target: target.name.clone(),
         kind: target.kind().to_owned(),
         key: key.to_owned(),
-        identity: identity_digest(unique, &target.name, &meaning(wit_target)),
-        resource: target
-            .watched()
-            .map(|watched| resource(&target.endpoints.powerbi.url, watched))
-            .unwrap_or_default(),
+        identity: identity_digest(unique, &target.name, &meaning(target, wit_target)),
+        resource: resource(target, wit_target).unwrap_or_default(),
     }
 }
 
-fn resource(endpoint: &str, watched: &Dataflow) -> String {
-    format!(
-        "{endpoint}/groups/{}/dataflows/{}",
-        watched.workspace, watched.dataflow
-    )
+fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String> {
+    let powerbi = &target.endpoints.powerbi.url;
+    let fabric = || {
+        let endpoint = target.endpoints.fabric.as_ref();
+        endpoint.map_or("", |endpoint| endpoint.url.as_str())
+    };
+    let dataflow = |item: &wit::WatchedItem| {
+        format!(
+            "{powerbi}/groups/{}/dataflows/{}",
+            item.workspace, item.item
+        )
+    };
+    let gen2 = |item: &wit::WatchedItem| {
+        format!(
+            "{}/workspaces/{}/items/{}",
+            fabric(),
+            item.workspace,
+            item.item
+        )
+    };
+    let model = |item: &wit::WatchedItem| {
+        format!("{powerbi}/groups/{}/datasets/{}", item.workspace, item.item)
+    };
+    Some(match wit_target {
+        wit::Target::Dataflow(one) => dataflow(&one.item),
+        wit::Target::DataflowGen2(one) => gen2(&one.item),
+        wit::Target::SemanticModel(one) => model(&one.item),
+        wit::Target::PowerAutomate(flow) => match &flow.verify {
+            wit::Verification::Content(wit::Content::Dataflow(item)) => dataflow(item),
+            wit::Verification::Content(wit::Content::DataflowGen2(item)) => gen2(item),
+            wit::Verification::Content(wit::Content::SemanticModel(item)) => model(item),
+            wit::Verification::None | wit::Verification::Response => return None,
+        },
+    })
 }
 
 /// What a request means, without its timestamp and its secrets, and without how it is verified:
 /// a refresh stays the same refresh when only the way of watching it is mended.
-fn meaning(target: &wit::Target) -> Value {
+fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
+    let fabric = configured.endpoints.fabric.as_ref();
+    let fabric = fabric.map_or("", |endpoint| endpoint.url.as_str());
+    let powerbi = configured.endpoints.powerbi.url.as_str();
     match target {
         wit::Target::PowerAutomate(flow) => {
             let mut payload: Value = serde_json::from_str(&flow.body.payload).unwrap_or_default();
@@ -179,21 +328,48 @@ fn meaning(target: &wit::Target) -> Value {
         }
         wit::Target::Dataflow(one) => json!({
             "kind": "dataflow",
-            "endpoint": one.endpoint,
-            "workspace": one.workspace,
-            "dataflow": one.dataflow,
+            "endpoint": powerbi,
+            "workspace": one.item.workspace,
+            "dataflow": one.item.item,
         }),
         wit::Target::DataflowGen2(one) => json!({
             "kind": "dataflow-gen2",
-            "endpoint": one.endpoint,
-            "workspace": one.workspace,
-            "item": one.item,
+            "endpoint": fabric,
+            "workspace": one.item.workspace,
+            "item": one.item.item,
+            "apply_changes": one.apply_changes.map(|apply| format!("{apply:?}")),
+            "parameters": one
+                .parameters
+                .iter()
+                .map(|parameter| json!([parameter.name, parameter.value]))
+                .collect::<Vec<_>>(),
         }),
         wit::Target::SemanticModel(one) => json!({
             "kind": "semantic-model",
-            "endpoint": one.endpoint,
-            "workspace": one.workspace,
-            "model": one.model,
+            "endpoint": powerbi,
+            "workspace": one.item.workspace,
+            "model": one.item.item,
+            "refresh": match &one.refresh {
+                wit::ModelRefresh::Standard(_) => Value::from("standard"),
+                wit::ModelRefresh::Enhanced(wanted) => meaning_of_enhanced(wanted),
+            },
         }),
     }
+}
+
+fn meaning_of_enhanced(wanted: &wit::EnhancedRefresh) -> Value {
+    json!({
+        "type": wanted.type_,
+        "objects": wanted
+            .objects
+            .iter()
+            .map(|object| json!([object.table, object.partition]))
+            .collect::<Vec<_>>(),
+        "partial_batch": wanted.partial_batch,
+        "max_parallelism": wanted.max_parallelism,
+        "retry_count": wanted.retry_count,
+        "timeout_seconds": wanted.timeout_seconds,
+        "apply_refresh_policy": wanted.apply_refresh_policy,
+        "effective_date": wanted.effective_date,
+    })
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
@@ -11,6 +12,7 @@ use super::{Record, events, leases};
 use crate::record::error::RecordError;
 use crate::record::fold::RunView;
 use crate::record::standing::Standing;
+use crate::verdict::Status;
 
 /// How much earlier than a run's intent a match of another run may have been stored and still
 /// matter to it. A service run that could be taken for ours began after our look, so its match was
@@ -84,6 +86,41 @@ impl Record {
                 .query_row([target], |row| row.get(0))
                 .optional()?;
             run.map_or(Ok(None), |run| events::view_of(connection, &run))
+        })
+    }
+
+    /// When the last refresh of this target was sent, as far as one has not failed, was not stopped
+    /// and has not turned out never to have begun: those refreshed nothing.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn last_refresh_of_target(&self, target: &str) -> Result<Option<Timestamp>, RecordError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT run FROM events WHERE target = ?1 AND event = 'intent' ORDER BY number DESC",
+            )?;
+            let mut rows = statement.query([target])?;
+            let mut seen = HashSet::new();
+            while let Some(row) = rows.next()? {
+                let run: String = row.get(0)?;
+                if !seen.insert(run.clone()) {
+                    continue;
+                }
+                let Some(view) = events::view_of(connection, &run)? else {
+                    continue;
+                };
+                let refreshed = match view.standing() {
+                    Standing::NotSent | Standing::NeverStarted => false,
+                    Standing::Ended(status) => {
+                        matches!(status, Status::Completed | Status::Accepted)
+                    }
+                    Standing::Unsettled => true,
+                };
+                if refreshed {
+                    return Ok(view.intent_time.parse().ok());
+                }
+            }
+            Ok(None)
         })
     }
 

@@ -161,6 +161,7 @@ fn intent() -> Detail {
         sent_at: "2026-11-23T08:00:01Z".to_owned(),
         baseline: vec!["2026-11-22T08:00:00Z$1".to_owned()],
         attempt: 1,
+        overridden: Vec::new(),
     })
 }
 
@@ -169,6 +170,8 @@ fn triggered(http_status: Option<u16>) -> Detail {
         http_status,
         answered_at: "2026-11-23T08:00:02Z".to_owned(),
         flow_run: Some("flow-run-1".to_owned()),
+        service_run: None,
+        poll_from: None,
         message: "answered".to_owned(),
         service_error: None,
     })

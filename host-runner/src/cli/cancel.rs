@@ -1,0 +1,79 @@
+//! `host-runner cancel`: asks the service to stop a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::CancelArgs;
+use super::failure::{self, Failure};
+use super::recorded::{one, recorded};
+use super::setup::{self, Start};
+use crate::config::Selection;
+use crate::report::{Mode, Signal};
+use crate::run::{self, CancelError, CancelStatus, Cancelled, Ledger, Session};
+use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Status};
+
+/// Runs the command and gives its exit code.
+pub(super) async fn run(start: &Start, args: &CancelArgs) -> u8 {
+    match carry_out(start, args).await {
+        Ok(code) => code,
+        Err(failure) => failure::report(start, std::slice::from_ref(&args.subject), &failure),
+    }
+}
+
+async fn carry_out(start: &Start, args: &CancelArgs) -> Result<u8, Failure> {
+    let config = start.config(&args.target)?;
+    let inputs = start.inputs(true);
+    let settings = config.settings(inputs)?;
+    let location = start.location(Some(&config))?;
+    let stops = start.stops()?;
+    let named = config.target_names().contains(&args.subject);
+    let record = start.existing_record(&location).await?;
+    let view = recorded(&record, &args.subject, named, &config)?;
+    let name = view.run.target.clone();
+    let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
+    start.warn(&settings, &targets);
+    let boundary = start.boundary(run::Errand::Cancel, &settings, &targets)?;
+    let component = setup::component(start, args.component.as_deref())?;
+    let ledger = Ledger {
+        record: Arc::new(record),
+        key: String::new(),
+    };
+    let session = Session {
+        // A run whose id is not known yet is looked for once, and not followed.
+        deadline: Some(Duration::ZERO),
+        ..start.session(component, boundary, stops)
+    };
+    match run::cancel(&session, &ledger, one(&targets)?, view).await {
+        Ok(cancelled) => Ok(say(start, &name, &cancelled)),
+        Err(CancelError::Stopped(signal)) => Ok(match signal {
+            Signal::Interrupt => EXIT_SIGINT,
+            Signal::Terminate => EXIT_SIGTERM,
+        }),
+        Err(CancelError::Verdict(verdict)) => Err(Failure(verdict)),
+        Err(CancelError::Record(error)) => Err(error.into()),
+    }
+}
+
+fn say(start: &Start, target: &str, cancelled: &Cancelled) -> u8 {
+    let code = match cancelled.status {
+        CancelStatus::Requested | CancelStatus::AlreadyConcluded => 0,
+        CancelStatus::NotFound => Status::Unknown.exit_code(),
+    };
+    match start.reporter.mode() {
+        Mode::Text => start.reporter.print(&format!(
+            "{target}: {}\n  run           {}\n  service run   {}\n  what became of it is said by `host-runner follow {}`\n",
+            cancelled.message, cancelled.run, cancelled.service_run, cancelled.run
+        )),
+        Mode::Json | Mode::Kestra => start.reporter.print_json(&json!({
+            "target": target,
+            "cancellation": cancelled.status.name(),
+            "message": cancelled.message,
+            "run": cancelled.run,
+            "service_run": cancelled.service_run,
+            "exit_code": code,
+        })),
+    }
+    code
+}

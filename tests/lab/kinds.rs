@@ -1,0 +1,431 @@
+//! What is particular to a kind: what Microsoft does not allow, what a service does on its own, and
+//! names where ids may stand.
+
+use host_runner::run;
+use host_runner::verdict::{Matched, Sent, Status};
+use simulator::world::{Dataflow, DataflowGen2, Failure, RefreshType, SecondRun, SemanticModel};
+use uuid::uuid;
+
+use super::lab::{Lab, asked, ms};
+use super::subjects::{ITEM, Subject, TAKES_MS, WORKSPACE, truth};
+
+fn gen2() -> DataflowGen2 {
+    DataflowGen2::new(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS)
+}
+
+fn with_gen2(dataflow: DataflowGen2) -> simulator::world::World {
+    let mut world = Subject::Gen2.world();
+    world.dataflows_gen2 = vec![dataflow];
+    world
+}
+
+fn with_model(model: SemanticModel) -> simulator::world::World {
+    let mut world = Subject::Model.world();
+    world.models = vec![model];
+    world
+}
+
+fn model() -> SemanticModel {
+    SemanticModel::new(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS)
+}
+
+#[test]
+fn every_kind_that_can_be_followed_is_followed_to_its_completion() {
+    for (subject, matched) in [
+        (Subject::FlowDataflow, Matched::Inferred),
+        (Subject::OAuthFlow, Matched::Inferred),
+        (Subject::FlowModel, Matched::Inferred),
+        (Subject::Dataflow, Matched::Inferred),
+        (Subject::Gen2, Matched::Exact),
+        (Subject::Model, Matched::Exact),
+        (Subject::Enhanced, Matched::Exact),
+    ] {
+        subject.lab(subject.world(), async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Completed, "{subject:?}: {result:?}");
+            assert_eq!(result.matched, matched, "{subject:?}");
+            assert!(result.own_run && result.sent == Sent::Yes, "{subject:?}");
+            assert!(
+                truth(lab)
+                    .completed
+                    .contains(&result.service_run.to_lowercase()),
+                "{subject:?}: {result:?}"
+            );
+            assert!(lab.services.violations().is_empty(), "{subject:?}");
+        });
+    }
+}
+
+#[test]
+fn every_kind_that_fails_is_failed_with_the_services_own_word() {
+    let failing: [(Subject, simulator::world::World, &str, &str); 3] = [
+        (
+            Subject::Gen2,
+            with_gen2(gen2().failing(Failure::new("MashupException.Error", "no such column"))),
+            "refresh_failed",
+            "MashupException.Error",
+        ),
+        (
+            Subject::Model,
+            with_model(model().failing("ModelRefreshFailed_CredentialsNotSpecified")),
+            "model_credentials_missing",
+            "ModelRefreshFailed_CredentialsNotSpecified",
+        ),
+        (
+            Subject::Enhanced,
+            with_model(model().failing("ModelRefresh_ShortMessage_ProcessingError")),
+            "refresh_failed",
+            "ModelRefresh_ShortMessage_ProcessingError",
+        ),
+    ];
+    for (subject, world, code, said) in failing {
+        subject.lab(world, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Failed, "{subject:?}: {result:?}");
+            assert_eq!(
+                (result.code.as_str(), result.service_error.code.as_str()),
+                (code, said),
+                "{subject:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
+    for (dataflow, code, way_out) in [
+        (
+            gen2().refusing_apps(),
+            "spn_refresh_not_allowed",
+            "Power Automate flow",
+        ),
+        (
+            gen2().never_published(),
+            "dataflow_never_published",
+            "apply_changes: if_needed",
+        ),
+    ] {
+        Subject::Gen2.lab(with_gen2(dataflow), async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(
+                (result.status, result.code.as_str()),
+                (Status::Failed, code),
+                "{result:?}"
+            );
+            assert!(
+                result.hint.contains(way_out) && !result.retryable,
+                "{result:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
+    // The list does not show the run that is going on, so the look cannot either.
+    let world = with_gen2(gen2().second_run(SecondRun::Deduped));
+    Subject::Gen2.lab(world, async |lab: &Lab| {
+        lab.services
+            .begin_run(ITEM, RefreshType::Scheduled)
+            .expect("a run");
+        let result = lab.invocation().refresh(asked()).await;
+        assert_eq!(
+            (
+                result.status,
+                result.code.as_str(),
+                result.sent,
+                result.own_run
+            ),
+            (Status::Skipped, "deduplicated", Sent::Yes, false),
+            "{result:?}"
+        );
+        assert_eq!(truth(lab).effective, 0);
+    });
+}
+
+#[test]
+fn a_gen2_run_that_is_going_on_is_waited_for() {
+    Subject::Gen2.lab(with_gen2(gen2().listing_running()), async |lab: &Lab| {
+        lab.services
+            .begin_run(ITEM, RefreshType::Scheduled)
+            .expect("a run");
+        let result = lab.invocation().refresh(asked()).await;
+        assert_eq!(result.status, Status::Completed, "{result:?}");
+        assert!(
+            lab.time.present().to_string().as_str() > "2026-11-23T08:19",
+            "it waited"
+        );
+        assert!(lab.services.violations().is_empty());
+    });
+}
+
+#[test]
+fn a_model_that_is_busy_is_tried_again_and_triggered_once() {
+    Subject::Model.lab(
+        with_model(model().appear_after_ms(120_000)),
+        async |lab: &Lab| {
+            // It runs already, and the history does not show it yet: the look is clear.
+            lab.services
+                .begin_run(ITEM, RefreshType::OnDemand)
+                .expect("a run");
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Completed, "{result:?}");
+            assert_eq!(truth(lab).effective, 1);
+        },
+    );
+}
+
+#[test]
+fn an_id_that_shows_late_is_no_failure_and_a_dropped_request_is_unknown() {
+    for (model, status, code) in [
+        (model().appear_after_ms(200_000), Status::Completed, ""),
+        (
+            model().dropping_requests(),
+            Status::Unknown,
+            "refresh_not_started",
+        ),
+    ] {
+        for subject in [Subject::Model, Subject::Enhanced] {
+            subject.lab(with_model(model.clone()), async |lab: &Lab| {
+                let result = lab.invocation().refresh(asked()).await;
+                assert_eq!(
+                    (result.status, result.code.as_str()),
+                    (status, code),
+                    "{subject:?}: {result:?}"
+                );
+            });
+        }
+    }
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_watched_on_and_never_success() {
+    let world = with_gen2(gen2().ends("PartiallySucceeded"));
+    Subject::Gen2.lab(world, async |lab: &Lab| {
+        let result = lab.invocation().refresh(asked()).await;
+        assert_eq!(
+            (result.status, result.code.as_str()),
+            (Status::Unknown, "still_running"),
+            "{result:?}"
+        );
+    });
+}
+
+#[test]
+fn a_dataflow_of_the_other_generation_is_found_out_before_the_trigger() {
+    let gen1 = || {
+        let mut world = Subject::Gen2.world();
+        world.dataflows_gen2.clear();
+        world.dataflow(Dataflow::new(WORKSPACE, ITEM, "Master Order List"))
+    };
+    let mut only_gen2 = Subject::Dataflow.world();
+    only_gen2.dataflows.clear();
+    let only_gen2 = only_gen2.dataflow_gen2(gen2());
+    for (subject, world, kind) in [
+        (Subject::Dataflow, only_gen2, "kind: dataflow-gen2"),
+        (Subject::Gen2, gen1(), "kind: dataflow`"),
+    ] {
+        subject.lab(world, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(
+                (result.status, result.code.as_str()),
+                (Status::Invalid, "wrong_generation"),
+                "{subject:?}: {result:?}"
+            );
+            assert!(result.hint.contains(kind), "{}", result.hint);
+            assert_eq!(lab.triggers(), 0);
+        });
+    }
+}
+
+#[test]
+fn names_stand_where_ids_stand_and_are_matched_exactly() {
+    for (subject, key, name) in [
+        (Subject::Dataflow, "dataflow", "Master Order List"),
+        (Subject::Gen2, "dataflow", "Master Order List"),
+        (Subject::Model, "model", "Sales"),
+    ] {
+        let kind = subject.target();
+        let kind = kind
+            .split(',')
+            .next()
+            .expect("a kind")
+            .trim_start_matches('{');
+        let target = format!("{{{kind}, workspace: Data Admin, {key}: {name}}}");
+        subject.lab_with(subject.world(), "", &target, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Completed, "{subject:?}: {result:?}");
+        });
+        for wrong in ["master order list", "Master Order Lists", "sales"] {
+            let target = format!("{{{kind}, workspace: Data Admin, {key}: {wrong}}}");
+            subject.lab_with(subject.world(), "", &target, async |lab: &Lab| {
+                let result = lab.invocation().refresh(asked()).await;
+                assert_eq!(
+                    (result.status, result.code.as_str()),
+                    (Status::Invalid, "name_not_found"),
+                    "{subject:?} {wrong}: {result:?}"
+                );
+                assert!(result.message.contains(name), "{}", result.message);
+                assert_eq!(lab.triggers(), 0);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_name_that_stands_twice_is_refused_with_both_ids() {
+    let twin = uuid!("55555555-5555-5555-5555-555555555555");
+    let world = Subject::Gen2.world().dataflow_gen2(DataflowGen2::new(
+        WORKSPACE,
+        twin,
+        "Master Order List",
+    ));
+    let target = "{kind: dataflow-gen2, workspace: Data Admin, dataflow: Master Order List}";
+    Subject::Gen2.lab_with(world, "", target, async |lab: &Lab| {
+        let result = lab.invocation().refresh(asked()).await;
+        assert_eq!(
+            (result.status, result.code.as_str()),
+            (Status::Invalid, "name_ambiguous"),
+            "{result:?}"
+        );
+        for id in [ITEM, twin] {
+            assert!(
+                result.message.contains(&id.to_string()),
+                "{}",
+                result.message
+            );
+        }
+    });
+}
+
+#[test]
+fn an_unreadable_history_stops_the_run_unless_it_is_accepted() {
+    for (subject, world, key) in [
+        (
+            Subject::Dataflow,
+            {
+                let mut world = Subject::Dataflow.world();
+                for dataflow in &mut world.dataflows {
+                    *dataflow = dataflow.clone().unreadable_to_apps();
+                }
+                world
+            },
+            "dataflow",
+        ),
+        (Subject::Gen2, with_gen2(gen2().unreadable()), "dataflow"),
+        (Subject::Model, with_model(model().unreadable()), "model"),
+    ] {
+        subject.lab(world.clone(), async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(
+                result.status,
+                Status::Unauthorized,
+                "{subject:?}: {result:?}"
+            );
+            assert_eq!(lab.triggers(), 0, "{subject:?}");
+        });
+        let target = subject.target().replace(
+            &format!("{key}: {ITEM}"),
+            &format!("{key}: {ITEM}, when_unreadable: accept"),
+        );
+        subject.lab_with(world, "", &target, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(
+                (result.status, result.code.as_str()),
+                (Status::Accepted, "history_unreadable"),
+                "{subject:?}: {result:?}"
+            );
+            assert_eq!(truth(lab).effective, 1, "{subject:?}");
+        });
+    }
+}
+
+#[test]
+fn a_scheduled_run_in_the_same_minute_is_never_taken_for_ours() {
+    for subject in [Subject::FlowDataflow, Subject::Dataflow, Subject::FlowModel] {
+        let mut world = subject.world();
+        for dataflow in &mut world.dataflows {
+            *dataflow = dataflow
+                .clone()
+                .also_starts(10, RefreshType::Scheduled)
+                .appear_after_ms(5_000);
+        }
+        for model in &mut world.models {
+            *model = model.clone().appear_after_ms(5_000);
+        }
+        subject.lab(world, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Completed, "{subject:?}: {result:?}");
+            assert!(
+                truth(lab)
+                    .completed
+                    .contains(&result.service_run.to_lowercase())
+            );
+        });
+    }
+}
+
+#[test]
+fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
+    for subject in Subject::ALL {
+        subject.lab(subject.world(), async |lab: &Lab| {
+            let invocation = lab.invocation();
+            let plan = run::plan(
+                &invocation.session,
+                Some(&invocation.ledger.record),
+                invocation.target(),
+                asked(),
+            )
+            .await;
+            let plan = match plan {
+                Ok(Ok(plan)) => plan,
+                other => panic!("{subject:?}: {other:?}"),
+            };
+            assert_eq!(plan["would"], "send", "{subject:?}: {plan}");
+            assert_eq!(plan["request"]["method"], "POST", "{subject:?}");
+            let text = plan.to_string();
+            assert!(!text.contains("INVENTED"), "{subject:?}: {text}");
+            assert_eq!(lab.triggers(), 0, "{subject:?}");
+            for request in lab.services.requests() {
+                assert!(
+                    request.method == "GET"
+                        || request.on == Some(simulator::faults::Operation::Token),
+                    "{subject:?}: {request:?}"
+                );
+            }
+        });
+    }
+}
+
+#[test]
+fn a_run_is_stopped_and_the_follow_says_so() {
+    for subject in [
+        Subject::FlowDataflow,
+        Subject::Dataflow,
+        Subject::Gen2,
+        Subject::Enhanced,
+    ] {
+        subject.lab(subject.world(), async |lab: &Lab| {
+            let invocation = lab.invocation();
+            let detached = run::Asked {
+                follow: host_runner::engine::bindings::powerbi::refresh::types::FollowMode::UntilStarted,
+                ..asked()
+            };
+            let begun = invocation.refresh(detached).await;
+            assert_eq!(begun.status, Status::Accepted, "{subject:?}: {begun:?}");
+            for expected in ["requested", "already_concluded"] {
+                let again = lab.cancelling();
+                let view = again.newest_run().expect("a run");
+                let end = run::cancel(&again.session, &again.ledger, again.target(), view).await;
+                match end {
+                    Ok(end) => assert_eq!(end.status.name(), expected, "{subject:?}: {end:?}"),
+                    Err(error) => panic!("{subject:?}: {error:?}"),
+                }
+                lab.time.pass(ms(60_000));
+            }
+            let end = lab.invocation().follow().await;
+            assert_eq!(end.status, Status::Cancelled, "{subject:?}: {end:?}");
+            assert!(lab.services.violations().is_empty(), "{subject:?}");
+        });
+    }
+}

@@ -1,0 +1,256 @@
+//! The runner's library and the services in one process, on one clock that nobody waits for.
+//!
+//! What is tested is what ships: the embedded component, the outbound boundary with its tokens and
+//! policy, the record on disk, the guards. Only the command line and the process are not there;
+//! those have tests of their own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_runner::clock::SharedClock;
+use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
+use host_runner::engine::Loading;
+use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
+use host_runner::record::{Actor, Record, RecordLocation, RunView};
+use host_runner::report::{
+    ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
+};
+use host_runner::run::{self, Asked, Boundary, Errand, Ledger, Session, Stops};
+use host_runner::secret::Redactor;
+use simulator::Simulator;
+use simulator::world::World;
+
+use super::clock::{NetworkClock, RunnerClock, ServiceClock, Time};
+
+/// One machine with one record, and the services that it asks.
+pub struct Lab {
+    /// The time that everybody shares.
+    pub time: Time,
+    /// The services.
+    pub services: Simulator,
+    dir: tempfile::TempDir,
+    config: String,
+    env: Vec<(String, String)>,
+}
+
+/// What a start is asked for.
+pub fn asked() -> Asked {
+    Asked {
+        new: false,
+        follow: FollowMode::ToTheEnd,
+        force: false,
+    }
+}
+
+impl Lab {
+    /// Runs `scenario` in a lab with these services. `config` is the configuration, in which
+    /// `BASE` stands for the services' address; `env` are the variables that it reads.
+    pub fn run<T>(
+        world: World,
+        config: &str,
+        env: &[(&str, &dyn Fn(&str) -> String)],
+        scenario: impl AsyncFnOnce(&Lab) -> T,
+    ) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let time = Time::default();
+        runtime.block_on(async {
+            let services = Simulator::builder(world)
+                .clock(Arc::new(ServiceClock(time.clone())))
+                .start()
+                .await
+                .expect("the services start");
+            let base = services.base_url().to_owned();
+            let lab = Lab {
+                time: time.clone(),
+                dir: folder(),
+                config: config.replace("BASE", &base),
+                env: env
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value(&base)))
+                    .collect(),
+                services,
+            };
+            tokio::select! {
+                biased;
+                end = scenario(&lab) => end,
+                () = time.run() => unreachable!("time never ends"),
+            }
+        })
+    }
+
+    fn clock(&self) -> SharedClock {
+        Arc::new(RunnerClock(self.time.clone()))
+    }
+
+    /// Where the record is.
+    pub fn record_path(&self) -> PathBuf {
+        self.dir.path().join("audit.db")
+    }
+
+    /// One invocation: a process of its own as far as the record can tell, but for its number.
+    pub fn invocation(&self) -> Invocation {
+        self.invocation_for(Errand::Refresh)
+    }
+
+    /// An invocation that asks for a stop.
+    pub fn cancelling(&self) -> Invocation {
+        self.invocation_for(Errand::Cancel)
+    }
+
+    fn invocation_for(&self, errand: Errand) -> Invocation {
+        let redactor = Redactor::new();
+        let env = |name: &str| {
+            self.env
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let inputs = Inputs {
+            env: &env,
+            redactor: &redactor,
+            verify: true,
+        };
+        let file = self.dir.path().join("refresh.yaml");
+        let config = Config::parse(&self.config, &file).unwrap_or_else(|error| panic!("{error}"));
+        let settings = config.settings(inputs).expect("settings");
+        let targets = config
+            .resolve(Selection::All, inputs)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let reporter = Arc::new(Reporter::new(
+            ReportSettings {
+                mode: Mode::Json,
+                threshold: Level::Error,
+                color_stdout: false,
+                color_stderr: false,
+            },
+            redactor.clone(),
+            Sink::new(Box::new(std::io::sink())),
+            Sink::new(Box::new(std::io::sink())),
+            None,
+        ));
+        let network: SharedClock = Arc::new(NetworkClock(self.time.clone()));
+        let boundary = Boundary::new(
+            errand, &settings, &targets, &network, &redactor, &reporter, &env,
+        )
+        .unwrap_or_else(|error| panic!("{error}"));
+        let clock = self.clock();
+        let location = RecordLocation::parse(
+            &format!("sqlite:{}", self.record_path().display()),
+            self.dir.path(),
+        )
+        .expect("a location");
+        let record = Record::open(
+            &location,
+            Actor::of_this_process(None),
+            clock.clone(),
+            redactor,
+        )
+        .expect("a record");
+        Invocation {
+            ledger: Ledger {
+                record: Arc::new(record),
+                key: "key".to_owned(),
+            },
+            session: Session {
+                began_at: clock.monotonic(),
+                clock,
+                component: Loading::begin(None).expect("the component"),
+                boundary,
+                reporter,
+                stops: Stops::listen().expect("signals"),
+                flow_id: String::new(),
+                deadline: None,
+            },
+            targets,
+        }
+    }
+}
+
+/// One invocation of the runner.
+pub struct Invocation {
+    /// Its session.
+    pub session: Session,
+    /// Its record.
+    pub ledger: Ledger,
+    targets: Vec<ResolvedTarget>,
+}
+
+impl Invocation {
+    /// The only target of the configuration.
+    pub fn target(&self) -> &ResolvedTarget {
+        self.targets.first().expect("a target")
+    }
+
+    /// Refreshes it.
+    pub async fn refresh(&self, asked: Asked) -> RefreshResult {
+        let end = run::refresh(&self.session, &self.ledger, self.target(), asked).await;
+        RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
+    }
+
+    /// The run with the newest intent.
+    pub fn newest_run(&self) -> Option<RunView> {
+        self.ledger
+            .record
+            .latest_run_of_target(&self.target().name)
+            .expect("the record can be read")
+    }
+
+    /// Follows it.
+    pub async fn follow(&self) -> RefreshResult {
+        let view = self.newest_run().expect("a run");
+        let end = run::follow_recorded(&self.session, &self.ledger, self.target(), view)
+            .await
+            .expect("the record can be read");
+        RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
+    }
+
+    /// How many triggers the record knows of: one for each intent.
+    pub fn intents(&self) -> usize {
+        let Some(view) = self.newest_run() else {
+            return 0;
+        };
+        self.ledger
+            .record
+            .events_of(&view.run.run)
+            .expect("the record can be read")
+            .iter()
+            .filter(|entry| entry.event.detail.name() == "intent")
+            .count()
+    }
+}
+
+/// A moment later, in milliseconds.
+pub fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+impl Lab {
+    /// How many triggers have left for the services, whether they arrived or not.
+    pub fn triggers(&self) -> usize {
+        use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
+        self.services
+            .requests()
+            .iter()
+            .filter(|request| {
+                request
+                    .on
+                    .is_some_and(|on| [FabricRun, ModelRefresh, Refresh, Trigger].contains(&on))
+            })
+            .count()
+    }
+}
+
+/// A folder in memory where the system has one: two hours of renewed leases are thousands of waits
+/// for a disk otherwise.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.or_else(|_| tempfile::tempdir()).expect("a folder")
+}

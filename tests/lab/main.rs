@@ -1,0 +1,23 @@
+//! The runner's library, the embedded component and the simulator in one process, on a clock that
+//! nobody waits for: every kind, every phase, every fault; refreshes of hours in milliseconds.
+
+#![allow(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: it may fail loudly, and nobody uses it from outside"
+)]
+
+mod cell;
+mod clock;
+mod expected;
+mod fault_table;
+mod faults;
+mod guards;
+mod kinds;
+mod lab;
+mod long;
+mod page;
+mod subjects;

@@ -1,0 +1,287 @@
+//! What is refreshed in the fault table: every kind of target, and which of the services' operations
+//! each of its phases is.
+
+use simulator::faults::Operation;
+use simulator::view::SetOffBy;
+use simulator::world::{
+    Client, Dataflow, DataflowGen2, Flow, FlowForm, OAuthPolicy, Respond, SemanticModel, Workspace,
+    World,
+};
+use uuid::{Uuid, uuid};
+
+use super::lab::Lab;
+
+pub const TENANT: Uuid = uuid!("11111111-1111-1111-1111-111111111111");
+pub const CLIENT: Uuid = uuid!("22222222-2222-2222-2222-222222222222");
+pub const OBJECT: Uuid = uuid!("22222222-2222-2222-2222-2222222222ff");
+pub const SECRET: &str = "INVENTED~client-secret_0123456789";
+pub const WORKSPACE: Uuid = uuid!("33333333-3333-3333-3333-333333333333");
+pub const ITEM: Uuid = uuid!("44444444-4444-4444-4444-444444444444");
+const FLOW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const FLOW_NAME: Uuid = uuid!("aaaaaaaa-0000-0000-0000-000000000001");
+const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
+
+/// How long a refresh takes: ten minutes.
+pub const TAKES_MS: u64 = 600_000;
+
+/// A kind of target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A flow that nothing is known of.
+    Flow,
+    /// A flow with a Response action that answers later.
+    FlowResponse,
+    /// A flow that refreshes a Gen1 dataflow.
+    FlowDataflow,
+    /// A flow with an OAuth trigger that refreshes a Gen1 dataflow.
+    OAuthFlow,
+    /// A flow that refreshes a semantic model.
+    FlowModel,
+    /// A dataflow of the Power BI API.
+    Dataflow,
+    /// A Fabric dataflow.
+    Gen2,
+    /// A semantic model, refreshed in the standard way.
+    Model,
+    /// A semantic model with an enhanced refresh.
+    Enhanced,
+}
+
+/// A phase of a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Getting a token.
+    Token,
+    /// The look before the trigger.
+    Look,
+    /// The trigger.
+    Trigger,
+    /// Finding the run and following it.
+    Follow,
+    /// Asking the service to stop it.
+    Cancel,
+}
+
+impl Phase {
+    pub const ALL: [Self; 5] = [
+        Self::Token,
+        Self::Look,
+        Self::Trigger,
+        Self::Follow,
+        Self::Cancel,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Look => "look",
+            Self::Trigger => "trigger",
+            Self::Follow => "follow",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+impl Subject {
+    pub const ALL: [Self; 9] = [
+        Self::Flow,
+        Self::FlowResponse,
+        Self::FlowDataflow,
+        Self::OAuthFlow,
+        Self::FlowModel,
+        Self::Dataflow,
+        Self::Gen2,
+        Self::Model,
+        Self::Enhanced,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::FlowResponse => "flow-response",
+            Self::FlowDataflow => "flow-dataflow",
+            Self::OAuthFlow => "oauth-flow",
+            Self::FlowModel => "flow-model",
+            Self::Dataflow => "dataflow",
+            Self::Gen2 => "gen2",
+            Self::Model => "model",
+            Self::Enhanced => "enhanced",
+        }
+    }
+
+    /// The operation that a phase is, and how many such calls come before it; nothing where the
+    /// kind has no such phase.
+    pub fn operation(self, phase: Phase) -> Option<(Operation, u64)> {
+        let history = match self {
+            Self::Flow | Self::FlowResponse => None,
+            Self::FlowDataflow | Self::OAuthFlow | Self::Dataflow => Some(Operation::Transactions),
+            Self::Gen2 => Some(Operation::FabricInstances),
+            Self::FlowModel | Self::Model | Self::Enhanced => Some(Operation::ModelHistory),
+        };
+        match phase {
+            Phase::Token => history.map(|_| (Operation::Token, 0)),
+            Phase::Look => history.map(|operation| (operation, 0)),
+            Phase::Trigger => Some((
+                match self {
+                    Self::Dataflow => Operation::Refresh,
+                    Self::Gen2 => Operation::FabricRun,
+                    Self::Model | Self::Enhanced => Operation::ModelRefresh,
+                    _ => Operation::Trigger,
+                },
+                0,
+            )),
+            Phase::Follow => match self {
+                Self::Flow => None,
+                Self::FlowResponse => Some((Operation::Poll, 0)),
+                Self::Gen2 => Some((Operation::FabricInstance, 0)),
+                Self::Enhanced => Some((Operation::ModelDetails, 0)),
+                _ => history.map(|operation| (operation, 1)),
+            },
+            Phase::Cancel => match self {
+                Self::FlowDataflow | Self::OAuthFlow | Self::Dataflow => {
+                    Some((Operation::Cancel, 0))
+                }
+                Self::Gen2 => Some((Operation::FabricCancel, 0)),
+                Self::Enhanced => Some((Operation::ModelCancel, 0)),
+                // A standard refresh cannot be stopped, and a flow's run is nobody's to stop.
+                Self::Flow | Self::FlowResponse | Self::FlowModel | Self::Model => None,
+            },
+        }
+    }
+
+    /// The services as they are for this kind.
+    pub fn world(self) -> World {
+        let flow = || Flow::new(FLOW, FLOW_NAME, FlowForm::New, SIG);
+        let dataflow = || Dataflow::new(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS);
+        let model = || SemanticModel::new(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS);
+        let world = World::new()
+            .client(TENANT, Client::new(CLIENT, OBJECT, SECRET))
+            .workspace(Workspace::new(WORKSPACE, "Data Admin"));
+        match self {
+            Self::Flow | Self::FlowDataflow => {
+                world.dataflow(dataflow()).flow(flow().refreshing(ITEM))
+            }
+            Self::FlowResponse => world.dataflow(dataflow()).flow(
+                flow().refreshing(ITEM).responding(
+                    Respond::with(200, serde_json::json!({"status": "completed"}))
+                        .asynchronously(3),
+                ),
+            ),
+            Self::OAuthFlow => world.dataflow(dataflow()).flow(
+                Flow::with_oauth(FLOW, FLOW_NAME, FlowForm::New, OAuthPolicy::tenant(TENANT))
+                    .refreshing(ITEM),
+            ),
+            Self::FlowModel => world.model(model()).flow(flow().refreshing_model(ITEM)),
+            Self::Dataflow => world.dataflow(dataflow()),
+            Self::Gen2 => world.dataflow_gen2(
+                DataflowGen2::new(WORKSPACE, ITEM, "Master Order List")
+                    .run_ms(TAKES_MS)
+                    .listing_running(),
+            ),
+            Self::Model | Self::Enhanced => world.model(model()),
+        }
+    }
+
+    /// The target, as the configuration says it.
+    pub fn target(self) -> String {
+        let item = |key: &str| format!("workspace: {WORKSPACE}, {key}: {ITEM}");
+        let flow = "kind: power-automate, url: \"${env:FLOW_URL}\"";
+        match self {
+            Self::Flow => format!("{{{flow}}}"),
+            Self::FlowResponse => format!("{{{flow}, verify: {{kind: response}}}}"),
+            Self::FlowDataflow => {
+                format!(
+                    "{{{flow}, verify: {{kind: dataflow, {}}}}}",
+                    item("dataflow")
+                )
+            }
+            Self::OAuthFlow => format!(
+                "{{{flow}, credentials: default, verify: {{kind: dataflow, {}}}}}",
+                item("dataflow")
+            ),
+            Self::FlowModel => {
+                format!(
+                    "{{{flow}, verify: {{kind: semantic-model, {}}}}}",
+                    item("model")
+                )
+            }
+            Self::Dataflow => format!("{{kind: dataflow, {}}}", item("dataflow")),
+            Self::Gen2 => format!("{{kind: dataflow-gen2, {}}}", item("dataflow")),
+            Self::Model => format!("{{kind: semantic-model, {}}}", item("model")),
+            Self::Enhanced => format!(
+                "{{kind: semantic-model, {}, refresh: {{type: full}}}}",
+                item("model")
+            ),
+        }
+    }
+
+    /// Runs `scenario` with this kind as the target `it`.
+    pub fn lab<T>(self, world: World, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
+        self.lab_with(world, "", &self.target(), scenario)
+    }
+
+    /// The same with more defaults and another target.
+    pub fn lab_with<T>(
+        self,
+        world: World,
+        defaults: &str,
+        target: &str,
+        scenario: impl AsyncFnOnce(&Lab) -> T,
+    ) -> T {
+        let config = format!(
+            "version: 1
+defaults: {{deadline: 45m, timeout: 30s{defaults}}}
+credentials:
+  default:
+    kind: client-secret
+    tenant: {TENANT}
+    client_id: {CLIENT}
+    client_secret: ${{env:AZURE_CLIENT_SECRET}}
+endpoints: {{login: BASE, powerbi: BASE, fabric: BASE}}
+sandbox: {{allow_loopback: true}}
+targets:
+  it: {target}
+"
+        );
+        let flow = world.flows.first().cloned();
+        let url = move |base: &str| {
+            flow.as_ref()
+                .map_or_else(String::new, |flow| flow.trigger_url(base))
+        };
+        let secret = |_: &str| SECRET.to_owned();
+        Lab::run(
+            world,
+            &config,
+            &[("FLOW_URL", &url), ("AZURE_CLIENT_SECRET", &secret)],
+            scenario,
+        )
+    }
+}
+
+/// What really became of the content.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// Triggers that began a refresh, or had the flow begin one.
+    pub effective: usize,
+    /// The ids of our runs that ended well.
+    pub completed: Vec<String>,
+    /// The ids of all our runs.
+    pub ours: Vec<String>,
+}
+
+/// The truth, from the services themselves.
+pub fn truth(lab: &Lab) -> Truth {
+    let mut truth = Truth::default();
+    for item in lab.services.items() {
+        truth.effective += item.effective_triggers;
+        for run in item.runs {
+            if run.set_off_by == SetOffBy::Trigger {
+                truth.ours.push(run.id.to_lowercase());
+                if ["Success", "Completed"].contains(&run.state.as_str()) {
+                    truth.completed.push(run.id.to_lowercase());
+                }
+            }
+        }
+    }
+    truth
+}
