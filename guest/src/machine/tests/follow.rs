@@ -15,6 +15,7 @@ fn ours(world: &World, trace: TriggerTrace) -> Verdict {
 fn ask(world: &World, request: &FollowRequest) -> Result<Verdict, RefreshError> {
     let verdict = crate::follow_refresh(world.ports(), request);
     assert!(world.posts().is_empty() && world.intents().is_empty());
+    assert_eq!(world.early(), [""; 0], "asked before `Retry-After`");
     verdict
 }
 

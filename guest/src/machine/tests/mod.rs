@@ -3,7 +3,10 @@
 mod follow;
 mod guard;
 mod invariants;
+mod kinds;
 mod look;
+mod names;
+mod quota;
 mod record;
 mod response;
 mod run;
@@ -18,7 +21,9 @@ fn our_run(end: &str) -> Scripted {
 }
 
 fn refresh(world: &World, request: &RefreshRequest) -> Result<Verdict, RefreshError> {
-    crate::trigger_refresh(world.ports(), request)
+    let end = crate::trigger_refresh(world.ports(), request);
+    assert_eq!(world.early(), [""; 0], "asked before `Retry-After`");
+    end
 }
 
 fn verdict(world: &World, request: &RefreshRequest) -> Verdict {
