@@ -1,6 +1,7 @@
 //! The machine against a scripted world: every way that a refresh can go.
 
 mod follow;
+mod golden;
 mod guard;
 mod invariants;
 mod kinds;
