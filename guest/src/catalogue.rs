@@ -112,3 +112,51 @@ fn add(all: &mut Vec<Listed>, items: Vec<Listed>) -> usize {
     }
     all.len().saturating_sub(before)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Answer, World, circumstances, endpoints, ok};
+
+    fn page(id: &str, token: &str) -> Answer {
+        Ok(ok(&format!(
+            r#"{{"value":[{{"id":"{id}","displayName":"n"}}],"continuationToken":{token},"continuationUri":"https://elsewhere.example/"}}"#
+        )))
+    }
+
+    fn listed(world: &World) -> Vec<String> {
+        let circumstances = circumstances();
+        let mut session = Session::open(world.ports(), "run-1", &circumstances, &[]).unwrap();
+        items(&mut session, &endpoints(), Kind::Gen2, "w")
+            .unwrap()
+            .into_iter()
+            .map(|one| one.id)
+            .collect()
+    }
+
+    #[test]
+    fn fabric_is_read_page_by_page_by_the_token_as_it_was_handed_out() {
+        let world = World::new()
+            .answers_get(page("a", r#""LDEsMTAwMDAwLDA%3D""#))
+            .answers_get(page("b", r#""x+y/z=&q""#))
+            .answers_get(page("a", "null"));
+        assert_eq!(listed(&world), ["a", "b"]);
+        let base = "https://api.fabric.example/v1/workspaces/w/dataflows";
+        let urls: Vec<String> = world.gets().into_iter().map(|get| get.url).collect();
+        assert_eq!(
+            urls,
+            [
+                base.to_owned(),
+                format!("{base}?continuationToken=LDEsMTAwMDAwLDA%3D"),
+                format!("{base}?continuationToken=x%2By%2Fz%3D%26q"),
+            ]
+        );
+    }
+
+    #[test]
+    fn pages_without_end_come_to_an_end() {
+        let world = World::new().answers_every_get(page("a", r#""again""#));
+        assert_eq!(listed(&world), ["a"]);
+        assert_eq!(world.gets().len(), MOST_PAGES);
+    }
+}

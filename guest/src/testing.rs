@@ -3,15 +3,18 @@
 //! Time passes only where the logic waits and where a call takes its time. The history is a
 //! timeline of runs, so that a test says when a run begins and ends and not what each look shows.
 
+mod service;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
+use self::service::{Asked, Row, asked, triggered};
 use crate::content::{Run, State};
 use crate::contract::{
-    Circumstances, Conclusion, Content, Credentials, DataflowTarget, Endpoints, Entry, Event,
-    FollowMode, FollowRequest, IfRunning, Intent, Level, Matched, PowerAutomateTarget, Receipt,
-    RefreshRequest, StoreError, Subject, Target, TriggerBody, TriggerTrace, Update, Verification,
-    Wake, WatchedItem, WhenUnreadable,
+    Circumstances, Conclusion, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
+    Entry, Event, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Level, Matched,
+    ModelRefresh, ModelTarget, PowerAutomateTarget, Receipt, RefreshRequest, StoreError, Subject,
+    Target, TriggerBody, TriggerTrace, Update, Verification, Wake, WatchedItem, WhenUnreadable,
 };
 use crate::ports::{Clock, Control, Http, HttpAnswer, HttpRequest, Method, Ports, Store};
 use crate::time::Moment;
@@ -21,6 +24,8 @@ use crate::transport::{TransportError, TransportKind};
 pub(crate) const START: &str = "2026-11-23T08:00:00Z";
 pub(crate) const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
 pub(crate) const DATAFLOW: &str = "44444444-4444-4444-4444-444444444444";
+/// The run that a trigger's answer names, where the service names one.
+pub(crate) const OURS: &str = "77777777-7777-7777-7777-777777777777";
 pub(crate) const FLOW_URL: &str =
     "https://flow.example/workflows/1/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers";
 /// What a call takes, in milliseconds.
@@ -112,6 +117,12 @@ pub(crate) struct World {
     posts: RefCell<VecDeque<Answer>>,
     /// The answer to every further GET of the history; nothing: the timeline.
     all_gets: RefCell<Option<Answer>>,
+    /// Answers to GET of a URL that ends so.
+    lists: RefCell<Vec<(String, Answer)>>,
+    /// Since when each URL may be asked for again.
+    not_before: RefCell<Vec<(String, u64)>>,
+    /// Calls that came before that.
+    early: RefCell<Vec<String>>,
     store: RefCell<VecDeque<StoreError>>,
     store_always: RefCell<Option<StoreError>>,
     /// Waits that pass before the host asks for an end.
@@ -134,6 +145,9 @@ impl World {
             gets: RefCell::default(),
             posts: RefCell::default(),
             all_gets: RefCell::default(),
+            lists: RefCell::default(),
+            not_before: RefCell::default(),
+            early: RefCell::default(),
             store: RefCell::default(),
             store_always: RefCell::default(),
             waits_left: Cell::new(None),
@@ -169,6 +183,12 @@ impl World {
 
     pub(crate) fn answers_every_get(self, answer: Answer) -> Self {
         *self.all_gets.borrow_mut() = Some(answer);
+        self
+    }
+
+    /// Answers every GET of a URL that ends so.
+    pub(crate) fn serves(self, end: &str, answer: Answer) -> Self {
+        self.lists.borrow_mut().push((end.to_owned(), answer));
         self
     }
 
@@ -264,13 +284,18 @@ impl World {
         self.sent(Method::Get)
     }
 
-    fn sent(&self, method: Method) -> Vec<HttpRequest> {
+    pub(crate) fn sent(&self, method: Method) -> Vec<HttpRequest> {
         self.requests
             .borrow()
             .iter()
             .filter(|(request, _)| request.method == method)
             .map(|(request, _)| request.clone())
             .collect()
+    }
+
+    /// Calls of a URL before the service wanted to be asked for it again.
+    pub(crate) fn early(&self) -> Vec<String> {
+        self.early.borrow().clone()
     }
 
     /// When each call was made, in milliseconds after the start.
@@ -293,7 +318,8 @@ impl World {
             .plus_ms(self.skew.get())
     }
 
-    fn history(&self) -> HttpAnswer {
+    /// The runs that can be seen now.
+    fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for run in self.runs.borrow().iter() {
             let origin = match (run.by_trigger, self.triggered.get()) {
@@ -312,18 +338,63 @@ impl World {
                 .find(|(since, _)| *since <= at)
                 .unwrap_or(&run.states[0]);
             let moment = |ms: i64| start().plus_ms(origin + ms + self.skew.get()).to_string();
-            let mut row = serde_json::json!({
-                "id": run.id, "refreshType": run.refresh_type, "status": state,
+            let over = ["Success", "Failed", "Cancelled", "Deduped"].contains(&state.as_str());
+            rows.push(Row {
+                id: run.id.clone(),
+                refresh_type: run.refresh_type.clone(),
+                state: state.clone(),
+                started: run.begins.map(moment),
+                ended: over.then(|| moment(*since)),
             });
-            if let Some(begins) = run.begins {
-                row["startTime"] = moment(begins).into();
-            }
-            if ["Success", "Failed", "Cancelled"].contains(&state.as_str()) {
-                row["endTime"] = moment(*since).into();
-            }
-            rows.push(row);
         }
-        ok(&serde_json::json!({ "value": rows }).to_string())
+        rows
+    }
+
+    fn reads(&self, url: &str) -> Answer {
+        let served = self.lists.borrow();
+        if let Some((_, answer)) = served.iter().find(|(end, _)| url.ends_with(end)) {
+            return answer.clone();
+        }
+        match asked(url) {
+            Asked::List => Ok(ok(r#"{"value":[]}"#)),
+            Asked::History(way) => {
+                let rows: Vec<_> = self.rows().iter().map(|row| row.json(way)).collect();
+                Ok(ok(&serde_json::json!({ "value": rows }).to_string()))
+            }
+            Asked::Page(way, id) => match self.rows().iter().find(|row| row.id == id) {
+                Some(row) => Ok(row.page(way)),
+                None => error(404, "EntityNotFound"),
+            },
+        }
+    }
+
+    /// Notes when a URL may be asked for again; `Location` is the one meant where there is one.
+    fn announce(&self, url: &str, answer: &HttpAnswer) {
+        let date = self.service_date();
+        let Some(wait) = answer
+            .header("retry-after")
+            .and_then(|value| crate::time::retry_after_ms(value, date))
+        else {
+            return;
+        };
+        let url = answer
+            .header("location")
+            .and_then(|location| crate::url::resolve(url, location))
+            .unwrap_or_else(|| url.to_owned());
+        let from = self.elapsed().saturating_add(wait);
+        self.not_before.borrow_mut().push((url, from));
+    }
+
+    fn check_early(&self, url: &str) {
+        let now = self.elapsed();
+        let early = self
+            .not_before
+            .borrow()
+            .iter()
+            .any(|(asked, from)| asked == url && now < *from);
+        if early {
+            self.early.borrow_mut().push(format!("{url} at {now}"));
+        }
     }
 
     fn dated(&self, mut answer: HttpAnswer) -> HttpAnswer {
@@ -344,6 +415,7 @@ impl Http for World {
         self.log
             .borrow_mut()
             .push(Happened::Call(request.method, request.url.clone()));
+        self.check_early(&request.url);
         let scripted = match request.method {
             Method::Get => self.gets.borrow_mut().pop_front(),
             Method::Post | Method::Delete => self.posts.borrow_mut().pop_front(),
@@ -352,9 +424,9 @@ impl Http for World {
             (Some(answer), _) => answer,
             (None, Method::Get) => match self.all_gets.borrow().clone() {
                 Some(answer) => answer,
-                None => Ok(self.history()),
+                None => self.reads(&request.url),
             },
-            (None, Method::Post | Method::Delete) => Ok(taken()),
+            (None, Method::Post | Method::Delete) => Ok(triggered(request)),
         };
         let slow = matches!(&answer, Err(error) if error.kind == TransportKind::AnswerTimeout);
         if request.method == Method::Post && arrived(&answer) {
@@ -362,14 +434,16 @@ impl Http for World {
                 .set(self.triggered.get().or(Some(self.elapsed())));
         }
         self.pass(if slow { request.timeout_ms } else { LATENCY });
-        answer.map(|answer| self.dated(answer))
+        answer
+            .map(|answer| self.dated(answer))
+            .inspect(|answer| self.announce(&request.url, answer))
     }
 }
 
 /// Whether a trigger with this answer has begun a run in the scripted world.
 fn arrived(answer: &Answer) -> bool {
     match answer {
-        Ok(answer) => answer.status < 300 || answer.status >= 502,
+        Ok(answer) => answer.status < 300 || (502..=504).contains(&answer.status),
         Err(error) => !error.certainly_unsent(true),
     }
 }
@@ -527,6 +601,45 @@ pub(crate) fn flow(verify: Verification) -> Target {
         },
         verify,
     })
+}
+
+/// A Fabric dataflow.
+pub(crate) fn gen2() -> Target {
+    Target::DataflowGen2(Gen2Target {
+        item: item(),
+        apply_changes: None,
+        parameters: vec![],
+    })
+}
+
+/// A semantic model, refreshed in the standard way.
+pub(crate) fn standard() -> Target {
+    Target::SemanticModel(ModelTarget {
+        item: item(),
+        refresh: ModelRefresh::Standard(false),
+    })
+}
+
+/// A semantic model, refreshed in the enhanced way.
+pub(crate) fn enhanced() -> Target {
+    Target::SemanticModel(ModelTarget {
+        item: item(),
+        refresh: ModelRefresh::Enhanced(nothing_special()),
+    })
+}
+
+/// An enhanced refresh that leaves all to the service.
+pub(crate) fn nothing_special() -> EnhancedRefresh {
+    EnhancedRefresh {
+        type_: None,
+        objects: vec![],
+        partial_batch: None,
+        max_parallelism: None,
+        retry_count: None,
+        timeout_seconds: None,
+        apply_refresh_policy: None,
+        effective_date: None,
+    }
 }
 
 /// A flow that is verified by its dataflow.

@@ -152,3 +152,106 @@ pub(crate) fn items(answer: &HttpAnswer) -> Option<(Vec<Listed>, Option<String>)
     let next = json_object(answer).and_then(|object| text(&object, "continuationToken"));
     Some((listed, next))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ok;
+
+    const JOB: &str = "fa71aaaa-0000-0000-0000-000000000001";
+
+    fn job(fields: &str) -> Option<Run> {
+        instance(&ok(&format!(r#"{{"id":"{JOB}",{fields}}}"#)))
+    }
+
+    fn at(moment: Option<crate::time::Moment>) -> Option<String> {
+        moment.map(|at| at.to_string())
+    }
+
+    #[test]
+    fn a_failed_job_is_read_with_its_reason_and_its_times_without_a_zone() {
+        let run = job(
+            r#""itemId":"dd3a","jobType":"Refresh","invokeType":"Manual","status":"Failed",
+            "failureReason":{"requestId":"7436","errorCode":"SPNBasedRefreshNotAllowed",
+            "message":"SPN based refresh is not allowed for the dataflow with id dd3a.","isRetriable":false},
+            "rootActivityId":"35b7","startTimeUtc":"2026-04-27T07:11:35.2470885","endTimeUtc":"2026-04-27T07:11:53.2450273""#,
+        )
+        .unwrap();
+        assert_eq!((run.id.as_str(), run.state), (JOB, State::Failed));
+        assert_eq!(run.refresh_type, "Manual");
+        assert_eq!(at(run.started).as_deref(), Some("2026-04-27T07:11:35.247Z"));
+        assert_eq!(at(run.ended).as_deref(), Some("2026-04-27T07:11:53.245Z"));
+        let said = run.said.unwrap();
+        assert_eq!(said.said.code, "SPNBasedRefreshNotAllowed");
+        assert!(said.said.message.starts_with("SPN based"));
+        assert_eq!(said.activity_id, "35b7");
+    }
+
+    #[test]
+    fn what_a_job_does_not_say_is_not_known() {
+        let run = job(r#""status":"Cancelled","failureReason":null,"endTimeUtc":null"#).unwrap();
+        assert_eq!(run.state, State::Cancelled);
+        assert_eq!((run.started, run.ended, run.said), (None, None, None));
+        let run = job(r#""status":"Failed","failureReason":{"requestId":"7436"}"#).unwrap();
+        assert_eq!(run.said.unwrap().activity_id, "7436");
+        assert_eq!(job(r#""x":1"#).unwrap().state, State::Unknown);
+        assert_eq!(instance(&ok(r#"{"status":"Completed"}"#)), None);
+        assert_eq!(instance(&ok("[]")), None);
+    }
+
+    #[test]
+    fn every_state_of_the_reference_is_known() {
+        for (status, state) in [
+            ("NotStarted", State::Running),
+            ("InProgress", State::Running),
+            ("Completed", State::Succeeded),
+            ("Failed", State::Failed),
+            ("Cancelled", State::Cancelled),
+            ("Deduped", State::Deduped),
+            ("TimedOut", State::Failed),
+            ("Disabled", State::Failed),
+            ("OwnerUserMissing", State::Unknown),
+        ] {
+            let run = job(&format!(r#""status":"{status}""#)).unwrap();
+            assert_eq!(run.state, state, "{status}");
+        }
+    }
+
+    #[test]
+    fn publishing_is_no_refresh() {
+        let rows: Vec<String> = ["Refresh", "Execute", "Publish", "applyChanges", ""]
+            .iter()
+            .enumerate()
+            .map(|(at, job)| format!(r#"{{"id":"J{at}","jobType":"{job}","status":"Completed","startTimeUtc":"2026-04-27T0{at}:00:00"}}"#))
+            .collect();
+        let runs = instances(&ok(&format!(r#"{{"value":[{}]}}"#, rows.join(",")))).unwrap();
+        let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        assert_eq!(ids, ["j4", "j1", "j0"]);
+        assert_eq!(instances(&ok("{}")), None);
+    }
+
+    #[test]
+    fn a_location_names_the_run_by_its_last_segment() {
+        let base = "https://api.fabric.example/v1/workspaces/w/items/i/jobs/instances";
+        for (location, run) in [
+            (format!("{base}/{JOB}"), Some(JOB)),
+            (format!("{base}/{}?x=1#y", JOB.to_uppercase()), Some(JOB)),
+            (format!("{base}/{JOB}/"), Some(JOB)),
+            (base.to_owned(), None),
+            (String::new(), None),
+            ("/".to_owned(), None),
+        ] {
+            assert_eq!(run_in(&location).as_deref(), run, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_items_says_where_the_next_one_is() {
+        let page = r#"{"value":[{"id":"a","displayName":"A"},{"displayName":"no id"}],"continuationToken":"t"}"#;
+        let (items, next) = items(&ok(page)).unwrap();
+        assert_eq!((items.len(), items[0].name.as_str()), (1, "A"));
+        assert_eq!(next.as_deref(), Some("t"));
+        let last = ok(r#"{"value":[],"continuationToken":null}"#);
+        assert_eq!(super::items(&last), Some((vec![], None)));
+    }
+}

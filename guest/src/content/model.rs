@@ -216,3 +216,153 @@ fn exception(entry: &Object) -> Option<Said> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answer, ok, with};
+
+    fn row(fields: &str) -> Run {
+        let body = format!(r#"{{"value":[{{"requestId":"954E",{fields}}}]}}"#);
+        refreshes(&ok(&body)).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_row_of_the_history_is_read() {
+        let run = row(
+            r#""id":937845027,"refreshType":"ViaApi","startTime":"2026-10-01T01:00:00.96Z","status":"Unknown""#,
+        );
+        assert_eq!(
+            (run.id.as_str(), run.refresh_type.as_str()),
+            ("954e", "ViaApi")
+        );
+        assert_eq!(
+            (run.state, run.status.as_str()),
+            (State::Running, "InProgress")
+        );
+        assert_eq!(
+            run.started.map(|at| at.to_string()).as_deref(),
+            Some("2026-10-01T01:00:00.960Z")
+        );
+        assert_eq!((run.ended, run.said), (None, None));
+        let only_number =
+            refreshes(&ok(r#"{"value":[{"id":7,"status":"Completed"},{}]}"#)).unwrap();
+        assert_eq!((only_number.len(), only_number[0].id.as_str()), (1, "7"));
+    }
+
+    #[test]
+    fn state_and_detail_are_judged_together_and_a_contradiction_is_no_success() {
+        for (status, extended, state, told) in [
+            ("Unknown", None, State::Running, "InProgress"),
+            ("Unknown", Some("Unknown"), State::Running, "InProgress"),
+            ("Unknown", Some("NotStarted"), State::Running, "NotStarted"),
+            ("Unknown", Some("InProgress"), State::Running, "InProgress"),
+            ("Completed", None, State::Succeeded, "Completed"),
+            (
+                "Completed",
+                Some("Completed"),
+                State::Succeeded,
+                "Completed",
+            ),
+            ("Failed", Some("TimedOut"), State::Failed, "TimedOut"),
+            ("Failed", None, State::Failed, "Failed"),
+            ("Disabled", None, State::Failed, "Disabled"),
+            ("Cancelled", None, State::Cancelled, "Cancelled"),
+            ("Completed", Some("Failed"), State::Failed, "Failed"),
+            ("Failed", Some("Completed"), State::Failed, "Failed"),
+            (
+                "Cancelled",
+                Some("Completed"),
+                State::Cancelled,
+                "Cancelled",
+            ),
+            ("Completed", Some("Polishing"), State::Unknown, "Polishing"),
+            ("Polishing", None, State::Unknown, "Polishing"),
+            ("", None, State::Unknown, ""),
+        ] {
+            let extended = extended.map(|word| format!(r#","extendedStatus":"{word}""#));
+            let run = row(&format!(
+                r#""status":"{status}"{}"#,
+                extended.unwrap_or_default()
+            ));
+            assert_eq!((run.state, run.status.as_str()), (state, told), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_page_with_202_goes_on_whatever_stands_there() {
+        let body = r#"{"startTime":"2026-10-01T01:00:00.833","type":"Full","commitMode":"Transactional","status":"Unknown","extendedStatus":"InProgress","currentRefreshType":"Full","numberOfAttempts":0}"#;
+        let run = details(&answer(202, body), "954e").unwrap();
+        assert_eq!((run.id.as_str(), run.state), ("954e", State::Running));
+        assert_eq!(
+            run.started.map(|at| at.to_string()).as_deref(),
+            Some("2026-10-01T01:00:00.833Z")
+        );
+        for word in ["Completed", "Failed"] {
+            let body = format!(r#"{{"status":"{word}"}}"#);
+            let run = details(&answer(202, &body), "x").unwrap();
+            assert_eq!(
+                (run.state, run.status.as_str()),
+                (State::Running, "InProgress")
+            );
+            assert!(details(&ok(&body), "x").unwrap().is_over());
+        }
+        let odd = details(&answer(202, r#"{"status":"Odd"}"#), "x").unwrap();
+        assert_eq!(odd.state, State::Unknown);
+        assert_eq!(details(&answer(202, ""), "x"), None);
+    }
+
+    #[test]
+    fn why_it_failed_stands_in_different_places() {
+        for (fields, code, message) in [
+            (
+                r#""serviceExceptionJson":"{\"errorCode\":\"ModelRefreshFailed_CredentialsNotSpecified\"}""#,
+                "ModelRefreshFailed_CredentialsNotSpecified",
+                "",
+            ),
+            (
+                r#""serviceExceptionJson":"{\"errorCode\":\"E\",\"errorDescription\":\"told\"}""#,
+                "E",
+                "told",
+            ),
+            (r#""serviceExceptionJson":"not JSON""#, "", "not JSON"),
+            (
+                r#""refreshAttempts":[{"attemptId":1,"serviceExceptionJson":"{\"errorCode\":\"First\"}"},{"attemptId":2,"serviceExceptionJson":"{\"errorCode\":\"Second\"}"}]"#,
+                "Second",
+                "2 attempts: First, Second",
+            ),
+            (
+                r#""messages":[{"code":"0x1","message":"careful","type":"Warning"},{"code":"0xC11","message":"broken","type":"Error"}]"#,
+                "0xC11",
+                "broken",
+            ),
+        ] {
+            let run = row(&format!(r#""status":"Failed",{fields}"#));
+            let said = run.said.unwrap().said;
+            assert_eq!((said.code.as_str(), said.message.as_str()), (code, message));
+        }
+        assert_eq!(
+            row(r#""status":"Failed","serviceExceptionJson":"""#).said,
+            None
+        );
+    }
+
+    #[test]
+    fn a_trigger_names_its_run_in_its_own_header() {
+        let id = "954E0000-0000-0000-0000-00000000000A";
+        let low = id.to_lowercase();
+        let location = format!("https://api.powerbi.example/v1.0/myorg/x/refreshes/{id}");
+        let of = |name: &str, value: &str| with(answer(202, ""), name, value);
+        for (answer, enhanced, run) in [
+            (of("RequestId", id), false, Some(low.as_str())),
+            (of("Location", &location), false, None),
+            (of("Location", &location), true, Some(low.as_str())),
+            (of("x-ms-request-id", id), true, Some(low.as_str())),
+            // Every answer has a `RequestId`; an enhanced refresh is not named by it.
+            (of("RequestId", id), true, None),
+            (answer(202, ""), true, None),
+        ] {
+            assert_eq!(run_in(&answer, enhanced).as_deref(), run);
+        }
+    }
+}

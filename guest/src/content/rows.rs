@@ -50,3 +50,47 @@ pub(crate) fn newest_first(listed: Vec<Run>) -> Vec<Run> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ok;
+
+    #[test]
+    fn a_list_that_is_not_there_is_no_empty_list() {
+        let all = |body: &str| rows(&ok(body), |entry| text(entry, "a"));
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"value":null}"#,
+            r#"{"value":[{"a":"1"}"#,
+        ] {
+            assert_eq!(all(body), None, "{body}");
+        }
+        assert_eq!(all(r#"{"value":[]}"#), Some(vec![]));
+        assert_eq!(
+            all(r#"{"value":[{"a":" x "},{"a":12},{"a":""},{"a":true},7,null]}"#),
+            Some(vec!["x".to_owned(), "12".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_time_is_utc_where_it_says_nothing_else() {
+        let body = |at: &str| format!(r#"{{"value":[{{"t":{at}}}]}}"#);
+        for (at, read) in [
+            (
+                r#""2026-04-27T07:11:35.2470885""#,
+                "2026-04-27T07:11:35.247Z",
+            ),
+            (r#""2026-10-01T01:00:00.96Z""#, "2026-10-01T01:00:00.960Z"),
+            (r#""2026-10-01T03:00:00+02:00""#, "2026-10-01T01:00:00Z"),
+            ("null", ""),
+            (r#""soon""#, ""),
+        ] {
+            let times = rows(&ok(&body(at)), |entry| time(entry, "t")).unwrap();
+            let told = times.first().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(told, read, "{at}");
+        }
+    }
+}

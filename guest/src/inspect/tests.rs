@@ -3,11 +3,12 @@
 use super::*;
 use crate::contract::{
     CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
-    Verification,
+    QuotaGuard, QuotaMode, QuotaUnreadable, Verification, WhenUnreadable,
 };
+use crate::ports::Method;
 use crate::testing::{
-    DATAFLOW, WORKSPACE, World, answer, broken, circumstances, dataflow, error as refusal, flow,
-    ok, request, timed, verified,
+    DATAFLOW, WORKSPACE, World, answer, broken, circumstances, dataflow, enhanced,
+    error as refusal, flow, gen2, ok, request, standard, timed, verified,
 };
 use crate::transport::TransportKind;
 
@@ -256,6 +257,243 @@ fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
             .url
             .ends_with(&format!("/groups/{WORKSPACE}/datasets"))
     );
+}
+
+// Every kind.
+
+#[test]
+fn a_plan_of_every_kind_shows_what_runs_and_what_is_used_and_only_reads() {
+    for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
+        let world = World::new()
+            .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
+            .with(timed("old", "Scheduled", -3_600_000, 60_000, "Success"));
+        let mut wanted = request(target);
+        wanted.quota = Some(quota(2));
+        wanted.follow = FollowMode::NotAtAll;
+        let Ok(Inspection::Plan(plan)) = ask(&world, Question::Plan(wanted)) else {
+            panic!("no plan");
+        };
+        assert_eq!(plan.running.map(|run| run.id).as_deref(), Some("other"));
+        let used = plan.quota.unwrap();
+        assert_eq!((used.counted, used.left), (2, 0));
+        assert_eq!(used.next_slot.as_deref(), Some("2026-11-24T07:00:00Z"));
+        assert!(world.sent(Method::Delete).is_empty());
+    }
+}
+
+fn quota(limit: u32) -> QuotaGuard {
+    QuotaGuard {
+        limit,
+        count: vec!["on_demand".into(), "scheduled".into()],
+        mode: QuotaMode::Block,
+        when_unreadable: QuotaUnreadable::Send,
+    }
+}
+
+#[test]
+fn a_plan_goes_without_a_history_where_the_refresh_would() {
+    let mut accepting = dataflow();
+    accepting.item.when_unreadable = WhenUnreadable::Accept;
+    for (accepts, follow, unreadable, status, planned) in [
+        (true, FollowMode::ToTheEnd, QuotaUnreadable::Send, 403, true),
+        (
+            true,
+            FollowMode::ToTheEnd,
+            QuotaUnreadable::Skip,
+            403,
+            false,
+        ),
+        (
+            true,
+            FollowMode::ToTheEnd,
+            QuotaUnreadable::Send,
+            503,
+            false,
+        ),
+        (
+            false,
+            FollowMode::ToTheEnd,
+            QuotaUnreadable::Send,
+            403,
+            false,
+        ),
+        (
+            false,
+            FollowMode::NotAtAll,
+            QuotaUnreadable::Send,
+            503,
+            true,
+        ),
+        (
+            false,
+            FollowMode::NotAtAll,
+            QuotaUnreadable::Skip,
+            503,
+            false,
+        ),
+    ] {
+        let target = if accepts {
+            accepting.clone()
+        } else {
+            dataflow()
+        };
+        let mut wanted = request(Target::Dataflow(target));
+        wanted.follow = follow;
+        wanted.quota = Some(quota(2));
+        wanted.quota.as_mut().unwrap().when_unreadable = unreadable;
+        let world = World::new().answers_every_get(refusal(status, ""));
+        match ask(&world, Question::Plan(wanted)) {
+            // What was not read is not counted as nothing.
+            Ok(Inspection::Plan(plan)) => assert!(planned && plan.quota.is_none()),
+            other => assert!(!planned, "{other:?}"),
+        }
+    }
+    let mut blind = request(flow(Verification::None));
+    blind.quota = Some(quota(2));
+    let error = ask(&World::new(), Question::Plan(blind)).unwrap_err();
+    assert!(
+        matches!(error, RefreshError::Invalid(problem) if problem.code == "quota_without_history")
+    );
+}
+
+#[test]
+fn a_plan_tells_the_wrong_generation_and_only_reads() {
+    let world = World::new()
+        .serves("/jobs/instances", refusal(404, "ItemNotFound"))
+        .serves(
+            "/v1/workspaces/33333333-3333-3333-3333-333333333333/dataflows",
+            listed(""),
+        )
+        .serves(
+            "/groups/33333333-3333-3333-3333-333333333333/dataflows",
+            listed(&row("n", 1)),
+        );
+    for question in [Question::Plan(request(gen2())), Question::Runs(gen2())] {
+        let error = ask(&world, question).unwrap_err();
+        assert!(matches!(error, RefreshError::Invalid(p) if p.code == "wrong_generation"));
+    }
+    let found = findings(&world, gen2());
+    assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Bad));
+    assert!(
+        found
+            .iter()
+            .any(|(_, _, told)| told.contains("no Fabric item"))
+    );
+}
+
+#[test]
+fn a_check_of_every_kind_finds_a_sound_target_good() {
+    let item = format!(r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n"}}"#);
+    for (target, subjects) in [
+        (
+            Target::Dataflow(dataflow()),
+            ["workspace", "dataflow", "transactions"],
+        ),
+        (gen2(), ["workspace", "dataflow", "history"]),
+        (standard(), ["workspace", "model", "history"]),
+    ] {
+        let world = World::new()
+            .serves("/dataflows", listed(&item))
+            .serves("/datasets", listed(&item));
+        let found = findings(&world, target);
+        let told: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
+        assert_eq!(told, subjects);
+        assert!(
+            found
+                .iter()
+                .all(|(_, level, _)| *level == FindingLevel::Good)
+        );
+    }
+}
+
+#[test]
+fn a_check_only_warns_of_a_history_that_the_target_goes_without() {
+    let mut accepting = dataflow();
+    accepting.item.when_unreadable = WhenUnreadable::Accept;
+    for (target, expected) in [
+        (accepting, FindingLevel::Warning),
+        (dataflow(), FindingLevel::Bad),
+    ] {
+        let world = World::new()
+            .serves("/dataflows", listed(&row("n", 1)))
+            .serves("/transactions", refusal(403, ""));
+        let found = findings(&world, Target::Dataflow(target));
+        assert_eq!(level(&found, "transactions"), Some(expected));
+    }
+}
+
+#[test]
+fn a_target_is_resolved_to_ids() {
+    let mut named = dataflow();
+    named.item.item = "n".into();
+    let world = World::new().serves("/dataflows", listed(&row("n", 1)));
+    let Ok(Inspection::Resolved(resolved)) =
+        ask(&world, Question::Resolve(Target::Dataflow(named)))
+    else {
+        panic!("not resolved");
+    };
+    assert_eq!(resolved, Target::Dataflow(dataflow()));
+    // With ids there is nothing to ask.
+    let world = World::new();
+    assert!(ask(&world, Question::Resolve(gen2())).is_ok());
+    assert!(world.call_times().is_empty());
+}
+
+#[test]
+fn a_run_of_every_kind_is_asked_to_stop_and_one_that_is_over_is_no_error() {
+    let taken = || Ok(answer(202, ""));
+    for (target, answer, expected) in [
+        (gen2(), taken(), CancellationStatus::Requested),
+        (
+            gen2(),
+            refusal(400, "JobAlreadyCompleted"),
+            CancellationStatus::AlreadyConcluded,
+        ),
+        (
+            gen2(),
+            refusal(409, "JobAlreadyCompleted"),
+            CancellationStatus::AlreadyConcluded,
+        ),
+        (
+            gen2(),
+            refusal(404, "EntityNotFound"),
+            CancellationStatus::NotFound,
+        ),
+        (enhanced(), Ok(ok("")), CancellationStatus::Requested),
+        (enhanced(), refusal(404, ""), CancellationStatus::NotFound),
+    ] {
+        let world = World::new().answers_post(answer);
+        assert_eq!(stop(&world, target).unwrap(), expected);
+    }
+    for (target, answer, code) in [
+        (
+            gen2(),
+            refusal(403, "InsufficientPrivileges"),
+            "not_authorized",
+        ),
+        (gen2(), refusal(429, "RequestBlocked"), "throttled"),
+        (
+            gen2(),
+            broken(TransportKind::AnswerTimeout),
+            "answer_timeout",
+        ),
+        (
+            standard(),
+            refusal(400, "InvalidRequest"),
+            "cannot_be_cancelled",
+        ),
+        (enhanced(), refusal(503, ""), "service_unavailable"),
+    ] {
+        let world = World::new().answers_post(answer);
+        let told = match stop(&world, target).unwrap_err() {
+            RefreshError::Invalid(problem)
+            | RefreshError::Unauthorized(problem)
+            | RefreshError::Unavailable(problem) => problem.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, code);
+        assert_eq!(world.call_times().len(), 1);
+    }
 }
 
 fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {

@@ -15,6 +15,7 @@ fn ours(world: &World, trace: TriggerTrace) -> Verdict {
 fn ask(world: &World, request: &FollowRequest) -> Result<Verdict, RefreshError> {
     let verdict = crate::follow_refresh(world.ports(), request);
     assert!(world.posts().is_empty() && world.intents().is_empty());
+    assert_eq!(world.early(), [""; 0], "asked before `Retry-After`");
     verdict
 }
 
@@ -265,4 +266,147 @@ fn an_interrupted_follow_of_the_newest_run_names_it() {
             .iter()
             .any(|event| matches!(event, Event::Outcome(_)))
     );
+}
+
+// Every kind.
+
+use crate::contract::Target;
+use crate::testing::{OURS, dataflow, enhanced, gen2, ok, standard, with};
+
+/// A trace of a trigger whose answer named the run.
+fn exact() -> TriggerTrace {
+    TriggerTrace {
+        service_run: Some(OURS.into()),
+        matched: Matched::Exact,
+        ..trace()
+    }
+}
+
+#[test]
+fn a_named_run_is_followed_by_its_id_for_every_kind() {
+    for target in [gen2(), standard(), enhanced()] {
+        for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
+            // A stranger in the window is not asked about.
+            let world = World::new()
+                .with(timed(OURS, "OnDemand", 2_000, 60_000, end))
+                .with(timed("other", "OnDemand", 2_500, 1_000, "Success"));
+            let verdict = ask(&world, &follow(target.clone(), Subject::Ours(exact()))).unwrap();
+            assert_eq!(
+                (verdict.status, verdict.matched, verdict.own_run),
+                (status, Matched::Exact, true)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_run_that_no_answer_named_is_followed_by_its_window_for_every_kind() {
+    for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
+        let world = World::new()
+            .with(timed("before", "OnDemand", -2_000, 10_000, "Success"))
+            .with(timed("plan", "Scheduled", 1_000, 10_000, "Success"))
+            .with(timed(OURS, "OnDemand", 2_000, 60_000, "Failed"));
+        let found = ask(&world, &follow(target.clone(), Subject::Ours(trace()))).unwrap();
+        assert_eq!(
+            (found.status, found.matched, found.service_run.as_deref()),
+            (Status::Failed, Matched::Inferred, Some(OURS))
+        );
+        let twins = World::new()
+            .with(timed(OURS, "OnDemand", 2_000, 60_000, "Success"))
+            .with(timed("other", "OnDemand", 2_500, 60_000, "Success"));
+        let twins = ask(&twins, &follow(target, Subject::Ours(trace()))).unwrap();
+        assert_eq!(twins.code, "ambiguous_run");
+    }
+}
+
+#[test]
+fn a_named_run_that_is_nowhere_is_unknown_when_its_time_is_over() {
+    for target in [gen2(), standard(), enhanced()] {
+        let world = World::new().with(timed("other", "OnDemand", 2_000, 60_000, "Success"));
+        let verdict = ask(&world, &follow(target, Subject::Ours(exact()))).unwrap();
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "refresh_not_started")
+        );
+        assert!(world.elapsed() >= 300_000);
+    }
+}
+
+#[test]
+fn the_time_before_which_nobody_is_to_ask_goes_along_with_the_trace() {
+    let mut trace = exact();
+    trace.poll_from = Some("2026-11-23T08:01:00Z".into());
+    let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
+    let found = ask(&world, &follow(gen2(), Subject::Ours(trace.clone()))).unwrap();
+    assert_eq!(found.status, Status::Completed);
+    assert_eq!(world.call_times(), [60_000]);
+
+    // Even the one look that a follow always gets waits for it.
+    let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
+    let mut hasty = follow(gen2(), Subject::Ours(trace.clone()));
+    hasty.circumstances.deadline_ms = 0;
+    let early = ask(&world, &hasty).unwrap();
+    assert_eq!(
+        (early.status, early.code.as_str(), early.sent),
+        (Status::Unknown, "refresh_not_seen_yet", Sent::Yes)
+    );
+    assert_eq!(early.retry_at.as_deref(), Some("2026-11-23T08:01:00Z"));
+    assert!(world.gets().is_empty());
+
+    trace.poll_from = Some("then".into());
+    let error = ask(&World::new(), &follow(gen2(), Subject::Ours(trace))).unwrap_err();
+    assert_eq!(problem(error).1.code, "trace_not_readable");
+}
+
+#[test]
+fn a_followed_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
+    let mut dropped = timed(OURS, "OnDemand", 2_000, 0, "Deduped");
+    dropped.states = vec![(2_000, "Deduped".into())];
+    let world =
+        World::new()
+            .with(dropped)
+            .with(timed("other", "Scheduled", -60_000, 200_000, "Success"));
+    let verdict = ask(&world, &follow(gen2(), Subject::Ours(exact()))).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.sent, verdict.own_run),
+        (Status::Skipped, Sent::Yes, false)
+    );
+    assert_eq!(verdict.service_run.as_deref(), Some("other"));
+}
+
+#[test]
+fn the_newest_run_of_every_kind_is_reported_as_it_is() {
+    for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
+        for (end, status) in [
+            ("Success", Status::Completed),
+            ("Failed", Status::Failed),
+            ("Cancelled", Status::Cancelled),
+            ("Deduped", Status::Skipped),
+        ] {
+            let world = World::new()
+                .with(timed("older", "OnDemand", -90_000, 10_000, "Success"))
+                .with(timed("newest", "Scheduled", -30_000, 60_000, end));
+            let verdict = ask(&world, &follow(target.clone(), Subject::Newest)).unwrap();
+            assert_eq!(
+                (verdict.status, verdict.service_run.as_deref()),
+                (status, Some("newest"))
+            );
+            assert_eq!(
+                (verdict.own_run, verdict.matched, verdict.sent),
+                (false, Matched::None, Sent::No)
+            );
+        }
+        assert!(ask(&World::new(), &follow(target, Subject::Newest)).is_err());
+    }
+}
+
+#[test]
+fn the_newest_run_is_not_asked_for_before_its_historys_retry_after() {
+    let row = r#"{"value":[{"id":"n","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
+    let world = World::new()
+        .with(timed("n", "OnDemand", -60_000, 70_000, "Success"))
+        .answers_get(Ok(with(ok(row), "Retry-After", "50")));
+    let verdict = ask(&world, &follow(verified(), Subject::Newest)).unwrap();
+    assert_eq!(verdict.status, Status::Completed);
+    assert_eq!(world.call_times(), [0, 50_020]);
 }

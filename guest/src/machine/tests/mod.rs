@@ -1,9 +1,13 @@
 //! The machine against a scripted world: every way that a refresh can go.
 
 mod follow;
+mod golden;
 mod guard;
 mod invariants;
+mod kinds;
 mod look;
+mod names;
+mod quota;
 mod record;
 mod response;
 mod run;
@@ -18,7 +22,9 @@ fn our_run(end: &str) -> Scripted {
 }
 
 fn refresh(world: &World, request: &RefreshRequest) -> Result<Verdict, RefreshError> {
-    crate::trigger_refresh(world.ports(), request)
+    let end = crate::trigger_refresh(world.ports(), request);
+    assert_eq!(world.early(), [""; 0], "asked before `Retry-After`");
+    end
 }
 
 fn verdict(world: &World, request: &RefreshRequest) -> Verdict {

@@ -1,0 +1,509 @@
+//! Every kind of content, through the same machine: what its trigger names, what its history tells.
+
+use super::*;
+use crate::contract::{
+    Content, Evidence, FollowMode, IfRunning, Matched, ModelRefresh, Sent, Status, Target,
+    Verification,
+};
+use crate::testing::{
+    Answer, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, gen2, item, ok, page,
+    request, standard, with,
+};
+use crate::transport::TransportKind;
+
+/// Every target, and how its run is told to be ours.
+fn targets() -> Vec<(Target, Matched)> {
+    let by = |content: fn(_) -> Content| flow(Verification::Content(content(item())));
+    vec![
+        (Target::Dataflow(dataflow()), Matched::Inferred),
+        (gen2(), Matched::Exact),
+        (standard(), Matched::Exact),
+        (enhanced(), Matched::Exact),
+        (by(Content::Dataflow), Matched::Inferred),
+        (by(Content::DataflowGen2), Matched::Inferred),
+        (by(Content::SemanticModel), Matched::Inferred),
+    ]
+}
+
+/// The targets whose service names the run.
+fn named() -> [Target; 3] {
+    [gen2(), standard(), enhanced()]
+}
+
+/// The run that our trigger begins.
+fn ours(end: &str) -> Scripted {
+    timed(OURS, "OnDemand", 1_000, 90_000, end).by_trigger()
+}
+
+fn end_of(world: &World, target: &Target) -> Verdict {
+    verdict(world, &request(target.clone()))
+}
+
+#[test]
+fn the_services_word_is_the_verdict_for_every_kind() {
+    for (target, matched) in targets() {
+        for (word, status, code) in [
+            ("Success", Status::Completed, ""),
+            ("Failed", Status::Failed, "refresh_failed"),
+            ("Cancelled", Status::Cancelled, ""),
+        ] {
+            let world = World::new().with(ours(word));
+            let verdict = end_of(&world, &target);
+            assert_eq!(
+                (verdict.status, verdict.code.as_str()),
+                (status, code),
+                "{target:?}"
+            );
+            assert_eq!(
+                (verdict.sent, verdict.evidence, verdict.matched),
+                (Sent::Yes, Evidence::Service, matched)
+            );
+            assert!(verdict.own_run);
+            assert_eq!(verdict.service_run.as_deref(), Some(OURS));
+            assert!(verdict.started_at.is_some() && verdict.ended_at.is_some());
+            assert_eq!(world.posts().len(), 1);
+            assert_eq!(world.kinds()[..3], ["intent", "triggered", "matched"]);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_state_is_watched_on_and_never_success_for_every_kind() {
+    for (target, _) in targets() {
+        let mut odd = ours("Success");
+        odd.states = vec![(1_000, "Polishing".into())];
+        let world = World::new().with(odd);
+        let verdict = end_of(&world, &target);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "still_running"),
+            "{target:?}"
+        );
+        assert_eq!(world.warnings().len(), 1, "{:?}", world.warnings());
+    }
+}
+
+#[test]
+fn a_stranger_in_the_window_does_not_matter_where_the_service_named_our_run() {
+    for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
+        for target in named() {
+            let stranger = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
+            let world = World::new().with(ours(end)).with(stranger);
+            let verdict = end_of(&world, &target);
+            assert_eq!(
+                (verdict.status, verdict.service_run.as_deref()),
+                (status, Some(OURS))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_named_run_that_is_missing_for_a_while_is_not_failed() {
+    for target in named() {
+        let world = World::new().with(ours("Success").seen_after(200_000));
+        assert_eq!(end_of(&world, &target).status, Status::Completed);
+    }
+}
+
+#[test]
+fn a_request_that_was_dropped_is_unknown_and_is_not_sent_again() {
+    for target in named() {
+        // A stranger's run does not stand for ours, and is not said to be ours that came late.
+        let stranger = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
+        let late = timed("late", "ViaApi", 305_000, 10_000, "Success").by_trigger();
+        let world = World::new().with(stranger).with(late);
+        let verdict = end_of(&world, &target);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "refresh_not_started")
+        );
+        assert_eq!(
+            (verdict.sent, verdict.matched, verdict.likely_cause.as_str()),
+            (Sent::Yes, Matched::Exact, "")
+        );
+        assert_eq!(world.posts().len(), 1);
+    }
+}
+
+#[test]
+fn a_named_run_that_was_seen_and_vanishes_is_told_so() {
+    for target in named() {
+        let mut gone = ours("Success");
+        gone.gone = Some(80_000);
+        let verdict = end_of(&World::new().with(gone), &target);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "run_vanished")
+        );
+        assert_eq!(verdict.matched, Matched::Exact);
+    }
+}
+
+#[test]
+fn a_trigger_that_may_have_arrived_is_searched_for_by_window_and_baseline() {
+    let lost = [
+        refusal(502, ""),
+        refusal(503, ""),
+        refusal(504, ""),
+        broken(TransportKind::AnswerTimeout),
+        broken(TransportKind::ConnectionLost),
+        broken(TransportKind::Truncated),
+        page(),
+    ];
+    for target in named() {
+        for answer in &lost {
+            let before = timed("before", "OnDemand", -60_000, 30_000, "Success");
+            let world = World::new()
+                .with(before.clone())
+                .with(ours("Success"))
+                .answers_post(answer.clone());
+            let found = end_of(&world, &target);
+            assert_eq!(
+                (found.status, found.matched, found.sent),
+                (Status::Completed, Matched::Inferred, Sent::Yes),
+                "{answer:?} {target:?}"
+            );
+            assert_eq!(world.intents()[0].baseline, ["before"]);
+
+            let world = World::new().with(before).answers_post(answer.clone());
+            let lost = end_of(&world, &target);
+            assert_eq!(
+                (lost.status, lost.code.as_str(), lost.sent),
+                (Status::Unknown, "refresh_not_started", Sent::Maybe)
+            );
+            assert_eq!(world.posts().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
+    for (target, _) in targets() {
+        let stranger = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
+        let world = World::new()
+            .with(ours("Success"))
+            .with(stranger)
+            .answers_post(broken(TransportKind::ConnectionLost));
+        assert_eq!(end_of(&world, &target).code, "ambiguous_run");
+    }
+}
+
+#[test]
+fn a_throttled_trigger_is_waited_out_for_every_kind() {
+    for (target, _) in targets() {
+        let blocked = r#"{"requestId":"r","errorCode":"RequestBlocked","message":"Request is blocked by the upstream service until: 9/2/2025 6:17:18 PM (UTC)"}"#;
+        let world = World::new().with(ours("Success")).answers_post(Ok(with(
+            answer(429, blocked),
+            "Retry-After",
+            "58",
+        )));
+        assert_eq!(end_of(&world, &target).status, Status::Completed);
+        assert_eq!(world.posts().len(), 2);
+        assert_eq!(world.intents().len(), 2);
+    }
+}
+
+#[test]
+fn credentials_that_the_trigger_refuses_started_nothing_for_every_kind() {
+    for (target, _) in targets() {
+        for status in [401, 403] {
+            let world = World::new().answers_post(refusal(status, ""));
+            let (kind, _) = error(&world, &request(target.clone()));
+            assert_eq!(kind, "unauthorized");
+            assert_eq!(world.posts().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_failed_for_every_kind() {
+    for (target, code, said) in [
+        (
+            gen2(),
+            "spn_refresh_not_allowed",
+            "SPNBasedRefreshNotAllowed",
+        ),
+        (
+            gen2(),
+            "dataflow_never_published",
+            "DataflowNeverPublishedError",
+        ),
+        (gen2(), "invalid_job_type", "InvalidJobType"),
+        (standard(), "request_rejected", "InvalidRequest"),
+        (enhanced(), "request_rejected", "InvalidRequest"),
+    ] {
+        let world = World::new().answers_post(refusal(400, said));
+        let verdict = end_of(&world, &target);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str(), verdict.sent),
+            (Status::Failed, code, Sent::Yes)
+        );
+        assert!(!verdict.own_run);
+    }
+}
+
+#[test]
+fn a_failure_tells_why_in_the_services_words_and_ours() {
+    let job = format!(
+        r#"{{"id":"{OURS}","jobType":"Refresh","status":"Failed","failureReason":{{"requestId":"r","errorCode":"SPNBasedRefreshNotAllowed","message":"no, eyJINVENTEDINVENTEDINVENTED"}},"rootActivityId":"a1"}}"#
+    );
+    let model = format!(
+        r#"{{"value":[{{"requestId":"{OURS}","status":"Failed","serviceExceptionJson":"{{\"errorCode\":\"ModelRefreshFailed_CredentialsNotSpecified\"}}"}}]}}"#
+    );
+    for (target, body, code, activity) in [
+        (gen2(), job, "spn_refresh_not_allowed", "a1"),
+        (standard(), model, "model_credentials_missing", OURS),
+    ] {
+        let world = World::new()
+            .answers_get(Ok(ok(r#"{"value":[]}"#)))
+            .answers_every_get(Ok(ok(&body)));
+        let verdict = end_of(&world, &target);
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Failed, code)
+        );
+        assert!(!format!("{verdict:?}{:?}", world.entries()).contains("INVENTED"));
+        assert_eq!(verdict.service_error.unwrap().activity_id, activity);
+    }
+}
+
+// `Retry-After`.
+
+#[test]
+fn a_job_is_not_asked_for_before_its_retry_after() {
+    let world = World::new().with(ours("Success"));
+    let verdict = end_of(&world, &gen2());
+    assert_eq!(verdict.status, Status::Completed);
+    // Look, trigger, and the first poll a minute after the answer; `refresh` checks the rest.
+    let times = world.call_times();
+    assert!(times[2] >= times[1] + 60_000, "{times:?}");
+    assert!(world.gets()[1].url.ends_with(OURS));
+}
+
+#[test]
+fn a_deadline_before_the_retry_after_asks_nothing_and_says_when() {
+    let world = World::new().with(ours("Success"));
+    let mut hasty = request(gen2());
+    hasty.circumstances.deadline_ms = 30_000;
+    let verdict = verdict(&world, &hasty);
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_seen_yet")
+    );
+    assert_eq!(
+        (verdict.sent, verdict.evidence),
+        (Sent::Yes, Evidence::None)
+    );
+    assert_eq!(
+        verdict.retry_at.as_deref(),
+        Some("2026-11-23T08:01:01.020Z")
+    );
+    assert_eq!(world.gets().len(), 1);
+}
+
+#[test]
+fn a_retry_after_on_a_run_or_a_history_is_kept() {
+    let going = |status| {
+        let row = format!(
+            r#"{{"id":"{OURS}","status":"InProgress","startTimeUtc":"2026-11-23T08:00:01"}}"#
+        );
+        Ok(with(answer(status, &row), "Retry-After", "45"))
+    };
+    let empty = || Ok(ok(r#"{"value":[]}"#));
+    let world = World::new()
+        .with(ours("Success"))
+        .answers_get(empty())
+        .answers_get(going(200))
+        .answers_get(going(200));
+    assert_eq!(end_of(&world, &gen2()).status, Status::Completed);
+    let times = world.call_times();
+    assert!(times[3] - times[2] >= 45_000 && times[4] - times[3] >= 45_000);
+
+    // A history, while another run is waited for and while ours is looked for.
+    let busy =
+        r#"{"value":[{"id":"other","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
+    for target in [Target::Dataflow(dataflow()), standard()] {
+        let world = World::new()
+            .with(ours("Success"))
+            .answers_get(Ok(with(ok(busy), "Retry-After", "70")))
+            .answers_get(empty())
+            .answers_get(Ok(with(ok(r#"{"value":[]}"#), "Retry-After", "30")));
+        assert_eq!(end_of(&world, &target).status, Status::Completed);
+        let times = world.call_times();
+        assert!(times[1] - times[0] >= 70_000, "{times:?}");
+    }
+    // Past the deadline: skipped, for nothing was sent.
+    let world = World::new().answers_get(Ok(with(ok(busy), "Retry-After", "7200")));
+    let verdict = end_of(&world, &Target::Dataflow(dataflow()));
+    assert_eq!(verdict.code, "deadline_while_waiting");
+    assert_eq!(world.gets().len(), 1);
+}
+
+#[test]
+fn a_gateway_that_names_a_time_is_not_asked_before_it() {
+    let away = || Ok(with(answer(503, "{}"), "Retry-After", "120"));
+    for target in named() {
+        let world = World::new().with(ours("Success")).answers_post(away());
+        assert_eq!(end_of(&world, &target).status, Status::Completed);
+        let times = world.call_times();
+        assert!(times[2] - times[1] >= 120_000, "{times:?}");
+    }
+    // What a flow's gateway says is not said of the history.
+    let flow = flow(Verification::Content(Content::SemanticModel(item())));
+    let world = World::new().with(ours("Success")).answers_post(away());
+    assert_eq!(end_of(&world, &flow).status, Status::Completed);
+    assert!(world.call_times()[2] - world.call_times()[1] < 120_000);
+}
+
+// `Deduped`.
+
+fn deduped(from: i64) -> Scripted {
+    let mut run = ours("Deduped");
+    run.states = vec![(from, "NotStarted".into()), (from + 100, "Deduped".into())];
+    run
+}
+
+#[test]
+fn a_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
+    for (word, told) in [
+        ("Success", "That run completed."),
+        ("Failed", "That run failed."),
+        ("Cancelled", "That run was stopped."),
+    ] {
+        // The look did not show the other run yet.
+        let other = timed("other", "Scheduled", -1_000, 200_000, word).seen_after(30_000);
+        let world = World::new().with(deduped(1_000)).with(other);
+        let verdict = end_of(&world, &gen2());
+        assert_eq!(
+            (verdict.status, verdict.code.as_str(), verdict.sent),
+            (Status::Skipped, "deduplicated", Sent::Yes)
+        );
+        assert_eq!((verdict.own_run, verdict.matched), (false, Matched::None));
+        assert_eq!(verdict.service_run.as_deref(), Some("other"));
+        assert!(verdict.message.ends_with(told), "{}", verdict.message);
+        assert_eq!(world.posts().len(), 1);
+    }
+}
+
+#[test]
+fn a_run_that_the_service_dropped_is_skipped_though_the_other_cannot_be_told() {
+    // It has ended, its history may not be read, or it was not asked for.
+    let world = World::new().with(deduped(1_000));
+    let verdict_1 = end_of(&world, &gen2());
+    let mut detached = request(gen2());
+    detached.follow = FollowMode::UntilStarted;
+    let verdict_2 = verdict(&World::new().with(deduped(1_000)), &detached);
+    // Where the service only queues it at first, detached waits until it has begun.
+    let verdict_3 = verdict(
+        &World::new().with(deduped(200_000).seen_after(-190_000)),
+        &detached,
+    );
+    for verdict in [verdict_1, verdict_2, verdict_3] {
+        assert_eq!(
+            (verdict.status, verdict.code.as_str(), verdict.sent),
+            (Status::Skipped, "deduplicated", Sent::Yes)
+        );
+        assert!(!verdict.own_run);
+        assert!(verdict.message.ends_with('.'), "{}", verdict.message);
+    }
+}
+
+#[test]
+fn detached_waits_until_a_queued_run_has_begun() {
+    let mut queued = ours("Success");
+    queued.states = vec![(1_000, "NotStarted".into()), (100_000, "InProgress".into())];
+    let mut detached = request(gen2());
+    detached.follow = FollowMode::UntilStarted;
+    let world = World::new().with(queued);
+    assert_eq!(verdict(&world, &detached).status, Status::Accepted);
+    assert!(world.elapsed() >= 100_000);
+}
+
+// Busy.
+
+fn busy() -> Vec<Answer> {
+    let said = r#"{"error":{"code":"InvalidRequest","message":"Invalid dataset refresh request. Another refresh request is already executing"}}"#;
+    vec![Ok(answer(400, said)), refusal(409, "")]
+}
+
+#[test]
+fn a_model_that_is_busy_is_waited_for_and_looked_at_again() {
+    for target in [standard(), enhanced()] {
+        for refused in busy() {
+            // The history shows the other run only after the refusal.
+            let other = timed("other", "ViaXmlaEndpoint", 0, 100_000, "Success").seen_after(500);
+            let world = World::new()
+                .with(other)
+                .with(ours("Success"))
+                .answers_post(refused);
+            let verdict = end_of(&world, &target);
+            assert_eq!(
+                (verdict.status, verdict.service_run.as_deref()),
+                (Status::Completed, Some(OURS))
+            );
+            assert_eq!(world.posts().len(), 2);
+            assert_eq!(
+                world.kinds()[..4],
+                ["intent", "not_sent", "other_run", "intent"]
+            );
+            assert!(world.intents()[1].baseline.contains(&"other".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_busy_is_skipped_or_followed_where_that_is_wanted() {
+    for refused in busy() {
+        let world = World::new().answers_post(refused.clone());
+        let mut skip = request(standard());
+        skip.if_running = IfRunning::Skip;
+        let skipped = verdict(&world, &skip);
+        assert_eq!(
+            (skipped.status, skipped.code.as_str(), skipped.sent),
+            (Status::Skipped, "already_running", Sent::No)
+        );
+        assert_eq!(world.posts().len(), 1);
+
+        let other = timed("other", "ViaXmlaEndpoint", 0, 100_000, "Failed").seen_after(500);
+        let world = World::new().with(other).answers_post(refused);
+        let mut follow = request(standard());
+        follow.if_running = IfRunning::Follow;
+        let followed = verdict(&world, &follow);
+        assert_eq!(
+            (followed.status, followed.sent, followed.own_run),
+            (Status::Skipped, Sent::No, false)
+        );
+        assert!(followed.message.contains("That run failed."));
+        assert_eq!(world.posts().len(), 1);
+    }
+}
+
+#[test]
+fn a_model_that_stays_busy_is_skipped_at_the_deadline() {
+    let mut world = World::new();
+    for _ in 0..200 {
+        world = world.answers_post(busy().remove(0));
+    }
+    let verdict = end_of(&world, &standard());
+    assert_eq!(
+        (verdict.status, verdict.code.as_str(), verdict.sent),
+        (Status::Skipped, "deadline_while_waiting", Sent::No)
+    );
+    assert!(verdict.retryable);
+    assert_eq!(world.intents().len(), world.posts().len());
+}
+
+#[test]
+fn only_an_enhanced_refresh_is_asked_for_on_its_own_page() {
+    let world = World::new().with(ours("Success"));
+    end_of(&world, &enhanced());
+    assert!(world.gets()[1..].iter().all(|get| get.url.ends_with(OURS)));
+    let world = World::new().with(ours("Success"));
+    end_of(&world, &standard());
+    assert!(world.gets().iter().all(|get| get.url.ends_with("?$top=60")));
+    let Target::SemanticModel(model) = standard() else {
+        panic!("no model");
+    };
+    assert_eq!(model.refresh, ModelRefresh::Standard(false));
+}

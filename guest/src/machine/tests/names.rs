@@ -1,0 +1,286 @@
+//! Names instead of ids, and items that are not where the configuration says.
+
+use super::*;
+use crate::contract::{
+    CancelRequest, Content, Credentials, Status, Subject, Target, Verification, WatchedItem,
+};
+use crate::ports::Method;
+use crate::testing::{
+    Answer, DATAFLOW, OURS, WORKSPACE, circumstances, dataflow, enhanced, error as refusal, flow,
+    follow, gen2, item, ok, request, standard, trace, verified,
+};
+
+fn named_item() -> WatchedItem {
+    WatchedItem {
+        workspace: "Data Admin".into(),
+        item: "Master Order List".into(),
+        ..item()
+    }
+}
+
+/// Every kind by its names.
+fn targets() -> Vec<Target> {
+    [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()]
+        .into_iter()
+        .map(|target| match target {
+            Target::Dataflow(mut one) => {
+                one.item = named_item();
+                Target::Dataflow(one)
+            }
+            Target::DataflowGen2(mut one) => {
+                one.item = named_item();
+                Target::DataflowGen2(one)
+            }
+            Target::SemanticModel(mut one) => {
+                one.item = named_item();
+                Target::SemanticModel(one)
+            }
+            other => other,
+        })
+        .chain([
+            flow(Verification::Content(Content::Dataflow(named_item()))),
+            flow(Verification::Content(Content::DataflowGen2(named_item()))),
+            flow(Verification::Content(Content::SemanticModel(named_item()))),
+        ])
+        .collect()
+}
+
+/// A list in the ways of both APIs.
+fn list(items: &[(&str, &str)]) -> Answer {
+    let rows: Vec<String> = items
+        .iter()
+        .map(|(id, name)| {
+            format!(r#"{{"id":"{id}","objectId":"{id}","name":"{name}","displayName":"{name}"}}"#)
+        })
+        .collect();
+    Ok(ok(&format!(r#"{{"value":[{}]}}"#, rows.join(","))))
+}
+
+fn serving(workspaces: &[(&str, &str)], items: &[(&str, &str)]) -> World {
+    World::new()
+        .serves("/groups?$top=1000&$skip=0", list(workspaces))
+        .serves("/v1/workspaces", list(workspaces))
+        .serves("/dataflows", list(items))
+        .serves("/datasets", list(items))
+}
+
+const TWIN: &str = "55555555-5555-5555-5555-555555555555";
+
+/// Twins stand beside the ones that are meant.
+fn sound() -> World {
+    serving(
+        &[(TWIN, "Data Administration"), (WORKSPACE, "Data Admin")],
+        &[
+            (TWIN, "Master Order Lists"),
+            (DATAFLOW, "Master Order List"),
+        ],
+    )
+}
+
+#[test]
+fn names_are_resolved_exactly_for_every_kind() {
+    for target in targets() {
+        let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Success").by_trigger());
+        let verdict = verdict(&world, &request(target));
+        assert_eq!(verdict.status, Status::Completed);
+        for call in world.gets().iter().skip(2) {
+            assert!(call.url.contains(WORKSPACE) && call.url.contains(DATAFLOW));
+        }
+        let intent = &world.intents()[0].request.url;
+        assert!(!intent.contains("Master"));
+    }
+}
+
+#[test]
+fn no_near_miss_is_taken_and_what_there_is_is_listed() {
+    for (workspaces, items, code, told) in [
+        (
+            vec![(TWIN, "data admin")],
+            vec![(DATAFLOW, "Master Order List")],
+            "name_not_found",
+            "data admin",
+        ),
+        (vec![], vec![], "name_not_found", "None is to be seen"),
+        (
+            vec![(WORKSPACE, "Data Admin")],
+            vec![("x", "Other"), (TWIN, "Master Order Lists")],
+            "name_not_found",
+            "There are Master Order Lists (55555555-5555-5555-5555-555555555555), Other (x).",
+        ),
+        (
+            vec![(WORKSPACE, "Data Admin"), (TWIN, "Data Admin")],
+            vec![],
+            "name_ambiguous",
+            TWIN,
+        ),
+        (
+            vec![(WORKSPACE, "Data Admin")],
+            vec![(DATAFLOW, "Master Order List"), (TWIN, "Master Order List")],
+            "name_ambiguous",
+            "44444444-4444-4444-4444-444444444444, 55555555-5555-5555-5555-555555555555",
+        ),
+    ] {
+        for target in targets() {
+            let world = serving(&workspaces, &items);
+            let (kind, problem) = error(&world, &request(target));
+            assert_eq!((kind, problem.code.as_str()), ("invalid", code));
+            assert!(problem.message.contains(told), "{}", problem.message);
+            assert!(world.posts().is_empty());
+            assert_eq!(world.kinds(), ["error"]);
+        }
+    }
+}
+
+#[test]
+fn lists_that_cannot_be_had_are_the_error_that_they_are() {
+    for (answer, kind) in [
+        (refusal(403, ""), "unauthorized"),
+        (refusal(404, ""), "invalid"),
+        (refusal(503, ""), "unavailable"),
+    ] {
+        for target in targets() {
+            let world = World::new().answers_every_get(answer.clone());
+            assert_eq!(error(&world, &request(target)).0, kind);
+            assert!(world.posts().is_empty());
+        }
+    }
+}
+
+#[test]
+fn names_are_resolved_for_a_follow_and_a_cancel_too() {
+    for target in targets() {
+        let world = sound().with(timed(OURS, "OnDemand", 2_000, 1_000, "Success"));
+        let found = crate::follow_refresh(
+            world.ports(),
+            &follow(target.clone(), Subject::Ours(trace())),
+        );
+        assert_eq!(found.unwrap().status, Status::Completed);
+        let newest = crate::follow_refresh(world.ports(), &follow(target.clone(), Subject::Newest));
+        assert_eq!(newest.unwrap().service_run.as_deref(), Some(OURS));
+
+        let world = sound().answers_post(Ok(ok(r#"{"status":"SuccessfullyMarked"}"#)));
+        let request = CancelRequest {
+            run_id: "run-1".into(),
+            name: "order_list".into(),
+            target,
+            circumstances: circumstances(),
+            service_run: OURS.into(),
+        };
+        assert!(crate::cancel_refresh(world.ports(), &request).is_ok());
+        let sent = [world.posts(), world.sent(Method::Delete)].concat();
+        assert_eq!(sent.len(), 1);
+        assert!(sent[0].url.contains(WORKSPACE));
+    }
+}
+
+#[test]
+fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left() {
+    for (world, code) in [
+        (serving(&[], &[]), "reading_failed"),
+        (
+            World::new().answers_every_get(refusal(403, "")),
+            "reading_forbidden",
+        ),
+    ] {
+        let followed = crate::follow_refresh(
+            world.ports(),
+            &follow(targets().remove(0), Subject::Ours(trace())),
+        )
+        .unwrap();
+        assert_eq!(
+            (followed.status, followed.code.as_str()),
+            (Status::Unknown, code)
+        );
+        assert_eq!(world.kinds(), ["verdict"]);
+    }
+}
+
+#[test]
+fn an_item_of_another_generation_is_told_so() {
+    let fabric =
+        "https://api.fabric.example/v1/workspaces/33333333-3333-3333-3333-333333333333/dataflows";
+    let power_bi = "/v1.0/myorg/groups/33333333-3333-3333-3333-333333333333/dataflows";
+    for (target, here, there, hint) in [
+        (verified(), power_bi, fabric, "Set `kind: dataflow-gen2`."),
+        (gen2(), fabric, power_bi, "Set `kind: dataflow`."),
+    ] {
+        let history = match target {
+            Target::DataflowGen2(_) => "/jobs/instances",
+            _ => "/transactions",
+        };
+        let world = World::new()
+            .serves(history, refusal(404, "ItemNotFound"))
+            .serves(here, list(&[]))
+            .serves(there, list(&[(&DATAFLOW.to_uppercase(), "order_list")]));
+        let (kind, problem) = error(&world, &request(target.clone()));
+        assert_eq!(
+            (kind, problem.code.as_str()),
+            ("invalid", "wrong_generation")
+        );
+        assert_eq!(problem.hint, hint);
+        assert!(world.posts().is_empty());
+        let newest = crate::follow_refresh(world.ports(), &follow(target, Subject::Newest));
+        assert_eq!(
+            super::problem(newest.unwrap_err()).1.code,
+            "wrong_generation"
+        );
+    }
+}
+
+#[test]
+fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tells_nothing_else() {
+    for target in [verified(), gen2(), standard()] {
+        let missing = |world: World| {
+            world
+                .serves("/transactions", refusal(404, ""))
+                .serves("/jobs/instances", refusal(404, ""))
+                .serves("?$top=60", refusal(404, ""))
+        };
+        let near = list(&[(TWIN, "order_lists")]);
+        let world = missing(World::new())
+            .serves("/dataflows", near.clone())
+            .serves("/datasets", near);
+        let (kind, problem) = error(&world, &request(target.clone()));
+        assert_eq!(
+            (kind, problem.code.as_str()),
+            ("invalid", "entity_not_found")
+        );
+        assert!(
+            problem.message.contains("order_lists"),
+            "{}",
+            problem.message
+        );
+
+        // In its list it is there: the service's own word stands, and so it does without a list.
+        for list in [list(&[(DATAFLOW, "order_list")]), refusal(403, "")] {
+            let world = missing(World::new())
+                .serves("/dataflows", list.clone())
+                .serves("/datasets", list);
+            let (kind, problem) = error(&world, &request(target.clone()));
+            assert_eq!(
+                (kind, problem.code.as_str()),
+                ("invalid", "entity_not_found")
+            );
+            assert!(problem.message.contains("HTTP 404"), "{}", problem.message);
+            assert!(world.posts().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_bearer_token_goes_to_the_apis_alone_and_into_no_text() {
+    const TOKEN: &str = "INVENTED-bearer-0123456789";
+    for target in targets() {
+        let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Failed").by_trigger());
+        let mut request = request(target);
+        request.circumstances.credentials = Credentials::Bearer(TOKEN.into());
+        let verdict = verdict(&world, &request);
+        for call in [world.gets(), world.posts()].concat() {
+            let carries = call.headers.iter().any(|(_, value)| value.contains(TOKEN));
+            let to_api = call.url.starts_with("https://api.powerbi.example/")
+                || call.url.starts_with("https://api.fabric.example/");
+            assert_eq!(carries, to_api, "{}", call.url);
+        }
+        assert!(!format!("{verdict:?}{:?}", world.entries()).contains(TOKEN));
+    }
+}
