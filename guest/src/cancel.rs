@@ -5,18 +5,20 @@
 //! some time later: what became of it, a follow tells. Nothing is appended to the record here, for
 //! the run's own end is what belongs there.
 
-use crate::classify::{Act, Class, json_object, judge, snake_case};
+use crate::classify::{Act, Class, is_html, json_object, judge, snake_case};
 use crate::content::rows::text;
 use crate::content::{Kind, Watched, dataflow, gen2, model};
 use crate::contract::{
     CancelRequest, Cancellation, CancellationStatus, Operation, RefreshError, TargetKind,
     Unsupported,
 };
+use crate::machine::read_run;
 use crate::names;
 use crate::ports::{HttpAnswer, Method, Ports};
 use crate::request::{Work, check_run_id, secrets_of};
 use crate::session::{Limit, Session};
-use crate::trouble::{Trouble, counted, invalid};
+use crate::time::Moment;
+use crate::trouble::{Trouble, counted, invalid, retry_after};
 
 const WHAT: &str = "Asking the service to stop the run";
 
@@ -54,11 +56,12 @@ fn cancel(
             "Follow the run first; its service run is known once it was matched.",
         ));
     }
-    let status = ask(session, &watched, &request.service_run)?;
+    let (status, poll_from) = ask(session, &watched, &request.service_run)?;
     let name = &request.name;
     Ok(Cancellation {
         status,
         service_run: request.service_run.clone(),
+        poll_from: poll_from.map(|at| at.to_string()),
         message: match status {
             CancellationStatus::Requested => {
                 format!("The service is stopping the run of {name}.")
@@ -77,7 +80,7 @@ fn ask(
     session: &mut Session<'_>,
     watched: &Watched<'_>,
     run: &str,
-) -> Result<CancellationStatus, RefreshError> {
+) -> Result<(CancellationStatus, Option<Moment>), RefreshError> {
     let (method, url) = match watched.kind {
         Kind::Dataflow => (Method::Post, dataflow::cancel_url(watched, run)),
         Kind::Gen2 => (Method::Post, gen2::cancel_url(watched, run)),
@@ -88,22 +91,53 @@ fn ask(
         .api_call(method, url.clone(), Limit::Deadline)
         .map_err(|error| Trouble::of_transport(&error, asked, WHAT, &url, &session.redactor))
         .map_err(Trouble::into_error)?;
+    if answer.is_success() && is_html(&answer) {
+        return Err(Trouble::unreadable(&answer, WHAT, session).into_error());
+    }
     if answer.is_success() {
-        return match watched.kind {
-            Kind::Dataflow => of_dataflow(session, &answer),
+        let status = match watched.kind {
+            Kind::Dataflow => of_dataflow(session, &answer)?,
             // Both say it by their status alone. [V]
-            Kind::Gen2 | Kind::Model => Ok(CancellationStatus::Requested),
+            Kind::Gen2 | Kind::Model => CancellationStatus::Requested,
         };
+        return Ok((status, asked_from(session, &answer)));
     }
     let judged = judge(asked, &answer, &session.redactor);
     match judged.row.class {
-        Class::Over => Ok(CancellationStatus::AlreadyConcluded),
+        Class::Over => Ok((CancellationStatus::AlreadyConcluded, None)),
         // The item's address has been right before, so it is the run that is not there.
-        _ if answer.status == 404 && watched.kind != Kind::Dataflow => {
-            Ok(CancellationStatus::NotFound)
+        _ if answer.status == 404 && watched.kind == Kind::Gen2 => {
+            Ok((CancellationStatus::NotFound, None))
+        }
+        Class::Invalid if watched.kind == Kind::Model => {
+            let trouble = Trouble::of_answer(judged, &answer, WHAT, session);
+            not_to_be_stopped(session, watched, run, trouble).map(|status| (status, None))
         }
         _ => Err(Trouble::of_answer(judged, &answer, WHAT, session).into_error()),
     }
+}
+
+/// What a model's refusal means: it says the same to a refresh that has ended, to one that is not
+/// there and to one that cannot be stopped. The refresh itself tells.
+fn not_to_be_stopped(
+    session: &mut Session<'_>,
+    watched: &Watched<'_>,
+    run: &str,
+    trouble: Trouble,
+) -> Result<CancellationStatus, RefreshError> {
+    let url = model::refresh_url(watched, run);
+    match read_run(session, watched, url, run, Limit::Deadline) {
+        Ok((Some(run), _)) if run.is_over() => Ok(CancellationStatus::AlreadyConcluded),
+        Ok((None, _)) if trouble.status == Some(404) => Ok(CancellationStatus::NotFound),
+        _ => Err(trouble.into_error()),
+    }
+}
+
+/// Since when the service wants to be asked about the run again.
+fn asked_from(session: &Session<'_>, answer: &HttpAnswer) -> Option<Moment> {
+    let now = session.service_now();
+    // The service's clock shows seconds only: one more, so that nobody comes too early by it.
+    retry_after(answer, now).map(|wait| now.after_ms(wait.saturating_add(1_000)))
 }
 
 /// The status in the answer of a dataflow. The documentation writes `successfullyMarked` in one

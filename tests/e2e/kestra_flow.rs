@@ -61,7 +61,7 @@ impl Task {
         for (name, text) in &self.files {
             // Only what the simulator needs is added: where it listens, and leave to go there.
             let text = format!(
-                "{text}\nendpoints: {{login: {base}, powerbi: {base}}}\nsandbox: {{allow_loopback: true}}\n",
+                "{text}\nendpoints: {{login: {base}, powerbi: {base}, fabric: {base}}}\nsandbox: {{allow_loopback: true}}\n",
                 base = platform.base
             )
             .replace("start_within: 5m", "start_within: 1500ms\n      poll: 50ms");

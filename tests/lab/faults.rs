@@ -6,43 +6,55 @@ use simulator::faults::{CannedReply, Fault, FaultRule, Mishap, Operation};
 pub struct Wrong {
     /// Its name in the table.
     pub name: &'static str,
-    fault: fn() -> Fault,
+    fault: fn(Operation) -> Fault,
     /// How often; nothing: always.
     times: Option<u64>,
 }
 
-fn status(status: u16, code: &str) -> CannedReply {
-    CannedReply::status(status).body(&format!(
-        r#"{{"error":{{"code":"{code}","message":"as the service says it"}}}}"#
-    ))
+/// An error in the words of whoever is asked.
+fn status(on: Operation, status: u16, code: &str) -> CannedReply {
+    let body = match on {
+        Operation::Token => {
+            let (error, why) = match status {
+                429 | 500.. => ("temporarily_unavailable", "AADSTS90055: Too many requests."),
+                _ => (
+                    "invalid_client",
+                    "AADSTS7000215: Invalid client secret provided.",
+                ),
+            };
+            format!(r#"{{"error":"{error}","error_description":"{why}"}}"#)
+        }
+        _ => format!(r#"{{"error":{{"code":"{code}","message":"as the service says it"}}}}"#),
+    };
+    CannedReply::status(status).body(&body)
 }
 
 /// Every way to go wrong.
 pub const ALL: &[Wrong] = &[
     Wrong {
         name: "400",
-        fault: || status(400, "BadRequest").into(),
+        fault: |on| status(on, 400, "BadRequest").into(),
         times: None,
     },
     Wrong {
         name: "401",
-        fault: || status(401, "Unauthorized").into(),
+        fault: |on| status(on, 401, "Unauthorized").into(),
         times: None,
     },
     Wrong {
         name: "403",
-        fault: || status(403, "Forbidden").into(),
+        fault: |on| status(on, 403, "Forbidden").into(),
         times: None,
     },
     Wrong {
         name: "404",
-        fault: || status(404, "NotFound").into(),
+        fault: |on| status(on, 404, "NotFound").into(),
         times: None,
     },
     Wrong {
         name: "429-hour",
-        fault: || {
-            status(429, "TooManyRequests")
+        fault: |on| {
+            status(on, 429, "TooManyRequests")
                 .header("Retry-After", "3600")
                 .into()
         },
@@ -50,8 +62,8 @@ pub const ALL: &[Wrong] = &[
     },
     Wrong {
         name: "429-once",
-        fault: || {
-            status(429, "TooManyRequests")
+        fault: |on| {
+            status(on, 429, "TooManyRequests")
                 .header("Retry-After", "30")
                 .into()
         },
@@ -59,22 +71,22 @@ pub const ALL: &[Wrong] = &[
     },
     Wrong {
         name: "503",
-        fault: || status(503, "ServiceUnavailable").into(),
+        fault: |on| status(on, 503, "ServiceUnavailable").into(),
         times: None,
     },
     Wrong {
         name: "503-once",
-        fault: || status(503, "ServiceUnavailable").into(),
+        fault: |on| status(on, 503, "ServiceUnavailable").into(),
         times: Some(1),
     },
     Wrong {
         name: "504-after",
-        fault: || Mishap::ReplaceAfterStatus(status(504, "GatewayTimeout")).into(),
+        fault: |on| Mishap::ReplaceAfterStatus(status(on, 504, "GatewayTimeout")).into(),
         times: None,
     },
     Wrong {
         name: "302",
-        fault: || {
+        fault: |_| {
             CannedReply::status(302)
                 .header("Location", "https://login.example/")
                 .into()
@@ -83,72 +95,72 @@ pub const ALL: &[Wrong] = &[
     },
     Wrong {
         name: "drop-before",
-        fault: || Mishap::DropBefore.into(),
+        fault: |_| Mishap::DropBefore.into(),
         times: None,
     },
     Wrong {
         name: "drop-before-once",
-        fault: || Mishap::DropBefore.into(),
+        fault: |_| Mishap::DropBefore.into(),
         times: Some(1),
     },
     Wrong {
         name: "drop-after",
-        fault: || Mishap::DropAfter.into(),
+        fault: |_| Mishap::DropAfter.into(),
         times: None,
     },
     Wrong {
         name: "reset",
-        fault: || Mishap::Reset.into(),
+        fault: |_| Mishap::Reset.into(),
         times: None,
     },
     Wrong {
         name: "reset-after",
-        fault: || Mishap::ResetAfter.into(),
+        fault: |_| Mishap::ResetAfter.into(),
         times: None,
     },
     Wrong {
         name: "hang-once",
-        fault: || Mishap::Hang.into(),
+        fault: |_| Mishap::Hang.into(),
         times: Some(1),
     },
     Wrong {
         name: "hang-after-once",
-        fault: || Mishap::HangAfter.into(),
+        fault: |_| Mishap::HangAfter.into(),
         times: Some(1),
     },
     Wrong {
         name: "truncated",
-        fault: || Mishap::Truncated.into(),
+        fault: |_| Mishap::Truncated.into(),
         times: None,
     },
     Wrong {
         name: "html",
-        fault: || Mishap::Html.into(),
+        fault: |_| Mishap::Html.into(),
         times: None,
     },
     Wrong {
         name: "html-before",
-        fault: || Mishap::HtmlBefore.into(),
+        fault: |_| Mishap::HtmlBefore.into(),
         times: None,
     },
     Wrong {
         name: "204",
-        fault: || Mishap::NoContent.into(),
+        fault: |_| Mishap::NoContent.into(),
         times: None,
     },
     Wrong {
         name: "wrong-content-type",
-        fault: || Mishap::WrongContentType.into(),
+        fault: |_| Mishap::WrongContentType.into(),
         times: None,
     },
     Wrong {
         name: "garbage",
-        fault: || Mishap::Garbage.into(),
+        fault: |_| Mishap::Garbage.into(),
         times: None,
     },
     Wrong {
         name: "slow-drip-once",
-        fault: || Mishap::SlowDrip { bytes_per_s: 1 }.into(),
+        fault: |_| Mishap::SlowDrip { bytes_per_s: 500 }.into(),
         times: Some(1),
     },
 ];
@@ -156,7 +168,7 @@ pub const ALL: &[Wrong] = &[
 impl Wrong {
     /// The rule by which it befalls this operation, after so many of its calls.
     pub fn befalling(&self, on: Operation, after: u64) -> FaultRule {
-        let rule = FaultRule::on(on, (self.fault)()).after(after);
+        let rule = FaultRule::on(on, (self.fault)(on)).after(after);
         match self.times {
             Some(times) => rule.times(times),
             None => rule,

@@ -229,12 +229,14 @@ pub fn ms(milliseconds: u64) -> Duration {
 }
 
 impl Lab {
-    /// How many triggers have left for the services, whether they arrived or not.
+    /// How many triggers have left for the services, whether they arrived or not. One that was
+    /// refused for its token has started nothing, and is sent once more with a fresh one.
     pub fn triggers(&self) -> usize {
         use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
         self.services
             .requests()
             .iter()
+            .filter(|request| request.status != 401)
             .filter(|request| {
                 request
                     .on

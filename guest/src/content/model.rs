@@ -106,7 +106,10 @@ pub(crate) fn models_url(power_bi: &str, workspace: &str) -> String {
 /// `x-ms-request-id` [V], a standard one in `RequestId` [V-code].
 pub(crate) fn run_in(answer: &HttpAnswer, enhanced: bool) -> Option<String> {
     if !enhanced {
-        return answer.header("RequestId").map(str::to_ascii_lowercase);
+        // Every answer of the API has such a header; that of a refresh that was taken is its id.
+        return (answer.status == 202)
+            .then(|| answer.header("RequestId").map(str::to_ascii_lowercase))
+            .flatten();
     }
     answer
         .header("location")

@@ -29,7 +29,7 @@ use crate::request::secrets_of;
 use crate::session::{Cancelled, Session};
 use crate::trouble::{counted, problem};
 
-pub(crate) use look::{list, read_history};
+pub(crate) use look::{list, read_history, read_run};
 pub(crate) use retry::{Halt, persist};
 
 /// Why the machine stops before its last step.

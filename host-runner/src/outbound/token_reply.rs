@@ -119,6 +119,11 @@ pub(crate) fn read_reply(
         .and_then(Value::as_str)
         .unwrap_or_default();
     let number = number(&json, description);
+    if error.is_empty()
+        && let Some(refused) = refused_without_words(status)
+    {
+        return Err(refused);
+    }
     if error.is_empty() || !is_refusal(status, error, number) {
         let what = if error.is_empty() {
             "no reason given"

@@ -219,6 +219,13 @@ pub struct Note {
     pub fields: Vec<(String, String)>,
 }
 
+impl Note {
+    /// A stop was asked for.
+    pub const CANCEL: &'static str = "cancel";
+    /// Before this time the service does not want to be asked about the run.
+    pub const POLL_FROM: &'static str = "poll_from";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

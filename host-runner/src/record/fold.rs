@@ -11,8 +11,8 @@
 
 use super::actor::Actor;
 use super::event::{
-    Detail, Intent, Interrupted, Observed, Outcome, Resolution, RunInfo, ServiceRun, StoredEvent,
-    Triggered,
+    Detail, Intent, Interrupted, Note, Observed, Outcome, Resolution, RunInfo, ServiceRun,
+    StoredEvent, Triggered,
 };
 use crate::verdict::{Matched, Sent, Status};
 
@@ -43,6 +43,8 @@ pub struct RunView {
     pub matched: Matched,
     /// The flow run that the trigger began, where it said so; else empty.
     pub flow_run: String,
+    /// Before this time the service does not want to be asked about the run; else empty.
+    pub poll_from: String,
     /// The service's run as it was last seen.
     pub service_state: Option<ServiceRun>,
     /// The last outcome of the last attempt.
@@ -92,6 +94,7 @@ impl RunView {
             service_run: String::new(),
             matched: Matched::None,
             flow_run: String::new(),
+            poll_from: String::new(),
             service_state: None,
             outcome: None,
             interrupted: None,
@@ -126,6 +129,10 @@ impl RunView {
                     self.service_run = run;
                     self.matched = Matched::Exact;
                 }
+                keep(
+                    &mut self.poll_from,
+                    triggered.poll_from.clone().unwrap_or_default(),
+                );
                 self.triggered = Some(triggered);
             }
             Detail::Observed(observed) => self.observe(observed),
@@ -138,6 +145,16 @@ impl RunView {
             Detail::Reconciled(word) | Detail::Resolved(word) => {
                 self.resolved = Some((word, actor));
                 self.conclude(Conclusion::Resolved, true);
+            }
+            Detail::Note(note) if note.topic == Note::CANCEL => {
+                let asked = note
+                    .fields
+                    .into_iter()
+                    .find(|(name, _)| name == Note::POLL_FROM);
+                keep(
+                    &mut self.poll_from,
+                    asked.map(|(_, at)| at).unwrap_or_default(),
+                );
             }
             Detail::Note(_) => {}
         }
@@ -154,6 +171,7 @@ impl RunView {
         self.service_run.clear();
         self.matched = Matched::None;
         self.flow_run.clear();
+        self.poll_from.clear();
         self.service_state = None;
         self.outcome = None;
         self.interrupted = None;

@@ -48,6 +48,8 @@ pub struct Cancelled {
     pub service_run: String,
     /// A sentence.
     pub message: String,
+    /// Before this time the service does not want to be asked about the run: RFC 3339; else empty.
+    pub poll_from: String,
 }
 
 /// Why nothing was asked.
@@ -84,6 +86,7 @@ pub async fn cancel(
         run: run.clone(),
         service_run,
         message,
+        poll_from: String::new(),
     };
     let view = match (view.standing(), view.service_run.is_empty()) {
         (Standing::NotSent | Standing::NeverStarted, _) => {
@@ -122,11 +125,12 @@ pub async fn cancel(
 /// Who asked for it belongs into the record; that it is not there changes nothing at the service.
 fn note(ledger: &Ledger, view: &RunView, cancelled: &Cancelled, session: &Session) {
     let detail = Detail::Note(Note {
-        topic: "cancel".to_owned(),
+        topic: Note::CANCEL.to_owned(),
         message: cancelled.message.clone(),
         fields: vec![
             ("answer".to_owned(), cancelled.status.name().to_owned()),
             ("service_run".to_owned(), cancelled.service_run.clone()),
+            (Note::POLL_FROM.to_owned(), cancelled.poll_from.clone()),
         ],
     });
     if let Err(error) = ledger.record.append(&view.run, detail) {
@@ -185,6 +189,7 @@ async fn ask(
             },
             run: view.run.run.clone(),
             service_run: cancellation.service_run,
+            poll_from: cancellation.poll_from.unwrap_or_default(),
             message: cancellation.message,
         }),
         End::Done(Ok(Err(error))) => Err(CancelError::Verdict(Box::new(

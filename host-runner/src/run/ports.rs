@@ -56,9 +56,15 @@ impl LastFailure {
     /// codes cannot carry.
     pub fn explain(&self, mut verdict: Verdict) -> Verdict {
         let nothing_came_back = matches!(verdict.status, Status::Denied | Status::Unavailable);
-        if let (true, Some(failure)) = (nothing_came_back, self.text()) {
-            verdict.hint = failure;
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (true, Some(failure)) = (nothing_came_back, last.as_ref()) {
+            if matches!(failure, SendError::NoToken { .. }) {
+                // WASI has no word for it.
+                "token_unavailable".clone_into(&mut verdict.code);
+            }
+            verdict.hint = failure.to_string();
         }
+        drop(last);
         verdict
     }
 

@@ -244,7 +244,7 @@ pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
         service_run: filled(&view.service_run),
         matched: convert::matched(view.matched),
         flow_run: filled(&view.flow_run),
-        poll_from: taken.and_then(|triggered| triggered.poll_from.clone()),
+        poll_from: filled(&view.poll_from),
     })
 }
 

@@ -56,7 +56,7 @@ credentials:
     tenant: {TENANT}
     client_id: {CLIENT}
     client_secret: ${{env:AZURE_CLIENT_SECRET}}
-endpoints: {{login: {base}, powerbi: {base}}}
+endpoints: {{login: {base}, powerbi: {base}, fabric: {base}}}
 sandbox: {{allow_loopback: true}}
 targets:
   order_list:

@@ -189,7 +189,7 @@ credentials:
     tenant: {}
     client_id: {}
     client_secret: ${{env:AZURE_CLIENT_SECRET}}
-endpoints: {{login: {base}, powerbi: {base}}}
+endpoints: {{login: {base}, powerbi: {base}, fabric: {base}}}
 sandbox: {{allow_loopback: true}}
 targets:
 {}",
