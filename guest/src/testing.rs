@@ -113,17 +113,22 @@ pub(crate) struct World {
     runs: RefCell<Vec<Scripted>>,
     triggered: Cell<Option<u64>>,
     /// Answers to GET and POST that come before the timeline's.
-    gets: RefCell<VecDeque<Answer>>,
-    posts: RefCell<VecDeque<Answer>>,
+    gets: RefCell<VecDeque<Option<Answer>>>,
+    /// With each goes whether it arrives, where that is not what the answer says.
+    posts: RefCell<VecDeque<(Option<Answer>, Option<bool>)>>,
+    /// How many triggers have arrived.
+    arrivals: Cell<u32>,
+    /// The `Retry-After` of every history and every run.
+    patience: Cell<Option<u64>>,
     /// The answer to every further GET of the history; nothing: the timeline.
     all_gets: RefCell<Option<Answer>>,
     /// Answers to GET of a URL that ends so.
     lists: RefCell<Vec<(String, Answer)>>,
     /// Since when each URL may be asked for again.
-    not_before: RefCell<Vec<(String, u64)>>,
+    not_before: RefCell<Vec<(Method, String, u64)>>,
     /// Calls that came before that.
     early: RefCell<Vec<String>>,
-    store: RefCell<VecDeque<StoreError>>,
+    store: RefCell<VecDeque<Option<StoreError>>>,
     store_always: RefCell<Option<StoreError>>,
     /// Waits that pass before the host asks for an end.
     waits_left: Cell<Option<u32>>,
@@ -144,6 +149,8 @@ impl World {
             triggered: Cell::new(None),
             gets: RefCell::default(),
             posts: RefCell::default(),
+            arrivals: Cell::new(0),
+            patience: Cell::new(None),
             all_gets: RefCell::default(),
             lists: RefCell::default(),
             not_before: RefCell::default(),
@@ -177,7 +184,7 @@ impl World {
     }
 
     pub(crate) fn answers_get(self, answer: Answer) -> Self {
-        self.gets.borrow_mut().push_back(answer);
+        self.gets.borrow_mut().push_back(Some(answer));
         self
     }
 
@@ -193,8 +200,30 @@ impl World {
     }
 
     pub(crate) fn answers_post(self, answer: Answer) -> Self {
-        self.posts.borrow_mut().push_back(answer);
+        self.posts.borrow_mut().push_back((Some(answer), None));
         self
+    }
+
+    /// The answers to the first GETs; nothing: as it is.
+    pub(crate) fn looks_go(&self, answers: &[Option<Answer>]) {
+        self.gets.borrow_mut().extend(answers.iter().cloned());
+    }
+
+    /// The answers to the first POSTs, and whether they arrive; nothing: as it is.
+    pub(crate) fn triggers_go(&self, answers: &[(Option<Answer>, bool)]) {
+        let answers = answers.iter().cloned();
+        self.posts
+            .borrow_mut()
+            .extend(answers.map(|(answer, arrives)| (answer, Some(arrives))));
+    }
+
+    /// What the store says to the first events; nothing: it takes them.
+    pub(crate) fn store_goes(&self, errors: &[Option<StoreError>]) {
+        self.store.borrow_mut().extend(errors.iter().cloned());
+    }
+
+    pub(crate) fn asks_for_patience(&self, seconds: Option<u64>) {
+        self.patience.set(seconds);
     }
 
     pub(crate) fn cancels_after(self, waits: u32) -> Self {
@@ -213,7 +242,7 @@ impl World {
     }
 
     pub(crate) fn store_says(&self, error: StoreError) {
-        self.store.borrow_mut().push_back(error);
+        self.store.borrow_mut().push_back(Some(error));
     }
 
     pub(crate) fn store_always_says(&self, error: StoreError) {
@@ -293,6 +322,25 @@ impl World {
             .collect()
     }
 
+    /// Another process knows what the record has of the trigger, and not what a look was answered.
+    pub(crate) fn next_process(&self) {
+        self.waits_left.set(None);
+        let of_trigger = |(method, ..): &(Method, String, u64)| *method == Method::Post;
+        self.not_before.borrow_mut().retain(of_trigger);
+    }
+
+    /// How many triggers have arrived.
+    pub(crate) fn arrivals(&self) -> u32 {
+        self.arrivals.get()
+    }
+
+    /// The state of a run now, as the script has it, and since when; nothing where it is not there.
+    pub(crate) fn state_of(&self, id: &str) -> Option<(String, String)> {
+        let rows = self.rows();
+        let row = rows.into_iter().find(|row| row.id == id)?;
+        Some((row.state, row.refresh_type))
+    }
+
     /// Calls of a URL before the service wanted to be asked for it again.
     pub(crate) fn early(&self) -> Vec<String> {
         self.early.borrow().clone()
@@ -355,21 +403,27 @@ impl World {
         if let Some((_, answer)) = served.iter().find(|(end, _)| url.ends_with(end)) {
             return answer.clone();
         }
+        let patient = |answer: HttpAnswer| match self.patience.get() {
+            Some(seconds) => with(answer, "Retry-After", &seconds.to_string()),
+            None => answer,
+        };
         match asked(url) {
             Asked::List => Ok(ok(r#"{"value":[]}"#)),
             Asked::History(way) => {
                 let rows: Vec<_> = self.rows().iter().map(|row| row.json(way)).collect();
-                Ok(ok(&serde_json::json!({ "value": rows }).to_string()))
+                Ok(patient(ok(
+                    &serde_json::json!({ "value": rows }).to_string()
+                )))
             }
             Asked::Page(way, id) => match self.rows().iter().find(|row| row.id == id) {
-                Some(row) => Ok(row.page(way)),
+                Some(row) => Ok(patient(row.page(way))),
                 None => error(404, "EntityNotFound"),
             },
         }
     }
 
     /// Notes when a URL may be asked for again; `Location` is the one meant where there is one.
-    fn announce(&self, url: &str, answer: &HttpAnswer) {
+    fn announce(&self, method: Method, url: &str, answer: &HttpAnswer) {
         let date = self.service_date();
         let Some(wait) = answer
             .header("retry-after")
@@ -382,7 +436,7 @@ impl World {
             .and_then(|location| crate::url::resolve(url, location))
             .unwrap_or_else(|| url.to_owned());
         let from = self.elapsed().saturating_add(wait);
-        self.not_before.borrow_mut().push((url, from));
+        self.not_before.borrow_mut().push((method, url, from));
     }
 
     fn check_early(&self, url: &str) {
@@ -391,7 +445,7 @@ impl World {
             .not_before
             .borrow()
             .iter()
-            .any(|(asked, from)| asked == url && now < *from);
+            .any(|(_, asked, from)| asked == url && now < *from);
         if early {
             self.early.borrow_mut().push(format!("{url} at {now}"));
         }
@@ -416,9 +470,11 @@ impl Http for World {
             .borrow_mut()
             .push(Happened::Call(request.method, request.url.clone()));
         self.check_early(&request.url);
-        let scripted = match request.method {
-            Method::Get => self.gets.borrow_mut().pop_front(),
-            Method::Post | Method::Delete => self.posts.borrow_mut().pop_front(),
+        let (scripted, arrives) = match request.method {
+            Method::Get => (self.gets.borrow_mut().pop_front().flatten(), None),
+            Method::Post | Method::Delete => {
+                self.posts.borrow_mut().pop_front().unwrap_or_default()
+            }
         };
         let answer = match (scripted, request.method) {
             (Some(answer), _) => answer,
@@ -429,14 +485,15 @@ impl Http for World {
             (None, Method::Post | Method::Delete) => Ok(triggered(request)),
         };
         let slow = matches!(&answer, Err(error) if error.kind == TransportKind::AnswerTimeout);
-        if request.method == Method::Post && arrived(&answer) {
+        if request.method == Method::Post && arrives.unwrap_or_else(|| arrived(&answer)) {
+            self.arrivals.set(self.arrivals.get() + 1);
             self.triggered
                 .set(self.triggered.get().or(Some(self.elapsed())));
         }
         self.pass(if slow { request.timeout_ms } else { LATENCY });
         answer
             .map(|answer| self.dated(answer))
-            .inspect(|answer| self.announce(&request.url, answer))
+            .inspect(|answer| self.announce(request.method, &request.url, answer))
     }
 }
 
@@ -450,7 +507,7 @@ fn arrived(answer: &Answer) -> bool {
 
 impl Store for World {
     fn append(&self, entry: &Entry) -> Result<Receipt, StoreError> {
-        if let Some(error) = self.store.borrow_mut().pop_front() {
+        if let Some(Some(error)) = self.store.borrow_mut().pop_front() {
             return Err(error);
         }
         if let Some(error) = self.store_always.borrow().clone() {

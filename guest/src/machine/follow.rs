@@ -142,7 +142,7 @@ pub(crate) fn newest(
         watched,
         wanted: None,
         by_id: false,
-        poll_from: look.asked.map(|wait| look.at.after_ms(wait)),
+        poll_from: look.again_from(),
         known: Some(newest.id.clone()),
         subject,
         until_started: false,

@@ -18,6 +18,13 @@ pub(crate) struct Look {
     pub(crate) asked: Option<u64>,
 }
 
+impl Look {
+    /// Since when the service may be asked for this history again.
+    pub(crate) fn again_from(&self) -> Option<Moment> {
+        self.asked.map(|wait| self.at.after_ms(wait))
+    }
+}
+
 /// Reads the history, and takes the service's clock from the answer.
 pub(crate) fn look(session: &mut Session<'_>, watched: &Watched<'_>) -> Result<Look, Trouble> {
     let (history, answer) = read(session, watched, Limit::Deadline)?;

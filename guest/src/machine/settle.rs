@@ -107,7 +107,7 @@ pub(crate) fn settle(
                 }
                 told.tell(session, run, hunt.ours);
                 if run.state == State::Deduped && hunt.ours {
-                    return deduped(session, facts, &hunt);
+                    return deduped(session, facts, &hunt, &history, asked);
                 }
                 if let Some(verdict) = verdict_on(session, facts, &hunt, run) {
                     return Ok(verdict);
@@ -124,10 +124,12 @@ pub(crate) fn settle(
         }
         let remaining = session.remaining_ms();
         if remaining == 0 || asked.is_some_and(|asked| asked > remaining) {
-            return Ok(match &hunt.wanted {
+            let mut verdict = match &hunt.wanted {
                 Some(wanted) if !seen => not_seen_yet(facts, &hunt.subject, wanted),
                 _ => unfinished(facts, &hunt.subject, vanished),
-            });
+            };
+            verdict.retry_at = asked.map(|wait| session.service_now().after_ms(wait).to_string());
+            return Ok(verdict);
         }
         let pause = until_window_ends(session, &hunt, seen, pace.next(session).min(remaining));
         session.pause(pause.max(asked.unwrap_or_default()))?;
@@ -177,7 +179,13 @@ fn see<'h>(hunt: &Hunt<'_>, facts: &Facts, history: &'h [Run], seen: bool) -> Se
 }
 
 /// The service dropped our run, because another one was going on: neither success nor failure.
-fn deduped(session: &mut Session<'_>, facts: &Facts, hunt: &Hunt<'_>) -> Step<Verdict> {
+fn deduped(
+    session: &mut Session<'_>,
+    facts: &Facts,
+    hunt: &Hunt<'_>,
+    seen: &[Run],
+    asked: Option<u64>,
+) -> Step<Verdict> {
     const CODE: &str = "deduplicated";
     let told = hunt.subject.say(
         "The service dropped the run, because another one of the same content was going on."
@@ -195,15 +203,21 @@ fn deduped(session: &mut Session<'_>, facts: &Facts, hunt: &Hunt<'_>) -> Step<Ve
         return Ok(alone(facts));
     }
     let watched = hunt.watched;
-    let read = persist(session, |session| {
-        read_history(session, &watched, Limit::Deadline)
-    });
-    let look = match read {
-        Ok(look) => look,
-        Err(Halt::Cancelled) => return Err(Stop::Cancelled),
-        Err(Halt::Trouble(_)) => return Ok(alone(facts)),
+    let read;
+    let (history, asked) = if hunt.by_id {
+        // The run's own page shows no other one.
+        read = match persist(session, |session| {
+            read_history(session, &watched, Limit::Deadline)
+        }) {
+            Ok(look) => look,
+            Err(Halt::Cancelled) => return Err(Stop::Cancelled),
+            Err(Halt::Trouble(_)) => return Ok(alone(facts)),
+        };
+        (read.history.as_slice(), read.asked)
+    } else {
+        (seen, asked)
     };
-    let Some(running) = going_on(&look.history, look.at) else {
+    let Some(running) = going_on(history, session.service_now()) else {
         return Ok(alone(facts));
     };
     let name = hunt.subject.name();
@@ -212,7 +226,7 @@ fn deduped(session: &mut Session<'_>, facts: &Facts, hunt: &Hunt<'_>) -> Step<Ve
         &watched,
         Subject::of_other(name),
         running,
-        look.asked,
+        asked,
         facts.clone(),
     )?;
     Ok(passed_over(end, CODE, &told))

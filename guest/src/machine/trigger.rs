@@ -5,6 +5,7 @@
 
 use super::ending::{Subject, detached, unreadable, waited_out};
 use super::guard::{self, Cleared};
+use super::look::Look;
 use super::reply::{Lost, Reply, flow_run, reply};
 use super::response;
 use super::settle::{Hunt, settle};
@@ -72,8 +73,8 @@ pub(crate) fn run(
         );
         let answer = session.send(&attempt.call);
         match reply(&work, session, &attempt.call.url, answer) {
-            Reply::NotStarted(trouble) => come_again(session, *trouble, number)?,
-            Reply::Busy(trouble) => busy(session, request, *trouble, number)?,
+            Reply::NotStarted(trouble) => come_again(session, &attempt, *trouble, number)?,
+            Reply::Busy(trouble) => busy(session, request, &attempt, *trouble, number)?,
             Reply::Lost(lost) => {
                 return lost_trigger(session, facts, request, &work, &attempt, lost);
             }
@@ -136,8 +137,27 @@ fn write_intent(session: &mut Session<'_>, attempt: &Attempt, number: u32) -> St
     })
 }
 
+/// How long to wait before the next attempt, which begins with a look: as long as both the trigger
+/// and the last look were answered with. Nothing where the deadline comes first.
+fn wait_before_attempt(
+    session: &Session<'_>,
+    attempt: &Attempt,
+    trouble: &Trouble,
+    number: u32,
+) -> Option<u64> {
+    let look = attempt.cleared.look.as_ref().and_then(Look::again_from);
+    let look = look.map_or(0, |from| session.service_now().until(from));
+    let wait = session.wait_before_retry(trouble.retry_after_ms, number)?;
+    Some(wait.max(look)).filter(|wait| *wait < session.remaining_ms())
+}
+
 /// Nothing was started: waits for the next attempt, or ends.
-fn come_again(session: &mut Session<'_>, trouble: Trouble, number: u32) -> Step<()> {
+fn come_again(
+    session: &mut Session<'_>,
+    attempt: &Attempt,
+    trouble: Trouble,
+    number: u32,
+) -> Step<()> {
     if trouble.remedy == Remedy::Credentials {
         session.append_triggered(Triggered {
             http_status: trouble.status,
@@ -151,7 +171,7 @@ fn come_again(session: &mut Session<'_>, trouble: Trouble, number: u32) -> Step<
     } else {
         session.append_observed("not_sent", None, trouble.message.clone());
     }
-    let wait = session.wait_before_retry(trouble.retry_after_ms, number);
+    let wait = wait_before_attempt(session, attempt, &trouble, number);
     let (Remedy::Patience, Some(wait)) = (trouble.remedy, wait) else {
         return Err(Stop::Error(trouble.into_error()));
     };
@@ -173,11 +193,12 @@ fn come_again(session: &mut Session<'_>, trouble: Trouble, number: u32) -> Step<
 fn busy(
     session: &mut Session<'_>,
     request: &RefreshRequest,
+    attempt: &Attempt,
     trouble: Trouble,
     number: u32,
 ) -> Step<()> {
     session.append_observed("not_sent", None, trouble.message.clone());
-    let wait = session.wait_before_retry(trouble.retry_after_ms, number);
+    let wait = wait_before_attempt(session, attempt, &trouble, number);
     let again = match request.if_running {
         IfRunning::Wait => true,
         IfRunning::Follow => request.follow == FollowMode::ToTheEnd,
@@ -393,10 +414,12 @@ fn hunt<'w>(
         return None;
     }
     let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
+    let by_id = work.tells_by_id() && named.run.is_some();
+    let history_from = look.again_from().filter(|_| !by_id);
     Some(Hunt {
         watched,
-        by_id: work.tells_by_id() && named.run.is_some(),
-        poll_from: named.poll_from,
+        by_id,
+        poll_from: named.poll_from.max(history_from),
         wanted: Some(Wanted {
             baseline: baseline(&look.history, look.at),
             taken: request.taken_runs.clone(),

@@ -1,7 +1,7 @@
 //! What must hold however a refresh goes: every sequence of answers, in every world, in every mode.
 
 use super::*;
-use crate::contract::{Event, FollowMode, IfRunning, Sent, Status, Target, Verification};
+use crate::contract::{Content, Event, FollowMode, IfRunning, Sent, Status, Target, Verification};
 use crate::ports::Method;
 use crate::testing::{
     Answer, Happened, answer, broken, dataflow, error as refusal, flow, page, request, taken,
@@ -76,6 +76,19 @@ fn sequences() -> Vec<Vec<Answer>> {
     all
 }
 
+/// Fewer looks tell the same story sooner.
+fn slow(target: &mut Target) {
+    match target {
+        Target::Dataflow(one) => one.item.poll_ms = 30_000,
+        Target::PowerAutomate(flow) => {
+            if let Verification::Content(Content::Dataflow(item)) = &mut flow.verify {
+                item.poll_ms = 30_000;
+            }
+        }
+        Target::DataflowGen2(_) | Target::SemanticModel(_) => {}
+    }
+}
+
 fn requests() -> Vec<RefreshRequest> {
     let mut all = Vec::new();
     for target in [
@@ -93,6 +106,7 @@ fn requests() -> Vec<RefreshRequest> {
                 let mut request = request(target.clone());
                 request.follow = follow;
                 request.circumstances.deadline_ms = 600_000;
+                slow(&mut request.target);
                 request.if_running = IfRunning::Wait;
                 request.circumstances.host_vouches = host_vouches;
                 all.push(request);

@@ -1,5 +1,6 @@
 //! The machine against a scripted world: every way that a refresh can go.
 
+mod chance;
 mod follow;
 mod golden;
 mod guard;
