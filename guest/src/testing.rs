@@ -309,6 +309,10 @@ impl World {
         self.sent(Method::Post)
     }
 
+    pub(crate) fn sent_deletes(&self) -> usize {
+        self.sent(Method::Delete).len()
+    }
+
     pub(crate) fn gets(&self) -> Vec<HttpRequest> {
         self.sent(Method::Get)
     }

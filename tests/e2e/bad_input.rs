@@ -41,8 +41,8 @@ fn an_unknown_key_names_its_line_and_the_nearest_key() {
 #[test]
 fn a_guard_that_this_version_does_not_have_is_refused_and_not_ignored() {
     invalid(
-        |setup| setup.appending("    quota: {limit: 8}\n"),
-        &["quota", "version"],
+        |setup| setup.appending("    after: [order_list]\n"),
+        &["after", "version"],
     );
 }
 
@@ -119,16 +119,19 @@ fn a_missing_or_empty_variable_is_named() {
 }
 
 #[test]
-fn a_workspace_or_dataflow_that_is_a_name_is_refused() {
-    invalid(
-        |setup| {
-            setup.replacing(
-                &format!("workspace: {WORKSPACE}"),
-                "workspace: Data Admin Team",
-            )
-        },
-        &["targets.order_list.verify.workspace", "GUID"],
+fn a_name_that_is_not_there_is_refused_with_those_that_are() {
+    let platform = Platform::start(&world());
+    let setup = Setup::verified(&platform).replacing(
+        &format!("workspace: {WORKSPACE}"),
+        "workspace: Data Admin Team",
     );
+    setup
+        .refresh(&[])
+        .is("invalid", "name_not_found", 2)
+        .says("Data Admin Team")
+        .says("There are Data Admin")
+        .says("or give the id");
+    assert_eq!(platform.triggers(), 0);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod flow_response;
 mod identity;
 mod kestra_flow;
 mod kill;
+mod kinds;
 mod limits;
 mod sandbox;
 mod secrets;

@@ -492,7 +492,7 @@ fn a_run_of_every_kind_is_asked_to_stop_and_one_that_is_over_is_no_error() {
             other => panic!("{other:?}"),
         };
         assert_eq!(told, code);
-        assert_eq!(world.call_times().len(), 1);
+        assert_eq!(world.posts().len() + world.sent_deletes(), 1);
     }
 }
 

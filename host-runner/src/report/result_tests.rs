@@ -6,7 +6,7 @@ fn result(verdict: &Verdict, invocation: &Invocation) -> RefreshResult {
 }
 
 /// The fields of the contract with users, "Result", in its order.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "target",
     "kind",
     "status",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 26] = [
     "audit_event",
     "exit_code",
     "service_error",
+    "quota",
 ];
 
 #[test]
@@ -50,6 +51,10 @@ fn every_field_is_there_and_never_null_even_where_nothing_is_known() {
     assert_eq!(
         value["service_error"],
         serde_json::json!({"code": "", "message": "", "activity_id": ""})
+    );
+    assert_eq!(
+        value["quota"],
+        serde_json::json!({"limit": 0, "counted": 0, "left": 0, "next_slot": ""})
     );
 }
 

@@ -133,6 +133,11 @@ impl Platform {
         );
     }
 
+    /// Changes the settings of a semantic model, for refreshes that begin from now on.
+    pub fn change_model(&self, model: uuid::Uuid, fields: &Value) {
+        self.post(&format!("models/{model}"), fields.clone());
+    }
+
     /// Starts a run of the usual dataflow, as the scheduler or another user would.
     pub fn start_run(&self, refresh_type: &str) {
         self.post(
