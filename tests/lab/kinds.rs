@@ -429,3 +429,21 @@ fn a_run_is_stopped_and_the_follow_says_so() {
         });
     }
 }
+
+#[test]
+fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
+    let target = "{kind: dataflow, workspace: Data Admin, dataflow: Master Order List}";
+    let unavailable = || simulator::faults::CannedReply::status(503);
+    let world = Subject::Dataflow.world().fault(
+        simulator::faults::FaultRule::on(simulator::faults::Operation::Groups, unavailable())
+            .times(2),
+    );
+    Subject::Dataflow.lab_with(world, "", target, async |lab: &Lab| {
+        let first = lab.invocation().refresh(asked()).await;
+        assert_eq!(first.status, Status::Completed, "{first:?}");
+        let calls = lab.services.requests().len();
+        let again = lab.invocation().refresh(asked()).await;
+        assert!(again.replayed, "{again:?}");
+        assert_eq!(lab.services.requests().len(), calls, "nobody was asked");
+    });
+}

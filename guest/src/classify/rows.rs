@@ -103,6 +103,7 @@ pub(super) const TABLE: &[Row] = &[
     // Power BI and Fabric: who may ask.
     said!(CONTENT ANY 401..=403 "TokenExpired" => Unauthorized "token_expired", NEW_TOKEN, true), // [V] Power BI REST: arrives as 403
     said!(CONTENT ANY 401..=403 "PowerBINotAuthorizedException" => Unauthorized "not_authorized", ROLE, false), // [O]
+    said!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen as a run's failure only
     said!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
     said!(GEN2 ANY 401..=401 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same
     said!(GEN2 ANY 403..=403 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same

@@ -161,7 +161,7 @@ mod tests {
             (Gen2, Trigger, 429, "RequestBlocked", Later, "throttled"),
             (Gen2, Trigger, 400, "InvalidJobType", Refused, "invalid_job_type"),
             (Gen2, Trigger, 400, "FeatureNotAvailable", Refused, "feature_not_available"),
-            (Gen2, Trigger, 403, "SPNBasedRefreshNotAllowed", Unauthorized, "not_authorized"),
+            (Gen2, Trigger, 403, "SPNBasedRefreshNotAllowed", Unauthorized, "spn_refresh_not_allowed"),
             (Gen2, Trigger, 400, "SPNBasedRefreshNotAllowed", Refused, "spn_refresh_not_allowed"),
             (Gen2, Run, 0, "SPNBasedRefreshNotAllowed", Refused, "spn_refresh_not_allowed"),
             (Gen2, Run, 0, "DataflowNeverPublishedError", Refused, "dataflow_never_published"),

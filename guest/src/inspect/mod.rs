@@ -1,7 +1,7 @@
 //! Questions that change nothing: what would a refresh send, what can these credentials reach,
 //! what is there.
 //!
-//! Nothing is tried again here: a person who asks wants to know how it is now, and a check reports
+//! Nothing is tried again here but the search for ids, which is the first step of a refresh: a person who asks wants to know how it is now, and a check reports
 //! the very error that a refresh would end with.
 
 mod access;
@@ -14,7 +14,7 @@ use crate::contract::{
     TargetKind, Unsupported,
 };
 use crate::machine::{diagnose, guard, read_history};
-use crate::names::resolved_now;
+use crate::names::{resolved, resolved_now};
 use crate::ports::Ports;
 use crate::request::{Work, check_run_id, outgoing, secrets_of};
 use crate::session::{Limit, Session};
@@ -48,9 +48,10 @@ fn answer(
         Question::Access(target) => {
             access::findings(session, endpoints, target).map(Inspection::Access)
         }
-        Question::Resolve(target) => {
-            resolved_now(session, target, endpoints).map(Inspection::Resolved)
-        }
+        Question::Resolve(target) => match resolved(session, target, endpoints) {
+            Ok(resolved) => Ok(Inspection::Resolved(resolved)),
+            Err(stop) => Err(stop.into_error()),
+        },
         Question::Runs(target) => runs(session, endpoints, target),
         Question::Workspaces => lists::workspaces(session, endpoints).map(Inspection::Items),
         Question::Dataflows(workspace) => {

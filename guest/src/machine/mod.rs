@@ -45,6 +45,20 @@ pub(crate) enum Stop {
     ClaimLost(RefreshError),
 }
 
+impl Stop {
+    /// The error that it is where nothing was started.
+    pub(crate) fn into_error(self) -> RefreshError {
+        match self {
+            Self::Error(error) | Self::ClaimLost(error) => error,
+            Self::Cancelled | Self::Verdict(_) => RefreshError::Interrupted(problem(
+                "interrupted",
+                "An end was asked for before anything was sent.".to_owned(),
+                "Start again: nothing was triggered.",
+            )),
+        }
+    }
+}
+
 /// A step of the machine.
 pub(crate) type Step<T> = Result<T, Stop>;
 
@@ -151,14 +165,7 @@ fn settled(stop: Stop) -> Step<Verdict> {
 
 fn interrupted(facts: &Facts, http_calls: u32) -> Result<Verdict, RefreshError> {
     if facts.sent == Sent::No && facts.run.is_none() {
-        return Err(counted(
-            RefreshError::Interrupted(problem(
-                "interrupted",
-                "An end was asked for before anything was sent.".to_owned(),
-                "Start again: nothing was triggered.",
-            )),
-            http_calls,
-        ));
+        return Err(counted(Stop::Cancelled.into_error(), http_calls));
     }
     let mut verdict = facts.verdict_hint(
         Status::Interrupted,

@@ -2,6 +2,8 @@
 //!
 //! The component looks; this translates. Nothing is retried and nothing is recorded.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::convert;
@@ -9,7 +11,7 @@ use super::guards;
 use super::ports::LookPorts;
 use super::refresh::Asked;
 use super::request::{self, Wish};
-use super::session::{End, Session};
+use super::session::{End, GRACE, Session};
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
@@ -247,6 +249,17 @@ pub(super) async fn ask(
     target: &ResolvedTarget,
     question: api::Question,
 ) -> Result<Result<api::Inspection, Verdict>, Signal> {
+    ask_within(session, target, question, None, target.deadline).await
+}
+
+/// Asks the component, and renews meanwhile what this process holds in `record`.
+pub(super) async fn ask_within(
+    session: &Session,
+    target: &ResolvedTarget,
+    question: api::Question,
+    record: Option<&Record>,
+    left: Duration,
+) -> Result<Result<api::Inspection, Verdict>, Signal> {
     let broken = |what: String| {
         Verdict::not_sent(
             Status::InternalError,
@@ -276,12 +289,15 @@ pub(super) async fn ask(
         Err(error) => return Ok(Err(broken(error.to_string()))),
     };
     let query = api::Query {
-        circumstances: request::circumstances(target, session.clock.now(), target.deadline),
+        circumstances: request::circumstances(target, session.clock.now(), left),
         question,
     };
     let exports = instance.exports.powerbi_refresh_refresh();
     let call = exports.call_inspect(&mut instance.store, &query);
-    match session.drive(None, call, target.deadline).await {
+    match session
+        .drive(record, call, left.saturating_add(GRACE))
+        .await
+    {
         End::Done(Ok(Ok(inspection))) => Ok(Ok(inspection)),
         End::Done(Ok(Err(error))) => {
             Ok(Err(session.boundary.failure.explain(convert::error(error))))

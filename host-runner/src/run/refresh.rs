@@ -65,10 +65,10 @@ pub async fn refresh(
     target: &ResolvedTarget,
     asked: Asked,
 ) -> Concluded {
-    let wit_target = match names_resolved(session, target, asked).await {
-        Ok(wit_target) => wit_target,
-        Err(concluded) => return *concluded,
-    };
+    let mut wit_target = request::target(target, &session.flow_id);
+    if asked.asks_nobody(target) {
+        wit_target = request::unwatched(wit_target);
+    }
     let mut triggers = 0;
     loop {
         let retrying = triggers > 0;
@@ -105,39 +105,6 @@ pub async fn refresh(
             End::Done(()) => {}
             End::Stopped(_) | End::OutOfTime => return concluded,
         }
-    }
-}
-
-/// The target with ids; or what keeps them from being found.
-async fn names_resolved(
-    session: &Session,
-    target: &ResolvedTarget,
-    asked: Asked,
-) -> Result<wit::Target, Box<Concluded>> {
-    let end = |verdict, signal| {
-        let info = RunInfo {
-            target: target.name.clone(),
-            kind: target.kind().to_owned(),
-            ..RunInfo::default()
-        };
-        Box::new(Concluded {
-            verdict,
-            invocation: Invocation {
-                signal,
-                ..invocation_of(target, &info)
-            },
-        })
-    };
-    if asked.asks_nobody(target) {
-        return Ok(request::unwatched(request::target(
-            target,
-            &session.flow_id,
-        )));
-    }
-    match names::resolved(session, target).await {
-        Ok(Ok(wit_target)) => Ok(wit_target),
-        Ok(Err(verdict)) => Err(end(verdict, None)),
-        Err(signal) => Err(end(interrupted_while_waiting(signal), Some(signal))),
     }
 }
 
@@ -292,6 +259,11 @@ impl Work<'_> {
             Ok(overridden) => overridden,
             Err(concluded) => return Some(*concluded),
         };
+        let (run, wit_target) = match self.with_ids(run).await {
+            Ok(found) => found,
+            Err(concluded) => return Some(*concluded),
+        };
+        let run = &run;
         match self.claim_resource(run).await {
             End::Done(Ok(())) => {}
             End::Done(Err(RecordError::ClaimLost { .. })) => return None,
@@ -337,7 +309,7 @@ impl Work<'_> {
         };
         let request = request::refresh(
             self.target,
-            self.wit_target.clone(),
+            wit_target,
             &run.info.run,
             request::circumstances(self.target, run.clock.now(), run.left()),
             Wish {
@@ -395,23 +367,49 @@ impl Work<'_> {
                 }
                 Ok(held.iter().map(|one| one.guard.to_owned()).collect())
             }
-            Some(first) => {
-                let verdict = first.verdict();
-                let outcome = Detail::Outcome(crate::record::event::Outcome {
-                    verdict: verdict.clone(),
-                    invocation: run.invocation(),
-                });
-                // Nothing was sent, so nothing is lost where this is not stored.
-                if let Err(error) = run.store(outcome, LEAST_PATIENCE).await {
-                    run.reporter.log(
-                        Level::Warn,
-                        &format!("the end could not be stored: {error}"),
-                    );
-                }
-                self.session.finish(run).await;
-                Err(Box::new(self.concluded(run, verdict, None)))
-            }
+            Some(first) => Err(Box::new(self.ended_before(run, first.verdict()).await)),
         }
+    }
+
+    /// The run and the target with ids where the configuration has names. They are looked up only
+    /// now: what the record answers needs no network.
+    async fn with_ids(&self, run: &Arc<Run>) -> Result<(Arc<Run>, wit::Target), Box<Concluded>> {
+        let has_names = self
+            .target
+            .watched()
+            .is_some_and(|watched| watched.has_names());
+        if !has_names || self.asked.asks_nobody(self.target) {
+            return Ok((run.clone(), self.wit_target.clone()));
+        }
+        match names::resolved(self.session, self.target, &self.ledger.record, run.left()).await {
+            Ok(Ok(wit_target)) => {
+                let info = RunInfo {
+                    resource: request::resource(self.target, &wit_target).unwrap_or_default(),
+                    ..run.info.clone()
+                };
+                let run = self.session.run(&self.ledger.record, info, self.target);
+                Ok((run, wit_target))
+            }
+            Ok(Err(verdict)) => Err(Box::new(self.ended_before(run, verdict).await)),
+            Err(signal) => Err(Box::new(self.stopped(run, signal).await)),
+        }
+    }
+
+    /// The end of a run that has sent nothing, stored as far as it can be.
+    async fn ended_before(&self, run: &Arc<Run>, verdict: Verdict) -> Concluded {
+        let outcome = Detail::Outcome(crate::record::event::Outcome {
+            verdict: verdict.clone(),
+            invocation: run.invocation(),
+        });
+        // Nothing was sent, so nothing is lost where this is not stored.
+        if let Err(error) = run.store(outcome, LEAST_PATIENCE).await {
+            run.reporter.log(
+                Level::Warn,
+                &format!("the end could not be stored: {error}"),
+            );
+        }
+        self.session.finish(run).await;
+        self.concluded(run, verdict, None)
     }
 
     /// Holds the content from look to match, so that two runs of ours cannot take each other's.

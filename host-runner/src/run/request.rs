@@ -248,8 +248,8 @@ pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     })
 }
 
-/// Which run this is, and whom it serves. `wit_target` has ids where the configuration has names,
-/// so that two ways of writing the same target hold the same claim.
+/// Which run this is, and whom it serves. A target with names has no resource yet: its ids are
+/// found once it is known that something is to be sent.
 #[must_use]
 pub(super) fn run_info(
     target: &ResolvedTarget,
@@ -265,11 +265,17 @@ pub(super) fn run_info(
         kind: target.kind().to_owned(),
         key: key.to_owned(),
         identity: identity_digest(unique, &target.name, &meaning(target, wit_target)),
-        resource: resource(target, wit_target).unwrap_or_default(),
+        resource: match target.watched() {
+            Some(watched) if watched.has_names() => String::new(),
+            _ => resource(target, wit_target).unwrap_or_default(),
+        },
     }
 }
 
-fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String> {
+/// What only one run of ours may refresh at a time, by its ids, so that two ways of writing the same
+/// target hold the same claim.
+#[must_use]
+pub(super) fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String> {
     let powerbi = &target.endpoints.powerbi.url;
     let fabric = || {
         let endpoint = target.endpoints.fabric.as_ref();
@@ -305,8 +311,8 @@ fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String>
     })
 }
 
-/// What a request means, without its timestamp and its secrets, and without how it is verified:
-/// a refresh stays the same refresh when only the way of watching it is mended.
+/// What a request means, without its timestamp and its secrets, and without how it is verified (a
+/// name is what is written): a refresh stays the same refresh when only the way of watching it is mended.
 fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
     let fabric = configured.endpoints.fabric.as_ref();
     let fabric = fabric.map_or("", |endpoint| endpoint.url.as_str());

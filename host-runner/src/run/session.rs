@@ -23,7 +23,7 @@ use crate::verdict::{Sent, Status, Verdict};
 
 /// How long a component may overstay the deadline that it was told, before it is stopped: its last
 /// call may still be under way.
-const GRACE: Duration = Duration::from_secs(15);
+pub(super) const GRACE: Duration = Duration::from_secs(15);
 
 /// How long an interrupted run may wait for a locked record; the whole end has two seconds.
 const LAST_WORDS: Duration = Duration::from_millis(1200);
