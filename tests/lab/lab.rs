@@ -34,6 +34,9 @@ pub struct Lab {
     env: Vec<(String, String)>,
 }
 
+/// A variable, and what it holds given the services' address.
+pub type Variable<'v> = (&'v str, &'v dyn Fn(&str) -> String);
+
 /// What a start is asked for.
 pub fn asked() -> Asked {
     Asked {
@@ -49,7 +52,7 @@ impl Lab {
     pub fn run<T>(
         world: World,
         config: &str,
-        env: &[(&str, &dyn Fn(&str) -> String)],
+        env: &[Variable<'_>],
         scenario: impl AsyncFnOnce(&Lab) -> T,
     ) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -11,7 +11,7 @@ pub type Cells = Vec<(Subject, Phase, &'static str, String)>;
 const HEAD: &str = "\
 # What every fault leads to
 
-Made by `cargo test -p powerbi-refresh-tests --test lab`, which plays every cell against the
+Made by `cargo test --workspace --test lab`, which plays every cell against the
 simulator with the embedded component, the real outbound boundary and a record on disk, and fails
 when this page says something else. `UPDATE_DOCS=1` writes it anew; what each cell must come to is
 written by hand in `tests/lab/expected.txt`.
