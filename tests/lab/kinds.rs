@@ -447,3 +447,30 @@ fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
         assert_eq!(lab.services.requests().len(), calls, "nobody was asked");
     });
 }
+
+#[test]
+fn without_verification_nobody_is_asked_about_the_content_unless_a_guard_needs_it() {
+    use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
+    let blind = run::Asked {
+        follow: FollowMode::NotAtAll,
+        ..asked()
+    };
+    let flow = "kind: power-automate, url: \"${env:FLOW_URL}\"";
+    let verify = "verify: {kind: dataflow, workspace: Data Admin, dataflow: Master Order List}";
+    for (more, asks) in [("", false), (", quota: {limit: 8}", true)] {
+        let target = format!("{{{flow}, {verify}{more}}}");
+        let world = Subject::FlowDataflow.world();
+        Subject::FlowDataflow.lab_with(world, "", &target, async |lab: &Lab| {
+            let result = lab.invocation().refresh(blind).await;
+            assert_eq!(result.status, Status::Accepted, "{result:?}");
+            let others = lab
+                .services
+                .requests()
+                .iter()
+                .filter(|request| request.on != Some(simulator::faults::Operation::Trigger))
+                .count();
+            assert_eq!(others > 0, asks, "{more}");
+            assert_eq!(result.quota.limit > 0, asks, "{more}");
+        });
+    }
+}

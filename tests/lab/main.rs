@@ -11,6 +11,7 @@
 )]
 
 mod cell;
+mod chance;
 mod clock;
 mod expected;
 mod fault_table;

@@ -133,6 +133,10 @@ pub(crate) fn refreshes(answer: &HttpAnswer) -> Option<Vec<Run>> {
 /// An enhanced refresh as its own page shows it. 202 means that it goes on, whatever stands there.
 pub(crate) fn details(answer: &HttpAnswer, run: &str) -> Option<Run> {
     let mut run = run_of(&json_object(answer)?, run);
+    if run.refresh_type.is_empty() {
+        // Only these have a page of their own.
+        "ViaEnhancedApi".clone_into(&mut run.refresh_type);
+    }
     if answer.status == 202 && run.is_over() {
         run.state = State::Running;
         GOES_ON.clone_into(&mut run.status);

@@ -231,3 +231,21 @@ fn a_result_is_logged_as_loudly_as_it_matters() {
         Level::Warn
     );
 }
+
+#[test]
+fn what_is_left_of_a_quota_is_a_gauge_and_only_where_it_was_counted_now() {
+    let mut told = result("order_list", Status::Skipped);
+    let gauge = |result: &RefreshResult| {
+        let read = metrics(result);
+        let all = read["metrics"].as_array().unwrap().clone();
+        all.into_iter().find(|metric| metric["type"] == "gauge")
+    };
+    assert_eq!(gauge(&told), None);
+    told.quota.limit = 8;
+    told.quota.left = 3;
+    let metric = gauge(&told).unwrap();
+    assert_eq!(metric["name"], "powerbi.refresh.order_list.quota_left");
+    assert_eq!(metric["value"], 3);
+    told.replayed = true;
+    assert_eq!(gauge(&told), None);
+}

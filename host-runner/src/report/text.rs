@@ -49,6 +49,7 @@ fn rows(result: &RefreshResult) -> Vec<(&'static str, String)> {
         ("do next", own(&result.hint)),
         ("retry at", own(&result.retry_at)),
         ("service said", service_error(result)),
+        ("quota", quota(result)),
         ("trigger", own(trigger(result))),
         ("started", own(&result.started_at)),
         ("ended", ended(result)),
@@ -84,6 +85,22 @@ fn service_run(result: &RefreshResult) -> String {
         (true, Matched::Exact | Matched::None) => "",
     };
     format!("{}{remark}", result.service_run)
+}
+
+/// What was counted before the trigger; nothing where nobody counted.
+fn quota(result: &RefreshResult) -> String {
+    let quota = &result.quota;
+    if quota.limit == 0 {
+        return String::new();
+    }
+    let slot = match quota.next_slot.as_str() {
+        "" => String::new(),
+        at => format!("; the next slot opens at {at}"),
+    };
+    format!(
+        "{} of {} used in the 24 h before, {} left{slot}",
+        quota.counted, quota.limit, quota.left
+    )
 }
 
 fn service_error(result: &RefreshResult) -> String {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::report::fixtures::{invocation, swallowed, verdict};
 use crate::report::result::{ExitRules, Invocation};
-use crate::verdict::Verdict;
+use crate::verdict::{Quota, Verdict};
 
 fn result(verdict: &Verdict) -> RefreshResult {
     RefreshResult::new(verdict, &invocation("order_list"), &ExitRules::default())
@@ -124,4 +124,19 @@ fn durations_are_as_exact_as_a_person_needs() {
     ] {
         assert_eq!(duration(milliseconds), expected);
     }
+}
+
+#[test]
+fn a_quota_that_was_counted_is_told_and_no_other() {
+    let mut told = verdict(Status::Completed);
+    assert!(!paragraph(&result(&told), false).contains("quota"));
+    told.quota = Quota {
+        limit: 8,
+        counted: 8,
+        left: 0,
+        next_slot: "2026-11-24T00:00:00Z".into(),
+    };
+    let text = paragraph(&result(&told), false);
+    let row = "  quota         8 of 8 used in the 24 h before, 0 left; the next slot opens at 2026-11-24T00:00:00Z\n";
+    assert!(text.contains(row), "{text}");
 }
