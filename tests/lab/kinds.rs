@@ -474,3 +474,37 @@ fn without_verification_nobody_is_asked_about_the_content_unless_a_guard_needs_i
         });
     }
 }
+
+#[test]
+fn a_sign_in_trigger_gets_the_exact_audience_of_its_cloud() {
+    use simulator::world::Cloud;
+    for (name, cloud) in [
+        ("public", Cloud::Public),
+        ("gcc", Cloud::Gcc),
+        ("gcc-high", Cloud::GccHigh),
+        ("dod", Cloud::Dod),
+        ("china", Cloud::China),
+    ] {
+        let mut world = Subject::OAuthFlow.world();
+        for flow in &mut world.flows {
+            flow.oauth = flow.oauth.clone().map(|policy| policy.cloud(cloud));
+        }
+        let flow = "kind: power-automate, url: \"${env:FLOW_URL}\", credentials: default";
+        let target = format!("{{{flow}}}\ncloud: {name}");
+        Subject::OAuthFlow.lab_with(world.clone(), "", &target, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Accepted, "{name}: {result:?}");
+            assert_eq!(truth(lab).effective, 1, "{name}");
+        });
+        let other = if name == "dod" { "gcc" } else { "dod" };
+        let target = format!("{{{flow}}}\ncloud: {other}");
+        Subject::OAuthFlow.lab_with(world, "", &target, async |lab: &Lab| {
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(
+                (result.status, result.code.as_str()),
+                (Status::Unauthorized, "oauth_claims_mismatch"),
+                "{name}: {result:?}"
+            );
+        });
+    }
+}
