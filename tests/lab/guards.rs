@@ -259,7 +259,7 @@ fn a_dry_run_says_what_the_guards_would_do() {
     ] {
         lab(used(runs), keys, async |lab: &Lab| {
             let invocation = lab.invocation();
-            let record = Some(&*invocation.ledger.record);
+            let record = &invocation.ledger.record;
             let plan = run::plan(&invocation.session, record, invocation.target(), asked()).await;
             let plan = match plan {
                 Ok(Ok(plan)) => plan,

@@ -121,7 +121,7 @@ fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
 }
 
 #[test]
-fn a_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
+fn a_run_that_the_service_dropped_is_skipped_and_not_called_ours() {
     // The list does not show the run that is going on, so the look cannot either.
     let world = with_gen2(gen2().second_run(SecondRun::Deduped));
     Subject::Gen2.lab(world, async |lab: &Lab| {
@@ -372,7 +372,7 @@ fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
             let invocation = lab.invocation();
             let plan = run::plan(
                 &invocation.session,
-                Some(&invocation.ledger.record),
+                &invocation.ledger.record,
                 invocation.target(),
                 asked(),
             )

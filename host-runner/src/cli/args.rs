@@ -224,7 +224,7 @@ pub struct RefreshArgs {
     /// Do everything but send the trigger: checks, look at the service, show the request
     #[arg(long, env = "HOST_RUNNER_DRY_RUN", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
-    /// Do not look, do not follow: trigger, and end in `accepted`
+    /// Do not look (unless a quota has to be counted), do not follow: trigger, and end in `accepted`
     #[arg(long, conflicts_with = "detach", env = "HOST_RUNNER_NO_VERIFY", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub no_verify: bool,
     /// End in `accepted` once the run is seen to start; `follow` gives the verdict later
@@ -405,8 +405,8 @@ pub struct ListArgs {
 /// Options of `check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Looks at the environment, the URL's form, the token, the workspace, the dataflow, its \
-    transactions and the record, once each. Exits 0, or with what a refresh would have exited with."
+    after_help = "Looks at the environment, the URL's form, the token, the workspace, the content, its \
+    history and the record, once each. Exits 0, or with what a refresh would have exited with."
 )]
 pub struct CheckArgs {
     /// Targets of the configuration [default: all]

@@ -179,7 +179,7 @@ async fn dry_run(
 ) -> u8 {
     let mut codes = Vec::new();
     for target in targets {
-        match run::plan(session, Some(&ledger.record), target, asked).await {
+        match run::plan(session, &ledger.record, target, asked).await {
             Ok(Ok(plan)) => {
                 codes.push(0);
                 match start.reporter.mode() {

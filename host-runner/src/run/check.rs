@@ -123,7 +123,7 @@ fn from_component(session: &Session, finding: api::Finding) -> Finding {
 /// The signal that ended the look.
 pub async fn plan(
     session: &Session,
-    record: Option<&Record>,
+    record: &Record,
     target: &ResolvedTarget,
     asked: Asked,
 ) -> Result<Result<serde_json::Value, Verdict>, Signal> {

@@ -84,11 +84,11 @@ pub(super) fn error(from: wit::RefreshError) -> Verdict {
             Status::Invalid,
             "not_supported",
             format!(
-                "this component has no {} for {}",
+                "there is no {} for a target of kind {} like this",
                 operation(unsupported.operation),
                 kind(unsupported.kind)
             ),
-            "use a target of another kind, or a newer version",
+            "give the target a `verify:` with its content",
         ),
     }
 }
@@ -102,7 +102,7 @@ fn operation(from: wit::Operation) -> &'static str {
     }
 }
 
-fn kind(from: wit::TargetKind) -> &'static str {
+pub(super) fn kind(from: wit::TargetKind) -> &'static str {
     match from {
         wit::TargetKind::PowerAutomate => "power-automate",
         wit::TargetKind::Dataflow => "dataflow",

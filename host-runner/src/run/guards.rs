@@ -43,13 +43,13 @@ impl Held {
 /// # Errors
 /// Where the record cannot be read.
 pub(super) fn held_back(
-    record: Option<&Record>,
+    record: &Record,
     target: &ResolvedTarget,
     now: Timestamp,
 ) -> Result<Vec<Held>, RecordError> {
     let mut held = Vec::new();
     held.extend(outside_window(target, now));
-    if let (Some(interval), Some(record)) = (target.min_interval, record) {
+    if let Some(interval) = target.min_interval {
         let last = record.last_refresh_of_target(&target.name)?;
         let retry_at = too_early(last, interval, now);
         held.extend(retry_at.zip(last).map(|(at, last)| Held {

@@ -1,6 +1,7 @@
 //! What these credentials can see: workspaces, dataflows, models, runs.
 
 use super::check::{ask, astray};
+use super::convert;
 use super::request;
 use super::session::Session;
 use crate::config::ResolvedTarget;
@@ -49,12 +50,7 @@ pub async fn list(
 }
 
 fn item(item: api::Item) -> Row {
-    let kind = item.kind.map_or("", |kind| match kind {
-        wit::TargetKind::PowerAutomate => "power-automate",
-        wit::TargetKind::Dataflow => "dataflow",
-        wit::TargetKind::DataflowGen2 => "dataflow-gen2",
-        wit::TargetKind::SemanticModel => "semantic-model",
-    });
+    let kind = item.kind.map_or("", convert::kind);
     vec![
         ("id", item.id),
         ("name", item.name),

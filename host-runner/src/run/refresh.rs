@@ -88,7 +88,7 @@ pub async fn refresh(
                 "attempt {triggers} of {} failed ({}); trying again in {}",
                 target.retry.max_attempts,
                 concluded.verdict.code,
-                retry::words(wait)
+                crate::report::text::duration(request::millis(wait))
             ),
             http_calls: concluded.verdict.http_calls,
             level: Level::Warn,
@@ -351,8 +351,7 @@ impl Work<'_> {
         if self.retrying {
             return Ok(Vec::new());
         }
-        let record = Some(&*self.ledger.record);
-        let held = match guards::held_back(record, self.target, run.clock.now()) {
+        let held = match guards::held_back(&self.ledger.record, self.target, run.clock.now()) {
             Ok(held) => held,
             Err(error) => return Err(Box::new(self.unrecorded(&run.info, &error))),
         };

@@ -53,17 +53,6 @@ fn wait(
     Some(opens.map_or(delay, |opens| opens.max(delay)))
 }
 
-/// A duration for people: whole seconds.
-pub(super) fn words(wait: Duration) -> String {
-    let seconds = wait.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, 0) => format!("{m} min"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
