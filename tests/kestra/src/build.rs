@@ -1,0 +1,142 @@
+//! Builds the Java program for a line of Kestra, once: what it was built from is written beside it.
+//!
+//! Maven keeps what it fetched in its own cache, so that only a machine's first build needs the
+//! network.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::tools::{Tools, pinned};
+use crate::{EngineError, Line};
+
+/// How much of what Maven printed is shown when it fails, in lines.
+const SHOWN: usize = 30;
+
+/// A built program.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Everything that belongs to it.
+    pub folder: PathBuf,
+    /// The class path, as `java -cp` takes it.
+    pub class_path: String,
+}
+
+/// The program for this line, built below `target` where it is not yet, or is of other sources.
+///
+/// # Errors
+/// [`EngineError::Build`], [`EngineError::Io`].
+pub fn program(line: Line, tools: &Tools, target: &Path) -> Result<Program, EngineError> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine");
+    let folder = target.join("kestra").join(line.name());
+    let built_from = folder.join("built-from");
+    let list = folder.join("class-path");
+    let stamp = stamp(line, &sources)?;
+    let ready = std::fs::read_to_string(&built_from).is_ok_and(|before| before == stamp)
+        && std::fs::read_to_string(&list)
+            .is_ok_and(|list| std::env::split_paths(list.trim()).all(|jar| jar.is_file()));
+    if !ready {
+        std::fs::create_dir_all(&folder)
+            .map_err(EngineError::io(format!("making {}", folder.display())))?;
+        maven(line, tools, &sources, &folder, &list)?;
+        std::fs::write(&built_from, stamp)
+            .map_err(EngineError::io(format!("writing {}", built_from.display())))?;
+    }
+    let jars = std::fs::read_to_string(&list)
+        .map_err(EngineError::io(format!("reading {}", list.display())))?;
+    let class_path = format!("{}:{}", folder.join("classes").display(), jars.trim());
+    Ok(Program { folder, class_path })
+}
+
+fn maven(
+    line: Line,
+    tools: &Tools,
+    sources: &Path,
+    folder: &Path,
+    list: &Path,
+) -> Result<(), EngineError> {
+    let output = Command::new(&tools.maven)
+        .args(["--quiet", "--batch-mode", "--no-transfer-progress"])
+        .arg("--file")
+        .arg(sources.join("pom.xml"))
+        .arg(format!("--activate-profiles=line-{}", line.name()))
+        .arg(format!("-Dkestra.line={}", line.name()))
+        .arg(format!("-Dkestra.version={}", line.release()))
+        .arg(format!("-Djdk.version={}", pinned("jdk")))
+        .arg(format!("-Dengine.build={}", folder.display()))
+        .arg(format!("-Dmdep.outputFile={}", list.display()))
+        .args(["process-classes", "dependency:build-classpath"])
+        .env("JAVA_HOME", &tools.java_home)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(EngineError::io(format!(
+            "starting {}",
+            tools.maven.display()
+        )))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    Err(EngineError::Build {
+        line: line.name(),
+        output: last_lines(&said, SHOWN),
+    })
+}
+
+/// What decides how the program comes out.
+fn stamp(line: Line, sources: &Path) -> Result<String, EngineError> {
+    let mut stamp = format!("Kestra {}, JDK {}\n", line.release(), pinned("jdk"));
+    let mut folders = vec![sources.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder)
+            .map_err(EngineError::io(format!("reading {}", folder.display())))?;
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file)
+            .map_err(EngineError::io(format!("reading {}", file.display())))?;
+        stamp += &text;
+    }
+    Ok(stamp)
+}
+
+/// The end of a text.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(count)..)
+        .unwrap_or_default()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_text_is_its_last_lines_and_no_more() {
+        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(last_lines("a", 2), "a");
+        assert_eq!(last_lines("", 2), "");
+    }
+
+    #[test]
+    fn another_line_and_another_source_make_another_program() {
+        let sources = tempfile::tempdir().unwrap();
+        let file = sources.path().join("A.java");
+        std::fs::write(&file, "class A {}").unwrap();
+        let before = stamp(Line::V2, sources.path()).unwrap();
+        assert_eq!(before, stamp(Line::V2, sources.path()).unwrap());
+        assert_ne!(before, stamp(Line::V1, sources.path()).unwrap());
+        std::fs::write(&file, "class A { }").unwrap();
+        assert_ne!(before, stamp(Line::V2, sources.path()).unwrap());
+    }
+}

@@ -1,0 +1,206 @@
+//! What became of an execution, as the engine has stored it.
+
+use serde_json::Value;
+
+/// What became of an execution.
+#[derive(Debug, Clone)]
+pub struct Execution(Value);
+
+/// What became of one of its task runs.
+#[derive(Debug, Clone)]
+pub struct TaskRun(Value);
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    value
+        .get(field)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+impl Execution {
+    pub(crate) fn new(report: Value) -> Self {
+        Self(report)
+    }
+
+    /// Everything, for a message of a test.
+    #[must_use]
+    pub fn raw(&self) -> &Value {
+        &self.0
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        text(&self.0, "execution")
+    }
+
+    /// Its state, for example `SUCCESS`.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        text(&self.0, "state")
+    }
+
+    /// The value of a label; empty where there is none.
+    #[must_use]
+    pub fn label(&self, name: &str) -> &str {
+        self.0
+            .get("labels")
+            .map(|labels| text(labels, name))
+            .unwrap_or_default()
+    }
+
+    /// An output of the flow; null where there is none.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Value {
+        self.0
+            .get("outputs")
+            .and_then(|outputs| outputs.get(name))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The ids of the tasks that were run, in order.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<&str> {
+        list(&self.0, "tasks")
+            .map(|task| text(task, "task"))
+            .collect()
+    }
+
+    /// The first run of a task.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<TaskRun> {
+        self.task_runs(name).into_iter().next()
+    }
+
+    /// The runs of a task; a loop has several.
+    #[must_use]
+    pub fn task_runs(&self, name: &str) -> Vec<TaskRun> {
+        list(&self.0, "tasks")
+            .filter(|task| text(task, "task") == name)
+            .map(|task| TaskRun(task.clone()))
+            .collect()
+    }
+
+    /// What was logged: level and message, in order.
+    #[must_use]
+    pub fn logs(&self) -> Vec<(&str, &str)> {
+        list(&self.0, "logs")
+            .map(|log| (text(log, "level"), text(log, "message")))
+            .collect()
+    }
+
+    /// The messages of one level.
+    #[must_use]
+    pub fn logged(&self, level: &str) -> Vec<&str> {
+        self.logs()
+            .into_iter()
+            .filter(|(of, _)| *of == level)
+            .map(|(_, message)| message)
+            .collect()
+    }
+
+    /// The metrics of one name.
+    #[must_use]
+    pub fn metrics(&self, name: &str) -> Vec<&Value> {
+        list(&self.0, "metrics")
+            .filter(|metric| text(metric, "name") == name)
+            .collect()
+    }
+
+    /// The value of the only metric of this name.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        match self.metrics(name).as_slice() {
+            [only] => only.get("value").and_then(Value::as_f64),
+            _ => None,
+        }
+    }
+}
+
+impl TaskRun {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        text(&self.0, "id")
+    }
+
+    /// Its state.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        text(&self.0, "state")
+    }
+
+    /// How often it was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.0.get("attempts").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// How long it took, in milliseconds.
+    #[must_use]
+    pub fn duration_ms(&self) -> u64 {
+        self.0
+            .get("duration_ms")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    }
+
+    /// The exit code that the engine saw; -1 where it saw none.
+    #[must_use]
+    pub fn exit_code(&self) -> i64 {
+        self.0
+            .pointer("/outputs/exitCode")
+            .and_then(Value::as_i64)
+            .unwrap_or(-1)
+    }
+
+    /// One of the outputs that a program put into a frame, by a JSON pointer below `vars`; null
+    /// where there is none.
+    #[must_use]
+    pub fn var(&self, pointer: &str) -> Value {
+        self.0
+            .pointer(&format!("/outputs/vars/{pointer}"))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Everything that it put out.
+    #[must_use]
+    pub fn outputs(&self) -> Value {
+        self.0.get("outputs").cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_empty_and_never_breaks_a_test_by_itself() {
+        let nothing = Execution::new(json!({}));
+        assert_eq!(
+            (nothing.state(), nothing.label("team"), nothing.id()),
+            ("", "", "")
+        );
+        assert!(nothing.task("refresh").is_none() && nothing.logs().is_empty());
+        assert_eq!(nothing.metric("m"), None);
+    }
+
+    #[test]
+    fn outputs_of_a_task_are_found_by_pointers() {
+        let execution = Execution::new(
+            json!({"tasks": [{"task": "refresh", "outputs": {"exitCode": 10, "vars": {"a": {"b": 1}}}}]}),
+        );
+        let task = execution.task("refresh").unwrap();
+        assert_eq!((task.exit_code(), task.var("a/b")), (10, json!(1)));
+        assert_eq!(task.var("a/c"), Value::Null);
+    }
+}
