@@ -15,7 +15,6 @@ mod bad_input;
 mod faults;
 mod flow_response;
 mod identity;
-mod kestra_flow;
 mod kill;
 mod kinds;
 mod limits;
