@@ -41,6 +41,8 @@ mod support;
 mod shipped;
 mod stage;
 
+mod faults;
 mod frames;
+mod lifecycle;
 mod pipeline;
 mod validity;

@@ -132,14 +132,15 @@ impl Stage {
     /// Waits for the end of an execution, and for what it logged: the engine stores that a moment
     /// later.
     pub fn end_of(&self, execution: &str) -> Execution {
-        let ended = self.wait(execution, &[]);
-        let mut before = ended;
+        let mut before = self.wait(execution, &[]);
+        let started = Instant::now();
         loop {
             std::thread::sleep(Duration::from_millis(250));
             let now = self.report(execution);
             if now.raw() == before.raw() {
                 return now;
             }
+            assert!(started.elapsed() < PATIENCE, "it is over and goes on: {:#}", now.raw());
             before = now;
         }
     }

@@ -1,0 +1,198 @@
+//! What Kestra does to tasks: kill, timeout, retry, a lost worker, Restart, Replay, a task delivered
+//! twice. Whatever it does, there is one refresh where one was meant, and the record knows.
+
+use std::process::Command;
+
+use kestra_engine::{Execution, Line};
+use serde_json::{Value, json};
+
+use crate::shipped;
+use crate::stage::{PATIENCE, Stage};
+use crate::support::{dataflow, flow, world, world_of};
+
+const FLOW: &str = "order_list_pipeline";
+
+/// A world in which a refresh goes on until it is ended.
+fn endless() -> simulator::world::World {
+    world_of(dataflow().run_ms(3_600_000), flow())
+}
+
+/// The pipeline with something in it changed, as users change it.
+fn changed(from: &str, to: &str) -> String {
+    let text = shipped::flow("order-list-pipeline");
+    assert!(text.contains(from), "the pipeline has no {from:?}");
+    text.replace(from, to)
+}
+
+/// Begins the pipeline, and waits until its run at the service is known to be its own.
+fn begun_and_matched(stage: &Stage) -> String {
+    let execution = stage.begin(FLOW, &Stage::ids());
+    until(stage, "the run is matched", |stage| {
+        stage
+            .runs()
+            .iter()
+            .any(|run| run["service_run"].as_str().is_some_and(|id| !id.is_empty()))
+    });
+    execution
+}
+
+fn until(stage: &Stage, what: &str, seen: impl Fn(&Stage) -> bool) {
+    let started = std::time::Instant::now();
+    while !seen(stage) {
+        assert!(started.elapsed() < PATIENCE, "it never came to that: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// The events of the only run, with their fields.
+fn events(stage: &Stage) -> Vec<Value> {
+    let runs = stage.runs();
+    assert_eq!(runs.len(), 1, "{runs:#?}");
+    stage.events(runs[0]["run"].as_str().unwrap())
+}
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["event"].as_str()).collect()
+}
+
+fn status(execution: &Execution) -> Value {
+    execution.task("refresh").unwrap().var("status")
+}
+
+/// Whether a process is there.
+fn is_running(pid: &Value) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+        || Command::new("kill")
+            .args(["-0", &pid.to_string()])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+}
+
+on_both_lines! {
+    fn a_kill_ends_the_process_with_a_durable_word_and_leaves_the_refresh_running(line) {
+        let stage = Stage::new(line, &endless());
+        stage.load("order-list-pipeline");
+        let execution = begun_and_matched(&stage);
+        let pid = events(&stage)[0]["actor"]["pid"].clone();
+        stage.kill(&execution);
+        let killed = stage.end_of(&execution);
+        assert_eq!(killed.state(), "KILLED");
+        until(&stage, "the process is gone", |_| !is_running(&pid));
+        let events = events(&stage);
+        assert_eq!(kinds(&events).last(), Some(&"interrupted"));
+        let last = events.last().unwrap();
+        assert_eq!(last["detail"]["signal"], "SIGTERM");
+        assert_eq!(last["detail"]["sent"], "yes");
+        assert_eq!(stage.platform.runs()[0]["status"], "InProgress");
+        assert!(stage.platform.requests_for("cancel").is_empty());
+    }
+
+    fn a_task_that_runs_out_of_time_is_red_and_the_record_has_what_kestra_lost(line) {
+        let stage = Stage::new(line, &endless());
+        stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
+        let execution = begun_and_matched(&stage);
+        let ended = stage.end_of(&execution);
+        assert_eq!(ended.state(), "FAILED");
+        // Kestra drops the outputs of a task that it timed out.
+        assert_eq!(status(&ended), Value::Null);
+        assert_eq!(ended.label("verdict"), "none");
+        assert!(ended.logged("ERROR").join("\n").contains("no verdict"));
+        until(&stage, "the interruption is stored", |stage| {
+            kinds(&events(stage)).last() == Some(&"interrupted")
+        });
+        assert_eq!(stage.platform.triggers(), 1);
+    }
+
+    fn a_restart_after_an_interruption_follows_what_the_first_start_began(line) {
+        let stage = Stage::new(line, &endless());
+        stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
+        let first = begun_and_matched(&stage);
+        assert_eq!(stage.end_of(&first).state(), "FAILED");
+        stage.platform.complete("Success");
+        let again = stage.restart(&first);
+        assert_eq!(again.state(), "SUCCESS", "{:#}", again.raw());
+        assert_eq!(status(&again), "completed");
+        assert_eq!(stage.platform.triggers(), 1, "it is followed, not triggered again");
+        assert_eq!(stage.runs().len(), 1);
+    }
+
+    fn a_retry_after_a_lost_worker_follows_what_the_first_began(line) {
+        let stage = Stage::new(line, &endless());
+        // A task `retry:` of Kestra's, which our flows do not have, gives the task once more under
+        // the same task run id, as a worker that is lost does.
+        stage.load_text(&changed(
+            "    timeout: PT4H\n",
+            "    timeout: PT4H\n    retry: {type: constant, interval: PT2S, maxAttempts: 2}\n",
+        ));
+        let execution = begun_and_matched(&stage);
+        let pid = events(&stage)[0]["actor"]["pid"].to_string();
+        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        stage.until(&execution, "a second attempt", |execution| {
+            execution.task("refresh").is_some_and(|task| task.attempts() == 2)
+        });
+        stage.platform.complete("Success");
+        let ended = stage.end_of(&execution);
+        let refresh = ended.task("refresh").unwrap();
+        assert_eq!(ended.state(), "SUCCESS", "{:#}", ended.raw());
+        assert_eq!(refresh.var("status"), "completed");
+        assert_eq!(refresh.var("idempotency_key"), refresh.id());
+        assert_eq!(stage.platform.triggers(), 1);
+        assert_eq!(stage.runs().len(), 1);
+    }
+
+    fn a_restart_after_a_failed_refresh_starts_afresh_under_the_same_task_run(line) {
+        let stage = Stage::new(line, &world_of(dataflow().ends("Failed"), flow()));
+        stage.load("order-list-pipeline");
+        let first = stage.run(FLOW, &Stage::ids());
+        assert_eq!((first.state(), &status(&first)), ("FAILED", &json!("failed")));
+        assert_eq!(first.task("refresh").unwrap().exit_code(), 10);
+        stage.platform.change_dataflow(json!({"ends": "Success"}));
+        let again = stage.restart(first.id());
+        assert_eq!((again.state(), &status(&again)), ("SUCCESS", &json!("completed")));
+        assert_eq!(again.task("refresh").unwrap().id(), first.task("refresh").unwrap().id());
+        assert_eq!(stage.platform.triggers(), 2);
+        assert_eq!(stage.runs().len(), 2);
+    }
+
+    fn a_restart_after_nobody_knew_looks_again_and_triggers_nothing(line) {
+        let stage = Stage::new(line, &world_of(dataflow().never_starting(), flow()));
+        stage.load("order-list-pipeline");
+        let first = stage.run(FLOW, &Stage::ids());
+        assert_eq!((first.state(), &status(&first)), ("FAILED", &json!("unknown")));
+        let again = stage.restart(first.id());
+        assert_eq!((again.state(), &status(&again)), ("FAILED", &json!("unknown")));
+        assert_eq!(stage.platform.triggers(), 1);
+        assert_eq!(stage.runs().len(), 1);
+    }
+
+    fn a_replay_is_a_new_refresh(line) {
+        let stage = Stage::new(line, &world());
+        stage.load("order-list-pipeline");
+        let first = stage.run(FLOW, &Stage::ids());
+        let again = stage.replay(first.id());
+        assert_eq!((first.state(), again.state()), ("SUCCESS", "SUCCESS"));
+        assert_ne!(again.task("refresh").unwrap().id(), first.task("refresh").unwrap().id());
+        assert_eq!(again.task("refresh").unwrap().var("replayed"), false);
+        assert_eq!(stage.platform.triggers(), 2);
+        assert_eq!(stage.platform.completed_runs().len(), 2);
+    }
+
+    fn a_task_that_is_delivered_twice_is_one_refresh_and_counts_once(line) {
+        let stage = Stage::new(line, &endless());
+        stage.load("order-list-pipeline");
+        let execution = begun_and_matched(&stage);
+        let task_run = stage.report(&execution).task("refresh").unwrap().id().to_owned();
+        stage.deliver_again(&task_run);
+        stage.until(&execution, "the second delivery waits for the first", |execution| {
+            execution.logs().iter().any(|(_, message)| message.contains("in another process's hands"))
+        });
+        stage.platform.complete("Success");
+        let ended = stage.end_of(&execution);
+        assert_eq!(ended.state(), "SUCCESS", "{:#}", ended.raw());
+        assert_eq!(status(&ended), "completed");
+        assert_eq!(ended.metric("powerbi.refresh.completed"), Some(1.0));
+        assert_eq!(stage.platform.triggers(), 1);
+        assert_eq!(stage.runs().len(), 1);
+    }
+}
