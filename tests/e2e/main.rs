@@ -19,6 +19,7 @@ mod kestra_flow;
 mod kill;
 mod kinds;
 mod limits;
+mod migration;
 mod sandbox;
 mod secrets;
 mod signals;
