@@ -16,7 +16,8 @@ pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String
     if !body.standard_fields {
         return Ok(body.payload.clone());
     }
-    // `workspace` is a standard field that only the payload can fill.
+    // `workspace` is a standard field that only the payload can fill; a flow that knows no `source`
+    // is told none.
     let mut fields = Object::default();
     for (name, value) in [
         ("trigger_type", TRIGGER_TYPE),
@@ -24,6 +25,9 @@ pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String
         ("timestamp", timestamp),
         ("source", body.source.as_str()),
     ] {
+        if (name, value) == ("source", "") {
+            continue;
+        }
         fields.set(name.to_owned(), Json::Text(value.to_owned()));
     }
     fields.lay_over(payload);
@@ -94,6 +98,19 @@ mod tests {
         assert_eq!(sent["n"], 1);
         assert!(sent["timestamp"].is_null());
         assert_eq!(sent["source"], "host-runner");
+    }
+
+    #[test]
+    fn an_empty_source_is_left_out_unless_the_payload_gives_one() {
+        let sent = |payload: &str| -> serde_json::Value {
+            let body = TriggerBody {
+                source: String::new(),
+                ..body(payload, true)
+            };
+            serde_json::from_str(&trigger_body(&body, NOW).unwrap()).unwrap()
+        };
+        assert!(sent("{}").get("source").is_none());
+        assert_eq!(sent(r#"{"source":"x"}"#)["source"], "x");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! ```
 //!
 //! - [`config`]: what is to be refreshed, and how; refuses every key that it does not know.
+//! - [`import`]: makes one out of the configuration of the script that came before.
 //! - [`record`]: the append-only log; nothing is sent that is not written down first.
 //! - [`outbound`]: the only way to the network; holds the secrets that the component never sees.
 //! - [`engine`]: the component and what it may touch.
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod guard;
+pub mod import;
 pub mod outbound;
 pub mod record;
 pub mod report;

@@ -18,6 +18,7 @@ mod identity;
 mod kill;
 mod kinds;
 mod limits;
+mod migration;
 mod sandbox;
 mod secrets;
 mod signals;

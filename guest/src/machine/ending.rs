@@ -43,6 +43,14 @@ impl Subject {
         }
     }
 
+    /// A run that somebody else's trigger began, which left at `since` or later.
+    pub(crate) fn of_other_since(name: &str, since: Moment) -> Self {
+        Self {
+            sent_at: Some(since),
+            ..Self::of_other(name)
+        }
+    }
+
     /// The target's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -226,11 +234,17 @@ pub(crate) fn not_started(
     history: &[Run],
 ) -> Verdict {
     let subject = &hunt.subject;
-    let mut message = subject.say(format!(
-        "No refresh of {} has started within {} of the trigger.",
-        subject.name,
-        words(hunt.watched.item.start_within_ms)
-    ));
+    let mut message = match subject.sent_at.filter(|_| !hunt.ours) {
+        Some(since) => format!(
+            "No refresh of {} that a trigger makes has started from {since} to {}.",
+            subject.name, wanted.until
+        ),
+        None => subject.say(format!(
+            "No refresh of {} has started within {} of the trigger.",
+            subject.name,
+            words(hunt.watched.item.start_within_ms)
+        )),
+    };
     // The number is that of dataflows; what other kinds may have, the capacity decides.
     let slot = subject
         .sent_at

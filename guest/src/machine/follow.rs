@@ -9,6 +9,7 @@ use super::look::read_history;
 use super::retry::{Halt, persist};
 use super::settle::{Hunt, settle};
 use super::{Step, Stop};
+use crate::content::Watched;
 use crate::content::matching::Wanted;
 use crate::contract::{
     FollowRequest, Matched, RefreshError, Sent, ServiceRun, Status, TriggerTrace, Verdict,
@@ -105,13 +106,7 @@ pub(crate) fn newest(
 ) -> Step<Verdict> {
     let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
     let work = Work::of(&target, &request.circumstances.endpoints)?;
-    let Some(watched) = work.watched else {
-        return Err(Stop::Error(invalid(
-            "cannot_be_followed",
-            format!("{} has no history that could be read.", request.name),
-            "Give the target a `verify:` with its content.",
-        )));
-    };
+    let watched = watched(&work, &request.name)?;
     let read = persist(session, |session| {
         read_history(session, &watched, Limit::CallOnly)
     });
@@ -150,6 +145,52 @@ pub(crate) fn newest(
         ours: false,
     };
     settle(session, facts, hunt)
+}
+
+/// The run that somebody else's trigger began, which left at `since` or later. A run that began
+/// before it is never taken for it: what went well yesterday says nothing about today.
+pub(crate) fn since(
+    session: &mut Session<'_>,
+    facts: &mut Facts,
+    request: &FollowRequest,
+    since: &str,
+) -> Step<Verdict> {
+    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
+    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let watched = watched(&work, &request.name)?;
+    let from = moment("since", since)?;
+    let hunt = Hunt {
+        watched,
+        by_id: false,
+        poll_from: None,
+        wanted: Some(Wanted {
+            baseline: Vec::new(),
+            taken: request.taken_runs.clone(),
+            from,
+            // The trigger has been sent by now, whenever that was.
+            until: session
+                .service_now()
+                .max(from)
+                .after_ms(watched.item.start_within_ms),
+        }),
+        known: None,
+        subject: Subject::of_other_since(&request.name, from),
+        until_started: false,
+        at_least_one_look: true,
+        ours: false,
+    };
+    settle(session, facts, hunt)
+}
+
+/// The content whose history is read.
+fn watched<'t>(work: &Work<'t>, name: &str) -> Result<Watched<'t>, Stop> {
+    work.watched.ok_or_else(|| {
+        Stop::Error(invalid(
+            "cannot_be_followed",
+            format!("{name} has no history that could be read."),
+            "Give the target a `verify:` with its content.",
+        ))
+    })
 }
 
 /// The trigger may have left, so what cannot be looked up is unknown, whatever the reason.

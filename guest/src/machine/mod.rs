@@ -117,6 +117,10 @@ pub fn follow_refresh(ports: Ports<'_>, request: &FollowRequest) -> Result<Verdi
             session.keep_silent();
             follow::newest(&mut session, &mut facts, request)
         }
+        Subject::Since(at) => {
+            session.keep_silent();
+            follow::since(&mut session, &mut facts, request, at)
+        }
     };
     conclude(&mut session, &facts, end)
 }

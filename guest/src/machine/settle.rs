@@ -102,7 +102,11 @@ pub(crate) fn settle(
                 } else {
                     seen = true;
                     hunt.known = Some(run.id.clone());
-                    matched(session, facts, run);
+                    if hunt.ours {
+                        matched(session, facts, run);
+                    } else {
+                        facts.run = Some(run.to_service_run());
+                    }
                     told.status = Some(run.status.clone());
                 }
                 told.tell(session, run, hunt.ours);

@@ -116,6 +116,8 @@ pub enum Command {
     List(ListCommand),
     /// Show the embedded component: digest, size, imports, WIT
     Component(ComponentArgs),
+    /// Make a configuration out of that of the script that came before
+    ImportConfig(ImportArgs),
     /// Read the record, or settle a run in it
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -299,7 +301,9 @@ pub enum Requirement {
 #[command(after_help = "Examples:\n  \
     host-runner follow order_list                the newest run of this target in the record\n  \
     host-runner follow 01936f0e-5c1a-7c3e-9a51-0c7f6f6e2b11\n  \
-    host-runner follow order_list --any          the newest run at the service, whoever began it")]
+    host-runner follow order_list --any          the newest run at the service, whoever began it\n  \
+    host-runner follow order_list --any --since 2026-11-23T08:15:00Z\n  \
+    \x20                                           the run that somebody's trigger began since then")]
 pub struct FollowArgs {
     /// A target of the configuration, or the id of a run in the record
     #[arg(value_name = "NAME|RUN")]
@@ -307,6 +311,16 @@ pub struct FollowArgs {
     /// The newest run at the service, whoever began it
     #[arg(long, env = "HOST_RUNNER_ANY", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub any: bool,
+    /// With --any: only the run of a trigger that somebody sent at this time or later, waited for
+    /// as long as `start_within` says; never a run that began before
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "any",
+        env = "HOST_RUNNER_SINCE",
+        hide_env_values = true
+    )]
+    pub since: Option<String>,
     /// How long all of it may take, for example 90m
     #[arg(
         long,
@@ -442,6 +456,32 @@ pub struct ComponentArgs {
     /// Write the embedded component to a file, for another host
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
+}
+
+/// Options of `import-config`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Prints the new configuration on stdout, and on stderr what became of each key and which variables \
+    to set. Secrets are replaced by ${env:NAME} and never printed. Keys that are not known are told, never dropped \
+    silently. Exits 0, or 2 where the old file cannot be imported; then stdout stays empty.\n\n\
+    Examples:\n  \
+    host-runner import-config config.yaml > refresh.yaml\n  \
+    host-runner import-config config.yaml --name order_list > refresh.yaml\n  \
+    host-runner import-config config.yaml --output json | jq .variables\n\n\
+    docs/migration.md is the way from the script to host-runner, and back."
+)]
+pub struct ImportArgs {
+    /// The old, flat YAML file
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The new target's name [default: made of the dataflow's name]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HOST_RUNNER_NAME",
+        hide_env_values = true
+    )]
+    pub name: Option<String>,
 }
 
 /// What to do with the record.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::args::FollowArgs;
 use super::failure::{self, Failure};
 use super::recorded::{one, recorded};
@@ -9,6 +11,7 @@ use super::setup::{self, Start};
 use crate::config::Selection;
 use crate::report::{ExitRules, RefreshResult, Summary};
 use crate::run::{self, Ledger, Session};
+use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
 pub(super) async fn run(start: &Start, args: &FollowArgs) -> u8 {
@@ -20,6 +23,7 @@ pub(super) async fn run(start: &Start, args: &FollowArgs) -> u8 {
 
 async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let deadline = setup::deadline(args.deadline.as_deref())?;
+    let since = args.since.as_deref().map(moment).transpose()?;
     let config = start.config(&args.target)?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
@@ -60,7 +64,7 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
 
     let concluded = match view {
         Some(view) => run::follow_recorded(&session, &ledger, target, view).await?,
-        None => run::follow_newest(&session, &ledger, target).await,
+        None => run::follow_any(&session, &ledger, target, since).await,
     };
     let rules = ExitRules {
         require_completed: false,
@@ -75,4 +79,16 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let summary = Summary::of(std::slice::from_ref(&result));
     start.reporter.summary(&summary);
     Ok(summary.exit_code)
+}
+
+/// `--since`. A time without an offset would mean another moment on every machine.
+fn moment(text: &str) -> Result<Timestamp, Failure> {
+    text.trim().parse().map_err(|_| {
+        Failure::of(Verdict::not_sent(
+            Status::Invalid,
+            "bad_value",
+            "--since: this is not a time with a date and an offset",
+            "write it as in 2026-11-23T08:15:00Z or 2026-11-23T18:15:00+10:00; in a shell: $(date -u +%Y-%m-%dT%H:%M:%SZ)",
+        ))
+    })
 }

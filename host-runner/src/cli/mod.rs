@@ -10,6 +10,7 @@ mod check;
 mod component;
 mod failure;
 mod follow;
+mod import;
 mod list;
 mod recorded;
 mod refresh;
@@ -71,6 +72,7 @@ pub fn main() -> u8 {
             Command::List(command) => list::run(&start, command).await,
             Command::Check(args) => check::run(&start, args).await,
             Command::Component(args) => component::run(&start, args),
+            Command::ImportConfig(args) => import::run(&start, args),
             Command::Audit(command) => audit::run(&start, command).await,
         }
     });

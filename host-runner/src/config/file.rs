@@ -10,6 +10,16 @@ use super::fault::Fault;
 /// run, and a configuration of this size is a file that was named by mistake.
 const LARGEST: u64 = 1024 * 1024;
 
+/// The text of a configuration.
+pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
+    read(
+        path,
+        Fault::ConfigNotFound {
+            path: path.to_path_buf(),
+        },
+    )
+}
+
 /// The text of a file; `absent` where there is none.
 pub(crate) fn read(path: &Path, absent: Fault) -> Result<String, ConfigError> {
     let unreadable =

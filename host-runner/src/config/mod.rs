@@ -19,7 +19,7 @@ mod fault;
 mod file;
 mod find;
 mod guards;
-mod json;
+pub(crate) mod json;
 mod key_tables;
 mod keys;
 mod options;
@@ -38,11 +38,11 @@ mod target;
 mod template;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 mod trigger_url;
-mod values;
+pub(crate) mod values;
 mod whole;
-mod words;
+pub(crate) mod words;
 
 pub use cloud::Cloud;
 pub use content::{
@@ -53,10 +53,12 @@ pub use duration::parse_duration;
 pub use endpoints::{Endpoint, Endpoints};
 pub use error::{ConfigError, Problem};
 pub use fault::Fault;
+pub(crate) use file::text_of as read_config_text;
 pub use find::{FILE_NAME, find_config, usual_places};
 pub use guards::{IfRunning, Quota, QuotaMode, QuotaUnreadable, Retry, RunKind};
 pub use options::TargetOptions;
 pub use policy::{Need, PolicyEntry};
+pub(crate) use read_window::{window, zone};
 pub use reader::Inputs;
 pub use settings::Settings;
 pub use target::{

@@ -9,8 +9,9 @@ use super::payload;
 use super::read_content;
 use super::read_guards::Places;
 use super::read_target::{Shared, require_fabric};
-use super::reader::{Reader, Section};
+use super::reader::{Item, Reader, Section};
 use super::target::{Credential, FlowAuthorization, PowerAutomate, Verify, What};
+use super::tree::Value;
 use super::trigger_url::{TriggerAddress, UrlForm, parse_trigger_url};
 
 /// A flow may hold its caller for 120 s (Power Automate's limit for synchronous requests).
@@ -51,6 +52,8 @@ pub(crate) fn read(
     let payload = payload::read(reader, section);
     let standard_fields = reader.boolean(section, "standard_fields", true);
     let source = match section.get("source") {
+        // To the component an empty one is none.
+        Some(item) if is_none(&item) => Some(Some(String::new())),
         Some(item) => reader.filled(&item).map(Some),
         None => Some(None),
     };
@@ -168,6 +171,11 @@ fn verify(reader: &mut Reader<'_>, shared: &Shared<'_>, places: &Places<'_, '_>)
         }
         _ => (None, None, None),
     }
+}
+
+/// Whether a value is the word that takes a setting away.
+fn is_none(item: &Item<'_>) -> bool {
+    matches!(&item.node.value, Value::Text(text) if text == "none")
 }
 
 /// Keys that would change nothing: their author believes in something that does not happen.

@@ -67,7 +67,13 @@ fn from_text(text: &str) -> Result<Window, Fault> {
     window(clock(from)?, clock(to)?, &every_day(), zone(name)?)
 }
 
-fn window(from: Clock, to: Clock, days: &[Day], zone: TimeZone) -> Result<Window, Fault> {
+/// A window of these hours and days; one that would be empty is refused.
+pub(crate) fn window(
+    from: Clock,
+    to: Clock,
+    days: &[Day],
+    zone: TimeZone,
+) -> Result<Window, Fault> {
     Window::new(from, to, days, zone).ok_or_else(|| Fault::BadValue {
         what: "this window begins where it ends, or at the end of the day".to_owned(),
         hint: "for the whole day write 00:00 to 24:00".to_owned(),
@@ -93,7 +99,7 @@ fn no_time() -> Fault {
 
 /// A time zone by its name. Offsets such as `+01:00` know no summer time, and letters such as `CST`
 /// mean several zones.
-fn zone(text: &str) -> Result<TimeZone, Fault> {
+pub(crate) fn zone(text: &str) -> Result<TimeZone, Fault> {
     TimeZone::get(text.trim()).map_err(|_| Fault::BadValue {
         what: "this time zone is not known".to_owned(),
         hint: "write a name of the IANA time zones, as in Europe/Copenhagen or UTC".to_owned(),

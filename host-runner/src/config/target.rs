@@ -73,7 +73,7 @@ pub struct PowerAutomate {
     pub payload: String,
     /// Whether the five standard fields stand under the payload.
     pub standard_fields: bool,
-    /// `source` of the standard fields; without it the runner's own.
+    /// `source` of the standard fields; without it the runner's own, and none where it is empty.
     pub source: Option<String>,
     /// How the truth about the refresh is found out.
     pub verify: Verify,

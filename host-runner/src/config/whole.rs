@@ -50,12 +50,7 @@ impl fmt::Debug for Config {
 impl Config {
     /// Reads and checks a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = file::read(
-            path,
-            Fault::ConfigNotFound {
-                path: path.to_path_buf(),
-            },
-        )?;
+        let text = file::text_of(path)?;
         Self::parse(&text, path)
     }
 

@@ -252,6 +252,21 @@ impl Reporter {
         }
     }
 
+    /// Says what goes with a printed answer and is no part of it, on stderr, where stdout goes into a
+    /// file. Its line ends stay. Under Kestra it is a log entry; nothing where only errors are told.
+    pub fn aside(&self, content: &str) {
+        if Level::Warn < self.settings.threshold {
+            return;
+        }
+        let content = safe(&self.redactor, content);
+        match self.settings.mode {
+            Mode::Text | Mode::Json => self.above(|| self.stderr.text(&content)),
+            Mode::Kestra => self
+                .stdout
+                .line(&frames::frame(&frames::log(Level::Info, &content))),
+        }
+    }
+
     /// Prints a value as one line of JSON on stdout, whatever the mode but Kestra's, where it is a
     /// log entry. For commands whose answer is data.
     pub fn print_json(&self, value: &Value) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::convert;
@@ -42,16 +43,22 @@ pub(super) async fn follow_ours(
     call(session, target, run, wit::Subject::Ours(trace), taken).await
 }
 
-/// The newest run at the service, whoever began it.
-pub async fn follow_newest(
+/// The newest run at the service, whoever began it; with `since` the run of a trigger that somebody
+/// else sent then or later, and none that began before.
+pub async fn follow_any(
     session: &Session,
     ledger: &Ledger,
     target: &ResolvedTarget,
+    since: Option<Timestamp>,
 ) -> Concluded {
+    let subject = match since {
+        Some(since) => wit::Subject::Since(since.to_string()),
+        None => wit::Subject::Newest,
+    };
     let wit_target = request::target(target, &session.flow_id);
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
     let run = session.run(&ledger.record, info, target);
-    let mut concluded = call(session, target, &run, wit::Subject::Newest, Vec::new()).await;
+    let mut concluded = call(session, target, &run, subject, Vec::new()).await;
     // It is nobody's run of ours, and the record has nothing of it.
     concluded.invocation.run = String::new();
     concluded

@@ -27,7 +27,7 @@ pub use boundary::{Boundary, BoundaryError, Errand};
 pub use cancel::{CancelError, CancelStatus, Cancelled, cancel};
 pub use check::{Finding, FindingLevel, check, plan};
 pub use context::{Environment, kestra_context};
-pub use follow::{follow_newest, follow_recorded};
+pub use follow::{follow_any, follow_recorded};
 pub use lists::{Listing, Row, list};
 pub use patience::patiently;
 pub use ports::Run;

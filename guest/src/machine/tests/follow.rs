@@ -224,6 +224,92 @@ fn the_newest_run_stays_the_same_while_it_is_followed() {
     );
 }
 
+/// A moment some seconds before or after the start of every scripted world.
+fn after_start(seconds: i64) -> String {
+    let at = 8 * 3600 + seconds;
+    format!(
+        "2026-11-23T{:02}:{:02}:{:02}Z",
+        at / 3600,
+        at / 60 % 60,
+        at % 60
+    )
+}
+
+fn since(seconds: i64) -> Subject {
+    Subject::Since(after_start(seconds))
+}
+
+#[test]
+fn the_run_of_somebody_elses_trigger_is_followed_from_its_beginning_on() {
+    for (end, status) in [
+        ("Success", Status::Completed),
+        ("Failed", Status::Failed),
+        ("Cancelled", Status::Cancelled),
+    ] {
+        let world = World::new()
+            .with(timed("yesterday", "OnDemand", -90_000, 10_000, "Success"))
+            .with(timed("theirs", "OnDemand", 20_000, 60_000, end))
+            .with(timed("schedule", "Scheduled", 100_000, 1_000, "Success"));
+        let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
+        assert_eq!(
+            (verdict.status, verdict.service_run.as_deref()),
+            (status, Some("theirs"))
+        );
+        assert_eq!(
+            (verdict.own_run, verdict.matched, verdict.sent),
+            (false, Matched::None, Sent::No)
+        );
+        assert!(world.events().is_empty());
+    }
+}
+
+#[test]
+fn a_trigger_of_somebody_else_that_began_nothing_is_not_covered_by_an_older_success() {
+    let world = World::new().with(timed("yesterday", "OnDemand", -90_000, 10_000, "Success"));
+    let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "refresh_not_started")
+    );
+    assert_eq!(verdict.service_run, None);
+    let from = "2026-11-23T07:59:55";
+    assert!(verdict.message.contains(from), "{}", verdict.message);
+}
+
+#[test]
+fn a_used_up_day_is_named_as_the_likely_cause_for_somebody_elses_trigger_too() {
+    let hours = |hours: i64| -hours * 3_600_000;
+    let mut world = World::new();
+    for run in 1..=8 {
+        world = world.with(timed(
+            &format!("r{run}"),
+            "Scheduled",
+            hours(2 * run),
+            1_000,
+            "Success",
+        ));
+    }
+    let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
+    assert_eq!(verdict.status, Status::Unknown);
+    assert_eq!(verdict.likely_cause, "dataflow_daily_limit");
+    assert!(verdict.retry_at.is_some());
+}
+
+#[test]
+fn two_runs_that_somebody_elses_trigger_may_have_begun_are_nobodys_success() {
+    let world = World::new()
+        .with(timed("one", "OnDemand", -4_000, 1_000, "Success"))
+        .with(timed("two", "OnDemand", -2_000, 1_000, "Success"));
+    let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
+    assert_eq!(
+        (verdict.status, verdict.code.as_str()),
+        (Status::Unknown, "ambiguous_run")
+    );
+    let unreadable = Subject::Since("yesterday".into());
+    let error = ask(&World::new(), &follow(verified(), unreadable)).unwrap_err();
+    assert_eq!(problem(error).0, "invalid");
+}
+
 #[test]
 fn errors_before_anything_is_known_of_the_newest_run_are_errors() {
     for (answer, kind) in [

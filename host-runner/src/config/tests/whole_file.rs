@@ -180,6 +180,17 @@ fn the_settings_hold_for_all_targets() {
 }
 
 #[test]
+fn a_source_of_none_is_no_source_and_not_the_word() {
+    let target = only(
+        "version: 1\ntargets: {a: {kind: power-automate, url: \"${env:FLOW_URL}\", source: none}}",
+    );
+    let What::PowerAutomate(flow) = &target.what else {
+        panic!()
+    };
+    assert_eq!(flow.source.as_deref(), Some(""));
+}
+
+#[test]
 fn a_url_and_nothing_else_is_a_complete_target() {
     let target = only("version: 1\ntargets: {a: {kind: power-automate, url: \"${env:FLOW_URL}\"}}");
     let What::PowerAutomate(flow) = &target.what else {
