@@ -14,8 +14,9 @@ use crate::config::{
 use crate::engine::Loading;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Reporter, Surroundings, Verbosity};
-use crate::run::{Boundary, Errand, Session, Stops, kestra_context, patiently};
+use crate::run::{Boundary, Errand, Session, Stops, asker, patiently};
 use crate::secret::Redactor;
+use crate::trace::Trace;
 use crate::verdict::{Status, Verdict};
 
 /// How long `audit` and `check` wait for a locked record.
@@ -35,6 +36,8 @@ pub(super) struct Start {
     pub surroundings: Surroundings,
     /// The orchestrator's task, if this is one.
     pub kestra: Option<KestraContext>,
+    /// The trace that the invocation is part of, if there is one.
+    pub trace: Option<Trace>,
     config: Option<PathBuf>,
     audit: Option<String>,
     /// The embedded component, where it is being loaded already.
@@ -65,14 +68,18 @@ impl Start {
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
         let reporter = Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
-        let kestra = kestra_context(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        let asker = asker(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        for warning in &asker.warnings {
+            reporter.log(Level::Warn, warning);
+        }
         Self {
             began_at: clock.monotonic(),
             clock,
             redactor,
             reporter: Arc::new(reporter),
             surroundings,
-            kestra,
+            kestra: asker.kestra,
+            trace: asker.trace,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
             embedded: std::sync::Mutex::new(embedded),
@@ -186,7 +193,11 @@ impl Start {
     }
 
     fn actor(&self) -> Actor {
-        Actor::of_this_process(self.kestra.clone())
+        let trace = self.trace.as_ref();
+        Actor {
+            trace: trace.map_or_else(String::new, |trace| trace.trace_id().to_owned()),
+            ..Actor::of_this_process(self.kestra.clone())
+        }
     }
 
     /// The record, made if there is none. A locked one is waited for.
@@ -256,6 +267,7 @@ impl Start {
             &self.clock,
             &self.redactor,
             &self.reporter,
+            self.trace.as_ref(),
             env,
         )?)
     }

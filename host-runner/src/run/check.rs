@@ -15,6 +15,7 @@ use super::session::{End, GRACE, Session};
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::outbound::tracked;
 use crate::record::Record;
 use crate::report::Signal;
 use crate::verdict::{Status, Verdict};
@@ -157,7 +158,12 @@ pub async fn plan(
     };
     Ok(
         match ask(session, target, api::Question::Plan(request)).await? {
-            Ok(api::Inspection::Plan(plan)) => Ok(shown(target, plan, held, asked)),
+            Ok(api::Inspection::Plan(mut plan)) => {
+                // As it would leave.
+                let trace = session.boundary.transport.trace();
+                tracked(trace, &mut plan.request.headers);
+                Ok(shown(target, plan, held, asked))
+            }
             Ok(_) => Err(astray()),
             Err(verdict) => Err(verdict),
         },

@@ -15,7 +15,7 @@ use super::session::LEAST_PATIENCE;
 use crate::clock::SharedClock;
 use crate::engine::bindings::powerbi::refresh::{audit_store, control};
 use crate::engine::{HostPorts, PortFuture};
-use crate::outbound::{CallEnd, CallReport, SendError, Transport};
+use crate::outbound::{CallEnd, CallReport, SendError, Transport, tracked};
 use crate::record::event::{Detail, Invocation, Observed};
 use crate::record::{Record, RecordError, RunInfo};
 use crate::report::{Reporter, Update};
@@ -253,6 +253,11 @@ impl HostPorts for Ports {
                 Detail::Outcome(mut outcome) => {
                     outcome.verdict = run.enriched(outcome.verdict);
                     Detail::Outcome(outcome)
+                }
+                // As it will leave: the boundary goes on with the trace in its tracking id.
+                Detail::Intent(mut intent) => {
+                    tracked(run.transport.trace(), &mut intent.request.headers);
+                    Detail::Intent(intent)
                 }
                 other => other,
             };
