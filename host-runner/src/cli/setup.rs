@@ -13,7 +13,7 @@ use crate::config::{
 };
 use crate::engine::Loading;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
-use crate::report::{Level, Reporter, Surroundings, Verbosity};
+use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
 use crate::run::{Boundary, Errand, Session, Stops, asker, patiently};
 use crate::secret::Redactor;
 use crate::trace::Trace;
@@ -67,8 +67,15 @@ impl Start {
                 .colors(&surroundings, surroundings.stderr_is_terminal),
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
-        let reporter = Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
         let asker = asker(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        let mut reporter =
+            Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
+        if common.kestra_otlp {
+            let otlp = Otlp {
+                trace: asker.trace.clone(),
+            };
+            reporter = reporter.in_otlp(otlp, clock.clone());
+        }
         for warning in &asker.warnings {
             reporter.log(Level::Warn, warning);
         }
