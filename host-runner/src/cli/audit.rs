@@ -68,9 +68,9 @@ async fn open(start: &Start) -> Result<Record, Failure> {
 
 fn list(start: &Start, runs: &[RunSummary]) {
     if start.reporter.mode() != Mode::Text {
-        for summary in runs {
-            start.reporter.print_json(&row(summary));
-        }
+        let rows: Vec<Value> = runs.iter().map(row).collect();
+        rows.iter().for_each(|row| start.reporter.print_json(row));
+        start.reporter.recorded_runs(&rows);
         return;
     }
     if runs.is_empty() {

@@ -217,19 +217,17 @@ fn shown(
         .into_iter()
         .map(|(name, value)| (name, value.into()))
         .collect();
+    // Without a run every field is there as well: a missing one fails a Kestra expression.
     let run = |run: Option<wit::ServiceRun>| {
-        run.map_or_else(
-            || serde_json::json!({}),
-            |run| {
-                serde_json::json!({
-                    "id": run.id,
-                    "refresh_type": run.refresh_type,
-                    "status": run.status,
-                    "started_at": run.started_at.unwrap_or_default(),
-                    "ended_at": run.ended_at.unwrap_or_default(),
-                })
-            },
-        )
+        let run = run.as_ref();
+        let text = |field: fn(&wit::ServiceRun) -> &str| run.map(field).unwrap_or_default();
+        serde_json::json!({
+            "id": text(|run| &run.id),
+            "refresh_type": text(|run| &run.refresh_type),
+            "status": text(|run| &run.status),
+            "started_at": text(|run| run.started_at.as_deref().unwrap_or_default()),
+            "ended_at": text(|run| run.ended_at.as_deref().unwrap_or_default()),
+        })
     };
     serde_json::json!({
         "target": target.name,
