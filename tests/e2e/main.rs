@@ -16,6 +16,7 @@ mod faults;
 mod flow_response;
 mod identity;
 mod kestra_flow;
+mod kestra_task;
 mod kill;
 mod kinds;
 mod limits;

@@ -161,7 +161,7 @@ impl Lab {
             session: Session {
                 began_at: clock.monotonic(),
                 clock,
-                component: Loading::begin(None).expect("the component"),
+                component: Arc::new(Loading::begin(None).expect("the component")),
                 boundary,
                 reporter,
                 stops: Stops::listen().expect("signals"),

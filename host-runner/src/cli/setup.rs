@@ -174,7 +174,7 @@ impl Start {
                     Status::Invalid,
                     "record_not_named",
                     "under Kestra the record must be named: a task's own folders are thrown away",
-                    "add to the task's `env:` the line `HOST_RUNNER_AUDIT: sqlite:/var/lib/host-runner/audit.db`, \
+                    "add to the task's `env:` the line HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\", \
                      a place that outlives the task",
                 )));
             }
@@ -193,7 +193,8 @@ impl Start {
                 format!(
                     "the record {location} lies in the task's working directory, which Kestra deletes with it"
                 ),
-                "name a place that outlives the task, for example HOST_RUNNER_AUDIT: sqlite:/var/lib/host-runner/audit.db",
+                "name a place that outlives the task: add to the task's `env:` the line \
+                 HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\"",
             )));
         }
         Ok(location)
@@ -249,12 +250,22 @@ impl Start {
             .map(str::to_owned)
             .or_else(from_task)
             .unwrap_or_default();
-        if key.is_empty() && self.surroundings.in_kestra_task() {
-            self.reporter.log(
-                Level::Warn,
-                "this Kestra task has no idempotency key, so a retry of it is a second refresh; add to the task's \
-                 `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
-            );
+        if self.surroundings.in_kestra_task() {
+            if key.is_empty() {
+                self.reporter.log(
+                    Level::Warn,
+                    "this Kestra task has no idempotency key, so a retry of it is a second refresh; add to the task's \
+                     `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
+                );
+            }
+            let execution = self.kestra.as_ref().map(|kestra| &kestra.execution);
+            if execution.is_none_or(String::is_empty) {
+                self.reporter.log(
+                    Level::Info,
+                    "the record will not say which execution asked; add to the task's `env:` the line \
+                     KESTRA_EXECUTION_ID: \"{{ execution.id }}\"",
+                );
+            }
         }
         key
     }
@@ -283,7 +294,7 @@ impl Start {
     pub(super) fn session(&self, component: Loading, boundary: Boundary, stops: Stops) -> Session {
         Session {
             clock: self.clock.clone(),
-            component,
+            component: Arc::new(component),
             boundary,
             reporter: self.reporter.clone(),
             stops,

@@ -57,7 +57,8 @@ impl BoundaryError {
     }
 }
 
-/// What an invocation's runs share of the way out.
+/// What an invocation's runs share of the way out. Clones share it.
+#[derive(Clone)]
 pub struct Boundary {
     /// Makes and counts the calls.
     pub transport: Arc<Transport>,

@@ -12,6 +12,7 @@ mod context;
 mod convert;
 mod follow;
 mod guards;
+mod interrupt;
 mod labels;
 mod lists;
 mod names;

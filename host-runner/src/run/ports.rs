@@ -36,6 +36,8 @@ pub struct Known {
     pub concluded: bool,
     /// Whether the claim on the resource is still needed.
     pub holds_resource: bool,
+    /// Whether a signal was heard, and all that happens is one last look.
+    pub last_moments: bool,
 }
 
 /// Why the last call that had no answer had none.
@@ -261,6 +263,16 @@ impl HostPorts for Ports {
                 }
                 other => other,
             };
+            // What an end says that settles nothing, the interruption in the record says already.
+            if let Detail::Outcome(outcome) = &detail
+                && run.known().last_moments
+                && !outcome.verdict.status.settles()
+            {
+                return Ok(audit_store::Receipt {
+                    number: run.known().last_event,
+                    stored_at: run.clock.now().to_string(),
+                });
+            }
             // Before the trigger the deadline decides; after it the event must not be lost.
             let sent = run.known().sent != Sent::No;
             let patience = if sent {
