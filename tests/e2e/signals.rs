@@ -123,8 +123,8 @@ fn a_closed_stdout_ends_the_reporting_and_not_the_refresh() {
 }
 
 /// Starts a refresh of a run that never ends by itself, in a target that wants it stopped.
-fn started(platform: &Platform, setup: &Setup) -> Child {
-    let child = setup.start(&["refresh", "order_list", "--output", "json"]);
+fn started(platform: &Platform, setup: &Setup, output: &str) -> Child {
+    let child = setup.start(&["refresh", "order_list", "--output", output]);
     platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
     let looks = platform.requests_for("transactions").len();
     platform.wait_until("looks at the run", |platform| {
@@ -200,7 +200,7 @@ fn a_run_that_is_to_be_stopped_is_stopped_and_the_record_says_so() {
 fn without_the_wish_nothing_is_stopped() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = Setup::direct(&platform);
-    let child = started(&platform, &setup);
+    let child = started(&platform, &setup, "json");
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(143).says("goes on at the service");
@@ -213,7 +213,7 @@ fn without_the_wish_nothing_is_stopped() {
 fn a_service_that_never_answers_does_not_hold_the_end_up() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = wants_a_stop(Setup::verified(&platform)).replacing("timeout: 1s", "timeout: 30s");
-    let child = started(&platform, &setup);
+    let child = started(&platform, &setup, "json");
     platform.set_faults(&[FaultRule::on(Operation::Cancel, Mishap::Hang)]);
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
@@ -243,10 +243,24 @@ fn a_run_that_nobody_can_find_cannot_be_stopped_and_that_is_what_is_said() {
 }
 
 #[test]
+fn a_run_that_shows_itself_a_moment_later_is_found_and_stopped() {
+    let late = dataflow().ends("Never").appear_after_ms(300);
+    let platform = Platform::start(&world_of(late, flow()));
+    let setup = wants_a_stop(Setup::verified(&platform));
+    let child = setup.start(&["refresh", "order_list", "--output", "json"]);
+    platform.wait_until("the trigger", |platform| platform.triggers() == 1);
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("is stopping the run");
+    assert_eq!(answer(&notes(&setup)[0]), "requested");
+    assert!(!setup.event_kinds().contains(&"outcome".to_owned()));
+}
+
+#[test]
 fn a_refused_stop_is_told_with_the_service_s_words() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = wants_a_stop(Setup::verified(&platform));
-    let child = started(&platform, &setup);
+    let child = started(&platform, &setup, "json");
     platform.set_faults(&[FaultRule::on(
         Operation::Cancel,
         simulator::faults::CannedReply::status(403),
@@ -261,7 +275,7 @@ fn a_refused_stop_is_told_with_the_service_s_words() {
 fn a_second_signal_changes_nothing() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = wants_a_stop(Setup::verified(&platform));
-    let child = started(&platform, &setup);
+    let child = started(&platform, &setup, "json");
     signal(&child, "TERM");
     signal(&child, "INT");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
@@ -274,8 +288,7 @@ fn a_second_signal_changes_nothing() {
 fn a_signal_after_the_streams_were_closed_ends_as_any_other() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = wants_a_stop(Setup::verified(&platform));
-    let mut child = setup.start(&["refresh", "order_list", "--output", "kestra"]);
-    platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
+    let mut child = started(&platform, &setup, "kestra");
     drop(child.stdout.take());
     drop(child.stderr.take());
     signal(&child, "TERM");

@@ -25,6 +25,9 @@ const LAST_WORDS: Duration = Duration::from_millis(1200);
 /// and for the end of the process.
 const LAST_CALL: Duration = Duration::from_millis(1600);
 
+/// The pause between two looks for a run whose id at the service is not known yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(400);
+
 /// Until when the note may wait for a locked record, from the signal.
 const LAST_NOTE: Duration = Duration::from_millis(1800);
 
@@ -83,10 +86,22 @@ async fn stop(
         until.saturating_sub(passed)
     };
     let last = session.in_its_last_moments();
+    let asking = async {
+        loop {
+            match ask(&last, target, run).await {
+                // A run shows itself a moment after its trigger.
+                Stop::NotKnown => session.clock.sleep(LOOK_AGAIN).await,
+                other => return other,
+            }
+        }
+    };
     let asked = tokio::select! {
         biased;
-        asked = ask(&last, target, run) => asked,
-        () = session.clock.sleep(left(LAST_CALL)) => Stop::NoAnswer,
+        asked = asking => asked,
+        () = session.clock.sleep(left(LAST_CALL)) => match run.record.run(&run.info.run) {
+            Ok(Some(view)) if view.service_run.is_empty() => Stop::NotKnown,
+            _ => Stop::NoAnswer,
+        },
     };
     // Looking for the run holds it again; nobody shall have to wait until that runs out.
     let _ = run.record.finish(&run.info.run);
