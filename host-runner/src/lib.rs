@@ -15,6 +15,7 @@
 //! - [`outbound`]: the only way to the network; holds the secrets that the component never sees.
 //! - [`engine`]: the component and what it may touch.
 //! - [`run`]: puts these together; signals, deadlines, claims.
+//! - [`trace`]: the trace that an orchestrator hands in, and hands on to the services.
 //! - [`report`]: says what became of it, to people, scripts and Kestra.
 
 pub mod cli;
@@ -28,4 +29,5 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod secret;
+pub mod trace;
 pub mod verdict;

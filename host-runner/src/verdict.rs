@@ -146,7 +146,7 @@ impl Status {
             Self::Interrupted,
             "interrupted",
             "no, maybe, yes",
-            "SIGINT or SIGTERM; a run that was sent goes on at the service",
+            "SIGINT or SIGTERM; a run that was sent goes on at the service unless `on_interrupt: cancel`",
             "130, 143",
         ),
         row(
@@ -165,6 +165,15 @@ impl Status {
             .iter()
             .find(|row| row.status == self)
             .map_or("internal_error", |row| row.name)
+    }
+
+    /// Whether this is an end of the refresh itself, which only another of its kind can correct.
+    #[must_use]
+    pub fn settles(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped
+        )
     }
 
     /// The status of this name.

@@ -15,6 +15,7 @@ mod bad_input;
 mod faults;
 mod flow_response;
 mod identity;
+mod kestra_task;
 mod kill;
 mod kinds;
 mod limits;

@@ -4,6 +4,9 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+use simulator::faults::{FaultRule, Mishap, Operation};
+
 use crate::support::{Outcome, Platform, Setup, dataflow, flow, world, world_of};
 
 fn signal(child: &Child, name: &str) {
@@ -117,4 +120,180 @@ fn a_closed_stdout_ends_the_reporting_and_not_the_refresh() {
             "{mode}"
         );
     }
+}
+
+/// Starts a refresh of a run that never ends by itself, in a target that wants it stopped.
+fn started(platform: &Platform, setup: &Setup, output: &str) -> Child {
+    let child = setup.start(&["refresh", "order_list", "--output", output]);
+    platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
+    let looks = platform.requests_for("transactions").len();
+    platform.wait_until("looks at the run", |platform| {
+        platform.requests_for("transactions").len() > looks + 2
+    });
+    child
+}
+
+fn wants_a_stop(setup: Setup) -> Setup {
+    setup.replacing("defaults: {", "defaults: {on_interrupt: cancel, ")
+}
+
+/// The record's notes on stops.
+fn notes(setup: &Setup) -> Vec<Value> {
+    setup
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "note")
+        .map(|event| {
+            assert_eq!(event["detail"]["topic"], "cancel");
+            event["detail"].clone()
+        })
+        .collect()
+}
+
+fn answer(note: &Value) -> &Value {
+    &note["fields"][0][1]
+}
+
+fn last_two(setup: &Setup) -> Vec<String> {
+    let kinds = setup.event_kinds();
+    kinds[kinds.len() - 2..].to_vec()
+}
+
+#[test]
+fn a_run_that_is_to_be_stopped_is_stopped_and_the_record_says_so() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    for setup in [Setup::verified(&platform), Setup::direct(&platform)] {
+        let before = platform.requests_for("cancel").len();
+        let setup = wants_a_stop(setup);
+        let child = setup.start(&["refresh", "order_list", "--output", "json"]);
+        platform.wait_until("a run", |platform| {
+            platform
+                .runs()
+                .iter()
+                .any(|run| run["status"] == "InProgress")
+        });
+        signal(&child, "TERM");
+        let outcome = Outcome::of(&child.wait_with_output().unwrap());
+        outcome.exits(143).says("is stopping the run");
+        assert_eq!(outcome.field("status"), "interrupted");
+        assert_eq!(platform.requests_for("cancel").len(), before + 1);
+        let kinds = setup.event_kinds();
+        let interrupted = kinds.iter().position(|kind| kind == "interrupted");
+        let note = kinds.iter().position(|kind| kind == "note");
+        assert!(interrupted.is_some() && interrupted < note, "{kinds:?}");
+        assert_eq!(answer(&notes(&setup)[0]), "requested");
+        assert!(
+            platform
+                .runs()
+                .iter()
+                .all(|run| run["status"] != "InProgress")
+        );
+        setup
+            .run(&["follow", "order_list"])
+            .exits(17)
+            .says("cancelled");
+    }
+    assert_eq!(platform.triggers(), 1);
+}
+
+#[test]
+fn without_the_wish_nothing_is_stopped() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    let setup = Setup::direct(&platform);
+    let child = started(&platform, &setup, "json");
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("goes on at the service");
+    assert!(platform.requests_for("cancel").is_empty());
+    assert!(notes(&setup).is_empty());
+    assert_eq!(platform.runs()[0]["status"], "InProgress");
+}
+
+#[test]
+fn a_service_that_never_answers_does_not_hold_the_end_up() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    let setup = wants_a_stop(Setup::verified(&platform)).replacing("timeout: 1s", "timeout: 30s");
+    let child = started(&platform, &setup, "json");
+    platform.set_faults(&[FaultRule::on(Operation::Cancel, Mishap::Hang)]);
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("gave no answer");
+    assert_eq!(outcome.field("status"), "interrupted");
+    assert_eq!(last_two(&setup), ["interrupted", "note"]);
+    assert_eq!(answer(&notes(&setup)[0]), "no_answer");
+}
+
+#[test]
+fn a_run_that_nobody_can_find_cannot_be_stopped_and_that_is_what_is_said() {
+    let platform = Platform::start(&world_of(dataflow().never_starting(), flow()));
+    let setup = wants_a_stop(Setup::verified(&platform))
+        .replacing("start_within: 1500ms", "start_within: 1m");
+    let child = setup.start(&["refresh", "order_list", "--output", "json"]);
+    platform.wait_until("the trigger", |platform| platform.triggers() == 1);
+    let looks = platform.requests_for("transactions").len();
+    platform.wait_until("a look", |platform| {
+        platform.requests_for("transactions").len() > looks
+    });
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("not known yet");
+    assert!(platform.requests_for("cancel").is_empty());
+    assert_eq!(last_two(&setup), ["interrupted", "note"]);
+    assert_eq!(answer(&notes(&setup)[0]), "not_asked");
+}
+
+#[test]
+fn a_run_that_shows_itself_a_moment_later_is_found_and_stopped() {
+    let late = dataflow().ends("Never").appear_after_ms(300);
+    let platform = Platform::start(&world_of(late, flow()));
+    let setup = wants_a_stop(Setup::verified(&platform));
+    let child = setup.start(&["refresh", "order_list", "--output", "json"]);
+    platform.wait_until("the trigger", |platform| platform.triggers() == 1);
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("is stopping the run");
+    assert_eq!(answer(&notes(&setup)[0]), "requested");
+    assert!(!setup.event_kinds().contains(&"outcome".to_owned()));
+}
+
+#[test]
+fn a_refused_stop_is_told_with_the_service_s_words() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    let setup = wants_a_stop(Setup::verified(&platform));
+    let child = started(&platform, &setup, "json");
+    platform.set_faults(&[FaultRule::on(
+        Operation::Cancel,
+        simulator::faults::CannedReply::status(403),
+    )]);
+    signal(&child, "TERM");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143).says("which goes on");
+    assert_eq!(answer(&notes(&setup)[0]), "refused");
+}
+
+#[test]
+fn a_second_signal_changes_nothing() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    let setup = wants_a_stop(Setup::verified(&platform));
+    let child = started(&platform, &setup, "json");
+    signal(&child, "TERM");
+    signal(&child, "INT");
+    let outcome = Outcome::of(&child.wait_with_output().unwrap());
+    outcome.exits(143);
+    assert_eq!(last_two(&setup), ["interrupted", "note"]);
+    assert_eq!(answer(&notes(&setup)[0]), "requested");
+}
+
+#[test]
+fn a_signal_after_the_streams_were_closed_ends_as_any_other() {
+    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
+    let setup = wants_a_stop(Setup::verified(&platform));
+    let mut child = started(&platform, &setup, "kestra");
+    drop(child.stdout.take());
+    drop(child.stderr.take());
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let kinds = setup.event_kinds();
+    assert!(kinds.contains(&"interrupted".to_owned()), "{kinds:?}");
+    assert_eq!(answer(&notes(&setup)[0]), "requested");
 }

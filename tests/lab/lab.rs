@@ -137,7 +137,7 @@ impl Lab {
         ));
         let network: SharedClock = Arc::new(NetworkClock(self.time.clone()));
         let boundary = Boundary::new(
-            errand, &settings, &targets, &network, &redactor, &reporter, &env,
+            errand, &settings, &targets, &network, &redactor, &reporter, None, &env,
         )
         .unwrap_or_else(|error| panic!("{error}"));
         let clock = self.clock();
@@ -161,7 +161,7 @@ impl Lab {
             session: Session {
                 began_at: clock.monotonic(),
                 clock,
-                component: Loading::begin(None).expect("the component"),
+                component: Arc::new(Loading::begin(None).expect("the component")),
                 boundary,
                 reporter,
                 stops: Stops::listen().expect("signals"),

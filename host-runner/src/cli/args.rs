@@ -95,6 +95,10 @@ pub struct Common {
         hide_env_values = true
     )]
     pub color: ColorChoice,
+    /// Under Kestra send logs and metrics as OTLP, so that each log entry has its own time and
+    /// stands in the trace. Kestra 2.0 only: 1.3 ignores such frames, and nothing would be seen there
+    #[arg(long, global = true, env = "HOST_RUNNER_KESTRA_OTLP", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub kestra_otlp: bool,
     /// No live status line
     #[arg(long, global = true, env = "HOST_RUNNER_NO_PROGRESS", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub no_progress: bool,
@@ -571,6 +575,20 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_of_all_commands_has_an_environment_variable_of_its_name() {
+        let command = Cli::command();
+        for option in command
+            .get_arguments()
+            .filter(|option| option.is_global_set())
+        {
+            let long = option.get_long().unwrap();
+            let expected = format!("HOST_RUNNER_{}", long.to_uppercase().replace('-', "_"));
+            let env = option.get_env().and_then(|name| name.to_str());
+            assert_eq!(env, Some(expected.as_str()), "--{long}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::failure::{self, Failure};
 use super::setup::Start;
 use crate::config::Config;
 use crate::engine::ComponentHost;
-use crate::record::{Filter, Record, RecordError, RunSummary, RunView, StoredEvent};
+use crate::record::{Actor, Filter, Record, RecordError, RunSummary, RunView, StoredEvent};
 use crate::report::{Level, Mode};
 use crate::run::{self, Boundary, ResolveError, Run};
 use crate::verdict::{Status, Verdict};
@@ -68,9 +68,9 @@ async fn open(start: &Start) -> Result<Record, Failure> {
 
 fn list(start: &Start, runs: &[RunSummary]) {
     if start.reporter.mode() != Mode::Text {
-        for summary in runs {
-            start.reporter.print_json(&row(summary));
-        }
+        let rows: Vec<Value> = runs.iter().map(row).collect();
+        rows.iter().for_each(|row| start.reporter.print_json(row));
+        start.reporter.recorded_runs(&rows);
         return;
     }
     if runs.is_empty() {
@@ -137,8 +137,14 @@ fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
         }
         .into());
     }
+    let mut before = String::new();
     for entry in entries {
         if start.reporter.mode() == Mode::Text {
+            let actor = &entry.event.actor;
+            if before != actor.invocation {
+                before.clone_from(&actor.invocation);
+                start.reporter.print(&actor_text(actor));
+            }
             start.reporter.print(&event_text(&entry.event, &entry.hash));
         } else {
             let mut value = serde_json::to_value(&entry.event).unwrap_or_default();
@@ -149,6 +155,20 @@ fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Who wrote the events that follow, for people: where Kestra asked, what it said of the task.
+fn actor_text(actor: &Actor) -> String {
+    let mut out = format!(
+        "by {}, host-runner {}, pid {}\n",
+        actor.who(),
+        actor.version,
+        actor.pid
+    );
+    let kestra = serde_json::to_value(&actor.kestra).unwrap_or_default();
+    flatten(&mut out, "kestra", &kestra);
+    flatten(&mut out, "trace", &Value::from(actor.trace.as_str()));
+    out
 }
 
 /// An event for people: one line that says what happened, and its detail below.

@@ -147,6 +147,10 @@ fn say(start: &Start, rows: &[Row]) {
                 .collect();
             start.reporter.print_json(&Value::Object(object));
         }
+        // A log that says nothing would look like a task that did nothing.
+        if rows.is_empty() && start.reporter.mode() == Mode::Kestra {
+            start.reporter.print("nothing");
+        }
         return;
     }
     let Some(first) = rows.first() else {

@@ -184,7 +184,9 @@ async fn dry_run(
                 codes.push(0);
                 match start.reporter.mode() {
                     crate::report::Mode::Text => start.reporter.print(&plan_text(&plan)),
-                    _ => start.reporter.print_json(&plan),
+                    _ => start
+                        .reporter
+                        .plan(target.kind(), &plan, targets.len() == 1),
                 }
             }
             Ok(Err(verdict)) => {

@@ -13,9 +13,10 @@ use crate::config::{
 };
 use crate::engine::Loading;
 use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
-use crate::report::{Level, Reporter, Surroundings, Verbosity};
-use crate::run::{Boundary, Errand, Session, Stops, kestra_context, patiently};
+use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
+use crate::run::{Boundary, Errand, Session, Stops, asker, patiently};
 use crate::secret::Redactor;
+use crate::trace::Trace;
 use crate::verdict::{Status, Verdict};
 
 /// How long `audit` and `check` wait for a locked record.
@@ -35,6 +36,8 @@ pub(super) struct Start {
     pub surroundings: Surroundings,
     /// The orchestrator's task, if this is one.
     pub kestra: Option<KestraContext>,
+    /// The trace that the invocation is part of, if there is one.
+    pub trace: Option<Trace>,
     config: Option<PathBuf>,
     audit: Option<String>,
     /// The embedded component, where it is being loaded already.
@@ -64,15 +67,26 @@ impl Start {
                 .colors(&surroundings, surroundings.stderr_is_terminal),
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
-        let reporter = Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
-        let kestra = kestra_context(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        let asker = asker(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        let mut reporter =
+            Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
+        if common.kestra_otlp {
+            let otlp = Otlp {
+                trace: asker.trace.clone(),
+            };
+            reporter = reporter.in_otlp(otlp, clock.clone());
+        }
+        for warning in &asker.warnings {
+            reporter.log(Level::Warn, warning);
+        }
         Self {
             began_at: clock.monotonic(),
             clock,
             redactor,
             reporter: Arc::new(reporter),
             surroundings,
-            kestra,
+            kestra: asker.kestra,
+            trace: asker.trace,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
             embedded: std::sync::Mutex::new(embedded),
@@ -160,7 +174,7 @@ impl Start {
                     Status::Invalid,
                     "record_not_named",
                     "under Kestra the record must be named: a task's own folders are thrown away",
-                    "add to the task's `env:` the line `HOST_RUNNER_AUDIT: sqlite:/var/lib/host-runner/audit.db`, \
+                    "add to the task's `env:` the line HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\", \
                      a place that outlives the task",
                 )));
             }
@@ -179,14 +193,19 @@ impl Start {
                 format!(
                     "the record {location} lies in the task's working directory, which Kestra deletes with it"
                 ),
-                "name a place that outlives the task, for example HOST_RUNNER_AUDIT: sqlite:/var/lib/host-runner/audit.db",
+                "name a place that outlives the task: add to the task's `env:` the line \
+                 HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\"",
             )));
         }
         Ok(location)
     }
 
     fn actor(&self) -> Actor {
-        Actor::of_this_process(self.kestra.clone())
+        let trace = self.trace.as_ref();
+        Actor {
+            trace: trace.map_or_else(String::new, |trace| trace.trace_id().to_owned()),
+            ..Actor::of_this_process(self.kestra.clone())
+        }
     }
 
     /// The record, made if there is none. A locked one is waited for.
@@ -231,12 +250,22 @@ impl Start {
             .map(str::to_owned)
             .or_else(from_task)
             .unwrap_or_default();
-        if key.is_empty() && self.surroundings.in_kestra_task() {
-            self.reporter.log(
-                Level::Warn,
-                "this Kestra task has no idempotency key, so a retry of it is a second refresh; add to the task's \
-                 `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
-            );
+        if self.surroundings.in_kestra_task() {
+            if key.is_empty() {
+                self.reporter.log(
+                    Level::Warn,
+                    "this Kestra task has no idempotency key, so a retry of it is a second refresh; add to the task's \
+                     `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
+                );
+            }
+            let execution = self.kestra.as_ref().map(|kestra| &kestra.execution);
+            if execution.is_none_or(String::is_empty) {
+                self.reporter.log(
+                    Level::Info,
+                    "the record will not say which execution asked; add to the task's `env:` the line \
+                     KESTRA_EXECUTION_ID: \"{{ execution.id }}\"",
+                );
+            }
         }
         key
     }
@@ -256,6 +285,7 @@ impl Start {
             &self.clock,
             &self.redactor,
             &self.reporter,
+            self.trace.as_ref(),
             env,
         )?)
     }
@@ -264,7 +294,7 @@ impl Start {
     pub(super) fn session(&self, component: Loading, boundary: Boundary, stops: Stops) -> Session {
         Session {
             clock: self.clock.clone(),
-            component,
+            component: Arc::new(component),
             boundary,
             reporter: self.reporter.clone(),
             stops,

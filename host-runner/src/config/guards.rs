@@ -1,4 +1,4 @@
-//! What holds a refresh back, or sends it again, as the configuration says it.
+//! What holds a refresh back, sends it again or stops it, as the configuration says it.
 
 use std::time::Duration;
 
@@ -89,4 +89,13 @@ pub enum IfRunning {
     Skip,
     /// Follow that run, and end in `skipped` with what became of it.
     Follow,
+}
+
+/// What becomes of a run at the service when a signal ends us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInterrupt {
+    /// It goes on; another start with the same key follows it.
+    Leave,
+    /// The service is asked to stop it.
+    Cancel,
 }

@@ -4,13 +4,10 @@ use super::keys::Keys;
 
 type Table = &'static [(&'static str, &'static str)];
 
-const TARGET_LATER: Table = &[
-    (
-        "after",
-        "name the targets in their order, one start after the other",
-    ),
-    ("on_interrupt", "a run that was sent goes on at the service"),
-];
+const TARGET_LATER: Table = &[(
+    "after",
+    "name the targets in their order, one start after the other",
+)];
 const OTHER_NAMES: Table = &[
     ("interval", "is called `min_interval`"),
     ("windows", "is called `window`, which may be a list"),
@@ -71,6 +68,7 @@ const OF_THE_TRIGGER: Table = &[
     ("quota", "belongs into the target itself"),
     ("window", "belongs into the target itself"),
     ("if_running", "belongs into the target itself"),
+    ("on_interrupt", "belongs into the target itself"),
     ("timeout", "belongs into the target itself"),
 ];
 
@@ -97,6 +95,7 @@ pub(crate) const FILE: Keys = Keys {
         ("min_interval", "belongs into `defaults`, or into a target"),
         ("retry", "belongs into `defaults`, or into a target"),
         ("if_running", "belongs into `defaults`, or into a target"),
+        ("on_interrupt", "belongs into `defaults`, or into a target"),
         ("proxy", "belongs into `transport`"),
         ("ca_file", "belongs into `transport`"),
         ("allow", "belongs into `sandbox`"),
@@ -111,6 +110,7 @@ pub(crate) const DEFAULTS: Keys = Keys {
         "exit_zero_on",
         "retry",
         "if_running",
+        "on_interrupt",
         "quota",
         "window",
         "min_interval",
@@ -185,6 +185,7 @@ pub(crate) const POWER_AUTOMATE: Keys = Keys {
         "verify",
         "if_lost",
         "if_running",
+        "on_interrupt",
         "quota",
         "window",
         "min_interval",
@@ -233,6 +234,7 @@ pub(crate) const DATAFLOW: Keys = Keys {
         "credentials",
         "if_lost",
         "if_running",
+        "on_interrupt",
         "quota",
         "window",
         "min_interval",
@@ -257,6 +259,7 @@ pub(crate) const GEN2: Keys = Keys {
         "credentials",
         "if_lost",
         "if_running",
+        "on_interrupt",
         "quota",
         "window",
         "min_interval",
@@ -289,6 +292,7 @@ pub(crate) const MODEL: Keys = Keys {
         "credentials",
         "if_lost",
         "if_running",
+        "on_interrupt",
         "quota",
         "window",
         "min_interval",

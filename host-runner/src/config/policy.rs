@@ -9,6 +9,7 @@ use url::Url;
 
 use super::content::ContentKind;
 use super::endpoints::Endpoint;
+use super::guards::OnInterrupt;
 use super::settings::Settings;
 use super::target::{ResolvedTarget, Verify, What};
 use crate::outbound::{Origin, Rule};
@@ -52,7 +53,8 @@ enum Act {
 }
 
 impl Settings {
-    /// The allow-list for refreshing, following and looking at these targets, each entry once.
+    /// The allow-list for refreshing, following and looking at these targets, each entry once. The wish
+    /// to stop a run passes only where a signal is to stop it (`on_interrupt: cancel`).
     #[must_use]
     pub fn policy_entries(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
         self.entries(targets, Act::Refresh)
@@ -90,9 +92,11 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     if !target.credentials().is_empty() {
         push(Need::Login, service(&endpoints.login, "", &[Method::POST]));
     }
+    // Stopping is allowed for who asks for it, and where a signal is to do it.
+    let may_stop = act == Act::Cancel || target.on_interrupt == OnInterrupt::Cancel;
     let mut reads_only = false;
     if let What::PowerAutomate(flow) = &target.what {
-        reads_only = act == Act::Refresh;
+        reads_only = !may_stop;
         if act == Act::Refresh {
             push(Need::Trigger, trigger(flow.trigger()));
             if flow.verify == Verify::Response {
@@ -112,12 +116,17 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     };
     let read = [Method::GET];
     let write = [Method::GET, Method::POST];
+    let triggers_itself = act == Act::Refresh && !matches!(target.what, What::PowerAutomate(_));
     let own: &[Method] = match watched.kind {
         _ if reads_only => &read,
+        // A dataflow is stopped by POST.
         ContentKind::Dataflow | ContentKind::Gen2 => &write,
-        // An enhanced refresh is stopped by DELETE.
-        ContentKind::Model if act == Act::Cancel => &[Method::GET, Method::DELETE],
-        ContentKind::Model => &[Method::GET, Method::POST, Method::DELETE],
+        // An enhanced refresh of a model is stopped by DELETE.
+        ContentKind::Model => match (triggers_itself, may_stop) {
+            (true, true) => &[Method::GET, Method::POST, Method::DELETE],
+            (true, false) => &write,
+            (false, _) => &[Method::GET, Method::DELETE],
+        },
     };
     // A dataflow that is not where it should be may be of the other generation.
     let needs = match watched.kind {

@@ -41,7 +41,7 @@ pub(crate) struct Places<'s, 'n> {
 
 impl<'n> Places<'_, 'n> {
     /// The value of a guard, and whether it stands in the target itself.
-    fn get(&self, key: &str) -> Option<(Item<'n>, bool)> {
+    pub(crate) fn get(&self, key: &str) -> Option<(Item<'n>, bool)> {
         let own = self.target.get(key).map(|item| (item, true));
         own.or_else(|| Some((self.defaults?.get(key)?, false)))
     }

@@ -9,6 +9,7 @@ use super::keys;
 use super::read_content;
 use super::read_flow;
 use super::read_guards::{self, Places};
+use super::read_interrupt;
 use super::read_model;
 use super::reader::{Item, Reader, Section};
 use super::target::{ResolvedTarget, What};
@@ -58,6 +59,7 @@ impl<'n> Shared<'n> {
     pub(crate) fn check(&self, reader: &mut Reader<'_>) {
         if let Some(defaults) = &self.defaults {
             read_guards::check_defaults(reader, defaults);
+            read_interrupt::check_defaults(reader, defaults);
         }
     }
 }
@@ -107,6 +109,9 @@ pub(crate) fn read(
         }
     };
     let guards = read_guards::read(reader, &places, watched);
+    let is_flow = matches!(kind, Kind::PowerAutomate);
+    let stoppable = read_interrupt::stoppable(is_flow, what.as_ref(), watched);
+    let on_interrupt = read_interrupt::read(reader, &places, stoppable);
     let timeout = reader.duration(&section, "timeout", shared.timeout);
     let deadline = reader.duration(&section, "deadline", shared.deadline);
     let if_lost = reader.choice(
@@ -126,6 +131,7 @@ pub(crate) fn read(
         deadline: deadline?,
         if_lost: if_lost?,
         if_running: guards.if_running,
+        on_interrupt: on_interrupt?,
         quota: guards.quota,
         windows: guards.windows,
         min_interval: guards.min_interval,

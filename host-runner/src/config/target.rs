@@ -10,7 +10,7 @@ use super::content::{ContentKind, Dataflow, Gen2, Model, Watched};
 use super::endpoints::Endpoints;
 use super::error::ConfigError;
 use super::fault::Fault;
-use super::guards::{IfRunning, Quota, Retry};
+use super::guards::{IfRunning, OnInterrupt, Quota, Retry};
 use super::payload;
 use super::trigger_url::UrlForm;
 use crate::guard::Window;
@@ -37,6 +37,8 @@ pub struct ResolvedTarget {
     pub if_lost: IfLost,
     /// What to do when the content is already being refreshed.
     pub if_running: IfRunning,
+    /// What becomes of its run at the service when a signal ends us.
+    pub on_interrupt: OnInterrupt,
     /// How many refreshes the content may have in 24 hours; none where nobody counts.
     pub quota: Option<Quota>,
     /// When it may be sent; at any time where there are none, else while one of them is open.

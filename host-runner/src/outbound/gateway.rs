@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::correlation::Called;
 use super::credentials::{Attachment, AttachmentError, Attachments, forbidden_header};
 use super::denial::{Denial, DenialReason};
 use super::error::SendError;
@@ -202,7 +203,12 @@ impl Gateway {
             self.config
                 .attachments
                 .decide(&method, &whole, &self.returned, &self.places);
+        let called = match &attachment {
+            Attachment::Bearer(bearer) if !bearer.follows => Called::Api,
+            _ => Called::Flow,
+        };
         let call = Prepared {
+            called,
             method,
             url: whole,
             headers,
@@ -283,6 +289,7 @@ impl Gateway {
                 body: call.body.clone(),
                 permit: call.permit.clone(),
                 timeouts: call.timeouts,
+                called: call.called,
             })
             .await?;
         Ok(self.clean(answer, &call.url))
@@ -313,6 +320,7 @@ impl Gateway {
 
 /// A guest's request that was judged.
 struct Prepared {
+    called: Called,
     method: Method,
     url: Url,
     headers: HeaderMap,

@@ -16,6 +16,7 @@ mod address;
 mod body;
 mod call;
 mod connect;
+mod correlation;
 mod credentials;
 mod denial;
 mod error;
@@ -42,6 +43,7 @@ mod transport;
 
 pub use address::{AddressKind, Loopback, Reach, classify, judge_address};
 pub use connect::{Lookup, Resolver, SystemResolver};
+pub use correlation::{Called, tracked};
 pub use credentials::{AttachmentError, Attachments, RUNNER_HEADERS};
 pub use denial::{Denial, DenialReason};
 pub use error::{SendError, Sent};

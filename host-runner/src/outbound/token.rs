@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
+use super::correlation::Called;
 use super::denial::Denial;
 use super::error::SendError;
 use super::observe::{CallEnd, CallReport, Observer, Purpose};
@@ -225,6 +226,7 @@ impl TokenSource {
             body: Bytes::from(form),
             permit: self.permit.clone(),
             timeouts: self.context.timeouts,
+            called: Called::Login,
         }
     }
 }

@@ -17,6 +17,7 @@ use url::{Position, Url};
 
 use super::call::{Call, Parts};
 use super::connect::{Connector, Resolver, SystemResolver};
+use super::correlation::{Called, mark};
 use super::denial::{Denial, DenialReason};
 use super::error::SendError;
 use super::origin::Origin;
@@ -26,6 +27,7 @@ use super::proxy::Proxy;
 use super::timeouts::Timeouts;
 use super::tls::LazyTls;
 use crate::clock::SharedClock;
+use crate::trace::Trace;
 
 /// The longest answer that is read, in bytes. The largest true one, a workspace's list of
 /// dataflows or a year of transactions, stays below one mebibyte.
@@ -45,10 +47,12 @@ pub struct TransportConfig {
     pub proxy: Option<Proxy>,
     /// The longest answer, in bytes.
     pub longest_answer: u64,
+    /// The trace that every call is part of.
+    pub trace: Option<Trace>,
 }
 
 impl TransportConfig {
-    /// The machine's name service and roots, no proxy, answers up to [`LONGEST_ANSWER`].
+    /// The machine's name service and roots, no proxy, answers up to [`LONGEST_ANSWER`], no trace.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
         Self {
@@ -57,6 +61,7 @@ impl TransportConfig {
             ca_file: None,
             proxy: None,
             longest_answer: LONGEST_ANSWER,
+            trace: None,
         }
     }
 }
@@ -75,6 +80,8 @@ pub struct OutboundRequest {
     pub permit: Permit,
     /// The limits.
     pub timeouts: Timeouts,
+    /// Whom it goes to: each knows the trace by another name.
+    pub called: Called,
 }
 
 impl std::fmt::Debug for OutboundRequest {
@@ -112,6 +119,7 @@ impl std::fmt::Debug for Answer {
 pub struct Transport {
     parts: Parts,
     calls: AtomicU64,
+    trace: Option<Trace>,
 }
 
 impl Transport {
@@ -124,6 +132,7 @@ impl Transport {
             ca_file,
             proxy,
             longest_answer,
+            trace,
         } = config;
         let parts = Parts {
             pool: Pool::new(clock.clone()),
@@ -138,6 +147,7 @@ impl Transport {
         Self {
             parts,
             calls: AtomicU64::new(0),
+            trace,
         }
     }
 
@@ -147,15 +157,22 @@ impl Transport {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// The trace that every call is part of.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
     /// Makes one call.
     pub async fn send(&self, request: OutboundRequest) -> Result<Answer, SendError> {
         let OutboundRequest {
             method,
             url,
-            headers,
+            mut headers,
             body,
             permit,
             timeouts,
+            called,
         } = request;
         let denied = |reason| {
             let origin = permit.origin().to_string();
@@ -168,6 +185,7 @@ impl Transport {
         if Origin::of(&url).as_ref() != Some(permit.origin()) {
             return Err(denied(DenialReason::ForeignPermit));
         }
+        mark(self.trace.as_ref(), called, &mut headers);
         let Some(prepared) = prepare(&method, &url, headers, body, permit.origin()) else {
             return Err(denied(DenialReason::UnusableUrl));
         };

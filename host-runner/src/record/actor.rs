@@ -1,6 +1,8 @@
 //! Who writes an event: the person or service account, the machine, the process, and the
 //! orchestrator's task that it serves.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::process;
@@ -21,6 +23,9 @@ pub struct Actor {
     pub invocation: String,
     /// The Kestra task, where there is one.
     pub kestra: Option<KestraContext>,
+    /// The id of the trace that the invocation is part of, 32 hexadecimal digits; empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace: String,
 }
 
 impl Actor {
@@ -37,6 +42,7 @@ impl Actor {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             invocation: String::new(),
             kestra,
+            trace: String::new(),
         }
     }
 
@@ -71,4 +77,44 @@ pub struct KestraContext {
     pub revision: String,
     /// The tenant.
     pub tenant: String,
+    /// The id of the trigger that began the execution; empty where a person did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trigger: String,
+    /// The type of that trigger.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trigger_type: String,
+    /// The execution's labels, nested ones under dotted names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 0.1 wrote it before there were labels, triggers and traces.
+    const OLD: &str = r#"{"user":"kestra","host":"worker-1","pid":7,"version":"0.1.0","invocation":"i","kestra":{"execution":"ex1","task_run":"tr1","attempt":"0","flow":"f","namespace":"n","revision":"3","tenant":"main"}}"#;
+
+    #[test]
+    fn an_actor_of_an_older_version_is_read_and_written_as_it_was() {
+        let actor: Actor = serde_json::from_str(OLD).unwrap();
+        assert_eq!(actor.trace, "");
+        let kestra = actor.kestra.as_ref().unwrap();
+        assert_eq!(kestra.execution, "ex1");
+        assert_eq!(kestra.trigger, "");
+        assert!(kestra.labels.is_empty());
+        assert_eq!(serde_json::to_string(&actor).unwrap(), OLD);
+    }
+
+    #[test]
+    fn labels_trigger_and_trace_are_read_back_as_they_were_written() {
+        let mut actor: Actor = serde_json::from_str(OLD).unwrap();
+        actor.trace = "4bf92f3577b34da6a3ce929d0e0e4736".to_owned();
+        let kestra = actor.kestra.as_mut().unwrap();
+        kestra.trigger = "nightly".to_owned();
+        kestra.trigger_type = "io.kestra.plugin.core.trigger.Schedule".to_owned();
+        kestra.labels = BTreeMap::from([("team".to_owned(), "bi".to_owned())]);
+        let text = serde_json::to_string(&actor).unwrap();
+        assert_eq!(serde_json::from_str::<Actor>(&text).unwrap(), actor);
+    }
 }

@@ -14,7 +14,7 @@ use super::event::{
     Detail, Intent, Interrupted, Note, Observed, Outcome, Resolution, RunInfo, ServiceRun,
     StoredEvent, Triggered,
 };
-use crate::verdict::{Matched, Sent, Status};
+use crate::verdict::{Matched, Sent};
 
 /// What a run's events come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl RunView {
             self.matched = verdict.matched;
         }
         keep(&mut self.flow_run, verdict.flow_run.clone());
-        if self.conclude(Conclusion::Outcome, settles(verdict.status)) {
+        if self.conclude(Conclusion::Outcome, verdict.status.settles()) {
             self.outcome = Some(outcome);
         }
     }
@@ -231,19 +231,11 @@ impl RunView {
         match self.conclusion {
             Conclusion::Resolved => true,
             Conclusion::Outcome => {
-                (self.outcome.as_ref()).is_some_and(|outcome| settles(outcome.verdict.status))
+                (self.outcome.as_ref()).is_some_and(|outcome| outcome.verdict.status.settles())
             }
             Conclusion::None | Conclusion::Interrupted => false,
         }
     }
-}
-
-/// Whether this status is an end that only another of its kind can correct.
-fn settles(status: Status) -> bool {
-    matches!(
-        status,
-        Status::Completed | Status::Failed | Status::Cancelled | Status::Skipped
-    )
 }
 
 /// Replaces what is known by what was said, unless nothing was said.

@@ -23,6 +23,9 @@ const SENTENCE_LIMITS: [usize; 5] = [8192, 2048, 512, 128, 0];
 /// transaction, has fewer than 200.
 const NAME_LIMIT: usize = 512;
 
+/// A text of a row that is never cut, in characters: ids, names and times.
+const SHORT: usize = 200;
+
 /// What `build` makes of the results, shortened until it fits into [`OUTPUTS_LIMIT`]. `build` is
 /// given the results and how many were left out.
 pub(super) fn fitting(
@@ -44,6 +47,39 @@ pub(super) fn fitting(
         value = build(&kept, results.len() - kept.len());
     }
     value
+}
+
+/// The same of rows that are plain values: long texts are cut first, then the last rows are left
+/// out.
+pub(super) fn fitting_rows(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
+    let fits = |value: &Value| value_line(value).len() <= OUTPUTS_LIMIT;
+    let mut value = build(rows, 0);
+    let mut kept = rows.to_vec();
+    for limit in SENTENCE_LIMITS {
+        if fits(&value) {
+            return value;
+        }
+        kept = rows.iter().map(|row| cut_texts(row, limit)).collect();
+        value = build(&kept, 0);
+    }
+    while !kept.is_empty() && !fits(&value) {
+        kept.truncate(kept.len() / 2);
+        value = build(&kept, rows.len() - kept.len());
+    }
+    value
+}
+
+/// A row with its texts cut; those that are ids and names by their length stay.
+fn cut_texts(value: &Value, limit: usize) -> Value {
+    match value {
+        Value::String(text) => cut(text, limit.max(SHORT)).into(),
+        Value::Array(items) => items.iter().map(|item| cut_texts(item, limit)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, item)| (name.clone(), cut_texts(item, limit)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 fn shortened(results: &[RefreshResult], sentence: usize) -> Vec<RefreshResult> {

@@ -130,6 +130,53 @@ pub fn metrics(result: &RefreshResult) -> Value {
     json!({"metrics": metrics})
 }
 
+/// The outputs of a dry run: `plans` with all plans so far, because Kestra replaces a key that comes
+/// again; of a target that is `alone` its fields at the top level as well.
+#[must_use]
+pub fn plans(plans: &[Value], alone: bool) -> Value {
+    bounds::fitting_rows(plans, |kept, _| {
+        let mut outputs = match kept {
+            [Value::Object(fields)] if alone => fields.clone(),
+            _ => Map::new(),
+        };
+        let name = |plan: &Value| plan["target"].as_str().unwrap_or_default().to_owned();
+        let by_name: Map<_, _> = kept.iter().map(|plan| (name(plan), plan.clone())).collect();
+        outputs.insert("plans".to_owned(), by_name.into());
+        json!({"outputs": outputs})
+    })
+}
+
+/// The content of a frame with the metrics of one plan, where there is anything to measure.
+#[must_use]
+pub fn plan_metrics(kind: &str, plan: &Value) -> Option<Value> {
+    let quota = &plan["quota"];
+    if quota["limit"].as_u64().unwrap_or(0) == 0 {
+        return None;
+    }
+    let target = plan["target"].as_str()?;
+    Some(json!({"metrics": [{
+        "type": "gauge",
+        "name": format!("powerbi.refresh.{target}.quota_left"),
+        "value": quota["left"],
+        "tags": {"target": target, "kind": kind},
+    }]}))
+}
+
+/// The outputs of a list of runs, newest first. `left_out` says how many more there were that the
+/// outputs have no room for: the oldest.
+#[must_use]
+pub fn recorded_runs(runs: &[Value]) -> Value {
+    bounds::fitting_rows(runs, |kept, left_out| {
+        let ids: Vec<&Value> = kept.iter().map(|run| &run["run"]).collect();
+        json!({"outputs": {
+            "runs": kept,
+            "run_ids": ids,
+            "count": kept.len(),
+            "left_out": left_out,
+        }})
+    })
+}
+
 fn by_name(results: &[RefreshResult]) -> Value {
     let entry = |result: &RefreshResult| (result.target.clone(), Value::Object(fields(result)));
     Value::Object(results.iter().map(entry).collect())

@@ -249,3 +249,90 @@ fn what_is_left_of_a_quota_is_a_gauge_and_only_where_it_was_counted_now() {
     told.replayed = true;
     assert_eq!(gauge(&told), None);
 }
+
+fn plan(name: &str, limit: u64, left: u64) -> Value {
+    json!({
+        "target": name, "dry_run": true, "would": "send", "code": "", "retry_at": "",
+        "quota": {"limit": limit, "counted": limit - left, "left": left, "next_slot": ""},
+        "request": {"method": "POST", "url": "https://h/x", "headers": {}, "body": "{}"},
+        "running": {"id": ""}, "newest": {"id": "r"},
+    })
+}
+
+#[test]
+fn a_plan_is_an_output_under_its_name_and_alone_at_the_top_level_too() {
+    let read = plans(&[plan("a", 8, 5)], true);
+    let outputs = &read["outputs"];
+    assert_eq!(outputs["plans"]["a"]["would"], "send");
+    for (field, value) in outputs["plans"]["a"].as_object().unwrap() {
+        assert_eq!(&outputs[field], value, "{field}");
+    }
+    let read = plans(&[plan("a", 8, 5), plan("b", 0, 0)], false);
+    let outputs = read["outputs"].as_object().unwrap();
+    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["plans"]);
+    assert_eq!(outputs["plans"]["b"]["target"], "b");
+}
+
+#[test]
+fn a_plan_with_a_quota_says_what_is_left_of_it() {
+    let read = plan_metrics("dataflow", &plan("a", 8, 5)).unwrap();
+    assert_eq!(
+        read["metrics"],
+        json!([{
+            "type": "gauge", "name": "powerbi.refresh.a.quota_left", "value": 5,
+            "tags": {"target": "a", "kind": "dataflow"},
+        }])
+    );
+    assert_eq!(plan_metrics("dataflow", &plan("a", 0, 0)), None);
+}
+
+#[test]
+fn a_plan_with_a_huge_body_is_cut_and_keeps_its_words() {
+    let mut big = plan("a", 8, 5);
+    big["request"]["body"] = "x".repeat(2 * OUTPUTS_LIMIT).into();
+    let frame = frame(&plans(&[big], true));
+    assert!(frame.len() <= OUTPUTS_LIMIT + 4, "{}", frame.len());
+    let read = in_kestra(&frame).unwrap();
+    assert_eq!(read["outputs"]["would"], "send");
+    assert_eq!(
+        read["outputs"]["plans"]["a"]["request"]["url"],
+        "https://h/x"
+    );
+    assert!(
+        read["outputs"]["request"]["body"]
+            .as_str()
+            .unwrap()
+            .ends_with('…')
+    );
+}
+
+#[test]
+fn runs_of_the_record_are_outputs_with_their_ids_beside_them() {
+    let rows = [
+        json!({"run": "r2", "status": "unknown"}),
+        json!({"run": "r1", "status": "completed"}),
+    ];
+    let read = recorded_runs(&rows);
+    assert_eq!(
+        read["outputs"],
+        json!({"runs": rows, "run_ids": ["r2", "r1"], "count": 2, "left_out": 0})
+    );
+    assert_eq!(
+        recorded_runs(&[])["outputs"],
+        json!({"runs": [], "run_ids": [], "count": 0, "left_out": 0})
+    );
+}
+
+#[test]
+fn of_too_many_runs_the_newest_are_kept() {
+    let rows: Vec<Value> = (0..5_000)
+        .map(|n| json!({"run": format!("{n:036}"), "message": "m".repeat(300)}))
+        .collect();
+    let read = recorded_runs(&rows);
+    assert!(frame(&read).len() <= OUTPUTS_LIMIT + 4);
+    let outputs = &read["outputs"];
+    let kept = outputs["count"].as_u64().unwrap();
+    assert!(kept > 100, "{kept}");
+    assert_eq!(kept + outputs["left_out"].as_u64().unwrap(), 5_000);
+    assert_eq!(outputs["run_ids"][0], format!("{:036}", 0));
+}

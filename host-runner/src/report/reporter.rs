@@ -18,6 +18,7 @@ use super::clean::{one_line, safe, safe_line};
 use super::level::Level;
 use super::live::Live;
 use super::mode::Mode;
+use super::otlp::Otlp;
 use super::result::RefreshResult;
 use super::sink::Sink;
 use super::summary::Summary;
@@ -95,6 +96,8 @@ struct Said {
     results: Vec<RefreshResult>,
     /// The last progress of each target.
     progress: BTreeMap<String, String>,
+    /// Plans so far, cleaned.
+    plans: Vec<Value>,
 }
 
 /// The one voice of an invocation. Shared by reference between everything that has to say
@@ -106,6 +109,7 @@ pub struct Reporter {
     stdout: Sink,
     stderr: Sink,
     live: Option<Live>,
+    otlp: Option<(Otlp, SharedClock)>,
     said: Mutex<Said>,
 }
 
@@ -125,8 +129,16 @@ impl Reporter {
             stdout,
             stderr,
             live,
+            otlp: None,
             said: Mutex::new(Said::default()),
         }
+    }
+
+    /// The same with logs and metrics for Kestra in OTLP, stamped by this clock.
+    #[must_use]
+    pub fn in_otlp(mut self, otlp: Otlp, clock: SharedClock) -> Self {
+        self.otlp = Some((otlp, clock));
+        self
     }
 
     /// A reporter over stdout and stderr of this process. `progress` says whether to draw a live
@@ -157,9 +169,7 @@ impl Reporter {
         }
         let message = safe(&self.redactor, message);
         match self.settings.mode {
-            Mode::Kestra => self
-                .stdout
-                .line(&frames::frame(&frames::log(level, &message))),
+            Mode::Kestra => self.frame(&frames::log(level, &message)),
             Mode::Text | Mode::Json => {
                 let line = text::log_line(level, &one_line(&message), self.settings.color_stderr);
                 self.above(|| self.stderr.text(&line));
@@ -199,15 +209,13 @@ impl Reporter {
             Mode::Kestra => {
                 let message = text::paragraph(&result, false);
                 let level = frames::result_level(&result);
-                self.stdout
-                    .line(&frames::frame(&frames::log(level, &message)));
+                self.frame(&frames::log(level, &message));
                 // The lock is held over the write, so that no older list overtakes a newer one.
                 let mut said = self.said();
                 said.results.retain(|known| known.target != result.target);
                 said.results.push(result.clone());
-                self.stdout
-                    .line(&frames::frame(&frames::outputs_so_far(&said.results)));
-                self.stdout.line(&frames::frame(&frames::metrics(&result)));
+                self.frame(&frames::outputs_so_far(&said.results));
+                self.frame(&frames::metrics(&result));
             }
         }
     }
@@ -233,8 +241,7 @@ impl Reporter {
             Mode::Text | Mode::Json => {}
             Mode::Kestra => {
                 let said = self.said();
-                self.stdout
-                    .line(&frames::frame(&frames::outputs(&said.results, &summary)));
+                self.frame(&frames::outputs(&said.results, &summary));
             }
         }
     }
@@ -246,9 +253,7 @@ impl Reporter {
         match self.settings.mode {
             Mode::Text => self.above(|| self.stdout.text(&content)),
             Mode::Json => self.stderr.text(&content),
-            Mode::Kestra => self
-                .stdout
-                .line(&frames::frame(&frames::log(Level::Info, &content))),
+            Mode::Kestra => self.frame(&frames::log(Level::Info, &content)),
         }
     }
 
@@ -273,10 +278,41 @@ impl Reporter {
         let line = json::value_line(&self.cleaned_value(value));
         match self.settings.mode {
             Mode::Text | Mode::Json => self.above(|| self.stdout.line(&line)),
-            Mode::Kestra => self
-                .stdout
-                .line(&frames::frame(&frames::log(Level::Info, &line))),
+            Mode::Kestra => self.frame(&frames::log(Level::Info, &line)),
         }
+    }
+
+    /// Says what a refresh would do: as a line of JSON, and under Kestra also as outputs and metrics.
+    /// `alone` says that no other target is asked about: then its fields are outputs of their own.
+    pub fn plan(&self, kind: &str, plan: &Value, alone: bool) {
+        self.print_json(plan);
+        if self.settings.mode == Mode::Kestra {
+            let plan = self.cleaned_value(plan);
+            let mut said = self.said();
+            said.plans.push(plan.clone());
+            self.frame(&frames::plans(&said.plans, alone));
+            if let Some(metrics) = frames::plan_metrics(kind, &plan) {
+                self.frame(&metrics);
+            }
+        }
+    }
+
+    /// Under Kestra makes these runs of the record the task's outputs, newest first. Elsewhere nothing:
+    /// there each was printed.
+    pub fn recorded_runs(&self, runs: &[Value]) {
+        if self.settings.mode == Mode::Kestra {
+            let runs: Vec<Value> = runs.iter().map(|run| self.cleaned_value(run)).collect();
+            self.frame(&frames::recorded_runs(&runs));
+        }
+    }
+
+    /// One frame for Kestra.
+    fn frame(&self, content: &Value) {
+        let line = match &self.otlp {
+            Some((otlp, clock)) => frames::frame(&otlp.translated(content, clock.now())),
+            None => frames::frame(content),
+        };
+        self.stdout.line(&line);
     }
 
     fn above(&self, write: impl FnOnce()) {

@@ -18,6 +18,7 @@ use crate::outbound::{
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
+use crate::trace::Trace;
 
 /// Why nothing can go out.
 #[derive(Debug, Error)]
@@ -56,7 +57,8 @@ impl BoundaryError {
     }
 }
 
-/// What an invocation's runs share of the way out.
+/// What an invocation's runs share of the way out. Clones share it.
+#[derive(Clone)]
 pub struct Boundary {
     /// Makes and counts the calls.
     pub transport: Arc<Transport>,
@@ -83,6 +85,10 @@ impl Boundary {
     ///
     /// # Errors
     /// [`BoundaryError`], before anything is sent.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what the whole invocation has, each once, and made in one place"
+    )]
     pub fn new(
         errand: Errand,
         settings: &Settings,
@@ -90,6 +96,7 @@ impl Boundary {
         clock: &SharedClock,
         redactor: &Redactor,
         reporter: &Arc<Reporter>,
+        trace: Option<&Trace>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, BoundaryError> {
         let proxy = Proxy::from_settings(
@@ -99,6 +106,7 @@ impl Boundary {
         let transport = Arc::new(Transport::new(TransportConfig {
             ca_file: settings.ca_file.clone(),
             proxy,
+            trace: trace.cloned(),
             ..TransportConfig::new(clock.clone())
         }));
         // The place where tokens come from is the runner's own business.

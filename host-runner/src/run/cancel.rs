@@ -124,21 +124,31 @@ pub async fn cancel(
 
 /// Who asked for it belongs into the record; that it is not there changes nothing at the service.
 fn note(ledger: &Ledger, view: &RunView, cancelled: &Cancelled, session: &Session) {
-    let detail = Detail::Note(Note {
-        topic: Note::CANCEL.to_owned(),
-        message: cancelled.message.clone(),
-        fields: vec![
-            ("answer".to_owned(), cancelled.status.name().to_owned()),
-            ("service_run".to_owned(), cancelled.service_run.clone()),
-            (Note::POLL_FROM.to_owned(), cancelled.poll_from.clone()),
-        ],
-    });
+    let detail = note_of(
+        cancelled.status.name(),
+        &cancelled.message,
+        &cancelled.service_run,
+        &cancelled.poll_from,
+    );
     if let Err(error) = ledger.record.append(&view.run, detail) {
         session.reporter.log(
             Level::Warn,
             &format!("that a stop was asked for could not be stored: {error}"),
         );
     }
+}
+
+/// What came of a wish to stop a run, as the record has it.
+pub(super) fn note_of(answer: &str, message: &str, service_run: &str, poll_from: &str) -> Detail {
+    Detail::Note(Note {
+        topic: Note::CANCEL.to_owned(),
+        message: message.to_owned(),
+        fields: vec![
+            ("answer".to_owned(), answer.to_owned()),
+            ("service_run".to_owned(), service_run.to_owned()),
+            (Note::POLL_FROM.to_owned(), poll_from.to_owned()),
+        ],
+    })
 }
 
 async fn ask(

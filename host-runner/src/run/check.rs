@@ -15,6 +15,7 @@ use super::session::{End, GRACE, Session};
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::outbound::tracked;
 use crate::record::Record;
 use crate::report::Signal;
 use crate::verdict::{Status, Verdict};
@@ -157,7 +158,12 @@ pub async fn plan(
     };
     Ok(
         match ask(session, target, api::Question::Plan(request)).await? {
-            Ok(api::Inspection::Plan(plan)) => Ok(shown(target, plan, held, asked)),
+            Ok(api::Inspection::Plan(mut plan)) => {
+                // As it would leave.
+                let trace = session.boundary.transport.trace();
+                tracked(trace, &mut plan.request.headers);
+                Ok(shown(target, plan, held, asked))
+            }
             Ok(_) => Err(astray()),
             Err(verdict) => Err(verdict),
         },
@@ -211,19 +217,17 @@ fn shown(
         .into_iter()
         .map(|(name, value)| (name, value.into()))
         .collect();
+    // Without a run every field is there as well: a missing one fails a Kestra expression.
     let run = |run: Option<wit::ServiceRun>| {
-        run.map_or_else(
-            || serde_json::json!({}),
-            |run| {
-                serde_json::json!({
-                    "id": run.id,
-                    "refresh_type": run.refresh_type,
-                    "status": run.status,
-                    "started_at": run.started_at.unwrap_or_default(),
-                    "ended_at": run.ended_at.unwrap_or_default(),
-                })
-            },
-        )
+        let run = run.as_ref();
+        let text = |field: fn(&wit::ServiceRun) -> &str| run.map(field).unwrap_or_default();
+        serde_json::json!({
+            "id": text(|run| &run.id),
+            "refresh_type": text(|run| &run.refresh_type),
+            "status": text(|run| &run.status),
+            "started_at": text(|run| run.started_at.as_deref().unwrap_or_default()),
+            "ended_at": text(|run| run.ended_at.as_deref().unwrap_or_default()),
+        })
     };
     serde_json::json!({
         "target": target.name,

@@ -6,21 +6,24 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::convert;
+use super::interrupt::interrupted;
 use super::ports::{Ports, Run};
 use super::refresh::{Concluded, concluded, replayed};
 use super::request;
 use super::session::{End, Ledger, Session};
-use crate::config::ResolvedTarget;
+use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::{Begin, Manner, RecordError, RunView, Standing};
 use crate::verdict::{Status, Verdict};
 
-/// Follows a run of ours that this process holds.
+/// Follows a run of ours that this process holds. `on_interrupt` says what becomes of it when a signal
+/// comes: who only looks on leaves it alone.
 pub(super) async fn follow_ours(
     session: &Session,
     target: &ResolvedTarget,
     run: &Arc<Run>,
     view: &RunView,
+    on_interrupt: OnInterrupt,
 ) -> Concluded {
     // What the record knows holds until the component knows better.
     {
@@ -40,7 +43,15 @@ pub(super) async fn follow_ours(
         Ok(taken) => taken,
         Err(error) => return unreadable(target, run, &error),
     };
-    call(session, target, run, wit::Subject::Ours(trace), taken).await
+    call(
+        session,
+        target,
+        run,
+        wit::Subject::Ours(trace),
+        taken,
+        on_interrupt,
+    )
+    .await
 }
 
 /// The newest run at the service, whoever began it; with `since` the run of a trigger that somebody
@@ -58,7 +69,8 @@ pub async fn follow_any(
     let wit_target = request::target(target, &session.flow_id);
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
     let run = session.run(&ledger.record, info, target);
-    let mut concluded = call(session, target, &run, subject, Vec::new()).await;
+    let leave = OnInterrupt::Leave;
+    let mut concluded = call(session, target, &run, subject, Vec::new(), leave).await;
     // It is nobody's run of ours, and the record has nothing of it.
     concluded.invocation.run = String::new();
     concluded
@@ -100,6 +112,7 @@ pub async fn follow_recorded(
         });
         return Ok(replayed(target, verdict, &view));
     }
+    let leave = OnInterrupt::Leave;
     // Held by somebody else, it is followed all the same: reading twice does no harm, and the
     // record keeps what is settled.
     let manner = Manner {
@@ -111,9 +124,9 @@ pub async fn follow_recorded(
     if let Begin::Follow(newer) = ledger.record.begin(&view.run, manner)?
         && newer.run.run == view.run.run
     {
-        return Ok(follow_ours(session, target, &run, &newer).await);
+        return Ok(follow_ours(session, target, &run, &newer, leave).await);
     }
-    Ok(follow_ours(session, target, &run, &view).await)
+    Ok(follow_ours(session, target, &run, &view, leave).await)
 }
 
 async fn call(
@@ -122,6 +135,7 @@ async fn call(
     run: &Arc<Run>,
     subject: wit::Subject,
     taken_runs: Vec<String>,
+    on_interrupt: OnInterrupt,
 ) -> Concluded {
     let gateway = match session.boundary.gateway(target) {
         Ok(gateway) => gateway,
@@ -169,7 +183,8 @@ async fn call(
         ),
         End::Stopped(signal) => {
             drop(instance);
-            (session.interrupted(run, signal).await, Some(signal))
+            let verdict = interrupted(session, target, run, signal, on_interrupt).await;
+            (verdict, Some(signal))
         }
     };
     session.finish(run).await;

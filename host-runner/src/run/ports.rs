@@ -15,7 +15,7 @@ use super::session::LEAST_PATIENCE;
 use crate::clock::SharedClock;
 use crate::engine::bindings::powerbi::refresh::{audit_store, control};
 use crate::engine::{HostPorts, PortFuture};
-use crate::outbound::{CallEnd, CallReport, SendError, Transport};
+use crate::outbound::{CallEnd, CallReport, SendError, Transport, tracked};
 use crate::record::event::{Detail, Invocation, Observed};
 use crate::record::{Record, RecordError, RunInfo};
 use crate::report::{Reporter, Update};
@@ -36,6 +36,8 @@ pub struct Known {
     pub concluded: bool,
     /// Whether the claim on the resource is still needed.
     pub holds_resource: bool,
+    /// Whether a signal was heard, and all that happens is one last look.
+    pub last_moments: bool,
 }
 
 /// Why the last call that had no answer had none.
@@ -254,8 +256,23 @@ impl HostPorts for Ports {
                     outcome.verdict = run.enriched(outcome.verdict);
                     Detail::Outcome(outcome)
                 }
+                // As it will leave: the boundary goes on with the trace in its tracking id.
+                Detail::Intent(mut intent) => {
+                    tracked(run.transport.trace(), &mut intent.request.headers);
+                    Detail::Intent(intent)
+                }
                 other => other,
             };
+            // What an end says that settles nothing, the interruption in the record says already.
+            if let Detail::Outcome(outcome) = &detail
+                && run.known().last_moments
+                && !outcome.verdict.status.settles()
+            {
+                return Ok(audit_store::Receipt {
+                    number: run.known().last_event,
+                    stored_at: run.clock.now().to_string(),
+                });
+            }
             // Before the trigger the deadline decides; after it the event must not be lost.
             let sent = run.known().sent != Sent::No;
             let patience = if sent {

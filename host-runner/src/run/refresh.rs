@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::convert;
+use super::interrupt::interrupted;
 use super::patience::patiently;
 use super::ports::{Ports, Run};
 use super::request::{self, Wish};
 use super::session::{End, LEAST_PATIENCE, Ledger, Session};
 use super::signals::signal_name;
 use super::{guards, names, retry};
-use crate::config::ResolvedTarget;
+use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::record::event::{Detail, Interrupted};
 use crate::record::{Begin, Manner, RecordError, ResourceClaim, RunInfo, RunView};
@@ -185,7 +186,14 @@ impl Work<'_> {
                         .session
                         .run(&self.ledger.record, view.run.clone(), self.target);
                     return Some(
-                        super::follow::follow_ours(self.session, self.target, &run, &view).await,
+                        super::follow::follow_ours(
+                            self.session,
+                            self.target,
+                            &run,
+                            &view,
+                            self.target.on_interrupt,
+                        )
+                        .await,
                     );
                 }
                 Begin::Hold(view) => return Some(held(self.target, &view)),
@@ -451,7 +459,12 @@ impl Work<'_> {
     }
 
     async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> Concluded {
-        let verdict = self.session.interrupted(run, signal).await;
+        // Without a look at the service there is nobody who could stop a run there.
+        let on_interrupt = match self.asked.follow {
+            wit::FollowMode::NotAtAll => OnInterrupt::Leave,
+            _ => self.target.on_interrupt,
+        };
+        let verdict = interrupted(self.session, self.target, run, signal, on_interrupt).await;
         self.concluded(run, verdict, Some(signal))
     }
 

@@ -11,12 +11,12 @@ use std::time::Duration;
 use super::boundary::Boundary;
 use super::patience::patiently;
 use super::ports::Run;
-use super::signals::{Stops, signal_name};
+use super::signals::Stops;
 use crate::clock::SharedClock;
 use crate::config::ResolvedTarget;
 use crate::engine::{EngineError, HostPorts, HostState, Instance, Loading, StateParts};
 use crate::outbound::Gateway;
-use crate::record::event::{Detail, Interrupted};
+use crate::record::event::Detail;
 use crate::record::{RENEW_EVERY, Record, RunInfo};
 use crate::report::{Level, Reporter, Signal};
 use crate::verdict::{Sent, Status, Verdict};
@@ -25,18 +25,16 @@ use crate::verdict::{Sent, Status, Verdict};
 /// call may still be under way.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
 
-/// How long an interrupted run may wait for a locked record; the whole end has two seconds.
-const LAST_WORDS: Duration = Duration::from_millis(1200);
-
 /// The least patience for an event that must not be lost, whatever the deadline.
 pub(super) const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What one invocation holds.
+#[derive(Clone)]
 pub struct Session {
     /// The clock.
     pub clock: SharedClock,
     /// The component.
-    pub component: Loading,
+    pub component: Arc<Loading>,
     /// The way out.
     pub boundary: Boundary,
     /// The voice.
@@ -82,7 +80,7 @@ impl Session {
     /// Begins to work on a run.
     #[must_use]
     pub fn run(&self, record: &Arc<Record>, info: RunInfo, target: &ResolvedTarget) -> Arc<Run> {
-        Run::new(
+        let run = Run::new(
             info,
             record.clone(),
             self.clock.clone(),
@@ -90,7 +88,20 @@ impl Session {
             self.boundary.transport.clone(),
             self.boundary.failure.clone(),
             self.deadline_of(target),
-        )
+        );
+        run.known().last_moments = self.stops.are_deaf();
+        run
+    }
+
+    /// The same invocation after its signal: no further one is heard, and there is no time left to
+    /// follow anything, so that a run is looked for once.
+    #[must_use]
+    pub(super) fn in_its_last_moments(&self) -> Self {
+        Self {
+            stops: Stops::deaf(),
+            deadline: Some(Duration::ZERO),
+            ..self.clone()
+        }
     }
 
     /// A fresh instance of the component over these ports.
@@ -142,41 +153,6 @@ impl Session {
     pub async fn drive_component<T>(&self, run: &Run, work: impl Future<Output = T>) -> End<T> {
         self.drive(Some(&run.record), work, run.left().saturating_add(GRACE))
             .await
-    }
-
-    /// The end of a run by a signal: a durable event, and a verdict that says what goes on.
-    pub async fn interrupted(&self, run: &Arc<Run>, signal: Signal) -> Verdict {
-        let sent = run.known().sent;
-        let what = match sent {
-            Sent::No => "nothing was sent",
-            Sent::Maybe => "the trigger may have been sent; the refresh may be running",
-            Sent::Yes => "the refresh was sent and goes on at the service",
-        };
-        let message = format!("stopped by {}: {what}", signal_name(signal));
-        let detail = Detail::Interrupted(Interrupted {
-            signal: signal_name(signal).to_owned(),
-            sent,
-            message: what.to_owned(),
-        });
-        if let Err(error) = run.store(detail, LAST_WORDS).await {
-            self.reporter.log(
-                Level::Error,
-                &format!("the interruption could not be stored, the intent and what was seen before it are: {error}"),
-            );
-        }
-        let _ = run.record.finish(&run.info.run);
-        let hint = match sent {
-            Sent::No => "start again when you like".to_owned(),
-            _ => format!(
-                "`host-runner follow {}` says what became of it; another start with the same key follows it too",
-                run.info.run
-            ),
-        };
-        Verdict {
-            sent,
-            retryable: sent == Sent::No,
-            ..Verdict::not_sent(Status::Interrupted, "interrupted", message, hint)
-        }
     }
 
     /// The end of a run whose component broke off or did not end: a bug, told as what it is, with

@@ -12,7 +12,8 @@ use crate::report::Signal;
 /// Hears the signals. Clones hear the same one.
 #[derive(Debug, Clone)]
 pub struct Stops {
-    heard: watch::Receiver<Option<Signal>>,
+    /// Nothing where no more signals are heard.
+    heard: Option<watch::Receiver<Option<Signal>>>,
 }
 
 impl Stops {
@@ -35,18 +36,33 @@ impl Stops {
             // Kept open, so that whoever asks later still hears it.
             tell.closed().await;
         });
-        Ok(Self { heard })
+        Ok(Self { heard: Some(heard) })
+    }
+
+    /// Hears nothing: for what is still done after the signal was heard.
+    #[must_use]
+    pub(super) fn deaf() -> Self {
+        Self { heard: None }
+    }
+
+    /// Whether the signal was heard before, and what goes on are an invocation's last moments.
+    #[must_use]
+    pub(super) fn are_deaf(&self) -> bool {
+        self.heard.is_none()
     }
 
     /// The signal, if one was heard.
     #[must_use]
     pub fn heard(&self) -> Option<Signal> {
-        *self.heard.borrow()
+        self.heard.as_ref().and_then(|heard| *heard.borrow())
     }
 
     /// Ends with the signal; never, if none comes.
     pub async fn stopped(&mut self) -> Signal {
-        match self.heard.wait_for(Option::is_some).await.map(|stop| *stop) {
+        let Some(heard) = &mut self.heard else {
+            return std::future::pending().await;
+        };
+        match heard.wait_for(Option::is_some).await.map(|stop| *stop) {
             Ok(Some(stop)) => stop,
             _ => std::future::pending().await,
         }

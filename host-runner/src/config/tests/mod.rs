@@ -4,6 +4,7 @@ mod bad_input;
 mod cloud;
 mod content;
 mod guards;
+mod interrupt;
 mod lazy;
 mod model;
 mod options;

@@ -88,11 +88,15 @@ fn every_kind_of_content_reaches_its_own_api_and_reads_the_other_ones_lists() {
     let dataflow = target("dataflow", "dataflow");
     let gen2 = target("dataflow-gen2", "dataflow");
     let model = target("semantic-model", "model");
+    let stopped = file(
+        "  t: {kind: semantic-model, workspace: W, model: X, refresh: {type: full}, on_interrupt: cancel}\n",
+    );
     let (groups, workspaces) = (format!("{POWERBI}/w/x"), format!("{FABRIC}/w/x"));
     for (text, allowed) in [
         (&dataflow, ["GET p", "POST p", "GET f"].as_slice()),
         (&gen2, &["GET f", "POST f", "GET p"]),
-        (&model, &["GET p", "POST p", "DELETE p"]),
+        (&model, &["GET p", "POST p"]),
+        (&stopped, &["GET p", "POST p", "DELETE p"]),
     ] {
         for method in ["GET", "POST", "DELETE", "PATCH", "PUT"] {
             for (letter, url) in [("p", &groups), ("f", &workspaces)] {
@@ -128,11 +132,13 @@ fn a_flow_only_reads_the_history_that_tells_the_truth_unless_a_run_is_to_be_stop
         ("semantic-model", "model", &groups, "DELETE"),
     ] {
         let text = text(kind, key);
+        let on_signal = text.replace("verify:", "on_interrupt: cancel, verify:");
         for method in ["GET", "POST", "DELETE"] {
             let request = format!("{method} {place}");
             assert_eq!(lets(&text, false, &request), method == "GET", "{request}");
             let stops = ["GET", stop].contains(&method);
             assert_eq!(lets(&text, true, &request), stops, "{request}");
+            assert_eq!(lets(&on_signal, false, &request), stops, "{request}");
         }
         let trigger = format!("POST {FLOW}{PATH}");
         assert!(lets(&text, false, &trigger) && !lets(&text, true, &trigger));

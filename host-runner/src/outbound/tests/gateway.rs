@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::server::{Seen, Server, answer};
 use super::token::{Tokens, granting, refusing};
 use super::*;
+use crate::trace::Trace;
 
 const SIG: &str = "INVENTED-sig_0123-456789";
 
@@ -275,6 +276,52 @@ async fn headers_of_the_connection_are_the_transports_own() {
     assert_eq!(seen.header("content-length"), Some("2"));
     assert_eq!(seen.header("accept-encoding"), None);
     assert_eq!(seen.header("x-ms-client-tracking-id"), Some("run-1"));
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_with_every_call_under_the_name_that_each_service_knows() {
+    const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const GUID: &str = "4bf92f35-77b3-4da6-a3ce-929d0e0e4736";
+    let traced = Transport::new(TransportConfig {
+        trace: Trace::parse(&format!("00-{ID}-00f067aa0ba902b7-01")).ok(),
+        ..TransportConfig::new(SystemClock::shared())
+    });
+    let door = Door::to(
+        Server::answering(|_| answer(200, &[], "")),
+        Tokens::answered_over(traced, |n| granting(n, 3600)),
+    );
+    for (method, path) in [
+        (Method::POST, "/invoke?sp=%2Frun"),
+        (Method::POST, "/closed?v=1"),
+        (Method::POST, "/api/groups"),
+    ] {
+        let mut request = guest(method, door.service.url(path));
+        request
+            .headers
+            .insert("x-ms-client-tracking-id", "run-1".parse().unwrap());
+        door.gateway.call(request).await.unwrap();
+    }
+    let tokens = door.tokens.server.seen();
+    let seen = door.seen();
+    let mut spans = Vec::new();
+    for call in seen.iter().chain(&tokens) {
+        let parent = call.header("traceparent").unwrap();
+        assert!(parent.starts_with(&format!("00-{ID}-")), "{parent}");
+        spans.push(parent.to_owned());
+    }
+    let calls = spans.len();
+    spans.sort();
+    spans.dedup();
+    assert_eq!(spans.len(), calls, "each call is a span of its own");
+    for (call, request_id) in seen.iter().zip([None, None, Some(GUID)]) {
+        assert_eq!(call.header("x-ms-client-request-id"), request_id);
+        let tracking = call.header("x-ms-client-tracking-id").unwrap();
+        assert_eq!(tracking, format!("run-1-{ID}"));
+    }
+    assert!(!tokens.is_empty());
+    for call in &tokens {
+        assert_eq!(call.header("client-request-id"), Some(GUID));
+    }
 }
 
 #[tokio::test]

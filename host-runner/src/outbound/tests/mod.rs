@@ -62,6 +62,7 @@ fn request(method: Method, target: &str) -> OutboundRequest {
         Bytes::new()
     };
     OutboundRequest {
+        called: Called::Api,
         method,
         url: target,
         headers: HeaderMap::new(),

@@ -55,10 +55,18 @@ pub(super) struct Tokens {
 impl Tokens {
     /// The endpoint answers the n-th question, from 1, with what `reply` gives.
     pub(super) fn answered(reply: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+        Self::answered_over(transport(), reply)
+    }
+
+    /// The same over this transport.
+    pub(super) fn answered_over(
+        transport: Transport,
+        reply: impl Fn(usize) -> String + Send + Sync + 'static,
+    ) -> Self {
         let asked = AtomicUsize::new(0);
         let server = Server::answering(move |_| reply(asked.fetch_add(1, Ordering::SeqCst) + 1));
         let clock = Arc::new(HandClock::default());
-        let transport = Arc::new(transport());
+        let transport = Arc::new(transport);
         let redactor = Redactor::new();
         let reports: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = reports.clone();

@@ -246,7 +246,18 @@ fn scrub(value: &mut Value, redactor: &Redactor) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, redactor)),
-        Value::Object(map) => map.values_mut().for_each(|item| scrub(item, redactor)),
+        Value::Object(map) => {
+            map.values_mut().for_each(|item| scrub(item, redactor));
+            // A name may be somebody's text as well: labels are.
+            let is_secret =
+                |name: &String| matches!(redactor.scrub(name), std::borrow::Cow::Owned(_));
+            if map.keys().any(is_secret) {
+                *map = std::mem::take(map)
+                    .into_iter()
+                    .map(|(name, item)| (redactor.scrub(&name).into_owned(), item))
+                    .collect();
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

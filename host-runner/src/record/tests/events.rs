@@ -148,6 +148,73 @@ fn a_secret_that_got_this_far_is_not_stored() {
 }
 
 #[test]
+fn a_secret_in_a_label_is_not_stored_neither_as_value_nor_as_name() {
+    let bench = Bench::new();
+    let redactor = Redactor::new();
+    redactor.register(&SecretString::from("INVENTED-secret-0123456789"));
+    let labels = ["name", "INVENTED-secret-0123456789"]
+        .map(|name| (name.to_owned(), "x INVENTED-secret-0123456789".to_owned()));
+    let actor = Actor {
+        kestra: Some(crate::record::KestraContext {
+            labels: labels.into(),
+            ..Default::default()
+        }),
+        ..Actor::default()
+    };
+    let clock = Arc::new(bench.clock.clone());
+    let record = Record::open(&bench.location(), actor, clock, redactor).unwrap();
+    let note = Note {
+        topic: "t".into(),
+        message: String::new(),
+        fields: Vec::new(),
+    };
+    record
+        .append(&RunInfo::default(), Detail::Note(note))
+        .unwrap();
+    let stored = record.events_of("").unwrap();
+    let labels = &stored[0].event.actor.kestra.as_ref().unwrap().labels;
+    assert_eq!(labels["name"], "x ***");
+    assert_eq!(labels["***"], "x ***");
+    assert!(matches!(
+        record.verify().unwrap(),
+        crate::record::Verification::Whole { .. }
+    ));
+}
+
+#[test]
+fn an_event_of_an_older_version_is_read_and_its_chain_holds() {
+    let bench = Bench::new();
+    let record = bench.open();
+    // As it was written before there were labels, triggers and traces.
+    let text = r#"{"actor":{"host":"h","invocation":"i","kestra":{"attempt":"0","execution":"ex1","flow":"f","namespace":"n","revision":"3","task_run":"tr1","tenant":""},"pid":7,"user":"u","version":"0.1.0"},"detail":{"fields":[],"message":"","topic":"t"},"event":"note","identity":"","key":"","kind":"","number":1,"resource":"","run":"","target":"","time":"2026-11-23T08:15:37.000001Z"}"#;
+    let hash = link(GENESIS, text);
+    bench
+        .raw()
+        .execute(
+            "INSERT INTO events (number, time, run, event, target, identity, resource, service_run, hash, text) \
+             VALUES (1, '2026-11-23T08:15:37.000001Z', '', 'note', '', '', '', NULL, ?1, ?2)",
+            rusqlite::params![hash, text],
+        )
+        .unwrap();
+    let note = Note {
+        topic: "later".into(),
+        message: String::new(),
+        fields: Vec::new(),
+    };
+    record
+        .append(&RunInfo::default(), Detail::Note(note))
+        .unwrap();
+    let stored = record.events_of("").unwrap();
+    assert_eq!(stored.len(), 2);
+    let old = stored[0].event.actor.kestra.as_ref().unwrap();
+    assert_eq!((old.execution.as_str(), old.labels.len()), ("ex1", 0));
+    assert!(matches!(
+        record.verify().unwrap(),
+        crate::record::Verification::Whole { .. }
+    ));
+}
+
+#[test]
 fn an_event_that_cannot_be_read_is_an_error_and_not_a_start() {
     let bench = Bench::new();
     let record = bench.open();
