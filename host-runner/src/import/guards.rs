@@ -140,7 +140,7 @@ fn window_of(import: &mut Import, old: &Old<'_>) -> Option<(String, bool)> {
                 "is `window: {written}`: open until before {to}; outside of it a start ends in `skipped` (exit code 11), unless `--force` is given"
             )
         } else {
-            "is off, so the window stands in a comment".to_owned()
+            "belongs to hours that are switched off, so the window stands in a comment".to_owned()
         },
     );
     Some((written, on))

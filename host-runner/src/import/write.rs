@@ -1,6 +1,7 @@
 //! Writes YAML, line by line. Every value comes out as a scalar that reads back as what it was.
 
 use crate::config::tree::{Node, Value};
+use crate::config::values::is_guid;
 
 /// A configuration that is being written.
 #[derive(Debug, Default)]
@@ -35,6 +36,10 @@ pub(super) fn scalar(text: &str) -> String {
         "true", "false", "null", "yes", "no", "on", "off", "y", "n", "none", "nan",
     ]
     .contains(&word.as_str());
+    // Five groups of digits are neither a number nor a date.
+    if is_guid(text) {
+        return text.to_owned();
+    }
     if text.starts_with(|c: char| c.is_ascii_alphabetic())
         && !text.ends_with(' ')
         && text.chars().all(plain)
@@ -142,6 +147,8 @@ mod tests {
             "&a *b !c",
             "2026-11-23",
             "09:00",
+            "11111111-1111-1111-1111-111111111111",
+            "1e111111-0000-0000-0000-000000000000",
             "~",
             "<<",
             "=",
