@@ -7,7 +7,7 @@ use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 
 use crate::shipped;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{PATIENCE, Stage, Task};
 use crate::support::{dataflow, flow, world, world_of};
 
 const FLOW: &str = "order_list_pipeline";
@@ -24,9 +24,10 @@ fn changed(from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// Begins the pipeline, and waits until its run at the service is known to be its own.
-fn begun_and_matched(stage: &Stage) -> String {
-    let execution = stage.begin(FLOW, &Stage::ids());
+/// Begins a flow, and waits until its run at the service is known to be its own.
+fn begun_and_matched(stage: &Stage, flow: &str) -> String {
+    let inputs = if flow == FLOW { Stage::ids() } else { json!({}) };
+    let execution = stage.begin(flow, &inputs);
     until(stage, "the run is matched", |stage| {
         stage
             .runs()
@@ -73,7 +74,7 @@ on_both_lines! {
     fn a_kill_ends_the_process_with_a_durable_word_and_leaves_the_refresh_running(line) {
         let stage = Stage::new(line, &endless());
         stage.load("order-list-pipeline");
-        let execution = begun_and_matched(&stage);
+        let execution = begun_and_matched(&stage, FLOW);
         let pid = events(&stage)[0]["actor"]["pid"].clone();
         stage.kill(&execution);
         let killed = stage.end_of(&execution);
@@ -88,10 +89,28 @@ on_both_lines! {
         assert!(stage.platform.requests_for("cancel").is_empty());
     }
 
+    fn a_kill_stops_the_refresh_too_where_that_is_asked_for(line) {
+        let stage = Stage::new(line, &endless());
+        stage.load_text(&changed("          deadline: 3h30m\n", "          deadline: 3h30m\n          on_interrupt: cancel\n"));
+        let execution = begun_and_matched(&stage, FLOW);
+        stage.kill(&execution);
+        until(&stage, "the service was asked to stop it", |stage| {
+            !stage.platform.requests_for("cancel").is_empty()
+        });
+        until(&stage, "what the service said of it is stored", |stage| {
+            kinds(&events(stage)).last() == Some(&"note")
+        });
+        let events = events(&stage);
+        let kinds = kinds(&events);
+        assert_eq!(kinds[kinds.len() - 2..], ["interrupted", "note"], "first the interruption");
+        assert_eq!(stage.end_of(&execution).state(), "KILLED");
+        assert_eq!(stage.platform.runs()[0]["status"], "Cancelled");
+    }
+
     fn a_task_that_runs_out_of_time_is_red_and_the_record_has_what_kestra_lost(line) {
         let stage = Stage::new(line, &endless());
         stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
-        let execution = begun_and_matched(&stage);
+        let execution = begun_and_matched(&stage, FLOW);
         let ended = stage.end_of(&execution);
         assert_eq!(ended.state(), "FAILED");
         // Kestra drops the outputs of a task that it timed out.
@@ -107,7 +126,7 @@ on_both_lines! {
     fn a_restart_after_an_interruption_follows_what_the_first_start_began(line) {
         let stage = Stage::new(line, &endless());
         stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
-        let first = begun_and_matched(&stage);
+        let first = begun_and_matched(&stage, FLOW);
         assert_eq!(stage.end_of(&first).state(), "FAILED");
         stage.platform.complete("Success");
         let again = stage.restart(&first);
@@ -121,11 +140,11 @@ on_both_lines! {
         let stage = Stage::new(line, &endless());
         // A task `retry:` of Kestra's, which our flows do not have, gives the task once more under
         // the same task run id, as a worker that is lost does.
-        stage.load_text(&changed(
-            "    timeout: PT4H\n",
-            "    timeout: PT4H\n    retry: {type: constant, interval: PT2S, maxAttempts: 2}\n",
-        ));
-        let execution = begun_and_matched(&stage);
+        let verify = "{kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444, start_within: 5m}";
+        let task = Task::new("host-runner refresh order_list", verify)
+            .with("retry: {type: constant, interval: PT1S, maxAttempts: 2}");
+        stage.load_text(&task.flow());
+        let execution = begun_and_matched(&stage, "one_task");
         let pid = events(&stage)[0]["actor"]["pid"].to_string();
         assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
         stage.until(&execution, "a second attempt", |execution| {
@@ -181,7 +200,7 @@ on_both_lines! {
     fn a_task_that_is_delivered_twice_is_one_refresh_and_counts_once(line) {
         let stage = Stage::new(line, &endless());
         stage.load("order-list-pipeline");
-        let execution = begun_and_matched(&stage);
+        let execution = begun_and_matched(&stage, FLOW);
         let task_run = stage.report(&execution).task("refresh").unwrap().id().to_owned();
         stage.deliver_again(&task_run);
         stage.until(&execution, "the second delivery waits for the first", |execution| {

@@ -41,8 +41,15 @@ mod support;
 mod shipped;
 mod stage;
 
+mod alerts;
+mod context;
 mod faults;
 mod frames;
+mod kinds;
 mod lifecycle;
+mod migration;
 mod pipeline;
+mod told;
+mod triggered;
+mod upkeep;
 mod validity;

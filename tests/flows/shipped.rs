@@ -36,8 +36,3 @@ pub fn flows_of(line: Line) -> Vec<String> {
     names
 }
 
-/// The id of a flow, from its text.
-pub fn id_of(flow: &str) -> String {
-    let line = flow.lines().find_map(|line| line.strip_prefix("id: "));
-    line.expect("a flow has an id").trim().to_owned()
-}

@@ -3,14 +3,20 @@
 //! what we ship, to the letter.
 
 /// Gives every secret the name that is this stage's alone.
-pub fn secrets(text: &str, tag: &str) -> String {
+pub fn secrets(text: &str, named: impl Fn(&str) -> String) -> String {
     let mut parts = text.split("secret('");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (name, rest) = part.split_once('\'').expect("a secret's name ends");
-        out += &format!("secret('{name}_{tag}'{rest}");
+        out += &format!("secret('{}'{rest}", named(name));
     }
     out
+}
+
+/// Gives the label that asks for alerts a value of this stage: alerts listen to all namespaces.
+pub fn alerts(text: &str, tag: &str) -> String {
+    text.replace("alert: powerbi", &format!("alert: powerbi_{tag}"))
+        .replace("== 'powerbi'", &format!("== 'powerbi_{tag}'"))
 }
 
 /// Lets schedules rest: nothing starts by the clock while a test runs.
@@ -47,8 +53,8 @@ fn lines(text: &str, change: impl Fn(&str) -> String) -> String {
 #[test]
 fn a_secret_gets_its_stages_name_and_everything_else_stays() {
     assert_eq!(
-        secrets("a: \"{{ secret('X') }}\" # secret('Y')\n", "t1"),
-        "a: \"{{ secret('X_t1') }}\" # secret('Y_t1')\n"
+        secrets("a: \"{{ secret('X') }}\" # secret('Y')\n", |name| format!("{name}_T1")),
+        "a: \"{{ secret('X_T1') }}\" # secret('Y_T1')\n"
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod engines;
+mod task;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,8 +13,12 @@ use kestra_engine::{Engine, Execution, Line};
 use serde_json::{Value, json};
 use simulator::world::World;
 
+pub use task::Task;
+
 use crate::shipped;
-use crate::support::{CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, host_runner};
+use crate::support::{
+    CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, host_runner,
+};
 
 /// How long anything may take before a test fails. Far longer than it takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,8 +56,13 @@ impl Stage {
     /// Sets a secret of this stage's flows.
     pub fn secret(&self, name: &str, value: &str) {
         self.engine
-            .secret(&format!("{name}_{}", self.tag), value)
+            .secret(&self.secret_name(name), value)
             .expect("the engine takes a secret");
+    }
+
+    /// The name of a secret on this stage.
+    pub fn secret_name(&self, name: &str) -> String {
+        format!("{name}_{}", self.tag.to_uppercase())
     }
 
     /// The namespace of this stage's flows.
@@ -71,12 +81,13 @@ impl Stage {
     }
 
     /// A text of ours, a flow or a configuration, as it runs on this stage: in its namespace, with
-    /// its secrets, its record and its services. Nothing else of it is changed.
+    /// its secrets, its record, its alerts and its services. Nothing else of it is changed.
     pub fn adapted(&self, text: &str) -> String {
         let text = text
             .replace("company.bi", &self.namespace())
             .replace(USUAL_RECORD, &self.path("audit.db").display().to_string());
-        let text = adapt::secrets(&text, &self.tag);
+        let text = adapt::secrets(&text, |name| self.secret_name(name));
+        let text = adapt::alerts(&text, &self.tag);
         let text = adapt::resting(&text);
         adapt::services(&text, &self.platform.base)
     }
@@ -123,10 +134,37 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{flow} does not start: {error}"))
     }
 
+    /// Why the engine does not start a flow with these inputs.
+    pub fn refused(&self, flow: &str, inputs: &Value) -> String {
+        match self.engine.begin(&self.namespace(), flow, inputs) {
+            Err(error) => error.to_string(),
+            Ok(id) => panic!("{flow} was started: {id}"),
+        }
+    }
+
+    /// Waits until something has started a flow; gives the id of its first execution.
+    pub fn first_execution(&self, flow: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let all = self.engine.executions(&self.namespace(), flow);
+            if let Some(first) = all.unwrap_or_else(|error| panic!("{error}")).first() {
+                return first.id().to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "nothing has started {flow}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Runs a flow to its end.
     pub fn run(&self, flow: &str, inputs: &Value) -> Execution {
         let id = self.begin(flow, inputs);
         self.end_of(&id)
+    }
+
+    /// Runs a flow of one task to its end.
+    pub fn run_task(&self, task: &Task) -> Execution {
+        self.load_text(&task.flow());
+        self.run("one_task", &json!({}))
     }
 
     /// Waits for the end of an execution, and for what it logged: the engine stores that a moment

@@ -37,6 +37,7 @@ final class Report {
     Map<String, Object> head(Execution execution) {
         Map<String, Object> head = new LinkedHashMap<>();
         head.put("execution", execution.getId());
+        head.put("began", String.valueOf(execution.getState().getStartDate()));
         head.put("state", execution.getState().getCurrent().name());
         head.put("states", execution.getState().getHistories().stream().map(one -> one.getState().name()).toList());
         Map<String, Object> labels = new LinkedHashMap<>();

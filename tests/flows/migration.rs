@@ -1,0 +1,100 @@
+//! The road from the script, with the flows of docs/migration.md on the engine: side by side, the
+//! switch, and back.
+
+use kestra_engine::{Execution, Line};
+use serde_json::{Value, json};
+use simulator::world::{RefreshType, World};
+
+use crate::stage::Stage;
+use crate::support::{dataflow, flow, world, world_of};
+
+const PAGE: &str = include_str!("../../docs/migration.md");
+
+/// A flow of the page, with a stand-in for the script: it posts what the script posted, and says
+/// success whatever became of it.
+fn flow_of(page_mark: &str, stage: &Stage) -> String {
+    let (_, after) = PAGE
+        .split_once(&format!("<!-- rehearsed: {page_mark} -->\n```yaml\n"))
+        .expect("the page has the flow");
+    let (flow, _) = after.split_once("```").expect("which ends");
+    let url = stage.platform.trigger_url();
+    let script = format!(
+        "curl --silent --output /dev/null --header 'Content-Type: application/json' --data '{}' '{url}' || true",
+        json!({"trigger_type": "Gen1_Dataflow_Refresh", "dataflow_name": "Master Order List", "workspace": "Data Admin", "timestamp": "2026-11-23T18:15:37", "source": "ORDER_LIST_pipeline"})
+    );
+    assert!(flow.contains("- python3 refresh_dataflow.py"));
+    flow.replace(
+        "- python3 refresh_dataflow.py",
+        &format!("- {}", Value::from(script)),
+    )
+}
+
+fn ran(stage: &Stage, mark: &str) -> Execution {
+    stage.load_text(&flow_of(mark, stage));
+    stage.run("order_list_refresh", &json!({}))
+}
+
+/// The fields of every trigger, without the time.
+fn payloads(stage: &Stage) -> Vec<Value> {
+    stage
+        .platform
+        .requests_for("trigger")
+        .iter()
+        .map(|request| {
+            let mut body: Value = serde_json::from_str(request.body.as_str().unwrap()).unwrap();
+            let time = body.as_object_mut().unwrap().remove("timestamp");
+            assert!(time.is_some());
+            body
+        })
+        .collect()
+}
+
+fn full() -> World {
+    let mut full = dataflow();
+    for hours in 1..=8_u64 {
+        full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
+    }
+    world_of(full, flow())
+}
+
+on_both_lines! {
+    fn side_by_side_the_scripts_green_is_told_apart_from_the_truth(line) {
+        let good = Stage::new(line, &world());
+        let execution = ran(&good, "side-by-side");
+        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
+        assert_eq!(execution.task("truth").unwrap().var("status"), "completed");
+
+        let swallowed = Stage::new(line, &full());
+        let execution = ran(&swallowed, "side-by-side");
+        assert_eq!(execution.task("old_script").unwrap().state(), "SUCCESS");
+        let truth = execution.task("truth").unwrap();
+        assert_eq!((execution.state(), truth.state()), ("WARNING", "WARNING"));
+        assert_eq!(truth.var("status"), "unknown");
+        assert_eq!(truth.var("likely_cause"), "dataflow_daily_limit");
+        assert_eq!(swallowed.platform.triggers(), 1, "the script's alone");
+        assert!(swallowed.runs().is_empty(), "nothing of ours");
+    }
+
+    fn the_switch_sends_what_the_script_sent_and_the_way_back_is_one_line(line) {
+        let stage = Stage::new(line, &world());
+        ran(&stage, "side-by-side");
+        let switched = ran(&stage, "switched");
+        assert_eq!(switched.state(), "SUCCESS", "{:#}", switched.raw());
+        assert_eq!(switched.task("refresh").unwrap().var("status"), "completed");
+        assert_eq!(switched.task("old_script").unwrap().state(), "SKIPPED");
+        let sent = payloads(&stage);
+        assert_eq!(sent.len(), 2);
+        assert_eq!(sent[0], sent[1], "the same fields as from the script");
+
+        let back = ran(&stage, "back");
+        assert_eq!(back.state(), "SUCCESS", "{:#}", back.raw());
+        assert_eq!(back.task("refresh").unwrap().state(), "SKIPPED");
+        assert_eq!(back.task("truth").unwrap().var("status"), "completed");
+        assert_eq!(stage.platform.triggers(), 3);
+        assert_eq!(stage.runs().len(), 1, "the record has what was ours");
+        let differing = flow_of("switched", &stage);
+        let back = flow_of("back", &stage);
+        let lines = differing.lines().zip(back.lines()).filter(|(a, b)| a != b).count();
+        assert_eq!(lines, 1, "one line is the way back");
+    }
+}
