@@ -114,7 +114,7 @@ on_both_lines! {
         assert_eq!(refresh.var("summary/counts/failed"), 60);
         assert_eq!(refresh.var("summary/left_out"), 0);
         assert_eq!(refresh.var("refreshes").as_object().unwrap().len(), 60);
-        assert_eq!(refresh.var("refreshes/target_59/code"), "flow_refused");
+        assert_eq!(refresh.var("refreshes/target_59/code"), "no");
         assert_eq!(execution.metrics("powerbi.refresh.failed").len(), 60);
     }
 

@@ -106,6 +106,6 @@ on_both_lines! {
         assert_eq!(first.state(), "SUCCESS", "{:#}", first.raw());
         assert_eq!(first.output("status"), "completed");
         assert_eq!(first.label("trigger"), "by_day");
-        assert_eq!(first.metric("powerbi.refresh.order_list.quota_left"), Some(7.0));
+        assert_eq!(first.metric("powerbi.refresh.order_list.quota_left"), Some(8.0));
     }
 }
