@@ -5,7 +5,7 @@
 
 use super::diagnose;
 use super::ending::Subject;
-use super::look::read_history;
+use super::look::{Look, read_history};
 use super::retry::{Halt, persist};
 use super::settle::{Hunt, settle};
 use super::{Step, Stop};
@@ -107,17 +107,7 @@ pub(crate) fn newest(
     let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
     let work = Work::of(&target, &request.circumstances.endpoints)?;
     let watched = watched(&work, &request.name)?;
-    let read = persist(session, |session| {
-        read_history(session, &watched, Limit::CallOnly)
-    });
-    let look = match read {
-        Ok(look) => look,
-        Err(Halt::Cancelled) => return Err(Stop::Cancelled),
-        Err(Halt::Trouble(trouble)) => {
-            let error = diagnose::explained(session, &watched, *trouble);
-            return Err(Stop::Error(error));
-        }
-    };
+    let look = first_look(session, &watched)?;
     let Some(newest) = look.history.first() else {
         return Err(Stop::Error(invalid(
             "no_run_found",
@@ -159,19 +149,19 @@ pub(crate) fn since(
     let work = Work::of(&target, &request.circumstances.endpoints)?;
     let watched = watched(&work, &request.name)?;
     let from = moment("since", since)?;
+    // What cannot be read is an error, as long as nothing is known; and the look gives the service's
+    // clock, by which a run may begin until `start_within` from now.
+    let look = first_look(session, &watched)?;
     let hunt = Hunt {
         watched,
         by_id: false,
-        poll_from: None,
+        poll_from: look.again_from(),
         wanted: Some(Wanted {
             baseline: Vec::new(),
             taken: request.taken_runs.clone(),
             from,
             // The trigger has been sent by now, whenever that was.
-            until: session
-                .service_now()
-                .max(from)
-                .after_ms(watched.item.start_within_ms),
+            until: look.at.max(from).after_ms(watched.item.start_within_ms),
         }),
         known: None,
         subject: Subject::of_other_since(&request.name, from),
@@ -180,6 +170,21 @@ pub(crate) fn since(
         ours: false,
     };
     settle(session, facts, hunt)
+}
+
+/// Reads the history where nothing is known yet.
+fn first_look(session: &mut Session<'_>, watched: &Watched<'_>) -> Step<Look> {
+    let read = persist(session, |session| {
+        read_history(session, watched, Limit::CallOnly)
+    });
+    match read {
+        Ok(look) => Ok(look),
+        Err(Halt::Cancelled) => Err(Stop::Cancelled),
+        Err(Halt::Trouble(trouble)) => {
+            let error = diagnose::explained(session, watched, *trouble);
+            Err(Stop::Error(error))
+        }
+    }
 }
 
 /// The content whose history is read.

@@ -90,7 +90,10 @@ fn resolved(imported: &Imported) -> ResolvedTarget {
     };
     let config = Config::parse(&imported.yaml, Path::new("refresh.yaml"))
         .unwrap_or_else(|error| panic!("{error}\n{}", imported.yaml));
-    assert_eq!(config.target_names(), [imported.target.clone()]);
+    assert_eq!(
+        config.target_names(),
+        std::slice::from_ref(&imported.target)
+    );
     let mut targets = config
         .resolve(Selection::All, inputs)
         .unwrap_or_else(|error| panic!("{error}\n{}", imported.yaml));

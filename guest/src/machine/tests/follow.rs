@@ -319,8 +319,10 @@ fn errors_before_anything_is_known_of_the_newest_run_are_errors() {
         (refusal(503, ""), "unavailable"),
     ] {
         let world = World::new().answers_every_get(answer);
-        let error = ask(&world, &follow(verified(), Subject::Newest)).unwrap_err();
-        assert_eq!(problem(error).0, kind);
+        for subject in [Subject::Newest, since(-5)] {
+            let error = ask(&world, &follow(verified(), subject)).unwrap_err();
+            assert_eq!(problem(error).0, kind);
+        }
         assert!(world.events().is_empty());
     }
     let error = ask(&World::new(), &follow(verified(), Subject::Newest)).unwrap_err();
