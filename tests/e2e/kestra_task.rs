@@ -268,6 +268,21 @@ fn a_list_of_runs_is_outputs_also_where_there_are_none() {
 }
 
 #[test]
+fn a_list_where_there_is_no_record_yet_is_empty_and_says_so() {
+    let platform = Platform::start(&world());
+    let task = task(&platform);
+    let listed = task.run(&["audit", "list", "--open"]);
+    listed.exits(0);
+    assert_eq!(outputs(&listed)["count"], 0);
+    assert!(
+        logs(&listed, "WARN")
+            .iter()
+            .any(|message| message.contains("there is no record at")),
+        "{listed:#?}"
+    );
+}
+
+#[test]
 fn following_a_run_gives_the_outputs_of_a_refresh() {
     let platform = Platform::start(&world());
     let task = task(&platform);

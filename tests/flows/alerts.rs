@@ -80,12 +80,21 @@ fn serve(stream: TcpStream, answer: &AtomicU16, posted: &Mutex<Vec<(String, Valu
 fn stage(line: Line, world: &World) -> (Stage, Channels) {
     let stage = Stage::new(line, world);
     let channels = Channels::open();
-    stage.secret("TEAMS_WEBHOOK_URL", &format!("{}/teams?sig=INVENTED", channels.address));
-    stage.secret("SLACK_WEBHOOK_URL", &format!("{}/slack/INVENTED", channels.address));
+    stage.secret(
+        "TEAMS_WEBHOOK_URL",
+        &format!("{}/teams?sig=INVENTED", channels.address),
+    );
+    stage.secret(
+        "SLACK_WEBHOOK_URL",
+        &format!("{}/slack/INVENTED", channels.address),
+    );
     let alert = shipped::flow(&format!("alert-on-failure.{}", line.suffix()));
     // Slack is off until somebody switches it on, as a user does.
     let (head, tail) = alert.split_once("- id: slack").expect("there is Slack");
-    let alert = format!("{head}- id: slack{}", tail.replacen("defaults: false", "defaults: true", 1));
+    let alert = format!(
+        "{head}- id: slack{}",
+        tail.replacen("defaults: false", "defaults: true", 1)
+    );
     stage.load_text(&alert);
     (stage, channels)
 }

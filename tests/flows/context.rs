@@ -29,7 +29,10 @@ fn names_the_task(stage: &Stage, known: &Value, execution: &Execution, flow: &st
     assert_eq!(known["namespace"], stage.namespace());
     assert_eq!(known["revision"], "1");
     assert_eq!(known["labels"]["team"], "bi");
-    assert_eq!(known["labels"]["system.correlationId"], execution.label("system.correlationId"));
+    assert_eq!(
+        known["labels"]["system.correlationId"],
+        execution.label("system.correlationId")
+    );
 }
 
 on_both_lines! {

@@ -151,7 +151,10 @@ fn otlp_frames_are_read_by_2_0_with_levels_and_metrics_and_ignored_by_1_3() {
     let run = |line| {
         let stage = Stage::new(line, &world());
         let verify = "{kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444, start_within: 5m}";
-        stage.run_task(&Task::new("host-runner refresh order_list --kestra-otlp", verify))
+        stage.run_task(&Task::new(
+            "host-runner refresh order_list --kestra-otlp",
+            verify,
+        ))
     };
     let told = |execution: &kestra_engine::Execution| {
         execution

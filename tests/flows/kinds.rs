@@ -32,7 +32,11 @@ fn inputs(stage: &Stage, more: &Value) -> Value {
 
 fn ends(execution: &Execution, state: &str, status: &str) {
     assert_eq!(
-        (execution.state(), execution.output("status"), execution.label("verdict")),
+        (
+            execution.state(),
+            execution.output("status"),
+            execution.label("verdict")
+        ),
         (state, status.into(), status),
         "{:#}",
         execution.raw()

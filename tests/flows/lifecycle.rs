@@ -26,7 +26,11 @@ fn changed(from: &str, to: &str) -> String {
 
 /// Begins a flow, and waits until its run at the service is known to be its own.
 fn begun_and_matched(stage: &Stage, flow: &str) -> String {
-    let inputs = if flow == FLOW { Stage::ids() } else { json!({}) };
+    let inputs = if flow == FLOW {
+        Stage::ids()
+    } else {
+        json!({})
+    };
     let execution = stage.begin(flow, &inputs);
     until(stage, "the run is matched", |stage| {
         stage
@@ -40,7 +44,10 @@ fn begun_and_matched(stage: &Stage, flow: &str) -> String {
 fn until(stage: &Stage, what: &str, seen: impl Fn(&Stage) -> bool) {
     let started = std::time::Instant::now();
     while !seen(stage) {
-        assert!(started.elapsed() < PATIENCE, "it never came to that: {what}");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "it never came to that: {what}"
+        );
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }
@@ -53,7 +60,10 @@ fn events(stage: &Stage) -> Vec<Value> {
 }
 
 fn kinds(events: &[Value]) -> Vec<&str> {
-    events.iter().filter_map(|event| event["event"].as_str()).collect()
+    events
+        .iter()
+        .filter_map(|event| event["event"].as_str())
+        .collect()
 }
 
 fn status(execution: &Execution) -> Value {

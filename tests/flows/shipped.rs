@@ -28,11 +28,19 @@ pub fn flows_of(line: Line) -> Vec<String> {
     let others: Vec<String> = others.collect();
     let mut names: Vec<String> = std::fs::read_dir(folder())
         .expect("there are flows")
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".yml")?.to_owned()))
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".yml")?
+                    .to_owned(),
+            )
+        })
         .filter(|name| name != "dashboard")
         .filter(|name| !others.iter().any(|other| name.ends_with(other)))
         .collect();
     names.sort();
     names
 }
-

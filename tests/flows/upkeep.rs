@@ -26,8 +26,15 @@ fn leave_open(stage: &Stage) {
     });
     stage.kill(&execution);
     let started = std::time::Instant::now();
-    while stage.host_runner(&["audit", "list", "--open"]).results.is_empty() {
-        assert!(started.elapsed() < crate::stage::PATIENCE, "nothing is open");
+    while stage
+        .host_runner(&["audit", "list", "--open"])
+        .results
+        .is_empty()
+    {
+        assert!(
+            started.elapsed() < crate::stage::PATIENCE,
+            "nothing is open"
+        );
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }
@@ -66,6 +73,16 @@ on_both_lines! {
         assert_eq!(stage.runs()[0]["status"], "failed");
         assert!(pass.logged("ERROR").join("\n").contains(&run), "{:?}", pass.logged("ERROR"));
         assert_eq!(stage.platform.triggers(), 1);
+    }
+
+    fn a_pass_before_anything_was_refreshed_is_green_and_says_that_there_is_no_record(line) {
+        let stage = Stage::new(line, &world_with(dataflow()));
+        stage.shared_configuration();
+        stage.load(&format!("follow-open-runs.{}", line.suffix()));
+        let pass = stage.run("follow_open_runs", &json!({}));
+        assert_eq!(pass.state(), "SUCCESS", "{:#}", pass.raw());
+        assert_eq!(pass.output("status"), "nothing_open");
+        assert!(pass.logged("WARN").join("\n").contains("there is no record at"));
     }
 
     fn the_quota_watch_says_what_the_next_run_would_find_and_triggers_nothing(line) {

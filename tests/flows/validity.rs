@@ -16,9 +16,14 @@ fn parsed(text: &str) -> Value {
 fn tasks(value: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Object(fields) => {
-            let is_task = fields.get("type").and_then(Value::as_str).is_some_and(|kind| {
-                kind.starts_with("io.kestra.") && !kind.contains(".trigger.") && !kind.contains(".runner.")
-            });
+            let is_task = fields
+                .get("type")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| {
+                    kind.starts_with("io.kestra.")
+                        && !kind.contains(".trigger.")
+                        && !kind.contains(".runner.")
+                });
             if is_task {
                 found.push(value.clone());
             }
@@ -57,7 +62,14 @@ fn every_flow_has_what_makes_it_safe_to_import() {
         for name in shipped::flows_of(line) {
             let text = shipped::flow(&name);
             let flow = parsed(&text);
-            for key in ["description", "labels", "concurrency", "sla", "errors", "finally"] {
+            for key in [
+                "description",
+                "labels",
+                "concurrency",
+                "sla",
+                "errors",
+                "finally",
+            ] {
                 assert!(!flow[key].is_null(), "{name} has no {key}");
             }
             assert_eq!(flow["namespace"], "company.bi", "{name}");
@@ -66,7 +78,10 @@ fn every_flow_has_what_makes_it_safe_to_import() {
             assert!(!all.is_empty(), "{name}");
             for task in &all {
                 let id = &task["id"];
-                if task["type"].as_str().is_some_and(|kind| kind.ends_with("shell.Commands")) {
+                if task["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.ends_with("shell.Commands"))
+                {
                     assert_eq!(
                         task["taskRunner"]["type"], "io.kestra.plugin.core.runner.Process",
                         "{name}: {id}"
@@ -78,8 +93,16 @@ fn every_flow_has_what_makes_it_safe_to_import() {
                     "{name}: {id} has a secret in its command, which Kestra logs"
                 );
                 if runs_host_runner(task) {
-                    assert!(task["retry"].is_null(), "{name}: {id}: retries belong in the runner");
-                    for variable in ["HOST_RUNNER_AUDIT", "KESTRA_TASKRUN_ID", "KESTRA_EXECUTION_ID", "TRACEPARENT"] {
+                    assert!(
+                        task["retry"].is_null(),
+                        "{name}: {id}: retries belong in the runner"
+                    );
+                    for variable in [
+                        "HOST_RUNNER_AUDIT",
+                        "KESTRA_TASKRUN_ID",
+                        "KESTRA_EXECUTION_ID",
+                        "TRACEPARENT",
+                    ] {
                         assert!(
                             !task["env"][variable].is_null(),
                             "{name}: {id} has no {variable} in its env"

@@ -53,14 +53,19 @@ fn lines(text: &str, change: impl Fn(&str) -> String) -> String {
 #[test]
 fn a_secret_gets_its_stages_name_and_everything_else_stays() {
     assert_eq!(
-        secrets("a: \"{{ secret('X') }}\" # secret('Y')\n", |name| format!("{name}_T1")),
+        secrets("a: \"{{ secret('X') }}\" # secret('Y')\n", |name| format!(
+            "{name}_T1"
+        )),
         "a: \"{{ secret('X_T1') }}\" # secret('Y_T1')\n"
     );
 }
 
 #[test]
 fn endpoints_stand_where_the_configuration_does() {
-    let adapted = services("  refresh.yaml: |\n    version: 1\n    targets:\n", "http://s");
+    let adapted = services(
+        "  refresh.yaml: |\n    version: 1\n    targets:\n",
+        "http://s",
+    );
     assert_eq!(
         adapted,
         "  refresh.yaml: |\n    version: 1\n    endpoints: {login: http://s, powerbi: http://s, fabric: http://s}\n    sandbox: {allow_loopback: true}\n    targets:\n"

@@ -20,7 +20,8 @@ pub fn engine(line: Line) -> &'static Engine {
     };
     place.get_or_init(|| {
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        Engine::start(line, &target_folder(), &environment()).unwrap_or_else(|error| panic!("{error}"))
+        Engine::start(line, &target_folder(), &environment())
+            .unwrap_or_else(|error| panic!("{error}"))
     })
 }
 

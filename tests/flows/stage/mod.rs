@@ -28,8 +28,6 @@ const USUAL_RECORD: &str = "/var/lib/host-runner/audit.db";
 
 /// A test's stage.
 pub struct Stage {
-    /// The line.
-    pub line: Line,
     /// The services.
     pub platform: Platform,
     engine: &'static Engine,
@@ -42,7 +40,6 @@ impl Stage {
     pub fn new(line: Line, world: &World) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let stage = Self {
-            line,
             platform: Platform::start(world),
             engine: engines::engine(line),
             tag: format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)),
@@ -108,13 +105,18 @@ impl Stage {
 
     /// Puts a namespace file.
     pub fn file(&self, path: &str, content: &[u8]) {
-        let fields = json!({"namespace": self.namespace(), "path": path, "base64": base64(content)});
+        let fields =
+            json!({"namespace": self.namespace(), "path": path, "base64": base64(content)});
         self.ask("file", fields);
     }
 
     /// Puts the configuration that we ship as a namespace file.
     pub fn shared_configuration(&self) {
-        self.file("refresh.yaml", self.adapted(&shipped::file("files/refresh.yaml")).as_bytes());
+        self.file(
+            "refresh.yaml",
+            self.adapted(&shipped::file("files/refresh.yaml"))
+                .as_bytes(),
+        );
     }
 
     /// The ids that our flows ask for.
@@ -167,18 +169,21 @@ impl Stage {
         self.run("one_task", &json!({}))
     }
 
-    /// Waits for the end of an execution, and for what it logged: the engine stores that a moment
-    /// later.
+    /// Waits for the end of an execution, and for what it logged: the engine stores that later.
     pub fn end_of(&self, execution: &str) -> Execution {
         let mut before = self.wait(execution, &[]);
         let started = Instant::now();
         loop {
-            std::thread::sleep(Duration::from_millis(250));
+            std::thread::sleep(Duration::from_millis(300));
             let now = self.report(execution);
-            if now.raw() == before.raw() {
+            if now.raw() == before.raw() && now.has_last_words() {
                 return now;
             }
-            assert!(started.elapsed() < PATIENCE, "it is over and goes on: {:#}", now.raw());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "it is over and goes on: {:#}",
+                now.raw()
+            );
             before = now;
         }
     }
@@ -198,7 +203,12 @@ impl Stage {
     }
 
     /// Waits until an execution has come to what `seen` asks for.
-    pub fn until(&self, execution: &str, what: &str, seen: impl Fn(&Execution) -> bool) -> Execution {
+    pub fn until(
+        &self,
+        execution: &str,
+        what: &str,
+        seen: impl Fn(&Execution) -> bool,
+    ) -> Execution {
         let started = Instant::now();
         loop {
             let now = self.report(execution);

@@ -101,7 +101,11 @@ tasks:
             self.more
         );
         for (name, value) in &self.env {
-            let _ = writeln!(flow, "      {name}: {}", serde_json::Value::from(value.as_str()));
+            let _ = writeln!(
+                flow,
+                "      {name}: {}",
+                serde_json::Value::from(value.as_str())
+            );
         }
         flow += "    inputFiles:\n      refresh.yaml: |\n";
         for line in self.config.lines() {

@@ -105,6 +105,23 @@ impl Execution {
             .collect()
     }
 
+    /// Whether every shell task that ended by itself has logged how: its last word. Logs are stored
+    /// in order, a moment after the states.
+    #[must_use]
+    pub fn has_last_words(&self) -> bool {
+        let ended =
+            list(&self.0, "tasks").filter(|task| task.pointer("/outputs/exitCode").is_some());
+        let told = self.logs().into_iter().filter(|(_, message)| {
+            [
+                "Command succeed with exit code",
+                "Command failed with exit code",
+            ]
+            .iter()
+            .any(|word| message.starts_with(word))
+        });
+        ended.count() <= told.count()
+    }
+
     /// The metrics of one name.
     #[must_use]
     pub fn metrics(&self, name: &str) -> Vec<&Value> {

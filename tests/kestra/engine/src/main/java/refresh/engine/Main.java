@@ -51,6 +51,8 @@ public final class Main {
                 JsonNode request = json.readTree(text);
                 hands.execute(() -> answer(requests, json, request, answers));
             }
+            // What tasks still run is nobody's any more.
+            ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly);
             clear(Path.of(engine.getProperty("engine.storage", String.class).orElseThrow()));
             Runtime.getRuntime().halt(0); // the engine's threads are not daemons, and nobody waits for them
         }

@@ -51,6 +51,9 @@ final class Requests {
     /** How often the engine's store is looked at while something is waited for. */
     private static final Duration LOOK = Duration.ofMillis(20);
 
+    /** How often a kill that came to nothing is given again; each time is waited for twenty seconds. */
+    private static final int KILLS = 2;
+
     private final ApplicationContext engine;
     private final Line line;
     private final Report report;
@@ -82,7 +85,7 @@ final class Requests {
             case "find" -> find(text(request, "namespace"), text(request, "flow"));
             case "wait" -> await(text(request, "execution"), states(request), Duration.ofMillis(request.path("timeout_ms").asLong(60_000)));
             case "report" -> report.of(execution(text(request, "execution")));
-            case "kill" -> report.head(runs().killExecution(execution(text(request, "execution"))));
+            case "kill" -> kill(text(request, "execution"));
             case "restart" -> begin(line.restarted(execution(text(request, "execution")), flowOf(text(request, "execution"))));
             case "replay" -> begin(line.replayed(execution(text(request, "execution")), flowOf(text(request, "execution"))));
             case "deliver_again" -> deliverAgain(text(request, "taskrun"));
@@ -200,6 +203,22 @@ final class Requests {
                 throw new IllegalStateException("still " + json.writeValueAsString(report.of(seen)));
             }
             Thread.sleep(LOOK);
+        }
+    }
+
+    /**
+     * Kills an execution, and ends when it is over. On a busy machine a word to the workers gets lost
+     * now and then, more so when two come at once; a person would click again.
+     */
+    private synchronized Object kill(String id) throws Exception {
+        for (int again = 0; ; again++) {
+            try {
+                return report.head(runs().killExecution(execution(id)));
+            } catch (RuntimeException stillRunning) {
+                if (again == KILLS) {
+                    throw stillRunning;
+                }
+            }
         }
     }
 
