@@ -47,6 +47,7 @@ mod faults;
 mod frames;
 mod kinds;
 mod lifecycle;
+mod matrix;
 mod migration;
 mod pipeline;
 mod told;
