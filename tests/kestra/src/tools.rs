@@ -133,7 +133,7 @@ mod tests {
         let newer = jdk("25.0.1");
         let home = newer.path().join("some-jdk");
         assert!(is_jdk(&home, "25"));
-        assert_eq!(jdks_in(newer.path()), [home.clone()]);
+        assert_eq!(jdks_in(newer.path()), std::slice::from_ref(&home));
         std::fs::remove_file(home.join("bin/javac")).unwrap();
         assert!(!is_jdk(&home, "25"), "a runtime alone cannot build");
         let older = jdk("17.0.15");
