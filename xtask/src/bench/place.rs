@@ -19,6 +19,9 @@ pub(crate) const TRACKING_ID: &str = "01936f0e-5c1a-7c3e-9a51-0c7f6f6e2b11";
 /// The variable that holds the trigger URL.
 pub(crate) const URL: &str = "ORDER_LIST_FLOW_URL";
 
+/// The Python script, below the workspace's root.
+pub(crate) const SCRIPT: &str = "xtask/bench/refresh.py";
+
 /// A target that has a SAS URL and nothing else.
 const CONFIGURATION: &str = "version: 1
 audit: sqlite:audit.db

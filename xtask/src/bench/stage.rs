@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::place::{Place, TRACKING_ID, URL};
+use super::place::{Place, SCRIPT, TRACKING_ID, URL};
 use super::tools::Tools;
 use crate::cargo;
 
@@ -57,6 +57,3 @@ impl Stage {
         })
     }
 }
-
-/// The Python script, below the workspace's root.
-pub(crate) const SCRIPT: &str = "xtask/bench/refresh.py";

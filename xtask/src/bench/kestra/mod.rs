@@ -17,8 +17,7 @@ use anyhow::{Context, Result};
 use kestra_engine::{Engine, Line};
 use serde_json::json;
 
-use super::place::{Place, URL};
-use super::stage::SCRIPT;
+use super::place::{Place, SCRIPT, URL};
 use super::stats::{self, Quartiles};
 use super::tools::Tools;
 use crate::cargo;
