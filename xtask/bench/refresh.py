@@ -1,6 +1,7 @@
 """What a careful person would write in place of host-runner: post, with a durable record.
 
-Usage: refresh.py BODY_FILE TRACKING_ID RECORD, with the trigger URL in ORDER_LIST_FLOW_URL.
+Usage: refresh.py BODY_FILE TRACKING_ID RECORD [frame], with the trigger URL in ORDER_LIST_FLOW_URL.
+It prints the HTTP status; with `frame`, as an output that Kestra reads.
 
 The benchmark's third program. It stores the same three events as host-runner does for a target
 without `verify:`: the intent before the trigger leaves, then that it was triggered, then the
@@ -25,7 +26,7 @@ def append(record, tracking_id, event, detail):
         )
 
 
-def main(body_file, tracking_id, record_file):
+def main(body_file, tracking_id, record_file, form="plain"):
     with open(body_file, "rb") as file:
         body = file.read()
     record = sqlite3.connect(record_file)
@@ -51,7 +52,8 @@ def main(body_file, tracking_id, record_file):
     accepted = reply.status_code in (200, 202)
     append(record, tracking_id, "outcome", {"status": "accepted" if accepted else "failed"})
     record.close()
-    print(reply.status_code)
+    frame = {"outputs": {"http_status": str(reply.status_code)}}
+    print(f"::{json.dumps(frame)}::" if form == "frame" else reply.status_code)
     return 0 if accepted else 10
 
 

@@ -30,7 +30,7 @@ enum Command {
     Demo,
     /// Run every test, as CI does
     Test,
-    /// Measure a refresh as a whole process, beside curl and a Python script
+    /// Measure a refresh beside curl and a Python script, as a process and as a task of Kestra
     Bench(bench::Options),
 }
 

@@ -62,8 +62,10 @@ fn is_first_line(line: &str) -> bool {
 /// Runs everything.
 ///
 /// # Errors
-/// Where cargo cannot be started or the build fails.
+/// Where a tool is missing, cargo cannot be started, or the build fails.
 pub(crate) fn run() -> Result<ExitCode> {
+    // Before the build, which takes longer than installing them.
+    kestra_engine::tools::Tools::find().context("the tests on Kestra's engine")?;
     // The tests start the real programs, so those are built first.
     cargo::build(Profile::Dev, &[])?;
     // All unit, end-to-end and documentation tests; `--all-targets` would leave the last out.

@@ -1,4 +1,4 @@
-//! Medians and quartiles.
+//! Medians and quartiles, and how they are printed.
 
 /// The quartiles of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +31,28 @@ impl Quartiles {
             third: self.third / other.third,
         }
     }
+}
+
+/// Each value as a multiple of the other series' value of the same round.
+pub(crate) fn pairwise(values: &[f64], others: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .zip(others)
+        .map(|(value, other)| value / other)
+        .collect()
+}
+
+/// The heading of a table of quartiles, a line of its own above it.
+pub(crate) fn head(what: &str) -> String {
+    format!("\n{what:38}{:>9}{:>9}{:>9}", "1st qu.", "median", "3rd qu.")
+}
+
+/// The quartiles, under that heading.
+pub(crate) fn row(quartiles: &Quartiles) -> String {
+    format!(
+        "{:>9.2}{:>9.2}{:>9.2}",
+        quartiles.first, quartiles.median, quartiles.third
+    )
 }
 
 /// The value that `quarters` quarters of a sorted series lie below.
@@ -74,5 +96,18 @@ mod tests {
         let twice = Quartiles::of(&[2.0, 4.0, 6.0]).unwrap();
         let once = Quartiles::of(&[1.0, 2.0, 3.0]).unwrap();
         assert_eq!(twice.over(&once).median, 2.0);
+    }
+
+    #[test]
+    fn pairs_are_of_one_round() {
+        assert_eq!(pairwise(&[2.0, 9.0], &[1.0, 3.0]), [2.0, 3.0]);
+    }
+
+    #[test]
+    fn numbers_stand_under_their_headings() {
+        let row = row(&Quartiles::of(&[7.0]).unwrap());
+        let head = head("whole process");
+        assert!(head.ends_with("3rd qu.") && row.ends_with("7.00"));
+        assert_eq!(head.trim_start().len(), 38 + row.len());
     }
 }
