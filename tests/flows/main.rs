@@ -34,7 +34,11 @@ macro_rules! on_both_lines {
     )+};
 }
 
-#[allow(dead_code, reason = "the end-to-end tests use the rest of it")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the end-to-end tests use the rest of it"
+)]
 #[path = "../e2e/support/mod.rs"]
 mod support;
 

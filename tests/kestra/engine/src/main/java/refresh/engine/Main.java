@@ -2,9 +2,11 @@ package refresh.engine;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.zaxxer.hikari.HikariDataSource;
 import io.kestra.core.runners.TestRunner;
 import io.kestra.core.serializers.JacksonMapper;
 import io.micronaut.context.ApplicationContext;
+import io.micronaut.data.connection.jdbc.advice.DelegatingDataSource;
 import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -19,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.Stream;
+import javax.sql.DataSource;
 
 /**
  * Kestra's engine behind a pipe: one request per line of stdin, one answer per line of stdout, both
@@ -27,6 +30,9 @@ import java.util.stream.Stream;
  * The engine ends when stdin does.
  */
 public final class Main {
+    /** More than the engine has threads. */
+    private static final int CONNECTIONS = 200;
+
     private Main() {
     }
 
@@ -38,6 +44,7 @@ public final class Main {
             .environments("test")
             .deduceEnvironment(false)
             .start();
+        widen(engine);
         Line line = new ThisLine(engine);
         TestRunner runner = engine.getBean(TestRunner.class);
         line.prepare(runner);
@@ -55,6 +62,18 @@ public final class Main {
             ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly);
             clear(Path.of(engine.getProperty("engine.storage", String.class).orElseThrow()));
             Runtime.getRuntime().halt(0); // the engine's threads are not daemons, and nobody waits for them
+        }
+    }
+
+    /**
+     * Gives the store as many connections as a whole test run may ask for. With the usual ten a worker
+     * waits for one now and then, and a kill that interrupts this wait ends the whole engine.
+     */
+    private static void widen(ApplicationContext engine) {
+        if (DelegatingDataSource.unwrapDataSource(engine.getBean(DataSource.class)) instanceof HikariDataSource pool) {
+            pool.setMaximumPoolSize(CONNECTIONS);
+        } else {
+            throw new IllegalStateException("the engine's store has another pool than is known here");
         }
     }
 
