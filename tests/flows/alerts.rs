@@ -76,6 +76,40 @@ fn serve(stream: TcpStream, answer: &AtomicU16, posted: &Mutex<Vec<(String, Valu
     );
 }
 
+/// Stands in for a mail server: takes one message, and gives what was said to it.
+fn mail_server() -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("smtp://{}", listener.local_addr().unwrap());
+    let taken = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let say = |words: &str| write!(&stream, "{words}\r\n").unwrap();
+        let (mut said, mut in_message) = (String::new(), false);
+        say("220 here");
+        while let Some(Ok(line)) = lines.next() {
+            said += &format!("{line}\n");
+            match (in_message, line.as_str()) {
+                (false, "DATA") => {
+                    in_message = true;
+                    say("354 go on");
+                }
+                (false, "QUIT") => {
+                    say("221 bye");
+                    break;
+                }
+                (true, ".") => {
+                    in_message = false;
+                    say("250 taken");
+                }
+                (true, _) => {}
+                (false, _) => say("250 fine"),
+            }
+        }
+        said
+    });
+    (address, taken)
+}
+
 /// A stage with the pipeline, its alerts, and both channels.
 fn stage(line: Line, world: &World) -> (Stage, Channels) {
     let stage = Stage::new(line, world);
@@ -182,6 +216,32 @@ on_both_lines! {
             assert!(message.contains("{{ secret('AZURE_CLIENT_SECRET') }}"), "{message}");
             assert!(!message.contains(crate::support::CLIENT_SECRET), "{message}");
         }
+    }
+
+    fn mail_is_a_channel_too(line) {
+        let (stage, channels) = stage(line, &world_of(dataflow(), flow()));
+        let (address, taken) = mail_server();
+        let inputs = json!({
+            "test": true,
+            "teams": false,
+            "slack": false,
+            "mail": true,
+            "mail_server": address,
+            "mail_from": "kestra@example.com",
+            "mail_to": "bi-team@example.com",
+        });
+        let test = stage.run("alert_on_failure", &inputs);
+        assert_eq!(test.state(), "SUCCESS", "{:#}", test.raw());
+        let said = taken.join().unwrap();
+        for part in [
+            "MAIL FROM:<kestra@example.com>",
+            "RCPT TO:<bi-team@example.com>",
+            "Subject: company.bi",
+            "alert_on_failure: test",
+        ] {
+            assert!(said.contains(part), "{part} is not in {said}");
+        }
+        assert!(channels.messages("/teams?sig=INVENTED").is_empty());
     }
 
     fn the_test_message_arrives_and_touches_no_incident(line) {

@@ -7,7 +7,7 @@ use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 
 use crate::shipped;
-use crate::stage::{PATIENCE, Stage, Task};
+use crate::stage::{Stage, Task};
 use crate::support::{dataflow, flow, world, world_of};
 
 const FLOW: &str = "order_list_pipeline";
@@ -32,24 +32,8 @@ fn begun_and_matched(stage: &Stage, flow: &str) -> String {
         json!({})
     };
     let execution = stage.begin(flow, &inputs);
-    until(stage, "the run is matched", |stage| {
-        stage
-            .runs()
-            .iter()
-            .any(|run| run["service_run"].as_str().is_some_and(|id| !id.is_empty()))
-    });
+    stage.until_matched();
     execution
-}
-
-fn until(stage: &Stage, what: &str, seen: impl Fn(&Stage) -> bool) {
-    let started = std::time::Instant::now();
-    while !seen(stage) {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "it never came to that: {what}"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 /// The events of the only run, with their fields.
@@ -89,7 +73,7 @@ on_both_lines! {
         stage.kill(&execution);
         let killed = stage.end_of(&execution);
         assert_eq!(killed.state(), "KILLED");
-        until(&stage, "the process is gone", |_| !is_running(&pid));
+        stage.eventually("the process is gone", |_| !is_running(&pid));
         let events = events(&stage);
         assert_eq!(kinds(&events).last(), Some(&"interrupted"));
         let last = events.last().unwrap();
@@ -104,10 +88,10 @@ on_both_lines! {
         stage.load_text(&changed("          deadline: 3h30m\n", "          deadline: 3h30m\n          on_interrupt: cancel\n"));
         let execution = begun_and_matched(&stage, FLOW);
         stage.kill(&execution);
-        until(&stage, "the service was asked to stop it", |stage| {
+        stage.eventually("the service was asked to stop it", |stage| {
             !stage.platform.requests_for("cancel").is_empty()
         });
-        until(&stage, "what the service said of it is stored", |stage| {
+        stage.eventually("what the service said of it is stored", |stage| {
             kinds(&events(stage)).last() == Some(&"note")
         });
         let events = events(&stage);
@@ -127,7 +111,7 @@ on_both_lines! {
         assert_eq!(status(&ended), Value::Null);
         assert_eq!(ended.label("verdict"), "none");
         assert!(ended.logged("ERROR").join("\n").contains("no verdict"));
-        until(&stage, "the interruption is stored", |stage| {
+        stage.eventually("the interruption is stored", |stage| {
             kinds(&events(stage)).last() == Some(&"interrupted")
         });
         assert_eq!(stage.platform.triggers(), 1);

@@ -7,7 +7,7 @@ use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{RefreshType, World};
 
 use crate::shipped;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::Stage;
 use crate::support::{dataflow, flow, world, world_of};
 
 /// A flow that refreshes, started by hand for the target `order_list`.
@@ -98,9 +98,7 @@ impl Refreshing {
     /// Begins it, and waits until its run at the service is known to be its own.
     fn begun(self, stage: &Stage) -> String {
         let execution = stage.begin(self.id, &self.inputs(stage));
-        until(stage, "its run is known", |stage| {
-            stage.runs().iter().any(|run| run["service_run"] != "")
-        });
+        stage.until_matched();
         execution
     }
 }
@@ -113,17 +111,6 @@ fn each(flows: &[Refreshing], case: impl Fn(Refreshing) + Sync) {
             scope.spawn(move || case(*flow));
         }
     });
-}
-
-fn until(stage: &Stage, what: &str, seen: impl Fn(&Stage) -> bool) {
-    let started = std::time::Instant::now();
-    while !seen(stage) {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "it never came to that: {what}"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 /// Insists on state, status and exit code, wherever they can be read.
@@ -196,7 +183,7 @@ on_both_lines! {
             let execution = flow_of_ours.begun(&stage);
             stage.kill(&execution);
             assert_eq!(stage.end_of(&execution).state(), "KILLED");
-            until(&stage, "the interruption is stored", |stage| {
+            stage.eventually("the interruption is stored", |stage| {
                 stage.event_kinds().last().is_some_and(|kind| kind == "interrupted")
             });
             assert_eq!(stage.platform.triggers(), 1);

@@ -106,6 +106,12 @@ on_both_lines! {
         assert_eq!(first.state(), "SUCCESS", "{:#}", first.raw());
         assert_eq!(first.output("status"), "completed");
         assert_eq!(first.label("trigger"), "by_day");
+        // The record knows what started it: by the label on both lines, by its id on 2.0.
+        let run = stage.runs()[0]["run"].as_str().unwrap().to_owned();
+        let asked = stage.events(&run)[0]["actor"]["kestra"].clone();
+        assert_eq!(asked["labels"]["trigger"], "by_day", "{asked:#}");
+        let id = if line == Line::V2 { "by_day" } else { "" };
+        assert_eq!(asked["trigger"].as_str().unwrap_or_default(), id, "{asked:#}");
         assert_eq!(first.metric("powerbi.refresh.order_list.quota_left"), Some(8.0));
     }
 }

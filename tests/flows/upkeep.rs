@@ -18,25 +18,14 @@ fn world_with(dataflow: simulator::world::Dataflow) -> World {
 fn leave_open(stage: &Stage) {
     stage.load("order-list-pipeline");
     let execution = stage.begin("order_list_pipeline", &Stage::ids());
-    stage.until(&execution, "it is followed", |execution| {
-        execution.task("refresh").is_some() && stage.platform.runs().len() == 1
-    });
-    stage.until(&execution, "its run is known", |_| {
-        stage.runs().iter().any(|run| run["service_run"] != "")
-    });
+    stage.until_matched();
     stage.kill(&execution);
-    let started = std::time::Instant::now();
-    while stage
-        .host_runner(&["audit", "list", "--open"])
-        .results
-        .is_empty()
-    {
-        assert!(
-            started.elapsed() < crate::stage::PATIENCE,
-            "nothing is open"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    stage.eventually("its run is open", |stage| {
+        !stage
+            .host_runner(&["audit", "list", "--open"])
+            .results
+            .is_empty()
+    });
 }
 
 on_both_lines! {

@@ -224,6 +224,25 @@ impl Stage {
         }
     }
 
+    /// Waits until the record or the services have come to what `seen` asks for.
+    pub fn eventually(&self, what: &str, seen: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !seen(self) {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "it never came to that: {what}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the run of an execution is known at the service to be its own.
+    pub fn until_matched(&self) {
+        self.eventually("its run is known", |stage| {
+            stage.runs().iter().any(|run| run["service_run"] != "")
+        });
+    }
+
     /// Waits until a flow has this many executions that are over.
     pub fn executions(&self, flow: &str, count: usize) -> Vec<Execution> {
         let started = Instant::now();
