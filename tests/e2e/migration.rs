@@ -221,6 +221,16 @@ fn an_import_in_json_is_one_object_and_one_that_fails_leaves_stdout_empty() {
 }
 
 #[test]
+fn a_file_of_the_script_that_is_not_there_is_asked_for_by_its_name() {
+    let outcome = Setup::bare().run(&["import-config", "nothing.yaml"]);
+    outcome
+        .exits(2)
+        .says("nothing.yaml")
+        .says("host-runner import-config config.yaml");
+    assert_eq!(outcome.stdout, "");
+}
+
+#[test]
 fn the_way_from_the_script_and_back_loses_no_run_and_no_truth() {
     let platform = Platform::start(&world());
     let script = Script::of(&platform, Variant::WithSource);

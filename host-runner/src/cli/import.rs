@@ -17,7 +17,13 @@ use crate::verdict::Status;
 pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
     let text = match read_old(&args.old) {
         Ok(text) => text,
-        Err(error) => return failure::report(start, &[], &Failure::from(error)),
+        Err(error) => {
+            let mut failure = Failure::from(error);
+            // Its own words are about our configuration, which is not asked for here.
+            "name the file that the script reads, for example `host-runner import-config config.yaml`"
+                .clone_into(&mut failure.0.hint);
+            return failure::report(start, &[], &failure);
+        }
     };
     let file = args.old.display().to_string();
     match import(&text, args.name.as_deref(), &start.redactor) {
