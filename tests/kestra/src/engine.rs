@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,12 @@ const JVM_OPTIONS: [&str; 9] = [
 /// How much of the engine's log is shown when it ends, in lines.
 const SHOWN: usize = 40;
 
+/// How long an engine has to end by itself.
+const LAST_SECONDS: Duration = Duration::from_secs(10);
+
+/// After this time what an engine that was killed left behind is nobody's.
+const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
+
 /// Who waits for which answer.
 type Waiting = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
 
@@ -43,7 +49,7 @@ type Waiting = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
 pub struct Engine {
     line: Line,
     process: Mutex<Child>,
-    stdin: Mutex<ChildStdin>,
+    stdin: Mutex<Option<ChildStdin>>,
     waiting: Waiting,
     next: AtomicU64,
     log: PathBuf,
@@ -66,6 +72,7 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let tools = Tools::find()?;
         let program = build::program(line, &tools, target)?;
+        sweep(&program.folder);
         let storage = program
             .folder
             .join(format!("storage-{}", std::process::id()));
@@ -104,7 +111,7 @@ impl Engine {
         Ok(Self {
             line,
             process: Mutex::new(process),
-            stdin: Mutex::new(stdin),
+            stdin: Mutex::new(Some(stdin)),
             waiting,
             next: AtomicU64::new(1),
             log,
@@ -131,12 +138,11 @@ impl Engine {
         let (tell, answer) = channel();
         locked(&self.waiting).insert(id, tell);
         let line = format!("{request}\n");
-        let sent = locked(&self.stdin).write_all(line.as_bytes());
+        let sent = locked(&self.stdin)
+            .as_mut()
+            .is_some_and(|stdin| stdin.write_all(line.as_bytes()).is_ok());
         // A closed pipe and an answer that never comes are the same: the engine is gone.
-        let answer = match sent {
-            Ok(()) => answer.recv().ok(),
-            Err(_) => None,
-        };
+        let answer = if sent { answer.recv().ok() } else { None };
         match answer {
             None => Err(ended(&self.log)),
             Some(answer) => match answer.get("error") {
@@ -243,7 +249,16 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        // Without its stdin it ends what tasks still run, clears what they stored, and goes.
+        drop(locked(&self.stdin).take());
         let mut process = locked(&self.process);
+        let asked = Instant::now();
+        while asked.elapsed() < LAST_SECONDS {
+            if !matches!(process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = process.kill();
         let _ = process.wait();
     }
@@ -275,6 +290,21 @@ fn ended(log: &Path) -> EngineError {
     EngineError::Ended {
         log: log.to_owned(),
         tail: last_lines(&text, SHOWN),
+    }
+}
+
+/// Takes away the logs and files of engines that ended long ago.
+fn sweep(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ours = name.starts_with("engine-") || name.starts_with("storage-");
+        let changed = entry.metadata().and_then(|about| about.modified());
+        let old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        if ours && old {
+            let path = entry.path();
+            let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+        }
     }
 }
 
