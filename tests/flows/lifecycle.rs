@@ -103,7 +103,7 @@ on_both_lines! {
 
     fn a_task_that_runs_out_of_time_is_red_and_the_record_has_what_kestra_lost(line) {
         let stage = Stage::new(line, &endless());
-        stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
+        stage.load_text(&changed("timeout: PT4H", "timeout: PT8S"));
         let execution = begun_and_matched(&stage, FLOW);
         let ended = stage.end_of(&execution);
         assert_eq!(ended.state(), "FAILED");
@@ -119,7 +119,7 @@ on_both_lines! {
 
     fn a_restart_after_an_interruption_follows_what_the_first_start_began(line) {
         let stage = Stage::new(line, &endless());
-        stage.load_text(&changed("timeout: PT4H", "timeout: PT4S"));
+        stage.load_text(&changed("timeout: PT4H", "timeout: PT8S"));
         let first = begun_and_matched(&stage, FLOW);
         assert_eq!(stage.end_of(&first).state(), "FAILED");
         stage.platform.complete("Success");

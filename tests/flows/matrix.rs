@@ -192,7 +192,7 @@ on_both_lines! {
 
     fn after_a_timeout_a_restart_of_any_flow_follows_what_it_began(line) {
         each(&ALL, |flow_of_ours| {
-            let stage = flow_of_ours.on(line, &endless(), &[("timeout: PT4H", "timeout: PT5S")]);
+            let stage = flow_of_ours.on(line, &endless(), &[("timeout: PT4H", "timeout: PT10S")]);
             let execution = flow_of_ours.begun(&stage);
             let ended = stage.end_of(&execution);
             assert_eq!((ended.state(), ended.label("verdict")), ("FAILED", "none"));
