@@ -2,7 +2,7 @@
 //!
 //! A pure function: the old text in, the new text out, with a word on every key and the names of the
 //! variables that somebody has to set ([`import`]). The old file is flat YAML whose keys are known by
-//! their meaning only, so a table of usual names is read ([`keys`]). Nothing of it is lost silently:
+//! their meaning only, so a table of usual names is read (`keys.rs`). Nothing of it is lost silently:
 //! what is not carried over is named, with its line, in the notes and in a comment of the result.
 //!
 //! It refuses what it would have to guess: no URL, two keys that mean the same and say different
