@@ -26,6 +26,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Where an example in this repository keeps the record.
 const USUAL_RECORD: &str = "/var/lib/host-runner/audit.db";
 
+/// The tasks of our flows that log whenever they are run.
+const SPEAKERS: [&str; 3] = ["say_why", "say_skipped", "say_plans"];
+
 /// A test's stage.
 pub struct Stage {
     /// The services.
@@ -176,7 +179,8 @@ impl Stage {
         loop {
             std::thread::sleep(Duration::from_millis(300));
             let now = self.report(execution);
-            if now.raw() == before.raw() && now.has_last_words() {
+            let all_said = now.has_last_words() && SPEAKERS.iter().all(|task| now.has_spoken(task));
+            if now.raw() == before.raw() && all_said {
                 return now;
             }
             assert!(

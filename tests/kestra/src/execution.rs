@@ -122,6 +122,17 @@ impl Execution {
         ended.count() <= told.count()
     }
 
+    /// Whether a task has logged anything, where it was run and not skipped. For tasks that log
+    /// whenever they are run.
+    #[must_use]
+    pub fn has_spoken(&self, task: &str) -> bool {
+        let silent = self
+            .task_runs(task)
+            .iter()
+            .all(|run| run.state() == "SKIPPED");
+        silent || list(&self.0, "logs").any(|log| text(log, "task") == task)
+    }
+
     /// The metrics of one name.
     #[must_use]
     pub fn metrics(&self, name: &str) -> Vec<&Value> {
