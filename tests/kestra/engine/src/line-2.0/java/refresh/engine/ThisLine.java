@@ -102,6 +102,12 @@ final class ThisLine implements Line {
     }
 
     @Override
+    public String startedBy(String namespace, String flow) {
+        return "{id: after, type: io.kestra.plugin.core.trigger.Flow, dependsOn: [{namespace: %s, flowId: %s, states: [SUCCESS]}]}"
+            .formatted(namespace, flow);
+    }
+
+    @Override
     public WebhookContext webhook(AbstractWebhookTrigger trigger, Flow flow, HttpRequest request) {
         return new WebhookContext(request, null, flow, trigger, engine.getBean(WebhookService.class), IdUtils.create(), null);
     }

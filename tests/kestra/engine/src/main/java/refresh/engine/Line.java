@@ -33,6 +33,9 @@ interface Line {
     /** Hands the running task of this task run to the workers once more, as the engine does for a worker that is gone. */
     void deliverAgain(String taskRun) throws Exception;
 
+    /** A trigger, as YAML in one line, that starts its flow when another one has succeeded. */
+    String startedBy(String namespace, String flow);
+
     /** What a webhook trigger is called with. */
     WebhookContext webhook(AbstractWebhookTrigger trigger, Flow flow, io.kestra.core.http.HttpRequest request);
 }

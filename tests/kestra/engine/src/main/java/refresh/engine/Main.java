@@ -51,6 +51,7 @@ public final class Main {
         runner.run();
         ObjectMapper json = JacksonMapper.ofJson();
         Requests requests = new Requests(engine, line);
+        new WarmUp(requests, line).run();
         answers.println("{\"ready\":true}");
         BufferedReader pipe = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         try (ExecutorService hands = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -207,8 +207,8 @@ final class Requests {
     }
 
     /**
-     * Kills an execution, and ends when it is over. On a busy machine a word to the workers gets lost
-     * now and then, more so when two come at once; a person would click again.
+     * Kills an execution, and ends when it is over. Where the word to the workers was lost it is given
+     * again, as a person would click again.
      */
     private synchronized Object kill(String id) throws Exception {
         for (int again = 0; ; again++) {
