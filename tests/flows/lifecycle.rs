@@ -1,5 +1,6 @@
-//! What Kestra does to tasks: kill, timeout, retry, a lost worker, Restart, Replay, a task delivered
-//! twice. Whatever it does, there is one refresh where one was meant, and the record knows.
+//! What Kestra does to tasks, looked at closely: kill, timeout, retry, a lost worker, Restart, Replay.
+//! Whatever it does, there is one refresh where one was meant, and the record knows. That this holds
+//! in every flow, and for a task that is delivered twice, is shown in `matrix`.
 
 use std::process::Command;
 
@@ -189,23 +190,5 @@ on_both_lines! {
         assert_eq!(again.task("refresh").unwrap().var("replayed"), false);
         assert_eq!(stage.platform.triggers(), 2);
         assert_eq!(stage.platform.completed_runs().len(), 2);
-    }
-
-    fn a_task_that_is_delivered_twice_is_one_refresh_and_counts_once(line) {
-        let stage = Stage::new(line, &endless());
-        stage.load("order-list-pipeline");
-        let execution = begun_and_matched(&stage, FLOW);
-        let task_run = stage.report(&execution).task("refresh").unwrap().id().to_owned();
-        stage.deliver_again(&task_run);
-        stage.until(&execution, "the second delivery waits for the first", |execution| {
-            execution.logs().iter().any(|(_, message)| message.contains("in another process's hands"))
-        });
-        stage.platform.complete("Success");
-        let ended = stage.end_of(&execution);
-        assert_eq!(ended.state(), "SUCCESS", "{:#}", ended.raw());
-        assert_eq!(status(&ended), "completed");
-        assert_eq!(ended.metric("powerbi.refresh.completed"), Some(1.0));
-        assert_eq!(stage.platform.triggers(), 1);
-        assert_eq!(stage.runs().len(), 1);
     }
 }
