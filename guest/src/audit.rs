@@ -1,6 +1,6 @@
-//! Writing to the record through the component.
+//! Writing to the audit log through the component.
 //!
-//! Only a person's word and notes may be written from outside: everything else in the record is
+//! Only a person's word and notes may be written from outside: everything else in the audit log is
 //! the component's own word on what it did, and is refused. Texts are put on one line, freed of
 //! what looks like a credential, and cut.
 

@@ -2,7 +2,7 @@
 //!
 //! A run is stopped by its id: any run of a dataflow, and the enhanced refreshes of a semantic
 //! model. The service takes the wish on and the run ends
-//! some time later: what became of it, a follow tells. Nothing is appended to the record here, for
+//! some time later: what became of it, a follow tells. Nothing is appended to the audit log here, for
 //! the run's own end is what belongs there.
 
 use crate::classify::{Act, Class, is_html, json_object, judge, snake_case};
@@ -31,7 +31,7 @@ pub fn cancel_refresh(
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
     let secrets = secrets_of(&request.target);
-    let mut session = Session::open(ports, &request.run_id, &request.circumstances, &secrets)?;
+    let mut session = Session::open(ports, &request.run_id, &request.call_context, &secrets)?;
     cancel(&mut session, request).map_err(|error| counted(error, session.calls()))
 }
 
@@ -40,7 +40,7 @@ fn cancel(
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.circumstances.endpoints;
+    let endpoints = &request.call_context.endpoints;
     let target = names::resolved_now(session, &request.target, endpoints)?;
     let work = Work::of(&target, endpoints)?;
     let Some(watched) = work.watched else {

@@ -116,7 +116,7 @@ fn add(all: &mut Vec<Listed>, items: Vec<Listed>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Answer, World, circumstances, endpoints, ok};
+    use crate::testing::{Answer, World, call_context, endpoints, ok};
 
     fn page(id: &str, token: &str) -> Answer {
         Ok(ok(&format!(
@@ -125,8 +125,8 @@ mod tests {
     }
 
     fn listed(world: &World) -> Vec<String> {
-        let circumstances = circumstances();
-        let mut session = Session::open(world.ports(), "run-1", &circumstances, &[]).unwrap();
+        let call_context = call_context();
+        let mut session = Session::open(world.ports(), "run-1", &call_context, &[]).unwrap();
         items(&mut session, &endpoints(), Kind::Gen2, "w")
             .unwrap()
             .into_iter()

@@ -13,7 +13,7 @@ pub use crate::bindings::powerbi::refresh::audit_store::{
 };
 pub use crate::bindings::powerbi::refresh::control::{Level, Phase, Update, Wake};
 pub use crate::bindings::powerbi::refresh::types::{
-    ApplyChanges, Circumstances, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
+    ApplyChanges, CallContext, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
     Evidence, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Matched, ModelObject,
     ModelRefresh, ModelTarget, Operation, Outgoing, Parameter, PowerAutomateTarget, Problem,
     QuotaGuard, QuotaMode, QuotaState, QuotaUnreadable, RefreshError, RefreshRequest, Sent,

@@ -1,4 +1,4 @@
-//! Appending to the record.
+//! Appending to the audit log.
 //!
 //! The intent is appended before anything is sent, and there is no going on without the store's
 //! word. What happens after the trigger is a fact that must not be lost because the store is busy:
@@ -23,7 +23,7 @@ const LAST_WAITS_MS: u64 = 5_000;
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pending: VecDeque<Event>,
-    /// Whether the record knows of a trigger, so that the end must be in it as well.
+    /// Whether the audit log knows of a trigger, so that the end must be in it as well.
     owes_an_end: bool,
     /// Whether nothing is to be appended at all.
     silent: bool,
@@ -35,12 +35,12 @@ impl Session<'_> {
         self.journal.silent = true;
     }
 
-    /// The record knows of a trigger of this run.
+    /// The audit log knows of a trigger of this run.
     pub(crate) fn owe_an_end(&mut self) {
         self.journal.owes_an_end = true;
     }
 
-    /// Whether the record knows of a trigger of this run.
+    /// Whether the audit log knows of a trigger of this run.
     pub(crate) fn owes_an_end(&self) -> bool {
         self.journal.owes_an_end
     }
@@ -67,7 +67,7 @@ impl Session<'_> {
         }));
     }
 
-    /// Appends the end, patiently where the record knows of a trigger.
+    /// Appends the end, patiently where the audit log knows of a trigger.
     ///
     /// # Errors
     /// What the store said, where the end is not in it.
@@ -103,7 +103,7 @@ impl Session<'_> {
                     Phase::Following,
                     Level::Warning,
                     format!(
-                        "The record refused an event: {}",
+                        "The audit log refused an event: {}",
                         self.redactor.line(&why, 300)
                     ),
                 ),
@@ -125,7 +125,7 @@ impl Session<'_> {
             self.say(
                 Phase::Following,
                 Level::Warning,
-                format!("The record cannot be written now, and is tried again: {why}"),
+                format!("The audit log cannot be written now, and is tried again: {why}"),
             );
         }
     }

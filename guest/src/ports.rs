@@ -1,4 +1,4 @@
-//! What the logic needs of the outside: calls, the record, waiting, and the time that passes.
+//! What the logic needs of the outside: calls, the audit log, waiting, and the time that passes.
 //!
 //! Four traits and nothing else, so that the same machine runs in the component (`wasi`) and in
 //! tests with scripted answers. The methods take `&self` because one scripted world is all four.
@@ -82,7 +82,7 @@ pub trait Http {
     fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, TransportError>;
 }
 
-/// The record.
+/// The audit log.
 pub trait Store {
     /// Stores one event; returns when it is durable.
     ///
@@ -110,7 +110,7 @@ pub trait Clock {
 pub struct Ports<'p> {
     /// Sends calls.
     pub http: &'p dyn Http,
-    /// The record.
+    /// The audit log.
     pub store: &'p dyn Store,
     /// Waiting and telling.
     pub control: &'p dyn Control,

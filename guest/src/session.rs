@@ -4,7 +4,7 @@
 //! clock. The service's own time is the `Date` of the last look plus what has passed since, so
 //! that a host whose clock is wrong still judges a history rightly.
 
-use crate::contract::{Circumstances, Credentials, Level, Phase, RefreshError, Update, Wake};
+use crate::contract::{CallContext, Credentials, Level, Phase, RefreshError, Update, Wake};
 use crate::journal::Journal;
 use crate::ports::{HttpAnswer, HttpRequest, Method, Ports};
 use crate::redact::Redactor;
@@ -42,7 +42,7 @@ pub(crate) struct Session<'p> {
     /// Keeps secrets out of texts.
     pub(crate) redactor: Redactor,
     /// Whether the host vouches for what a connection timeout means.
-    pub(crate) host_vouches: bool,
+    pub(crate) host_reports_unsent: bool,
     /// How long one call may take.
     pub(crate) call_timeout_ms: u64,
     /// What is to be appended, and could not be yet.
@@ -61,17 +61,17 @@ impl<'p> Session<'p> {
     pub(crate) fn open(
         ports: Ports<'p>,
         run_id: &str,
-        circumstances: &Circumstances,
+        call_context: &CallContext,
         secrets: &[&str],
     ) -> Result<Self, RefreshError> {
-        let Some((now, offset)) = Moment::parse_with_offset(&circumstances.now) else {
+        let Some((now, offset)) = Moment::parse_with_offset(&call_context.now) else {
             return Err(invalid(
                 "now_not_a_timestamp",
                 "`now` is not RFC 3339 with an offset.".to_owned(),
                 "Give it as `2026-11-23T08:15:37Z`.",
             ));
         };
-        let bearer = match &circumstances.credentials {
+        let bearer = match &call_context.credentials {
             Credentials::HostAttached => None,
             Credentials::Bearer(token) => Some(token.clone()),
         };
@@ -79,14 +79,14 @@ impl<'p> Session<'p> {
         Ok(Self {
             redactor: Redactor::knowing(secrets),
             run_id: run_id.to_owned(),
-            host_vouches: circumstances.host_vouches,
-            call_timeout_ms: circumstances.call_timeout_ms,
+            host_reports_unsent: call_context.host_reports_unsent,
+            call_timeout_ms: call_context.call_timeout_ms,
             journal: Journal::default(),
             bearer,
             now,
             offset,
             begun_ms: ports.clock.monotonic_ms(),
-            deadline_ms: circumstances.deadline_ms,
+            deadline_ms: call_context.deadline_ms,
             calls: 0,
             service: None,
             ports,
@@ -279,12 +279,12 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{World, circumstances};
+    use crate::testing::{World, call_context};
 
     fn session(world: &World) -> Session<'_> {
-        let mut circumstances = circumstances();
-        circumstances.deadline_ms = 100_000;
-        Session::open(world.ports(), "run-1", &circumstances, &[]).unwrap()
+        let mut call_context = call_context();
+        call_context.deadline_ms = 100_000;
+        Session::open(world.ports(), "run-1", &call_context, &[]).unwrap()
     }
 
     #[test]
@@ -347,9 +347,9 @@ mod tests {
     #[test]
     fn a_time_without_an_offset_is_refused() {
         let world = World::new();
-        let mut circumstances = circumstances();
-        circumstances.now = "2026-11-23T08:00:00".into();
-        let refused = Session::open(world.ports(), "run-1", &circumstances, &[]);
+        let mut call_context = call_context();
+        call_context.now = "2026-11-23T08:00:00".into();
+        let refused = Session::open(world.ports(), "run-1", &call_context, &[]);
         assert!(
             matches!(refused.err(), Some(RefreshError::Invalid(p)) if p.code == "now_not_a_timestamp")
         );

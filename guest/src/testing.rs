@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use self::service::{Asked, Row, asked, triggered};
 use crate::content::{Run, State};
 use crate::contract::{
-    Circumstances, Conclusion, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
+    CallContext, Conclusion, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
     Entry, Event, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Level, Matched,
     ModelRefresh, ModelTarget, PowerAutomateTarget, Receipt, RefreshRequest, StoreError, Subject,
     Target, TriggerBody, TriggerTrace, Update, Verification, Wake, WatchedItem, WhenUnreadable,
@@ -326,7 +326,7 @@ impl World {
             .collect()
     }
 
-    /// Another process knows what the record has of the trigger, and not what a look was answered.
+    /// Another process knows what the audit log has of the trigger, and not what a look was answered.
     pub(crate) fn next_process(&self) {
         self.waits_left.set(None);
         let of_trigger = |(method, ..): &(Method, String, u64)| *method == Method::Post;
@@ -614,14 +614,14 @@ pub(crate) fn broken(kind: TransportKind) -> Answer {
 
 // Requests.
 
-pub(crate) fn circumstances() -> Circumstances {
-    Circumstances {
+pub(crate) fn call_context() -> CallContext {
+    CallContext {
         now: START.into(),
         deadline_ms: 3_600_000,
         call_timeout_ms: 30_000,
         endpoints: endpoints(),
         credentials: Credentials::HostAttached,
-        host_vouches: true,
+        host_reports_unsent: true,
     }
 }
 
@@ -713,7 +713,7 @@ pub(crate) fn request(target: Target) -> RefreshRequest {
         run_id: "run-1".into(),
         name: "order_list".into(),
         target,
-        circumstances: circumstances(),
+        call_context: call_context(),
         response_timeout_ms: 130_000,
         if_running: IfRunning::Wait,
         quota: None,
@@ -753,7 +753,7 @@ pub(crate) fn follow(target: Target, subject: Subject) -> FollowRequest {
         run_id: "run-1".into(),
         name: "order_list".into(),
         target,
-        circumstances: circumstances(),
+        call_context: call_context(),
         subject,
         taken_runs: vec![],
     }

@@ -74,10 +74,10 @@ impl TransportKind {
         Self::Other,
     ];
 
-    /// Whether it is certain that nothing of the request has left. `host_vouches` is the
+    /// Whether it is certain that nothing of the request has left. `host_reports_unsent` is the
     /// request's word that the host reports a connection timeout only before anything was sent.
     #[must_use]
-    pub fn certainly_unsent(self, host_vouches: bool) -> bool {
+    pub fn certainly_unsent(self, host_reports_unsent: bool) -> bool {
         match self {
             Self::Denied
             | Self::AddressDenied
@@ -87,7 +87,7 @@ impl TransportKind {
             | Self::Unreachable
             | Self::CertificateUntrusted
             | Self::TlsFailed => true,
-            Self::ConnectTimeout | Self::NotSentByHost => host_vouches,
+            Self::ConnectTimeout | Self::NotSentByHost => host_reports_unsent,
             Self::AnswerTimeout
             | Self::ConnectionLost
             | Self::Truncated
@@ -124,8 +124,8 @@ impl TransportKind {
 impl TransportError {
     /// Whether it is certain that nothing of the request has left. Once a status came, it did.
     #[must_use]
-    pub fn certainly_unsent(&self, host_vouches: bool) -> bool {
-        self.status.is_none() && self.kind.certainly_unsent(host_vouches)
+    pub fn certainly_unsent(&self, host_reports_unsent: bool) -> bool {
+        self.status.is_none() && self.kind.certainly_unsent(host_reports_unsent)
     }
 }
 

@@ -97,7 +97,7 @@ impl Trouble {
         let service_error = said.into_service_error(answer, &session.redactor);
         Self {
             remedy: Remedy::Patience,
-            code: "answer_unreadable",
+            code: "response_unreadable",
             message: format!(
                 "{} That is not what was asked for.",
                 answer_message(answer, &service_error, what)

@@ -18,6 +18,7 @@
 //! - [`trace`]: the trace that an orchestrator hands in, and hands on to the services.
 //! - [`report`]: says what became of it, to people, scripts and Kestra.
 
+pub mod audit_log;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -25,7 +26,6 @@ pub mod engine;
 pub mod guard;
 pub mod import;
 pub mod outbound;
-pub mod record;
 pub mod report;
 pub mod run;
 pub mod secret;

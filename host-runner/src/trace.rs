@@ -1,7 +1,7 @@
 //! The trace that an invocation is part of, as W3C Trace Context hands it on.
 //!
 //! Whoever started us says so in `TRACEPARENT` (under Kestra `{{ trace.parent ?? '' }}`). Its trace id
-//! goes on with every call to a service and into the record. Nothing is invented: without one there is
+//! goes on with every call to a service and into the audit log. Nothing is invented: without one there is
 //! no trace, and we export no spans of our own. Anything that the specification calls malformed is
 //! refused with a reason; a later version is read as the specification says, by its first four parts,
 //! and handed on as version 00.
@@ -111,7 +111,7 @@ impl Trace {
         format!("00-{}-{span:016x}-{:02x}", self.trace_id, self.flags)
     }
 
-    /// The tracking id of a trigger in this trace: our id of the run, by which the record knows it,
+    /// The tracking id of a trigger in this trace: our id of the run, by which the audit log knows it,
     /// then the trace's, by which everybody else does. A run's history shows it as one text.
     #[must_use]
     pub fn tracking_id(&self, run: &str) -> String {

@@ -1,6 +1,6 @@
 //! What becomes of a refresh, in the words of the contract with users.
 //!
-//! One type for the report, the record and the exit code, so that the three cannot disagree. The
+//! One type for the report, the audit log and the exit code, so that the three cannot disagree. The
 //! table [`Status::TABLE`] is the only place that knows exit codes: `--help`, the README's table and
 //! the process's own end are made from it. An absent value is an empty string, never null, because
 //! a missing key fails an expression of the orchestrator.

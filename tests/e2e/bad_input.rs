@@ -254,7 +254,7 @@ fn a_kestra_task_must_name_its_record() {
 fn a_locked_record_is_waited_for_and_then_16() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
-    // A first run makes the record; then somebody holds it.
+    // A first run makes the audit log; then somebody holds it.
     setup.run(&["audit", "list"]);
     setup.refresh(&["--no-verify"]).exits(0);
     let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
@@ -292,7 +292,7 @@ fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
 fn a_record_that_cannot_grow_any_more_sends_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform);
-    // The record is there and is whole; there is only no room for another event.
+    // The audit log is there and is whole; there is only no room for another event.
     setup.refresh(&[]).exits(0);
     let outcome = with_file_limit(
         &setup,

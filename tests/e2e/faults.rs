@@ -229,9 +229,9 @@ fn without_a_history_to_search_a_lost_answer_stays_unknown() {
 #[test]
 fn while_following_a_refusal_to_read_is_unknown_and_a_weakness_is_waited_out() {
     for (status, code) in [
-        (401, "reading_forbidden"),
-        (403, "reading_forbidden"),
-        (404, "reading_failed"),
+        (401, "read_forbidden"),
+        (403, "read_forbidden"),
+        (404, "read_failed"),
     ] {
         let rule = FaultRule::on(Operation::Transactions, CannedReply::status(status)).after(1);
         let platform = Platform::start(&world().fault(rule));

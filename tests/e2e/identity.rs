@@ -1,4 +1,4 @@
-//! One identity, one refresh: keys, replays, retries, and what the record decides.
+//! One identity, one refresh: keys, replays, retries, and what the audit log decides.
 
 use simulator::faults::{CannedReply, FaultRule, Operation};
 

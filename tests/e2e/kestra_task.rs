@@ -1,4 +1,4 @@
-//! What a task of Kestra hands in and gets back, whatever its flow: the context in the record, the
+//! What a task of Kestra hands in and gets back, whatever its flow: the context in the audit log, the
 //! trace in every call, data as outputs, and the lines that are missing in its `env:`.
 
 use serde_json::{Map, Value, json};
@@ -363,12 +363,12 @@ fn a_record_that_the_task_would_lose_is_refused_with_the_line_to_add() {
     let inside = setup.run(&["refresh", "order_list"]);
     inside
         .exits(2)
-        .says("record_in_working_directory")
+        .says("audit_log_in_working_directory")
         .says("HOST_RUNNER_AUDIT: \\\"sqlite:");
     let unnamed = setup.replacing("audit: sqlite:audit.db\n", "");
     unnamed
         .run(&["refresh", "order_list"])
         .exits(2)
-        .says("record_not_named")
+        .says("audit_log_not_configured")
         .says("HOST_RUNNER_AUDIT: \\\"sqlite:");
 }

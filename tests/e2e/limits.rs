@@ -42,7 +42,7 @@ fn a_component_that_traps_is_a_bug_and_nothing_was_sent() {
     let platform = Platform::start(&world());
     let setup = setup_with(&platform, "nop");
     let outcome = setup.refresh(&["--component", "bad.wasm"]);
-    outcome.is("internal_error", "component_broke_off", 1);
+    outcome.is("internal_error", "component_failed", 1);
     assert_eq!(outcome.field("sent"), "no");
     assert_eq!(platform.triggers(), 0);
 }
@@ -53,7 +53,7 @@ fn a_component_that_wants_all_the_memory_is_stopped() {
     let setup = setup_with(&platform, "loop i32.const 64 memory.grow drop br 0 end");
     let outcome = setup.refresh(&["--component", "bad.wasm"]);
     outcome
-        .is("internal_error", "component_broke_off", 1)
+        .is("internal_error", "component_failed", 1)
         .says("memory");
     assert_eq!(platform.triggers(), 0);
 }
@@ -93,7 +93,7 @@ fn a_component_that_never_ends_hears_a_signal_and_a_deadline() {
     );
     let outcome = Outcome::of(&endless.wait_with_output().unwrap());
     outcome
-        .is("internal_error", "component_broke_off", 1)
+        .is("internal_error", "component_failed", 1)
         .says("deadline");
     assert_eq!(platform.triggers(), 0);
 }

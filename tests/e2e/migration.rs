@@ -285,7 +285,7 @@ fn the_way_from_the_script_and_back_loses_no_run_and_no_truth() {
     truth(&setup, &since).is("completed", "", 0);
     assert_eq!(platform.triggers(), 5);
 
-    // Nothing is lost: the record has every run of ours, and what was open has its verdict.
+    // Nothing is lost: the audit log has every run of ours, and what was open has its verdict.
     let runs = setup.run(&["audit", "list", "--output", "json"]).results;
     let mut known: Vec<String> = runs
         .iter()

@@ -29,7 +29,10 @@ fn kept_quiet(setup: &Setup, outcome: &Outcome, planted: &[&str]) {
                 "stderr: {}",
                 outcome.stderr
             );
-            assert!(!contains_bytes(&record, &form), "the record holds {form}");
+            assert!(
+                !contains_bytes(&record, &form),
+                "the audit log holds {form}"
+            );
         }
     }
 }
@@ -43,8 +46,11 @@ fn a_refresh_at_its_most_talkative_tells_no_secret() {
         outcome.exits(0);
         kept_quiet(&setup, &outcome, &[SIG, CLIENT_SECRET]);
         let record = setup.record_bytes();
-        assert!(!contains_bytes(&record, "Bearer "), "a token in the record");
-        assert!(!contains_bytes(&record, "eyJ"), "a token in the record");
+        assert!(
+            !contains_bytes(&record, "Bearer "),
+            "a token in the audit log"
+        );
+        assert!(!contains_bytes(&record, "eyJ"), "a token in the audit log");
         assert!(
             !outcome.stdout.contains("eyJ") && !outcome.stderr.contains("eyJ"),
             "{outcome:#?}"

@@ -137,7 +137,7 @@ fn wants_a_stop(setup: Setup) -> Setup {
     setup.replacing("defaults: {", "defaults: {on_interrupt: cancel, ")
 }
 
-/// The record's notes on stops.
+/// The audit log's notes on stops.
 fn notes(setup: &Setup) -> Vec<Value> {
     setup
         .events()
@@ -220,7 +220,7 @@ fn a_service_that_never_answers_does_not_hold_the_end_up() {
     outcome.exits(143).says("gave no answer");
     assert_eq!(outcome.field("status"), "interrupted");
     assert_eq!(last_two(&setup), ["interrupted", "note"]);
-    assert_eq!(answer(&notes(&setup)[0]), "no_answer");
+    assert_eq!(answer(&notes(&setup)[0]), "no_response");
 }
 
 #[test]

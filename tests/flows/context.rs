@@ -1,4 +1,4 @@
-//! Who asked, in the record: execution, task run, attempt, flow, namespace, revision, labels,
+//! Who asked, in the audit log: execution, task run, attempt, flow, namespace, revision, labels,
 //! trigger and trace.
 
 use kestra_engine::{Execution, Line};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::stage::{Stage, Task};
 use crate::support::world;
 
-/// What the record knows of who asked for the only run.
+/// What the audit log knows of who asked for the only run.
 fn asked(stage: &Stage) -> Value {
     let runs = stage.runs();
     assert_eq!(runs.len(), 1, "{runs:#?}");

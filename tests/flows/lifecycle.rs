@@ -1,5 +1,5 @@
 //! What Kestra does to tasks, looked at closely: kill, timeout, retry, a lost worker, Restart, Replay.
-//! Whatever it does, there is one refresh where one was meant, and the record knows. That this holds
+//! Whatever it does, there is one refresh where one was meant, and the audit log knows. That this holds
 //! in every flow, and for a task that is delivered twice, is shown in `matrix`.
 
 use std::process::Command;

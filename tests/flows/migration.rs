@@ -91,7 +91,7 @@ on_both_lines! {
         assert_eq!(back.task("refresh").unwrap().state(), "SKIPPED");
         assert_eq!(back.task("truth").unwrap().var("status"), "completed");
         assert_eq!(stage.platform.triggers(), 3);
-        assert_eq!(stage.runs().len(), 1, "the record has what was ours");
+        assert_eq!(stage.runs().len(), 1, "the audit log has what was ours");
         let differing = flow_of("switched", &stage);
         let back = flow_of("back", &stage);
         let lines = differing.lines().zip(back.lines()).filter(|(a, b)| a != b).count();

@@ -43,7 +43,7 @@ on_both_lines! {
         let execution = stage.run_task(&task().env("HOST_RUNNER_AUDIT", "sqlite:audit.db"));
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("FAILED", 2));
-        assert_eq!(refresh.var("code"), "record_in_working_directory");
+        assert_eq!(refresh.var("code"), "audit_log_in_working_directory");
         let told = said(&execution, "ERROR");
         assert!(told.contains("HOST_RUNNER_AUDIT: \"sqlite:"), "{told}");
         assert_eq!(stage.platform.triggers(), 0);
@@ -54,7 +54,7 @@ on_both_lines! {
         let execution = stage.run_task(&task().without_env("HOST_RUNNER_AUDIT"));
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("FAILED", 2));
-        assert_eq!(refresh.var("code"), "record_not_named");
+        assert_eq!(refresh.var("code"), "audit_log_not_configured");
         assert!(said(&execution, "ERROR").contains("HOST_RUNNER_AUDIT: \"sqlite:"));
         assert_eq!(stage.platform.triggers(), 0);
     }

@@ -82,7 +82,7 @@ on_both_lines! {
         let refresh = execution.task("refresh").unwrap();
         assert_eq!(refresh.exit_code(), 0);
         assert_eq!(refresh.var("status"), "skipped");
-        assert_eq!(refresh.var("code"), "quota_used_up");
+        assert_eq!(refresh.var("code"), "quota_exhausted");
         assert_ne!(refresh.var("retry_at"), "");
         assert_eq!(execution.label("verdict"), "skipped");
         assert!(execution.logged("WARN").join("\n").contains("Nothing was refreshed"));
@@ -106,7 +106,7 @@ on_both_lines! {
         assert_eq!(first.state(), "SUCCESS", "{:#}", first.raw());
         assert_eq!(first.output("status"), "completed");
         assert_eq!(first.label("trigger"), "by_day");
-        // The record knows what started it: by the label on both lines, by its id on 2.0.
+        // The audit log knows what started it: by the label on both lines, by its id on 2.0.
         let run = stage.runs()[0]["run"].as_str().unwrap().to_owned();
         let asked = stage.events(&run)[0]["actor"]["kestra"].clone();
         assert_eq!(asked["labels"]["trigger"], "by_day", "{asked:#}");

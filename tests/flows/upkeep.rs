@@ -99,7 +99,7 @@ on_both_lines! {
         stage.load("quota-watch");
         let watch = stage.run("quota_watch", &json!({}));
         assert_eq!(watch.state(), "WARNING", "{:#}", watch.raw());
-        assert_eq!(watch.label("verdict"), "quota_used_up");
+        assert_eq!(watch.label("verdict"), "quota_exhausted");
         assert!(watch.output("message").as_str().unwrap().contains("order_list"));
         let plans = watch.logged("INFO").join("\n");
         assert!(plans.contains("next slot 20"), "{plans}");

@@ -2,7 +2,7 @@
 
 use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
 use host_runner::report::RefreshResult;
-use host_runner::run::{self, Asked, CancelError};
+use host_runner::run::{self, CancelError, RefreshOptions};
 use host_runner::verdict::{Sent, Status};
 
 use super::faults::Wrong;
@@ -29,7 +29,7 @@ async fn refreshed(lab: &Lab, place: &str) -> Outcome {
     hold(lab, &result, place);
     assert!(
         invocation.intents() >= lab.triggers(),
-        "{place}: {} triggers left, and {} intents are in the record",
+        "{place}: {} triggers left, and {} intents are in the audit log",
         lab.triggers(),
         invocation.intents()
     );
@@ -38,7 +38,7 @@ async fn refreshed(lab: &Lab, place: &str) -> Outcome {
 
 async fn cancelled(lab: &Lab, place: &str) -> Outcome {
     let invocation = lab.invocation();
-    let detached = Asked {
+    let detached = RefreshOptions {
         follow: FollowMode::UntilStarted,
         ..asked()
     };
@@ -48,7 +48,7 @@ async fn cancelled(lab: &Lab, place: &str) -> Outcome {
     let view = invocation.newest_run().expect("a run");
     let ended = run::cancel(
         &invocation.session,
-        &invocation.ledger,
+        &invocation.audit,
         invocation.target(),
         view,
     )

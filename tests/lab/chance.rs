@@ -1,8 +1,8 @@
 //! What must hold whatever happens, with the whole runner: kinds, faults, ends and attempts by
 //! chance, two invocations one after the other. The stories are the same ones at every start.
 
-use host_runner::record::event::{Detail, Observed, StoredEvent};
-use host_runner::record::{Filter, RunView};
+use host_runner::audit_log::event::{Detail, Observed, StoredEvent};
+use host_runner::audit_log::{Filter, RunView};
 use host_runner::report::RefreshResult;
 use host_runner::verdict::{Sent, Status};
 use proptest::collection::vec;
@@ -91,19 +91,19 @@ fn world(subject: Subject, story: &Story) -> World {
     world
 }
 
-/// All events of the record, in their order.
+/// All events of the audit log, in their order.
 fn events(lab: &Lab) -> Vec<StoredEvent> {
-    let record = lab.invocation().ledger.record;
+    let audit_log = lab.invocation().audit.audit_log;
     let all = Filter {
         target: None,
         open: false,
         limit: usize::MAX,
     };
-    let mut events: Vec<StoredEvent> = record
+    let mut events: Vec<StoredEvent> = audit_log
         .list(&all)
         .expect("a list")
         .iter()
-        .flat_map(|run| record.events_of(&run.view.run.run).expect("events"))
+        .flat_map(|run| audit_log.events_of(&run.view.run.run).expect("events"))
         .map(|entry| entry.event)
         .collect();
     events.sort_by_key(|event| event.number);

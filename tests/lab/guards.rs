@@ -1,6 +1,6 @@
 //! The guards before anything is sent: quota, window, interval, and another attempt.
 
-use host_runner::run::{self, Asked};
+use host_runner::run::{self, RefreshOptions};
 use host_runner::verdict::Status;
 use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{Dataflow, RefreshType, World};
@@ -8,8 +8,8 @@ use simulator::world::{Dataflow, RefreshType, World};
 use super::lab::{Lab, asked, ms};
 use super::subjects::{ITEM, Subject, WORKSPACE, truth};
 
-fn forced() -> Asked {
-    Asked {
+fn forced() -> RefreshOptions {
+    RefreshOptions {
         force: true,
         ..asked()
     }
@@ -48,7 +48,7 @@ fn a_used_up_quota_holds_the_trigger_back_and_says_when_the_next_slot_opens() {
         let result = lab.invocation().refresh(asked()).await;
         assert_eq!(
             (result.status, result.code.as_str()),
-            (Status::Skipped, "quota_used_up"),
+            (Status::Skipped, "quota_exhausted"),
             "{result:?}"
         );
         // The oldest of the eight began eight hours before, so its slot opens sixteen hours later.
@@ -181,7 +181,7 @@ fn a_refresh_too_soon_after_the_last_one_is_held_back() {
         let first = lab.invocation().refresh(asked()).await;
         assert_eq!(first.status, Status::Completed, "{first:?}");
         lab.time.pass(ms(3_600_000));
-        let new = Asked {
+        let new = RefreshOptions {
             new: true,
             ..asked()
         };
@@ -216,9 +216,9 @@ fn a_failure_is_tried_again_as_often_as_it_says_and_recorded_each_time() {
             );
             assert_eq!(truth(lab).effective, 3);
             let runs = invocation
-                .ledger
-                .record
-                .list(&host_runner::record::Filter {
+                .audit
+                .audit_log
+                .list(&host_runner::audit_log::Filter {
                     target: None,
                     open: false,
                     limit: 10,
@@ -248,7 +248,7 @@ fn what_may_be_going_on_is_never_tried_again() {
 #[test]
 fn a_dry_run_says_what_the_guards_would_do() {
     for (runs, keys, would, code) in [
-        (8, "quota: {limit: 8}", "skip", "quota_used_up"),
+        (8, "quota: {limit: 8}", "skip", "quota_exhausted"),
         (7, "quota: {limit: 8}", "send", ""),
         (
             0,
@@ -259,8 +259,9 @@ fn a_dry_run_says_what_the_guards_would_do() {
     ] {
         lab(used(runs), keys, async |lab: &Lab| {
             let invocation = lab.invocation();
-            let record = &invocation.ledger.record;
-            let plan = run::plan(&invocation.session, record, invocation.target(), asked()).await;
+            let audit_log = &invocation.audit.audit_log;
+            let plan =
+                run::plan(&invocation.session, audit_log, invocation.target(), asked()).await;
             let plan = match plan {
                 Ok(Ok(plan)) => plan,
                 other => panic!("{other:?}"),

@@ -372,7 +372,7 @@ fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
             let invocation = lab.invocation();
             let plan = run::plan(
                 &invocation.session,
-                &invocation.ledger.record,
+                &invocation.audit.audit_log,
                 invocation.target(),
                 asked(),
             )
@@ -407,7 +407,7 @@ fn a_run_is_stopped_and_the_follow_says_so() {
     ] {
         subject.lab(subject.world(), async |lab: &Lab| {
             let invocation = lab.invocation();
-            let detached = run::Asked {
+            let detached = run::RefreshOptions {
                 follow: host_runner::engine::bindings::powerbi::refresh::types::FollowMode::UntilStarted,
                 ..asked()
             };
@@ -416,7 +416,7 @@ fn a_run_is_stopped_and_the_follow_says_so() {
             for expected in ["requested", "already_concluded"] {
                 let again = lab.cancelling();
                 let view = again.newest_run().expect("a run");
-                let end = run::cancel(&again.session, &again.ledger, again.target(), view).await;
+                let end = run::cancel(&again.session, &again.audit, again.target(), view).await;
                 match end {
                     Ok(end) => assert_eq!(end.status.name(), expected, "{subject:?}: {end:?}"),
                     Err(error) => panic!("{subject:?}: {error:?}"),
@@ -451,7 +451,7 @@ fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
 #[test]
 fn without_verification_nobody_is_asked_about_the_content_unless_a_guard_needs_it() {
     use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
-    let blind = run::Asked {
+    let blind = run::RefreshOptions {
         follow: FollowMode::NotAtAll,
         ..asked()
     };

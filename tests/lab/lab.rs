@@ -1,22 +1,22 @@
 //! The runner's library and the services in one process, on one clock that nobody waits for.
 //!
 //! What is tested is what ships: the embedded component, the outbound boundary with its tokens and
-//! policy, the record on disk, the guards. Only the command line and the process are not there;
+//! policy, the audit log on disk, the guards. Only the command line and the process are not there;
 //! those have tests of their own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
 use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
 use host_runner::engine::Loading;
 use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
-use host_runner::record::{Actor, Record, RecordLocation, RunView};
 use host_runner::report::{
     ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
 };
-use host_runner::run::{self, Asked, Boundary, Errand, Ledger, Session, Stops};
+use host_runner::run::{self, AuditHandle, Boundary, Operation, RefreshOptions, Session, Stops};
 use host_runner::secret::Redactor;
 use simulator::Simulator;
 use simulator::world::World;
@@ -38,8 +38,8 @@ pub struct Lab {
 pub type Variable<'v> = (&'v str, &'v dyn Fn(&str) -> String);
 
 /// What a start is asked for.
-pub fn asked() -> Asked {
-    Asked {
+pub fn asked() -> RefreshOptions {
+    RefreshOptions {
         new: false,
         follow: FollowMode::ToTheEnd,
         force: false,
@@ -89,22 +89,22 @@ impl Lab {
         Arc::new(RunnerClock(self.time.clone()))
     }
 
-    /// Where the record is.
+    /// Where the audit log is.
     pub fn record_path(&self) -> PathBuf {
         self.dir.path().join("audit.db")
     }
 
-    /// One invocation: a process of its own as far as the record can tell, but for its number.
+    /// One invocation: a process of its own as far as the audit log can tell, but for its number.
     pub fn invocation(&self) -> Invocation {
-        self.invocation_for(Errand::Refresh)
+        self.invocation_for(Operation::Refresh)
     }
 
     /// An invocation that asks for a stop.
     pub fn cancelling(&self) -> Invocation {
-        self.invocation_for(Errand::Cancel)
+        self.invocation_for(Operation::Cancel)
     }
 
-    fn invocation_for(&self, errand: Errand) -> Invocation {
+    fn invocation_for(&self, errand: Operation) -> Invocation {
         let redactor = Redactor::new();
         let env = |name: &str| {
             self.env
@@ -141,12 +141,12 @@ impl Lab {
         )
         .unwrap_or_else(|error| panic!("{error}"));
         let clock = self.clock();
-        let location = RecordLocation::parse(
+        let location = AuditLogLocation::parse(
             &format!("sqlite:{}", self.record_path().display()),
             self.dir.path(),
         )
         .expect("a location");
-        let record = Record::open(
+        let audit_log = AuditLog::open(
             &location,
             Actor::of_this_process(None),
             clock.clone(),
@@ -154,8 +154,8 @@ impl Lab {
         )
         .expect("a record");
         Invocation {
-            ledger: Ledger {
-                record: Arc::new(record),
+            audit: AuditHandle {
+                audit_log: Arc::new(audit_log),
                 key: "key".to_owned(),
             },
             session: Session {
@@ -178,7 +178,7 @@ pub struct Invocation {
     /// Its session.
     pub session: Session,
     /// Its record.
-    pub ledger: Ledger,
+    pub audit: AuditHandle,
     targets: Vec<ResolvedTarget>,
 }
 
@@ -189,37 +189,37 @@ impl Invocation {
     }
 
     /// Refreshes it.
-    pub async fn refresh(&self, asked: Asked) -> RefreshResult {
-        let end = run::refresh(&self.session, &self.ledger, self.target(), asked).await;
+    pub async fn refresh(&self, asked: RefreshOptions) -> RefreshResult {
+        let end = run::refresh(&self.session, &self.audit, self.target(), asked).await;
         RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
     }
 
     /// The run with the newest intent.
     pub fn newest_run(&self) -> Option<RunView> {
-        self.ledger
-            .record
+        self.audit
+            .audit_log
             .latest_run_of_target(&self.target().name)
-            .expect("the record can be read")
+            .expect("the audit log can be read")
     }
 
     /// Follows it.
     pub async fn follow(&self) -> RefreshResult {
         let view = self.newest_run().expect("a run");
-        let end = run::follow_recorded(&self.session, &self.ledger, self.target(), view)
+        let end = run::follow_recorded(&self.session, &self.audit, self.target(), view)
             .await
-            .expect("the record can be read");
+            .expect("the audit log can be read");
         RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
     }
 
-    /// How many triggers the record knows of: one for each intent.
+    /// How many triggers the audit log knows of: one for each intent.
     pub fn intents(&self) -> usize {
         let Some(view) = self.newest_run() else {
             return 0;
         };
-        self.ledger
-            .record
+        self.audit
+            .audit_log
             .events_of(&view.run.run)
-            .expect("the record can be read")
+            .expect("the audit log can be read")
             .iter()
             .filter(|entry| entry.event.detail.name() == "intent")
             .count()

@@ -1,7 +1,7 @@
 //! Refreshes that take hours, tokens that do not live as long, and runs that outlast a deadline.
 
 use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
-use host_runner::run::Asked;
+use host_runner::run::RefreshOptions;
 use host_runner::verdict::Status;
 use simulator::faults::Operation;
 use simulator::world::World;
@@ -86,7 +86,7 @@ fn a_run_that_outlasts_the_deadline_is_still_running_and_followed_next_time() {
 fn a_detached_run_is_accepted_once_seen_and_followed_the_next_day() {
     for subject in FOLLOWED {
         subject.lab(taking(subject, HOUR), async |lab: &Lab| {
-            let detached = Asked {
+            let detached = RefreshOptions {
                 follow: FollowMode::UntilStarted,
                 ..asked()
             };

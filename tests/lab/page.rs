@@ -17,7 +17,7 @@ when this page says something else. `UPDATE_DOCS=1` writes it anew; what each ce
 written by hand in `tests/lab/expected.txt`.
 
 In no cell a refresh is said to be `completed` that the service did not complete, no cell triggers
-twice, no trigger leaves without an intent in the record, and nothing is asked before the service's
+twice, no trigger leaves without an intent in the audit log, and nothing is asked before the service's
 `Retry-After` has passed; the same test checks that.
 
 A refresh takes ten minutes here and the deadline is 45 minutes. `429-hour` asks to come again in an

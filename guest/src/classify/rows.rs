@@ -125,7 +125,7 @@ pub(super) const TABLE: &[Row] = &[
     said!(FLOW SEND 400..=499 "MissingApiVersionParameter" => Refused "api_version_missing", "The URL was cut, usually at its first `&`: quote it, and copy it whole.", false), // [O]
     said!(FLOW SEND 400..=499 "TriggerInputSchemaMismatch" => Refused "flow_input_schema_mismatch", "Make the payload fit the trigger's JSON schema, or loosen the schema.", false), // [O]
     said!(FLOW SEND 400..=499 "WorkflowTriggerIsNotEnabled" => Refused "flow_disabled", "Turn the flow on.", false), // [O] coe-starter-kit#8684
-    said!(FLOW SEND 400..=499 "DirectApiRequestHasMoreThanOneAuthorization" => Refused "two_authorizations", "Use a SAS URL or a bearer token, not both.", false), // [O] logicapps#1157
+    said!(FLOW SEND 400..=499 "DirectApiRequestHasMoreThanOneAuthorization" => Refused "multiple_authorizations", "Use a SAS URL or a bearer token, not both.", false), // [O] logicapps#1157
     said!(FLOW SEND 400..=499 "WorkflowNotFound" => Refused "flow_not_found", "The flow was deleted or made anew: copy the URL of its trigger again.", false), // [O]
     said!(FLOW SEND 404..=404 "" => Refused "flow_not_found", "Check the URL: there is no such flow at this address.", false), // [R]
     said!(FLOW SEND 413..=413 "" => Refused "request_too_large", "Make the payload smaller.", false), // [R] over 100 MB
@@ -158,18 +158,18 @@ pub(super) const TABLE: &[Row] = &[
     said!(GEN2 RUN 0..=999 "" => Refused "refresh_failed", "See the dataflow's recent runs in Fabric for the reason.", true), // [R]
     said!(MODEL RUN 0..=999 "" => Refused "refresh_failed", "See the model's refresh history in the service for the reason.", true), // [R]
     said!(ALL READ 500..=599 "" => Later "service_unavailable", LATER, true), // [R]
-    said!(ALL READ 0..=999 "" => Later "unexpected_answer", ENDPOINT, true), // [R]
+    said!(ALL READ 0..=999 "" => Later "unexpected_response", ENDPOINT, true), // [R]
     said!(ALL SEND 0..=999 "" => Refused "request_rejected", "See what the service says of it.", false), // [R]
 
     // No answer to a trigger that may have left. What certainly did not is asked as a read.
-    none!(ALL SEND TooLarge => Lost "trigger_answer_unreadable", GATEWAY, false), // RFC 9110
-    none!(ALL SEND NotHttp => Lost "trigger_answer_unreadable", GATEWAY, false), // RFC 9110
-    none!(ALL SEND AnswerTimeout => Lost "trigger_answer_lost", GATEWAY, false), // WASI: connection-read-timeout, HTTP-response-timeout
-    none!(ALL SEND ConnectionLost => Lost "trigger_answer_lost", GATEWAY, false), // WASI: connection-terminated
-    none!(ALL SEND Truncated => Lost "trigger_answer_lost", GATEWAY, false), // WASI: HTTP-response-incomplete
-    none!(ALL SEND ConnectTimeout => Lost "trigger_answer_lost", GATEWAY, false), // some hosts mean a late first byte [O]
-    none!(ALL SEND NotSentByHost => Lost "trigger_answer_lost", GATEWAY, false), // only where the host does not vouch
-    none!(ALL SEND Other => Lost "trigger_answer_lost", GATEWAY, false), // WASI: internal-error
+    none!(ALL SEND TooLarge => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
+    none!(ALL SEND NotHttp => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
+    none!(ALL SEND AnswerTimeout => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-read-timeout, HTTP-response-timeout
+    none!(ALL SEND ConnectionLost => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-terminated
+    none!(ALL SEND Truncated => Lost "trigger_response_lost", GATEWAY, false), // WASI: HTTP-response-incomplete
+    none!(ALL SEND ConnectTimeout => Lost "trigger_response_lost", GATEWAY, false), // some hosts mean a late first byte [O]
+    none!(ALL SEND NotSentByHost => Lost "trigger_response_lost", GATEWAY, false), // only where the host does not vouch
+    none!(ALL SEND Other => Lost "trigger_response_lost", GATEWAY, false), // WASI: internal-error
 
     // No answer to anything else.
     none!(ALL ANY Denied => Denied "request_denied", ALLOW, false), // WASI: HTTP-request-denied
@@ -182,10 +182,10 @@ pub(super) const TABLE: &[Row] = &[
     none!(ALL ANY ConnectTimeout => Later "connect_timeout", NETWORK, true), // WASI: connection-timeout
     none!(ALL ANY TlsFailed => Later "tls_failed", NETWORK, true), // WASI: TLS-protocol-error
     none!(ALL ANY NotSentByHost => Later "not_sent_by_host", NETWORK, true), // the host's own text
-    none!(ALL ANY AnswerTimeout => Later "answer_timeout", NETWORK, true), // WASI: HTTP-response-timeout
+    none!(ALL ANY AnswerTimeout => Later "response_timed_out", NETWORK, true), // WASI: HTTP-response-timeout
     none!(ALL ANY ConnectionLost => Later "connection_lost", NETWORK, true), // WASI: connection-terminated
-    none!(ALL ANY Truncated => Later "answer_truncated", NETWORK, true), // WASI: HTTP-response-incomplete
-    none!(ALL ANY TooLarge => Later "answer_too_large", NETWORK, true), // WASI: HTTP-response-body-size
-    none!(ALL ANY NotHttp => Later "answer_not_http", NETWORK, true), // WASI: HTTP-protocol-error
+    none!(ALL ANY Truncated => Later "response_truncated", NETWORK, true), // WASI: HTTP-response-incomplete
+    none!(ALL ANY TooLarge => Later "response_too_large", NETWORK, true), // WASI: HTTP-response-body-size
+    none!(ALL ANY NotHttp => Later "response_not_http", NETWORK, true), // WASI: HTTP-protocol-error
     none!(ALL ANY Other => Later "transport_failed", NETWORK, true), // WASI: internal-error
 ];

@@ -2,7 +2,7 @@
 //!
 //! A run is ours when it was not in the baseline, began between the service's own date at the look
 //! and `start_within` after the trigger, is of a kind that our trigger makes, and is not matched to
-//! another run in the record. The window is that of the trigger: a later follow never widens it.
+//! another run in the audit log. The window is that of the trigger: a later follow never widens it.
 //!
 //! It is decided at the first look that shows a candidate, and judged anew at every look after it:
 //! should a second candidate appear, nobody can say which is ours. A run that has ended well while

@@ -32,8 +32,8 @@ pub fn inspect(ports: Ports<'_>, query: &Query) -> Result<Inspection, RefreshErr
         }
         Question::Workspaces | Question::Dataflows(_) | Question::Models(_) => ("", Vec::new()),
     };
-    let mut session = Session::open(ports, run_id, &query.circumstances, &secrets)?;
-    let endpoints = &query.circumstances.endpoints;
+    let mut session = Session::open(ports, run_id, &query.call_context, &secrets)?;
+    let endpoints = &query.call_context.endpoints;
     answer(&mut session, endpoints, &query.question)
         .map_err(|error| counted(error, session.calls()))
 }
@@ -65,7 +65,7 @@ fn answer(
 
 fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, RefreshError> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.circumstances.endpoints;
+    let endpoints = &request.call_context.endpoints;
     let target = resolved_now(session, &request.target, endpoints)?;
     let work = Work::of(&target, endpoints)?;
     guard::check(request, &work)?;

@@ -7,14 +7,14 @@ use crate::contract::{
 };
 use crate::ports::Method;
 use crate::testing::{
-    DATAFLOW, WORKSPACE, World, answer, broken, circumstances, dataflow, enhanced,
-    error as refusal, flow, gen2, ok, request, standard, timed, verified,
+    DATAFLOW, WORKSPACE, World, answer, broken, call_context, dataflow, enhanced, error as refusal,
+    flow, gen2, ok, request, standard, timed, verified,
 };
 use crate::transport::TransportKind;
 
 fn ask(world: &World, question: Question) -> Result<Inspection, RefreshError> {
     let query = Query {
-        circumstances: circumstances(),
+        call_context: call_context(),
         question,
     };
     let answer = inspect(world.ports(), &query);
@@ -56,7 +56,7 @@ fn a_plan_shows_what_would_be_sent_and_what_runs_now() {
         .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
         .with(timed("old", "Scheduled", -90_000_000, 60_000, "Success"));
     let mut wanted = request(verified());
-    wanted.circumstances.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
+    wanted.call_context.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
     let Ok(Inspection::Plan(plan)) = ask(&world, Question::Plan(wanted)) else {
         panic!("no plan");
     };
@@ -475,7 +475,7 @@ fn a_run_of_every_kind_is_asked_to_stop_and_one_that_is_over_is_no_error() {
         (
             gen2(),
             broken(TransportKind::AnswerTimeout),
-            "answer_timeout",
+            "response_timed_out",
         ),
         (
             standard(),
@@ -501,7 +501,7 @@ fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshErro
         run_id: "run-1".into(),
         name: "order_list".into(),
         target,
-        circumstances: circumstances(),
+        call_context: call_context(),
         service_run: "2026-11-23T08:00:00Z@x$1".into(),
     };
     let stopped = crate::cancel_refresh(world.ports(), &request);

@@ -318,9 +318,9 @@ pub(crate) fn not_asked_yet(facts: &Facts, subject: &Subject, from: Moment) -> V
 /// The history could not be read, so nobody can say what became of the run.
 pub(crate) fn unread(facts: &Facts, subject: &Subject, trouble: Trouble) -> Verdict {
     let code = match trouble.remedy {
-        Remedy::Credentials => "reading_forbidden",
-        Remedy::Correction | Remedy::Permission => "reading_failed",
-        Remedy::Patience | Remedy::Repair => "reading_unavailable",
+        Remedy::Credentials => "read_forbidden",
+        Remedy::Correction | Remedy::Permission => "read_failed",
+        Remedy::Patience | Remedy::Repair => "read_unavailable",
     };
     let message = subject.say(trouble.message);
     let mut verdict = facts.verdict_hint(Status::Unknown, code, message, trouble.hint);

@@ -30,13 +30,13 @@ pub(crate) fn ours(
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
     remember(facts, trace);
-    let target = names::resolved(session, &request.target, &request.circumstances.endpoints);
+    let target = names::resolved(session, &request.target, &request.call_context.endpoints);
     let target = match target {
         Ok(target) => target,
         Err(Stop::Error(error)) => return Ok(unfollowed(facts, error)),
         Err(stop) => return Err(stop),
     };
-    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let work = Work::of(&target, &request.call_context.endpoints)?;
     let Some(watched) = work.watched else {
         return Ok(facts.verdict_hint(
             Status::Unknown,
@@ -104,8 +104,8 @@ pub(crate) fn newest(
     facts: &mut Facts,
     request: &FollowRequest,
 ) -> Step<Verdict> {
-    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
-    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let target = names::resolved(session, &request.target, &request.call_context.endpoints)?;
+    let work = Work::of(&target, &request.call_context.endpoints)?;
     let watched = watched(&work, &request.name)?;
     let look = first_look(session, &watched)?;
     let Some(newest) = look.history.first() else {
@@ -145,8 +145,8 @@ pub(crate) fn since(
     request: &FollowRequest,
     since: &str,
 ) -> Step<Verdict> {
-    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
-    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let target = names::resolved(session, &request.target, &request.call_context.endpoints)?;
+    let work = Work::of(&target, &request.call_context.endpoints)?;
     let watched = watched(&work, &request.name)?;
     let from = moment("since", since)?;
     // What cannot be read is an error, as long as nothing is known; and the look gives the service's
@@ -201,17 +201,16 @@ fn watched<'t>(work: &Work<'t>, name: &str) -> Result<Watched<'t>, Stop> {
 /// The trigger may have left, so what cannot be looked up is unknown, whatever the reason.
 fn unfollowed(facts: &Facts, error: RefreshError) -> Verdict {
     let (code, problem) = match error {
-        RefreshError::Unauthorized(problem) => ("reading_forbidden", problem),
-        RefreshError::Unavailable(problem) => ("reading_unavailable", problem),
+        RefreshError::Unauthorized(problem) => ("read_forbidden", problem),
+        RefreshError::Unavailable(problem) => ("read_unavailable", problem),
         RefreshError::Invalid(problem)
         | RefreshError::Denied(problem)
         | RefreshError::AuditUnavailable(problem)
         | RefreshError::ClaimLost(problem)
-        | RefreshError::Interrupted(problem) => ("reading_failed", problem),
-        RefreshError::NotSupported(_) => (
-            "reading_failed",
-            problem("not_supported", String::new(), ""),
-        ),
+        | RefreshError::Interrupted(problem) => ("read_failed", problem),
+        RefreshError::NotSupported(_) => {
+            ("read_failed", problem("not_supported", String::new(), ""))
+        }
     };
     let mut verdict = facts.verdict_hint(Status::Unknown, code, problem.message, &problem.hint);
     verdict.retry_at = problem.retry_at;
@@ -219,7 +218,7 @@ fn unfollowed(facts: &Facts, error: RefreshError) -> Verdict {
     verdict
 }
 
-/// What the record knows of the trigger. Unanswered, it may have left; an answer means that it did.
+/// What the audit log knows of the trigger. Unanswered, it may have left; an answer means that it did.
 fn remember(facts: &mut Facts, trace: &TriggerTrace) {
     let known = trace.service_run.is_some() || trace.flow_run.is_some();
     facts.sent = if known || trace.answered_at.is_some() {
@@ -249,7 +248,7 @@ fn moment(what: &str, text: &str) -> Result<Moment, Stop> {
             Stop::Error(invalid(
                 "trace_not_readable",
                 format!("`{what}` of the trigger's trace is not RFC 3339 with an offset."),
-                "Give the trace as it stands in the record.",
+                "Give the trace as it stands in the audit log.",
             ))
         })
 }

@@ -207,7 +207,7 @@ fn out_of_time(request: &RefreshRequest, running: &Run) -> Stop {
     held_back(running, "deadline_while_waiting", message)
 }
 
-/// Follows somebody else's run to its end. The record only says that it was met.
+/// Follows somebody else's run to its end. The audit log only says that it was met.
 fn followed(
     session: &mut Session<'_>,
     request: &RefreshRequest,
@@ -304,7 +304,7 @@ fn count(
     };
     let mut verdict = facts.verdict_hint(
         Status::Skipped,
-        "quota_used_up",
+        "quota_exhausted",
         format!("{opens}, so {} was not triggered.", request.name),
         "Start again at the next slot; `--force` triggers all the same.",
     );

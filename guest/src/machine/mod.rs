@@ -2,7 +2,7 @@
 //!
 //! From the moment a trigger may have left, everything is a verdict; before it, a failure is an
 //! error and nothing was started. This file holds the two entries and the one exit, which alone
-//! writes the end into the record.
+//! writes the end into the audit log.
 
 pub(crate) mod diagnose;
 mod ending;
@@ -84,8 +84,7 @@ pub fn trigger_refresh(
     request: &RefreshRequest,
 ) -> Result<Verdict, RefreshError> {
     let secrets = secrets_of(&request.target);
-    let mut session = match Session::open(ports, &request.run_id, &request.circumstances, &secrets)
-    {
+    let mut session = match Session::open(ports, &request.run_id, &request.call_context, &secrets) {
         Ok(session) => session,
         Err(error) => {
             let end = Event::Outcome(Conclusion::Error(error.clone()));
@@ -106,7 +105,7 @@ pub fn trigger_refresh(
 /// When the request is wrong, or nothing is known of any run.
 pub fn follow_refresh(ports: Ports<'_>, request: &FollowRequest) -> Result<Verdict, RefreshError> {
     let secrets = secrets_of(&request.target);
-    let mut session = Session::open(ports, &request.run_id, &request.circumstances, &secrets)?;
+    let mut session = Session::open(ports, &request.run_id, &request.call_context, &secrets)?;
     let mut facts = Facts::default();
     let end = match &request.subject {
         Subject::Ours(trace) => {
@@ -125,7 +124,7 @@ pub fn follow_refresh(ports: Ports<'_>, request: &FollowRequest) -> Result<Verdi
     conclude(&mut session, &facts, end)
 }
 
-/// Writes the end into the record, and gives it.
+/// Writes the end into the audit log, and gives it.
 fn conclude(
     session: &mut Session<'_>,
     facts: &Facts,
@@ -181,17 +180,17 @@ fn interrupted(facts: &Facts, http_calls: u32) -> Result<Verdict, RefreshError> 
     Ok(verdict)
 }
 
-/// What is left to say where the end is not in the record: a success that nobody can look up would
+/// What is left to say where the end is not in the audit log: a success that nobody can look up would
 /// be triggered again by the next start, so it is not said to be one.
 fn unwritten(mut verdict: Verdict, why: &str) -> Verdict {
     verdict.message = format!(
-        "The record could not be written: {why}. The verdict that is missing in it is `{}`: {}",
+        "The audit log could not be written: {why}. The verdict that is missing in it is `{}`: {}",
         status_name(verdict.status),
         verdict.message
     );
     verdict.status = Status::Unknown;
     "audit_write_failed".clone_into(&mut verdict.code);
-    "Make the record writable, then follow the run: nothing is triggered again."
+    "Make the audit log writable, then follow the run: nothing is triggered again."
         .clone_into(&mut verdict.hint);
     verdict.retryable = false;
     verdict.retry_at = None;

@@ -63,7 +63,7 @@ pub(crate) fn reply(
     let what = format!("Triggering the {}", work.noun());
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if error.certainly_unsent(session.host_vouches) => {
+        Err(error) if error.certainly_unsent(session.host_reports_unsent) => {
             let asked = Asked::new(work.asked().of, Act::Read);
             let trouble = Trouble::of_transport(&error, asked, &what, url, &session.redactor);
             return Reply::NotStarted(Box::new(trouble));
@@ -129,7 +129,7 @@ fn unreadable(what: &str, session: &Session<'_>, answer: &HttpAnswer) -> Reply {
     let service_error = said.into_service_error(answer, &session.redactor);
     Reply::Lost(Lost {
         status: Some(answer.status),
-        code: "trigger_answer_unreadable",
+        code: "trigger_response_unreadable",
         message: format!(
             "{} That is not an answer of the service.",
             answer_message(answer, &service_error, what)

@@ -59,7 +59,7 @@ pub(crate) fn settle(
             Some(url) => poll(session, facts, request, url, &answer),
             None => Ok(facts.verdict_hint(
                 Status::Unknown,
-                "reading_failed",
+                "read_failed",
                 "The flow will respond at a `Location` that is no address.".to_owned(),
                 NO_FOLLOW_HINT,
             )),
@@ -252,11 +252,11 @@ fn responded(
 /// The Response cannot be read, so nobody can say what became of the refresh.
 fn unread(facts: &Facts, trouble: Trouble) -> Verdict {
     let code = match trouble.remedy {
-        Remedy::Credentials => "reading_forbidden",
+        Remedy::Credentials => "read_forbidden",
         Remedy::Permission => "location_denied",
         Remedy::Correction if trouble.code == "flow_run_not_found" => trouble.code,
-        Remedy::Correction => "reading_failed",
-        Remedy::Patience | Remedy::Repair => "reading_unavailable",
+        Remedy::Correction => "read_failed",
+        Remedy::Patience | Remedy::Repair => "read_unavailable",
     };
     let mut verdict = facts.verdict_hint(
         Status::Unknown,

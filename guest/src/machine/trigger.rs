@@ -41,8 +41,8 @@ pub(crate) fn run(
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let target = names::resolved(session, &request.target, &request.circumstances.endpoints)?;
-    let work = Work::of(&target, &request.circumstances.endpoints)?;
+    let target = names::resolved(session, &request.target, &request.call_context.endpoints)?;
+    let work = Work::of(&target, &request.call_context.endpoints)?;
     guard::check(request, &work)?;
     // Built once for nothing, so that a wrong payload is said before the service is asked.
     work.request(session, request.response_timeout_ms)?;
@@ -124,12 +124,12 @@ fn write_intent(session: &mut Session<'_>, attempt: &Attempt, number: u32) -> St
                 "The intent could not be stored, so nothing was triggered: {}.",
                 session.redactor.line(&why, 300)
             ),
-            "Make the record writable, then start again.",
+            "Make the audit log writable, then start again.",
         ))),
         StoreError::Refused(why) => Stop::ClaimLost(RefreshError::ClaimLost(problem(
             "claim_lost",
             format!(
-                "The record refused the intent, so nothing was triggered: {}.",
+                "The audit log refused the intent, so nothing was triggered: {}.",
                 session.redactor.line(&why, 300)
             ),
             "Another process drives this run: wait for its verdict.",

@@ -60,7 +60,7 @@ pub struct Common {
         hide_env_values = true
     )]
     pub output: OutputChoice,
-    /// The record, for example sqlite:/var/lib/host-runner/audit.db [default: `audit:` of the
+    /// The audit log, for example sqlite:/var/lib/host-runner/audit.db [default: `audit:` of the
     /// configuration, else audit.db in the user's state folder]
     #[arg(
         long,
@@ -122,7 +122,7 @@ pub enum Command {
     Component(ComponentArgs),
     /// Make a configuration out of that of the script that came before
     ImportConfig(ImportArgs),
-    /// Read the record, or settle a run in it
+    /// Read the audit log, or settle a run in it
     #[command(subcommand)]
     Audit(AuditCommand),
 }
@@ -303,13 +303,13 @@ pub enum Requirement {
 /// Options of `follow`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    host-runner follow order_list                the newest run of this target in the record\n  \
+    host-runner follow order_list                the newest run of this target in the audit log\n  \
     host-runner follow 01936f0e-5c1a-7c3e-9a51-0c7f6f6e2b11\n  \
     host-runner follow order_list --any          the newest run at the service, whoever began it\n  \
     host-runner follow order_list --any --since 2026-11-23T08:15:00Z\n  \
     \x20                                           the run that somebody's trigger began since then")]
 pub struct FollowArgs {
-    /// A target of the configuration, or the id of a run in the record
+    /// A target of the configuration, or the id of a run in the audit log
     #[arg(value_name = "NAME|RUN")]
     pub subject: String,
     /// The newest run at the service, whoever began it
@@ -355,11 +355,11 @@ pub struct FollowArgs {
     after_help = "The service stops the run some time later; `host-runner follow` says when it has. Exits 0 when \
     the service took it on or the run had already ended, 12 when the service does not know the run.\n\n\
     Examples:\n  \
-    host-runner cancel sales_model               the newest run of this target in the record\n  \
+    host-runner cancel sales_model               the newest run of this target in the audit log\n  \
     host-runner cancel 01936f0e-5c1a-7c3e-9a51-0c7f6f6e2b11"
 )]
 pub struct CancelArgs {
-    /// A target of the configuration, or the id of a run in the record
+    /// A target of the configuration, or the id of a run in the audit log
     #[arg(value_name = "NAME|RUN")]
     pub subject: String,
     /// Run this component instead of the embedded one
@@ -424,7 +424,7 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Looks at the environment, the URL's form, the token, the workspace, the content, its \
-    history and the record, once each. Exits 0, or with what a refresh would have exited with."
+    history and the audit log, once each. Exits 0, or with what a refresh would have exited with."
 )]
 pub struct CheckArgs {
     /// Targets of the configuration [default: all]
@@ -488,7 +488,7 @@ pub struct ImportArgs {
     pub name: Option<String>,
 }
 
-/// What to do with the record.
+/// What to do with the audit log.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// The runs, newest first
@@ -538,7 +538,7 @@ pub enum ResolutionWord {
 }
 
 impl ResolutionWord {
-    /// The word, as the record has it.
+    /// The word, as the audit log has it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! `host-runner audit`: reading the record, and settling a run in it by a person's word.
+//! `host-runner audit`: reading the audit log, and settling a run in it by a person's word.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::args::{AuditCommand, ResolutionWord, TargetArgs};
 use super::failure::{self, Failure};
 use super::setup::Start;
+use crate::audit_log::{Actor, AuditLog, AuditLogError, Filter, RunSummary, RunView, StoredEvent};
 use crate::config::Config;
 use crate::engine::ComponentHost;
-use crate::record::{Actor, Filter, Record, RecordError, RunSummary, RunView, StoredEvent};
 use crate::report::{Level, Mode};
 use crate::run::{self, Boundary, ResolveError, Run};
 use crate::verdict::{Status, Verdict};
@@ -19,7 +19,7 @@ use crate::verdict::{Status, Verdict};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The code of the failure that there is no record, which for a list is an answer.
-const NO_RECORD: &str = "record_not_found";
+const NO_RECORD: &str = "audit_log_not_found";
 
 /// Runs the command and gives its exit code.
 pub(super) async fn run(start: &Start, command: &AuditCommand) -> u8 {
@@ -30,7 +30,7 @@ pub(super) async fn run(start: &Start, command: &AuditCommand) -> u8 {
 }
 
 async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure> {
-    let record = match (open(start).await, command) {
+    let audit_log = match (open(start).await, command) {
         // Nothing has been refreshed yet, or the place is misspelt: worth a word, and no failure of
         // a flow that looks for open runs every quarter of an hour.
         (Err(failure), AuditCommand::List { .. }) if failure.0.code == NO_RECORD => {
@@ -38,7 +38,7 @@ async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure>
             list(start, &[]);
             return Ok(());
         }
-        (record, _) => record?,
+        (audit_log, _) => audit_log?,
     };
     match command {
         AuditCommand::List {
@@ -51,25 +51,25 @@ async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure>
                 open: *open,
                 limit: *limit,
             };
-            list(start, &record.list(&filter)?);
+            list(start, &audit_log.list(&filter)?);
             Ok(())
         }
-        AuditCommand::Show { run } => show(start, &record, run),
+        AuditCommand::Show { run } => show(start, &audit_log, run),
         AuditCommand::Resolve { run, word, reason } => {
-            resolve(start, record, run, *word, reason).await
+            resolve(start, audit_log, run, *word, reason).await
         }
     }
 }
 
 /// The record of the options, the environment or the configuration. No target is needed, and no
-/// configuration where the record is named.
-async fn open(start: &Start) -> Result<Record, Failure> {
+/// configuration where the audit log is named.
+async fn open(start: &Start) -> Result<AuditLog, Failure> {
     let config: Option<Config> = if start.names_record() {
         None
     } else {
         match start.config(&TargetArgs::default()) {
             Ok(config) => Some(config),
-            // Without a configuration the record lies in the user's state folder.
+            // Without a configuration the audit log lies in the user's state folder.
             Err(failure) if failure.0.code == "config_not_found" && !start.names_config() => None,
             Err(failure) => return Err(failure),
         }
@@ -141,10 +141,10 @@ fn row(summary: &RunSummary) -> Value {
     })
 }
 
-fn show(start: &Start, record: &Record, run: &str) -> Result<(), Failure> {
-    let entries = record.events_of(run)?;
+fn show(start: &Start, audit_log: &AuditLog, run: &str) -> Result<(), Failure> {
+    let entries = audit_log.events_of(run)?;
     if entries.is_empty() {
-        return Err(RecordError::UnknownRun {
+        return Err(AuditLogError::UnknownRun {
             run: run.to_owned(),
         }
         .into());
@@ -220,18 +220,20 @@ fn flatten(out: &mut String, name: &str, value: &Value) {
 
 async fn resolve(
     start: &Start,
-    record: Record,
+    audit_log: AuditLog,
     run: &str,
     word: ResolutionWord,
     reason: &str,
 ) -> Result<(), Failure> {
-    let view = record.run(run)?.ok_or_else(|| RecordError::UnknownRun {
-        run: run.to_owned(),
-    })?;
-    if record.watch(run)?.alive {
+    let view = audit_log
+        .run(run)?
+        .ok_or_else(|| AuditLogError::UnknownRun {
+            run: run.to_owned(),
+        })?;
+    if audit_log.watch(run)?.alive {
         return Err(Failure::of(Verdict::not_sent(
             Status::Invalid,
-            "run_going_on",
+            "run_in_progress",
             format!("run {run} is in a process's hands right now"),
             "wait for its verdict, or end that process first",
         )));
@@ -240,7 +242,7 @@ async fn resolve(
     let deadline = start.clock.monotonic().saturating_add(PATIENCE);
     let run_port = Run::new(
         view.run.clone(),
-        Arc::new(record),
+        Arc::new(audit_log),
         start.clock.clone(),
         start.reporter.clone(),
         boundary.transport.clone(),
@@ -272,8 +274,8 @@ async fn resolve(
         Err(error) => {
             let (status, code) = match &error {
                 ResolveError::Engine(_) => (Status::InternalError, "engine"),
-                ResolveError::Invalid(_) => (Status::Invalid, "bad_value"),
-                ResolveError::Unavailable(_) => (Status::AuditUnavailable, "record_unavailable"),
+                ResolveError::Invalid(_) => (Status::Invalid, "invalid_value"),
+                ResolveError::Unavailable(_) => (Status::AuditUnavailable, "audit_log_unavailable"),
             };
             start.reporter.log(Level::Error, "nothing was stored");
             Err(Failure::of(Verdict::not_sent(

@@ -11,7 +11,7 @@ use super::recorded::{one, recorded};
 use super::setup::{self, Start};
 use crate::config::Selection;
 use crate::report::{Mode, Signal};
-use crate::run::{self, CancelError, CancelStatus, Cancelled, Ledger, Session};
+use crate::run::{self, AuditHandle, CancelError, CancelStatus, Cancelled, Session};
 use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Status};
 
 /// Runs the command and gives its exit code.
@@ -29,15 +29,15 @@ async fn carry_out(start: &Start, args: &CancelArgs) -> Result<u8, Failure> {
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;
     let named = config.target_names().contains(&args.subject);
-    let record = start.existing_record(&location).await?;
-    let view = recorded(&record, &args.subject, named, &config)?;
+    let audit_log = start.existing_record(&location).await?;
+    let view = recorded(&audit_log, &args.subject, named, &config)?;
     let name = view.run.target.clone();
     let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
     start.warn(&settings, &targets);
-    let boundary = start.boundary(run::Errand::Cancel, &settings, &targets)?;
+    let boundary = start.boundary(run::Operation::Cancel, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
-    let ledger = Ledger {
-        record: Arc::new(record),
+    let audit = AuditHandle {
+        audit_log: Arc::new(audit_log),
         key: String::new(),
     };
     let session = Session {
@@ -45,14 +45,14 @@ async fn carry_out(start: &Start, args: &CancelArgs) -> Result<u8, Failure> {
         deadline: Some(Duration::ZERO),
         ..start.session(component, boundary, stops)
     };
-    match run::cancel(&session, &ledger, one(&targets)?, view).await {
+    match run::cancel(&session, &audit, one(&targets)?, view).await {
         Ok(cancelled) => Ok(say(start, &name, &cancelled)),
         Err(CancelError::Stopped(signal)) => Ok(match signal {
             Signal::Interrupt => EXIT_SIGINT,
             Signal::Terminate => EXIT_SIGTERM,
         }),
         Err(CancelError::Verdict(verdict)) => Err(Failure(verdict)),
-        Err(CancelError::Record(error)) => Err(error.into()),
+        Err(CancelError::AuditLog(error)) => Err(error.into()),
     }
 }
 

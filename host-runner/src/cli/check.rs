@@ -12,7 +12,7 @@ use crate::report::{Level, Mode, Signal};
 use crate::run::{self, Finding, FindingLevel};
 use crate::verdict::{Status, worst};
 
-/// How long the record may be locked before it counts as a finding.
+/// How long the audit log may be locked before it counts as a finding.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Runs the command and gives its exit code.
@@ -35,14 +35,14 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     let targets = config.resolve(selection, inputs)?;
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;
-    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
+    let boundary = start.boundary(run::Operation::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
     let mut codes = Vec::new();
 
     let opened = start
-        .record(&location, PATIENCE)
+        .audit_log(&location, PATIENCE)
         .await
-        .and_then(|record| record.writable());
+        .and_then(|audit_log| audit_log.writable());
     let about_record = match opened {
         Ok(()) => Finding::good("record", format!("{location} can be written")),
         Err(error) => {

@@ -1,8 +1,8 @@
 //! The end of an invocation that came to no verdict.
 
 use super::setup::Start;
+use crate::audit_log::AuditLogError;
 use crate::config::ConfigError;
-use crate::record::RecordError;
 use crate::report::{ExitRules, Invocation, Level, RefreshResult, Summary};
 use crate::run::BoundaryError;
 use crate::verdict::{Status, Verdict};
@@ -40,15 +40,15 @@ impl From<BoundaryError> for Failure {
     }
 }
 
-impl From<RecordError> for Failure {
-    fn from(error: RecordError) -> Self {
+impl From<AuditLogError> for Failure {
+    fn from(error: AuditLogError) -> Self {
         // What names no record, or no run in it, is a mistake of the asker; everything else is a
         // record that cannot be used.
         let (status, hint) = match error {
-            RecordError::UnsupportedLocation { .. }
-            | RecordError::NoStateFolder
-            | RecordError::NotFound { .. }
-            | RecordError::UnknownRun { .. } => (Status::Invalid, ""),
+            AuditLogError::UnsupportedLocation { .. }
+            | AuditLogError::NoStateFolder
+            | AuditLogError::NotFound { .. }
+            | AuditLogError::UnknownRun { .. } => (Status::Invalid, ""),
             _ => (
                 Status::AuditUnavailable,
                 "without a record that can be written no trigger ever leaves",

@@ -10,7 +10,7 @@ use super::recorded::{one, recorded};
 use super::setup::{self, Start};
 use crate::config::Selection;
 use crate::report::{ExitRules, RefreshResult, Summary};
-use crate::run::{self, Ledger, Session};
+use crate::run::{self, AuditHandle, Session};
 use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
@@ -31,29 +31,29 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let stops = start.stops()?;
 
     let named = config.target_names().contains(&args.subject);
-    let (record, view) = if args.any {
-        // Nothing is read from the record or written to it; it is opened only so that the session
+    let (audit_log, view) = if args.any {
+        // Nothing is read from the audit log or written to it; it is opened only so that the session
         // has one.
         (
             start
-                .record(&location, std::time::Duration::from_secs(5))
+                .audit_log(&location, std::time::Duration::from_secs(5))
                 .await?,
             None,
         )
     } else {
-        let record = start.existing_record(&location).await?;
-        let view = recorded(&record, &args.subject, named, &config)?;
-        (record, Some(view))
+        let audit_log = start.existing_record(&location).await?;
+        let view = recorded(&audit_log, &args.subject, named, &config)?;
+        (audit_log, Some(view))
     };
     let name = view
         .as_ref()
         .map_or_else(|| args.subject.clone(), |view| view.run.target.clone());
     let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
     start.warn(&settings, &targets);
-    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
+    let boundary = start.boundary(run::Operation::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
-    let ledger = Ledger {
-        record: Arc::new(record),
+    let audit = AuditHandle {
+        audit_log: Arc::new(audit_log),
         key: String::new(),
     };
     let session = Session {
@@ -63,8 +63,8 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let target = one(&targets)?;
 
     let concluded = match view {
-        Some(view) => run::follow_recorded(&session, &ledger, target, view).await?,
-        None => run::follow_any(&session, &ledger, target, since).await,
+        Some(view) => run::follow_recorded(&session, &audit, target, view).await?,
+        None => run::follow_any(&session, &audit, target, since).await,
     };
     let rules = ExitRules {
         require_completed: false,
@@ -86,7 +86,7 @@ fn moment(text: &str) -> Result<Timestamp, Failure> {
     text.trim().parse().map_err(|_| {
         Failure::of(Verdict::not_sent(
             Status::Invalid,
-            "bad_value",
+            "invalid_value",
             "--since: this is not a time with a date and an offset",
             "write it as in 2026-11-23T08:15:00Z or 2026-11-23T18:15:00+10:00; in a shell: $(date -u +%Y-%m-%dT%H:%M:%SZ)",
         ))

@@ -41,7 +41,7 @@ async fn carry_out(start: &Start, command: &ListCommand) -> Result<u8, Failure> 
     let target = asked_with(start, &config, &asker)?;
     let targets = std::slice::from_ref(&target);
     let stops = start.stops()?;
-    let boundary = start.boundary(run::Errand::Refresh, &settings, targets)?;
+    let boundary = start.boundary(run::Operation::Refresh, &settings, targets)?;
     let component = setup::component(start, None)?;
     let session = start.session(component, boundary, stops);
     match run::list(&session, &target, listing).await {

@@ -1,8 +1,8 @@
-//! Which run of the record a command means.
+//! Which run of the audit log a command means.
 
 use super::failure::Failure;
+use crate::audit_log::{AuditLog, RunView};
 use crate::config::{Config, ResolvedTarget};
-use crate::record::{Record, RunView};
 use crate::verdict::{Status, Verdict};
 
 /// The one target that is meant.
@@ -19,28 +19,28 @@ pub(super) fn one(targets: &[ResolvedTarget]) -> Result<&ResolvedTarget, Failure
 
 /// The run that is meant: the newest of the target, or the one with this id.
 pub(super) fn recorded(
-    record: &Record,
+    audit_log: &AuditLog,
     subject: &str,
     named: bool,
     config: &Config,
 ) -> Result<RunView, Failure> {
     if named {
-        return record.latest_run_of_target(subject)?.ok_or_else(|| {
+        return audit_log.latest_run_of_target(subject)?.ok_or_else(|| {
             Failure::of(Verdict::not_sent(
                 Status::Invalid,
                 "no_run",
-                format!("the record {} has no run of {subject}", record.location()),
+                format!("the audit log {} has no run of {subject}", audit_log.location()),
                 "start one with `host-runner refresh`, or follow whatever the service shows with --any",
             ))
         });
     }
-    record.run(subject)?.ok_or_else(|| {
+    audit_log.run(subject)?.ok_or_else(|| {
         Failure::of(Verdict::not_sent(
             Status::Invalid,
-            "run_not_known",
+            "run_not_found",
             format!(
-                "{subject} is neither a target of the configuration nor a run in the record {}",
-                record.location()
+                "{subject} is neither a target of the configuration nor a run in the audit log {}",
+                audit_log.location()
             ),
             format!(
                 "targets are {}; runs are shown by `host-runner audit list`",

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::args::{RefreshArgs, Requirement};
 use super::failure::{self, Failure};
 use super::setup::{self, Start};
+use crate::audit_log::AuditLogLocation;
 use crate::config::{ResolvedTarget, Settings};
 use crate::engine::bindings::powerbi::refresh::types::FollowMode;
-use crate::record::RecordLocation;
 use crate::report::{ExitRules, Invocation, RefreshResult, Signal, Summary};
-use crate::run::{self, Asked, Ledger, Session};
+use crate::run::{self, AuditHandle, RefreshOptions, Session};
 use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
@@ -33,11 +33,11 @@ pub(super) async fn run(start: &Start, args: &RefreshArgs) -> u8 {
 struct Prepared {
     settings: Settings,
     targets: Vec<ResolvedTarget>,
-    location: RecordLocation,
+    location: AuditLogLocation,
     deadline: Option<std::time::Duration>,
 }
 
-/// Everything that can be found wrong without the record and the network.
+/// Everything that can be found wrong without the audit log and the network.
 fn prepare(start: &Start, args: &RefreshArgs) -> Result<Prepared, Failure> {
     let deadline = setup::deadline(args.deadline.as_deref())?;
     let config = start.config(&args.target)?;
@@ -75,27 +75,27 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
             args.exit_zero_on.clone()
         },
     };
-    let boundary = start.boundary(run::Errand::Refresh, &settings, &targets)?;
+    let boundary = start.boundary(run::Operation::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
-    let patience = deadline
+    let busy = deadline
         .or_else(|| targets.iter().map(|target| target.deadline).max())
         .unwrap_or_default();
-    let opening = start.record(&location, patience);
-    let record = tokio::select! {
+    let opening = start.audit_log(&location, busy);
+    let audit_log = tokio::select! {
         biased;
         signal = stopped(&stops) => return Ok(stopped_early(start, &targets, &rules, signal)),
-        record = opening => record?,
+        audit_log = opening => audit_log?,
     };
     let key = start.key(args.idempotency_key.as_deref());
-    let ledger = Ledger {
-        record: Arc::new(record),
+    let audit = AuditHandle {
+        audit_log: Arc::new(audit_log),
         key,
     };
     let session = Session {
         deadline,
         ..start.session(component, boundary, stops)
     };
-    let asked = Asked {
+    let asked = RefreshOptions {
         new: args.new,
         force: args.force,
         follow: match (args.no_verify, args.detach) {
@@ -105,13 +105,13 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
         },
     };
     if args.dry_run {
-        return Ok(dry_run(start, &session, &ledger, &targets, asked).await);
+        return Ok(dry_run(start, &session, &audit, &targets, asked).await);
     }
     let mut results = Vec::new();
     for target in &targets {
         let result = match session.stops.heard() {
             None => {
-                let concluded = run::refresh(&session, &ledger, target, asked).await;
+                let concluded = run::refresh(&session, &audit, target, asked).await;
                 RefreshResult::new(&concluded.verdict, &concluded.invocation, &rules)
             }
             Some(signal) => not_begun(target, signal, &rules),
@@ -121,9 +121,9 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     }
     let summary = Summary::of(&results);
     start.reporter.summary(&summary);
-    // The process ends here. Taking the engine and the record's connection apart would cost a
+    // The process ends here. Taking the engine and the audit log's connection apart would cost a
     // twentieth of a short refresh; the system does it anyway, and every event is on disk already.
-    std::mem::forget((session, ledger));
+    std::mem::forget((session, audit));
     Ok(summary.exit_code)
 }
 
@@ -173,13 +173,13 @@ fn not_begun(target: &ResolvedTarget, signal: Signal, rules: &ExitRules) -> Refr
 async fn dry_run(
     start: &Start,
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     targets: &[ResolvedTarget],
-    asked: Asked,
+    asked: RefreshOptions,
 ) -> u8 {
     let mut codes = Vec::new();
     for target in targets {
-        match run::plan(session, &ledger.record, target, asked).await {
+        match run::plan(session, &audit.audit_log, target, asked).await {
             Ok(Ok(plan)) => {
                 codes.push(0);
                 match start.reporter.mode() {

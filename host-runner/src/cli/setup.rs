@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::args::{Common, TargetArgs};
 use super::failure::Failure;
+use crate::audit_log::{Actor, AuditLog, AuditLogError, AuditLogLocation, KestraContext};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{
     Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
     usual_places,
 };
 use crate::engine::Loading;
-use crate::record::{Actor, KestraContext, Record, RecordError, RecordLocation};
 use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
-use crate::run::{Boundary, Errand, Session, Stops, asker, patiently};
+use crate::run::{Boundary, Operation, Session, Stops, asker, retry_while_busy};
 use crate::secret::Redactor;
 use crate::trace::Trace;
 use crate::verdict::{Status, Verdict};
@@ -119,7 +119,7 @@ impl Start {
         }
     }
 
-    /// Whether an option or the environment names the record.
+    /// Whether an option or the environment names the audit log.
     pub(super) fn names_record(&self) -> bool {
         self.audit.is_some()
     }
@@ -150,18 +150,18 @@ impl Start {
         )
     }
 
-    /// Where the record is to be: the option's or the environment's word, else the
+    /// Where the audit log is to be: the option's or the environment's word, else the
     /// configuration's, else the user's state folder. Under Kestra it must be named, and must not
     /// lie where the task's files are thrown away.
-    pub(super) fn location(&self, config: Option<&Config>) -> Result<RecordLocation, Failure> {
+    pub(super) fn location(&self, config: Option<&Config>) -> Result<AuditLogLocation, Failure> {
         let cwd = &self.surroundings.cwd;
         let named = match (&self.audit, config) {
-            (Some(text), _) => Some(RecordLocation::parse(text, cwd)?),
+            (Some(text), _) => Some(AuditLogLocation::parse(text, cwd)?),
             (None, Some(config)) => {
                 let base = cwd.join(config.base());
                 config
                     .audit(self.inputs(true))?
-                    .map(|text| RecordLocation::parse(&text, &base))
+                    .map(|text| AuditLogLocation::parse(&text, &base))
                     .transpose()?
             }
             (None, None) => None,
@@ -172,15 +172,15 @@ impl Start {
             None if kestra => {
                 return Err(Failure::of(Verdict::not_sent(
                     Status::Invalid,
-                    "record_not_named",
-                    "under Kestra the record must be named: a task's own folders are thrown away",
+                    "audit_log_not_configured",
+                    "under Kestra the audit log must be named: a task's own folders are thrown away",
                     "add to the task's `env:` the line HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\", \
                      a place that outlives the task",
                 )));
             }
             None => {
                 let folder = |name: &str| (self.surroundings.env)(name).map(PathBuf::from);
-                RecordLocation::in_state_folder(
+                AuditLogLocation::in_state_folder(
                     folder("XDG_STATE_HOME").as_deref(),
                     folder("HOME").as_deref(),
                 )?
@@ -189,9 +189,9 @@ impl Start {
         if kestra && location.inside(cwd) {
             return Err(Failure::of(Verdict::not_sent(
                 Status::Invalid,
-                "record_in_working_directory",
+                "audit_log_in_working_directory",
                 format!(
-                    "the record {location} lies in the task's working directory, which Kestra deletes with it"
+                    "the audit log {location} lies in the task's working directory, which Kestra deletes with it"
                 ),
                 "name a place that outlives the task: add to the task's `env:` the line \
                  HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\"",
@@ -208,14 +208,14 @@ impl Start {
         }
     }
 
-    /// The record, made if there is none. A locked one is waited for.
-    pub(super) async fn record(
+    /// The audit log, made if there is none. A locked one is waited for.
+    pub(super) async fn audit_log(
         &self,
-        location: &RecordLocation,
-        patience: Duration,
-    ) -> Result<Record, RecordError> {
-        patiently(&self.clock, patience, || {
-            Record::open(
+        location: &AuditLogLocation,
+        busy: Duration,
+    ) -> Result<AuditLog, AuditLogError> {
+        retry_while_busy(&self.clock, busy, || {
+            AuditLog::open(
                 location,
                 self.actor(),
                 self.clock.clone(),
@@ -228,10 +228,10 @@ impl Start {
     /// A record that is there. A locked one is waited for.
     pub(super) async fn existing_record(
         &self,
-        location: &RecordLocation,
-    ) -> Result<Record, RecordError> {
-        patiently(&self.clock, SHORT_PATIENCE, || {
-            Record::open_existing(
+        location: &AuditLogLocation,
+    ) -> Result<AuditLog, AuditLogError> {
+        retry_while_busy(&self.clock, SHORT_PATIENCE, || {
+            AuditLog::open_existing(
                 location,
                 self.actor(),
                 self.clock.clone(),
@@ -262,7 +262,7 @@ impl Start {
             if execution.is_none_or(String::is_empty) {
                 self.reporter.log(
                     Level::Info,
-                    "the record will not say which execution asked; add to the task's `env:` the line \
+                    "the audit log will not say which execution asked; add to the task's `env:` the line \
                      KESTRA_EXECUTION_ID: \"{{ execution.id }}\"",
                 );
             }
@@ -273,7 +273,7 @@ impl Start {
     /// The way out for these targets.
     pub(super) fn boundary(
         &self,
-        errand: Errand,
+        errand: Operation,
         settings: &Settings,
         targets: &[ResolvedTarget],
     ) -> Result<Boundary, Failure> {
@@ -357,7 +357,7 @@ pub(super) fn deadline(text: Option<&str>) -> Result<Option<Duration>, Failure> 
         parse_duration(text).map_err(|error| {
             Failure::of(Verdict::not_sent(
                 Status::Invalid,
-                "bad_value",
+                "invalid_value",
                 format!("--deadline: {error}"),
                 error.hint(),
             ))

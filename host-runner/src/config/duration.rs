@@ -82,7 +82,7 @@ mod tests {
             let fault = parse_duration(text).unwrap_err();
             assert_eq!(
                 (fault.code(), fault.to_string().as_str()),
-                ("bad_value", what),
+                ("invalid_value", what),
                 "{text}"
             );
             assert!(fault.hint().contains("3h30m"));

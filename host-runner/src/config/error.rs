@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn one_problem_is_a_message_and_a_hint() {
         let error = ConfigError::of(vec![problem(4, "A_URL")]).unwrap();
-        assert_eq!(error.code(), "env_missing");
+        assert_eq!(error.code(), "env_not_set");
         assert_eq!(
             error.message(),
             "refresh.yaml:4: targets.a.url: the environment variable A_URL is not set"

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::ConfigError;
 use super::fault::Fault;
 
-/// The largest configuration or payload, in bytes. A payload is stored in the record with every
+/// The largest configuration or payload, in bytes. A payload is stored in the audit log with every
 /// run, and a configuration of this size is a file that was named by mistake.
 const LARGEST: u64 = 1024 * 1024;
 

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn what_comes_later_is_not_called_unknown() {
         for keys in [&POWER_AUTOMATE, &DATAFLOW, &GEN2, &MODEL, &DEFAULTS] {
-            assert_eq!(keys.fault("after").unwrap().code(), "not_in_this_version");
+            assert_eq!(keys.fault("after").unwrap().code(), "not_supported_yet");
         }
     }
 

@@ -144,6 +144,6 @@ mod tests {
         assert_eq!(error.code(), "config_yaml");
         assert!(error.message().contains("payload:2:"), "{error}");
         let error = from_file(Path::new("/nowhere/payload.json")).unwrap_err();
-        assert_eq!(error.code(), "file_missing");
+        assert_eq!(error.code(), "file_not_found");
     }
 }

@@ -14,7 +14,7 @@ use super::read_model;
 use super::reader::{Item, Reader, Section};
 use super::target::{ResolvedTarget, What};
 use super::tree::Entry;
-use crate::record::IfLost;
+use crate::audit_log::IfLost;
 
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours, and it may have
 /// to wait for its turn.

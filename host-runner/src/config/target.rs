@@ -13,9 +13,9 @@ use super::fault::Fault;
 use super::guards::{IfRunning, OnInterrupt, Quota, Retry};
 use super::payload;
 use super::trigger_url::UrlForm;
+use crate::audit_log::IfLost;
 use crate::guard::Window;
 use crate::outbound::SasUrl;
-use crate::record::IfLost;
 
 /// A target, its values fetched and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]

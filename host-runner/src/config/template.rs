@@ -195,7 +195,7 @@ mod tests {
             "${env:}",
         ] {
             let error = split(text).unwrap_err();
-            assert_eq!(error.code(), "bad_placeholder", "{text}");
+            assert_eq!(error.code(), "invalid_placeholder", "{text}");
             assert!(!error.to_string().contains("INVENTED"), "{error}");
             assert!(error.hint().contains("${env:NAME}"));
         }
@@ -226,7 +226,7 @@ mod tests {
         std::fs::write(folder.path().join("binary"), [0xff, 0xfe, 0x00]).unwrap();
         std::fs::write(folder.path().join("huge"), "x".repeat(70_000)).unwrap();
         let code = |text: &str| filled(text, folder.path()).unwrap_err().code();
-        assert_eq!(code("${file:absent}"), "file_missing");
+        assert_eq!(code("${file:absent}"), "file_not_found");
         for name in ["empty", "binary", "huge", "."] {
             assert_eq!(
                 code(&format!("${{file:{name}}}")),

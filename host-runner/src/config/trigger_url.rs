@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_url_that_ends_after_its_first_parameter_was_cut_by_a_shell() {
         let fault = refused(&format!("{NEW}?api-version=2016-06-01"));
-        assert_eq!(fault.code(), "url_cut");
+        assert_eq!(fault.code(), "url_truncated");
         assert_eq!(
             fault.to_string(),
             "the trigger URL ends after its first parameter, `api-version`"
@@ -324,7 +324,7 @@ mod tests {
             "api-version=1&sig=short",
         ] {
             let fault = refused(&format!("{NEW}?{query}"));
-            assert_eq!(fault.code(), "url_no_sig", "{query}");
+            assert_eq!(fault.code(), "url_missing_sig", "{query}");
             assert!(
                 fault.hint().contains("copy the whole URL again") && fault.hint().contains("OAuth")
             );
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(bare("x=1").unwrap_err(), Fault::UrlNoApiVersion);
         assert_eq!(bare("").unwrap_err(), Fault::UrlNoApiVersion);
         let short = bare("api-version=1&sig=short").unwrap_err();
-        assert_eq!(short.code(), "url_no_sig");
+        assert_eq!(short.code(), "url_missing_sig");
     }
 
     #[test]

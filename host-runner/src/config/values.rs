@@ -158,7 +158,7 @@ mod tests {
             ("Data\nAdmin", "line break"),
         ] {
             let fault = id_or_name(text).unwrap_err();
-            assert_eq!(fault.code(), "bad_value", "{text:?}");
+            assert_eq!(fault.code(), "invalid_value", "{text:?}");
             assert!(fault.to_string().contains(word), "{fault}");
         }
     }
@@ -171,7 +171,7 @@ mod tests {
             "example.onmicrosoft.com"
         );
         for text in ["a/../b.c", "common", "..", "a b.c", ".a"] {
-            assert_eq!(tenant(text).unwrap_err().code(), "bad_value", "{text}");
+            assert_eq!(tenant(text).unwrap_err().code(), "invalid_value", "{text}");
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
             ("", "empty", "my_target"),
         ] {
             let fault = target_name(name).unwrap_err();
-            assert_eq!(fault.code(), "bad_target_name");
+            assert_eq!(fault.code(), "invalid_target_name");
             assert!(fault.to_string().contains(word), "{fault}");
             assert_eq!(fault.hint(), format!("call it `{proposal}`"));
         }
@@ -205,11 +205,11 @@ mod tests {
             ("http://api.example", "url_not_https"),
             ("http://127.0.0.1:1", "url_not_https"),
             ("https://localhost:1", "this_machine"),
-            ("api.example", "bad_value"),
-            ("ftp://api.example", "bad_value"),
-            ("https://u:INVENTED-pw@api.example", "bad_value"),
-            ("https://api.example/?x=1", "bad_value"),
-            ("https://api.example./", "bad_value"),
+            ("api.example", "invalid_value"),
+            ("ftp://api.example", "invalid_value"),
+            ("https://u:INVENTED-pw@api.example", "invalid_value"),
+            ("https://api.example/?x=1", "invalid_value"),
+            ("https://api.example./", "invalid_value"),
         ] {
             let fault = endpoint(text, false).unwrap_err();
             assert_eq!(fault.code(), code, "{text}");

@@ -1,6 +1,6 @@
 //! The component, while it is being loaded beside everything else.
 //!
-//! Loading takes a quarter of a short refresh, and nothing needs the component before the record
+//! Loading takes a quarter of a short refresh, and nothing needs the component before the audit log
 //! has decided what a start leads to. So it is loaded in a thread of its own, begun as early as
 //! possible and waited for as late as possible.
 

@@ -1,7 +1,7 @@
 //! The embedded component and what it may touch.
 //!
 //! One file per thing that the component imports, one for the engine's settings, one for loading.
-//! The component gets HTTP through the outbound policy, a clock, the record and a way to wait and
+//! The component gets HTTP through the outbound policy, a clock, the audit log and a way to wait and
 //! to tell. There is no environment, no file, no socket and no standard stream to reach for.
 
 pub mod bindings;

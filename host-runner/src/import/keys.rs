@@ -43,7 +43,7 @@ pub(super) enum Role {
     Left(&'static str),
 }
 
-const AUDIT: &str = "the record here is another thing, an append-only file that `HOST_RUNNER_AUDIT` or `audit:` names; \
+const AUDIT: &str = "the audit log here is another thing, an append-only file that `HOST_RUNNER_AUDIT` or `audit:` names; \
      the rows of the script stay where they are";
 const LOG: &str = "the level is `--log-level` or `HOST_RUNNER_LOG_LEVEL`";
 const ALERTS: &str = "whoever runs host-runner tells people: under Kestra `errors:` of the flow";

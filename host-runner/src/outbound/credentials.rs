@@ -46,7 +46,7 @@ impl AttachmentError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InTheClear { .. } => "token_in_the_clear",
+            Self::InTheClear { .. } => "token_over_plain_http",
             Self::UnknownCredential { .. } => "unknown_credential",
         }
     }
@@ -349,7 +349,7 @@ mod tests {
         let error = Attachments::new()
             .with_signed_in_trigger(&url("http://flow.example/x"), "flows", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_in_the_clear");
+        assert_eq!(error.code(), "token_over_plain_http");
         let own = Attachments::new().with_signed_in_trigger(
             &url("http://127.0.0.1:9/x"),
             "flows",
@@ -411,7 +411,7 @@ mod tests {
         let error = Attachments::new()
             .with_bearer(&url("http://api.example"), "default", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_in_the_clear");
+        assert_eq!(error.code(), "token_over_plain_http");
         let own = Attachments::new().with_bearer(&url("http://127.0.0.1:9"), "default", "scope");
         assert!(own.is_ok());
     }

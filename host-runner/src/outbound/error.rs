@@ -213,14 +213,14 @@ impl SendError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Denied(_) => "denied",
-            Self::AddressRefused { .. } => "address_refused",
+            Self::AddressRefused { .. } => "address_denied",
             Self::NameNotResolved { .. } => "name_not_resolved",
             Self::ConnectionRefused { .. } => "connection_refused",
             Self::ConnectTimeout { .. } => "connect_timeout",
             Self::Unreachable { .. } => "unreachable",
             Self::ProxyFailed { .. } => "proxy_failed",
             Self::TlsSetup(_) => "tls_setup",
-            Self::TlsUntrusted { .. } => "tls_untrusted",
+            Self::TlsUntrusted { .. } => "tls_certificate_untrusted",
             Self::TlsFailed { .. } => "tls_failed",
             Self::NoToken { .. } => "no_token",
             Self::Closed { .. } => "connection_closed",

@@ -1,6 +1,6 @@
 //! The signature of a SAS URL: taken off before anybody can print it, put back as it was.
 //!
-//! `sig` is a bearer credential that does not expire by itself. The guest, the record and the logs
+//! `sig` is a bearer credential that does not expire by itself. The guest, the audit log and the logs
 //! work with the URL without it. What is put back is the query that was there, byte for byte: the
 //! signature covers the text, so decoding and encoding it again could break it.
 

@@ -93,7 +93,7 @@ pub fn outputs(results: &[RefreshResult], summary: &Summary) -> Value {
 /// Kestra's metric registry wants one set of tag names per metric.
 ///
 /// A timer is in seconds. Where the duration is not known there is none, since a 0 would pull down
-/// every average. A result from the record counts neither its status nor its calls again.
+/// every average. A result from the audit log counts neither its status nor its calls again.
 #[must_use]
 pub fn metrics(result: &RefreshResult) -> Value {
     let tags = json!({"target": result.target, "kind": result.kind});

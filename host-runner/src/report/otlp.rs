@@ -69,18 +69,18 @@ impl Otlp {
 
     fn log_record(&self, log: &Value, nanos: &str) -> Value {
         let name = log["level"].as_str().unwrap_or_default();
-        let mut record = json!({
+        let mut audit_log = json!({
             "timeUnixNano": nanos,
             "severityNumber": severity(name),
             "severityText": name,
             "body": {"stringValue": log["message"]},
         });
-        if let (Some(trace), Some(fields)) = (&self.trace, record.as_object_mut()) {
+        if let (Some(trace), Some(fields)) = (&self.trace, audit_log.as_object_mut()) {
             fields.insert("traceId".to_owned(), trace.trace_id().into());
             // The span that started us: we have none of our own to export.
             fields.insert("spanId".to_owned(), trace.parent_id().into());
         }
-        record
+        audit_log
     }
 }
 
@@ -161,12 +161,12 @@ mod tests {
             let read = said(&Otlp::default(), &log(level, "line one\nline two"));
             assert!(read.get("logs").is_none(), "it would be shown twice");
             let logs = &read["otlp"]["resourceLogs"][0];
-            let record = &logs["scopeLogs"][0]["logRecords"][0];
-            assert_eq!(record["timeUnixNano"], NANOS);
-            assert_eq!(record["severityNumber"], number);
-            assert_eq!(record["severityText"], level.kestra());
-            assert_eq!(record["body"]["stringValue"], "line one\nline two");
-            assert!(record.get("traceId").is_none());
+            let audit_log = &logs["scopeLogs"][0]["logRecords"][0];
+            assert_eq!(audit_log["timeUnixNano"], NANOS);
+            assert_eq!(audit_log["severityNumber"], number);
+            assert_eq!(audit_log["severityText"], level.kestra());
+            assert_eq!(audit_log["body"]["stringValue"], "line one\nline two");
+            assert!(audit_log.get("traceId").is_none());
             let service = &logs["resource"]["attributes"][0];
             assert_eq!(service["key"], "service.name");
             assert_eq!(service["value"]["stringValue"], "host-runner");
@@ -180,9 +180,9 @@ mod tests {
             trace: Trace::parse(trace).ok(),
         };
         let read = said(&otlp, &log(Level::Info, "x"));
-        let record = &read["otlp"]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
-        assert_eq!(record["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(record["spanId"], "00f067aa0ba902b7");
+        let audit_log = &read["otlp"]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+        assert_eq!(audit_log["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(audit_log["spanId"], "00f067aa0ba902b7");
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl Reporter {
         }
     }
 
-    /// Under Kestra makes these runs of the record the task's outputs, newest first. Elsewhere nothing:
+    /// Under Kestra makes these runs of the audit log the task's outputs, newest first. Elsewhere nothing:
     /// there each was printed.
     pub fn recorded_runs(&self, runs: &[Value]) {
         if self.settings.mode == Mode::Kestra {

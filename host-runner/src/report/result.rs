@@ -22,7 +22,7 @@ pub enum Signal {
 
 /// What this invocation knows of a target beside the verdict.
 ///
-/// For a verdict that is answered from the record, these are the facts of the invocation that
+/// For a verdict that is answered from the audit log, these are the facts of the invocation that
 /// reached it, but for `replayed` and `audit_event`.
 #[derive(Debug, Clone, Default)]
 pub struct Invocation {
@@ -40,9 +40,9 @@ pub struct Invocation {
     pub attempt: u32,
     /// The key of the run's identity.
     pub idempotency_key: String,
-    /// Whether the verdict comes from the record.
+    /// Whether the verdict comes from the audit log.
     pub replayed: bool,
-    /// The number of the run's last event in the record; 0 where there is none.
+    /// The number of the run's last event in the audit log; 0 where there is none.
     pub audit_event: u64,
     /// The signal, where one ended it.
     pub signal: Option<Signal>,
@@ -123,9 +123,9 @@ pub struct RefreshResult {
     pub attempt: u32,
     /// The key of the run's identity.
     pub idempotency_key: String,
-    /// Whether this was answered from the record, and nothing was sent.
+    /// Whether this was answered from the audit log, and nothing was sent.
     pub replayed: bool,
-    /// The number of the run's last event in the record; 0 where there is none.
+    /// The number of the run's last event in the audit log; 0 where there is none.
     pub audit_event: u64,
     /// The exit code of a process with this target alone.
     pub exit_code: u8,

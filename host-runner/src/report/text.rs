@@ -62,7 +62,7 @@ fn rows(result: &RefreshResult) -> Vec<(&'static str, String)> {
 
 fn trigger(result: &RefreshResult) -> &'static str {
     match (result.replayed, result.sent) {
-        (true, _) => "not sent now: answered from the record",
+        (true, _) => "not sent now: answered from the audit log",
         (false, Sent::No) => "not sent",
         (false, Sent::Yes) => "sent",
         (false, Sent::Maybe) => "may have been sent",

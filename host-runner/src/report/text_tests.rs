@@ -89,7 +89,7 @@ fn whose_run_and_whose_word_it_is_can_be_told() {
         &replayed,
         &ExitRules::default(),
     );
-    assert!(paragraph(&result, false).contains("not sent now: answered from the record"));
+    assert!(paragraph(&result, false).contains("not sent now: answered from the audit log"));
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl BoundaryError {
             Self::Proxy(error) => error.code(),
             Self::Credential(error) => error.code(),
             Self::Attachment(error) => error.code(),
-            Self::Url { .. } => "bad_value",
+            Self::Url { .. } => "invalid_value",
         }
     }
 }
@@ -73,7 +73,7 @@ pub struct Boundary {
 
 /// What an invocation goes out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
+pub enum Operation {
     /// Refreshing, following, looking.
     Refresh,
     /// Asking for a stop. Nothing can be triggered.
@@ -90,7 +90,7 @@ impl Boundary {
         reason = "what the whole invocation has, each once, and made in one place"
     )]
     pub fn new(
-        errand: Errand,
+        errand: Operation,
         settings: &Settings,
         targets: &[ResolvedTarget],
         clock: &SharedClock,
@@ -111,8 +111,8 @@ impl Boundary {
         }));
         // The place where tokens come from is the runner's own business.
         let entries = match errand {
-            Errand::Refresh => settings.policy_entries(targets),
-            Errand::Cancel => settings.policy_entries_to_cancel(targets),
+            Operation::Refresh => settings.policy_entries(targets),
+            Operation::Cancel => settings.policy_entries_to_cancel(targets),
         };
         let rules = entries
             .into_iter()

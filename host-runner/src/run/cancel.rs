@@ -6,11 +6,11 @@ use super::convert;
 use super::follow::follow_recorded;
 use super::ports::LookPorts;
 use super::request;
-use super::session::{End, Ledger, Session};
+use super::session::{AuditHandle, End, Session};
+use crate::audit_log::event::{Detail, Note};
+use crate::audit_log::{AuditLogError, RunView, Standing};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
-use crate::record::event::{Detail, Note};
-use crate::record::{RecordError, RunView, Standing};
 use crate::report::{Level, Signal};
 use crate::verdict::{Status, Verdict};
 
@@ -59,13 +59,13 @@ pub enum CancelError {
     Stopped(Signal),
     /// What a refresh would have ended in.
     Verdict(Box<Verdict>),
-    /// The record.
-    Record(RecordError),
+    /// The audit log.
+    AuditLog(AuditLogError),
 }
 
-impl From<RecordError> for CancelError {
-    fn from(error: RecordError) -> Self {
-        Self::Record(error)
+impl From<AuditLogError> for CancelError {
+    fn from(error: AuditLogError) -> Self {
+        Self::AuditLog(error)
     }
 }
 
@@ -76,7 +76,7 @@ impl From<RecordError> for CancelError {
 /// [`CancelError`].
 pub async fn cancel(
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     target: &ResolvedTarget,
     view: RunView,
 ) -> Result<Cancelled, CancelError> {
@@ -99,7 +99,7 @@ pub async fn cancel(
         }
         (_, false) => view,
         (_, true) => {
-            let found = follow_recorded(session, ledger, target, view).await?;
+            let found = follow_recorded(session, audit, target, view).await?;
             if let Some(signal) = found.invocation.signal {
                 return Err(CancelError::Stopped(signal));
             }
@@ -110,7 +110,7 @@ pub async fn cancel(
                 }
                 _ => {}
             }
-            let again = ledger.record.run(&run)?;
+            let again = audit.audit_log.run(&run)?;
             match again.filter(|view| !view.service_run.is_empty()) {
                 Some(view) => view,
                 None => return Err(CancelError::Verdict(Box::new(found.verdict))),
@@ -118,19 +118,19 @@ pub async fn cancel(
         }
     };
     let cancelled = ask(session, target, &view).await?;
-    note(ledger, &view, &cancelled, session);
+    note(audit, &view, &cancelled, session);
     Ok(cancelled)
 }
 
-/// Who asked for it belongs into the record; that it is not there changes nothing at the service.
-fn note(ledger: &Ledger, view: &RunView, cancelled: &Cancelled, session: &Session) {
+/// Who asked for it belongs into the audit log; that it is not there changes nothing at the service.
+fn note(audit: &AuditHandle, view: &RunView, cancelled: &Cancelled, session: &Session) {
     let detail = note_of(
         cancelled.status.name(),
         &cancelled.message,
         &cancelled.service_run,
         &cancelled.poll_from,
     );
-    if let Err(error) = ledger.record.append(&view.run, detail) {
+    if let Err(error) = audit.audit_log.append(&view.run, detail) {
         session.reporter.log(
             Level::Warn,
             &format!("that a stop was asked for could not be stored: {error}"),
@@ -138,7 +138,7 @@ fn note(ledger: &Ledger, view: &RunView, cancelled: &Cancelled, session: &Sessio
     }
 }
 
-/// What came of a wish to stop a run, as the record has it.
+/// What came of a wish to stop a run, as the audit log has it.
 pub(super) fn note_of(answer: &str, message: &str, service_run: &str, poll_from: &str) -> Detail {
     Detail::Note(Note {
         topic: Note::CANCEL.to_owned(),
@@ -159,7 +159,7 @@ async fn ask(
     let bug = |what: String| {
         CancelError::Verdict(Box::new(Verdict::not_sent(
             Status::InternalError,
-            "component_broke_off",
+            "component_failed",
             what,
             "please report this",
         )))
@@ -185,7 +185,7 @@ async fn ask(
         run_id: view.run.run.clone(),
         name: target.name.clone(),
         target: request::target(target, &session.flow_id),
-        circumstances: request::circumstances(target, session.clock.now(), target.timeout),
+        call_context: request::call_context(target, session.clock.now(), target.timeout),
         service_run: view.service_run.clone(),
     };
     let exports = instance.exports.powerbi_refresh_refresh();

@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::convert;
 use super::guards;
 use super::ports::LookPorts;
-use super::refresh::Asked;
-use super::request::{self, Wish};
+use super::refresh::RefreshOptions;
+use super::request::{self, TriggerOptions};
 use super::session::{End, GRACE, Session};
+use crate::audit_log::AuditLog;
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::outbound::tracked;
-use crate::record::Record;
 use crate::report::Signal;
 use crate::verdict::{Status, Verdict};
 
@@ -124,9 +124,9 @@ fn from_component(session: &Session, finding: api::Finding) -> Finding {
 /// The signal that ended the look.
 pub async fn plan(
     session: &Session,
-    record: &Record,
+    audit_log: &AuditLog,
     target: &ResolvedTarget,
-    asked: Asked,
+    asked: RefreshOptions,
 ) -> Result<Result<serde_json::Value, Verdict>, Signal> {
     let mut wit_target = request::target(target, &session.flow_id);
     if asked.asks_nobody(target) {
@@ -136,15 +136,15 @@ pub async fn plan(
         target,
         wit_target,
         &Uuid::now_v7().to_string(),
-        request::circumstances(target, session.clock.now(), target.deadline),
-        Wish {
+        request::call_context(target, session.clock.now(), target.deadline),
+        TriggerOptions {
             follow: asked.follow,
             force: asked.force,
             overridden: Vec::new(),
             taken_runs: Vec::new(),
         },
     );
-    let held = guards::held_back(record, target, session.clock.now());
+    let held = guards::held_back(audit_log, target, session.clock.now());
     let held = match held {
         Ok(held) => held,
         Err(error) => {
@@ -152,7 +152,7 @@ pub async fn plan(
                 Status::AuditUnavailable,
                 error.code(),
                 error.to_string(),
-                "mend the record and ask again",
+                "mend the audit log and ask again",
             )));
         }
     };
@@ -176,7 +176,7 @@ fn would(
     target: &ResolvedTarget,
     plan: &api::Plan,
     held: Vec<guards::Held>,
-    asked: Asked,
+    asked: RefreshOptions,
 ) -> (&'static str, String, String) {
     if let Some(held) = held.into_iter().next().filter(|_| !asked.force) {
         return ("skip", held.code.to_owned(), held.retry_at);
@@ -196,7 +196,7 @@ fn would(
     match used_up {
         Some(state) if blocks && !asked.force => (
             "skip",
-            "quota_used_up".to_owned(),
+            "quota_exhausted".to_owned(),
             state.next_slot.clone().unwrap_or_default(),
         ),
         _ => ("send", String::new(), String::new()),
@@ -207,7 +207,7 @@ fn shown(
     target: &ResolvedTarget,
     plan: api::Plan,
     held: Vec<guards::Held>,
-    asked: Asked,
+    asked: RefreshOptions,
 ) -> serde_json::Value {
     let (would, code, retry_at) = would(target, &plan, held, asked);
     let quota = plan.quota.map(convert::quota).unwrap_or_default();
@@ -261,13 +261,13 @@ pub(super) async fn ask_within(
     session: &Session,
     target: &ResolvedTarget,
     question: api::Question,
-    record: Option<&Record>,
+    audit_log: Option<&AuditLog>,
     left: Duration,
 ) -> Result<Result<api::Inspection, Verdict>, Signal> {
     let broken = |what: String| {
         Verdict::not_sent(
             Status::InternalError,
-            "component_broke_off",
+            "component_failed",
             what,
             "please report this",
         )
@@ -293,13 +293,13 @@ pub(super) async fn ask_within(
         Err(error) => return Ok(Err(broken(error.to_string()))),
     };
     let query = api::Query {
-        circumstances: request::circumstances(target, session.clock.now(), left),
+        call_context: request::call_context(target, session.clock.now(), left),
         question,
     };
     let exports = instance.exports.powerbi_refresh_refresh();
     let call = exports.call_inspect(&mut instance.store, &query);
     match session
-        .drive(record, call, left.saturating_add(GRACE))
+        .drive(audit_log, call, left.saturating_add(GRACE))
         .await
     {
         End::Done(Ok(Ok(inspection))) => Ok(Ok(inspection)),
@@ -317,7 +317,7 @@ pub(super) async fn ask_within(
 pub(super) fn astray() -> Verdict {
     Verdict::not_sent(
         Status::InternalError,
-        "component_answered_astray",
+        "component_unexpected_reply",
         "the component answered another question",
         "use the embedded component, or one of this version",
     )

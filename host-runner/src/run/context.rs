@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::labels::labels;
-use crate::record::KestraContext;
+use crate::audit_log::KestraContext;
 use crate::report::clean::{cut, printable};
 use crate::report::mode::CONTEXT_FILE;
 use crate::trace::Trace;
@@ -114,7 +114,7 @@ fn all_labels(
         .unwrap_or_default();
     if read.left_out > 0 {
         warnings.push(format!(
-            "the record keeps {} of the execution's labels and leaves {} out",
+            "the audit log keeps {} of the execution's labels and leaves {} out",
             read.kept.len(),
             read.left_out
         ));

@@ -3,8 +3,8 @@
 //! Nothing is decided here. A type of the contract that gets a new field or case does not compile
 //! until this file says what becomes of it.
 
+use crate::audit_log::event;
 use crate::engine::bindings::powerbi::refresh::{audit_store, control, types as wit};
-use crate::record::event;
 use crate::report::{Level, Phase};
 use crate::verdict::{Evidence, Matched, Quota, Sent, ServiceError, Status, Verdict};
 
@@ -185,7 +185,7 @@ pub(super) fn detail(
     })
 }
 
-/// An intent of the record, for a component that is to find its run again.
+/// An intent of the audit log, for a component that is to find its run again.
 pub(super) fn intent(from: &event::Intent) -> wit::Intent {
     wit::Intent {
         request: wit::Outgoing {

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::convert;
 use super::interrupt::interrupted;
 use super::ports::{Ports, Run};
-use super::refresh::{Concluded, concluded, replayed};
+use super::refresh::{FinishedRun, concluded, replayed};
 use super::request;
-use super::session::{End, Ledger, Session};
+use super::session::{AuditHandle, End, Session};
+use crate::audit_log::{AuditLogError, Begin, BeginOptions, RunView, Standing};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::record::{Begin, Manner, RecordError, RunView, Standing};
 use crate::verdict::{Status, Verdict};
 
 /// Follows a run of ours that this process holds. `on_interrupt` says what becomes of it when a signal
@@ -24,8 +24,8 @@ pub(super) async fn follow_ours(
     run: &Arc<Run>,
     view: &RunView,
     on_interrupt: OnInterrupt,
-) -> Concluded {
-    // What the record knows holds until the component knows better.
+) -> FinishedRun {
+    // What the audit log knows holds until the component knows better.
     {
         let mut known = run.known();
         known.sent = view.sent;
@@ -35,11 +35,11 @@ pub(super) async fn follow_ours(
     }
     let Some(trace) = request::trace(view) else {
         let verdict = session
-            .broken(run, "the record has no intent of this run")
+            .broken(run, "the audit log has no intent of this run")
             .await;
         return concluded(target, run, verdict, None);
     };
-    let taken = match run.record.taken_runs(&run.info.resource, &run.info.run) {
+    let taken = match run.audit_log.taken_runs(&run.info.resource, &run.info.run) {
         Ok(taken) => taken,
         Err(error) => return unreadable(target, run, &error),
     };
@@ -58,34 +58,34 @@ pub(super) async fn follow_ours(
 /// else sent then or later, and none that began before.
 pub async fn follow_any(
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     target: &ResolvedTarget,
     since: Option<Timestamp>,
-) -> Concluded {
+) -> FinishedRun {
     let subject = match since {
         Some(since) => wit::Subject::Since(since.to_string()),
         None => wit::Subject::Newest,
     };
     let wit_target = request::target(target, &session.flow_id);
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
-    let run = session.run(&ledger.record, info, target);
+    let run = session.run(&audit.audit_log, info, target);
     let leave = OnInterrupt::Leave;
     let mut concluded = call(session, target, &run, subject, Vec::new(), leave).await;
-    // It is nobody's run of ours, and the record has nothing of it.
+    // It is nobody's run of ours, and the audit log has nothing of it.
     concluded.invocation.run = String::new();
     concluded
 }
 
-/// A run of the record: its recorded verdict, or what the service says of it now.
+/// A run of the audit log: its recorded verdict, or what the service says of it now.
 ///
 /// # Errors
-/// Where the record cannot be read or written.
+/// Where the audit log cannot be read or written.
 pub async fn follow_recorded(
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     target: &ResolvedTarget,
     view: RunView,
-) -> Result<Concluded, RecordError> {
+) -> Result<FinishedRun, AuditLogError> {
     if let (Standing::Ended(status), Some(verdict)) = (view.standing(), view.verdict()) {
         // `accepted` says only that it was sent: what became of it may be known by now.
         if status != Status::Accepted || target.watched().is_none() {
@@ -115,13 +115,13 @@ pub async fn follow_recorded(
     let leave = OnInterrupt::Leave;
     // Held by somebody else, it is followed all the same: reading twice does no harm, and the
     // record keeps what is settled.
-    let manner = Manner {
+    let manner = BeginOptions {
         new: false,
         followable: true,
-        if_lost: crate::record::IfLost::Hold,
+        if_lost: crate::audit_log::IfLost::Hold,
     };
-    let run = session.run(&ledger.record, view.run.clone(), target);
-    if let Begin::Follow(newer) = ledger.record.begin(&view.run, manner)?
+    let run = session.run(&audit.audit_log, view.run.clone(), target);
+    if let Begin::Follow(newer) = audit.audit_log.begin(&view.run, manner)?
         && newer.run.run == view.run.run
     {
         return Ok(follow_ours(session, target, &run, &newer, leave).await);
@@ -136,7 +136,7 @@ async fn call(
     subject: wit::Subject,
     taken_runs: Vec<String>,
     on_interrupt: OnInterrupt,
-) -> Concluded {
+) -> FinishedRun {
     let gateway = match session.boundary.gateway(target) {
         Ok(gateway) => gateway,
         Err(error) => {
@@ -160,7 +160,7 @@ async fn call(
         run_id: run.info.run.clone(),
         name: target.name.clone(),
         target: request::target(target, &session.flow_id),
-        circumstances: request::circumstances(target, run.clock.now(), run.left()),
+        call_context: request::call_context(target, run.clock.now(), run.left()),
         subject,
         taken_runs,
     };
@@ -191,12 +191,12 @@ async fn call(
     concluded(target, run, verdict, signal)
 }
 
-fn unreadable(target: &ResolvedTarget, run: &Run, error: &RecordError) -> Concluded {
+fn unreadable(target: &ResolvedTarget, run: &Run, error: &AuditLogError) -> FinishedRun {
     let verdict = Verdict::not_sent(
         Status::AuditUnavailable,
         error.code(),
         error.to_string(),
-        "mend the record and ask again",
+        "mend the audit log and ask again",
     );
     concluded(target, run, verdict, None)
 }

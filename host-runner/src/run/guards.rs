@@ -1,12 +1,12 @@
-//! The guards that need a clock, a calendar or the record: the window and the interval.
+//! The guards that need a clock, a calendar or the audit log: the window and the interval.
 //!
 //! What needs the service (another run, the quota) the component judges.
 
 use jiff::Timestamp;
 
+use crate::audit_log::{AuditLog, AuditLogError};
 use crate::config::ResolvedTarget;
 use crate::guard::{is_open, next_opening, too_early};
-use crate::record::{Record, RecordError};
 use crate::verdict::{Status, Verdict};
 
 /// A guard that holds a refresh back.
@@ -41,16 +41,16 @@ impl Held {
 /// The guards that hold this target back now.
 ///
 /// # Errors
-/// Where the record cannot be read.
+/// Where the audit log cannot be read.
 pub(super) fn held_back(
-    record: &Record,
+    audit_log: &AuditLog,
     target: &ResolvedTarget,
     now: Timestamp,
-) -> Result<Vec<Held>, RecordError> {
+) -> Result<Vec<Held>, AuditLogError> {
     let mut held = Vec::new();
     held.extend(outside_window(target, now));
     if let Some(interval) = target.min_interval {
-        let last = record.last_refresh_of_target(&target.name)?;
+        let last = audit_log.last_refresh_of_target(&target.name)?;
         let retry_at = too_early(last, interval, now);
         held.extend(retry_at.zip(last).map(|(at, last)| Held {
             guard: "min_interval",

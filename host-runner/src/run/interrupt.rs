@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::busy::retry_while_busy;
 use super::cancel::{CancelError, CancelStatus, Cancelled, cancel, note_of};
-use super::patience::patiently;
 use super::ports::Run;
-use super::session::{Ledger, Session};
+use super::session::{AuditHandle, Session};
 use super::signals::signal_name;
+use crate::audit_log::event::{Detail, Interrupted};
 use crate::config::{OnInterrupt, ResolvedTarget};
-use crate::record::event::{Detail, Interrupted};
 use crate::report::{Level, Signal};
 use crate::verdict::{Sent, Status, Verdict};
 
@@ -66,7 +66,7 @@ pub(super) async fn interrupted(
             &format!("the interruption could not be stored, the intent and what was seen before it are: {error}"),
         );
     }
-    let _ = run.record.finish(&run.info.run);
+    let _ = run.audit_log.finish(&run.info.run);
     let stop = match (sent, on_interrupt) {
         (Sent::No, _) | (_, OnInterrupt::Leave) => None,
         (_, OnInterrupt::Cancel) => Some(stop(session, target, run, heard_at).await),
@@ -98,17 +98,17 @@ async fn stop(
     let asked = tokio::select! {
         biased;
         asked = asking => asked,
-        () = session.clock.sleep(left(LAST_CALL)) => match run.record.run(&run.info.run) {
+        () = session.clock.sleep(left(LAST_CALL)) => match run.audit_log.run(&run.info.run) {
             Ok(Some(view)) if view.service_run.is_empty() => Stop::NotKnown,
             _ => Stop::NoAnswer,
         },
     };
     // Looking for the run holds it again; nobody shall have to wait until that runs out.
-    let _ = run.record.finish(&run.info.run);
-    // An answer is in the record already, with what the service said beside it.
+    let _ = run.audit_log.finish(&run.info.run);
+    // An answer is in the audit log already, with what the service said beside it.
     if let Some(detail) = asked.note() {
-        let stored = patiently(&session.clock, left(LAST_NOTE), || {
-            run.record.append(&run.info, detail.clone())
+        let stored = retry_while_busy(&session.clock, left(LAST_NOTE), || {
+            run.audit_log.append(&run.info, detail.clone())
         });
         match stored.await {
             Ok(receipt) => run.known().last_event = receipt.number,
@@ -117,36 +117,36 @@ async fn stop(
                 &format!("what came of stopping the run could not be stored: {error}"),
             ),
         }
-    } else if let Ok(Some(view)) = run.record.run(&run.info.run) {
+    } else if let Ok(Some(view)) = run.audit_log.run(&run.info.run) {
         run.known().last_event = view.last_event;
     }
     asked
 }
 
 async fn ask(session: &Session, target: &ResolvedTarget, run: &Arc<Run>) -> Stop {
-    let ledger = Ledger {
-        record: run.record.clone(),
+    let audit = AuditHandle {
+        audit_log: run.audit_log.clone(),
         key: run.info.key.clone(),
     };
-    let view = match ledger.record.run(&run.info.run) {
+    let view = match audit.audit_log.run(&run.info.run) {
         Ok(Some(view)) => view,
         Ok(None) => return Stop::NotKnown,
         Err(error) => return Stop::Refused(error.to_string()),
     };
     // Boxed, because looking for the run follows it, and a follow can be interrupted: not this one, which
     // hears no signal.
-    match Box::pin(cancel(session, &ledger, target, view)).await {
+    match Box::pin(cancel(session, &audit, target, view)).await {
         Ok(Cancelled {
             status, message, ..
         }) => Stop::Answered(status, message),
         Err(CancelError::Verdict(verdict)) => {
-            let known = ledger.record.run(&run.info.run).ok().flatten();
+            let known = audit.audit_log.run(&run.info.run).ok().flatten();
             match known {
                 Some(view) if view.service_run.is_empty() => Stop::NotKnown,
                 _ => Stop::Refused(verdict.message),
             }
         }
-        Err(CancelError::Record(error)) => Stop::Refused(error.to_string()),
+        Err(CancelError::AuditLog(error)) => Stop::Refused(error.to_string()),
         // Signals are no longer heard.
         Err(CancelError::Stopped(_)) => Stop::NoAnswer,
     }
@@ -166,7 +166,7 @@ impl Stop {
             Self::Answered(..) => return None,
             Self::NotKnown => "not_asked",
             Self::Refused(_) => "refused",
-            Self::NoAnswer => "no_answer",
+            Self::NoAnswer => "no_response",
         };
         Some(note_of(answer, &self.words(), "", ""))
     }

@@ -1,4 +1,4 @@
-//! The labels of an execution, as the record keeps them.
+//! The labels of an execution, as the audit log keeps them.
 //!
 //! They are written by flow authors, and every event of a run carries them, so they are bounded. A
 //! nested label gets the dotted name that Kestra's own pages show (`system.correlationId`).

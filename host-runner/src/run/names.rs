@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::check::{ask_within, astray};
 use super::request;
 use super::session::Session;
+use crate::audit_log::AuditLog;
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::record::Record;
 use crate::report::Signal;
 use crate::verdict::Verdict;
 
@@ -23,7 +23,7 @@ use crate::verdict::Verdict;
 pub(super) async fn resolved(
     session: &Session,
     target: &ResolvedTarget,
-    record: &Record,
+    audit_log: &AuditLog,
     left: Duration,
 ) -> Result<Result<wit::Target, Verdict>, Signal> {
     let wit_target = request::target(target, &session.flow_id);
@@ -32,7 +32,7 @@ pub(super) async fn resolved(
             session,
             target,
             api::Question::Resolve(wit_target),
-            Some(record),
+            Some(audit_log),
             left,
         )
         .await?

@@ -1,4 +1,4 @@
-//! What a run offers to its component: the record, waiting, and a listener.
+//! What a run offers to its component: the audit log, waiting, and a listener.
 //!
 //! The component's events come in here and are stored before the component goes on. What it says
 //! at its end is made more precise by what only the runner knows: which call failed and why, and
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::busy::retry_while_busy;
 use super::convert;
-use super::patience::patiently;
 use super::session::LEAST_PATIENCE;
+use crate::audit_log::event::{Detail, Invocation, Observed};
+use crate::audit_log::{AuditLog, AuditLogError, RunInfo};
 use crate::clock::SharedClock;
 use crate::engine::bindings::powerbi::refresh::{audit_store, control};
 use crate::engine::{HostPorts, PortFuture};
 use crate::outbound::{CallEnd, CallReport, SendError, Transport, tracked};
-use crate::record::event::{Detail, Invocation, Observed};
-use crate::record::{Record, RecordError, RunInfo};
 use crate::report::{Reporter, Update};
 use crate::verdict::{Sent, Status, Verdict};
 
@@ -84,8 +84,8 @@ impl LastFailure {
 pub struct Run {
     /// Which run this is.
     pub info: RunInfo,
-    /// The record.
-    pub record: Arc<Record>,
+    /// The audit log.
+    pub audit_log: Arc<AuditLog>,
     /// The clock.
     pub clock: SharedClock,
     /// The voice.
@@ -109,7 +109,7 @@ impl Run {
     /// A run that this invocation begins to work on.
     pub fn new(
         info: RunInfo,
-        record: Arc<Record>,
+        audit_log: Arc<AuditLog>,
         clock: SharedClock,
         reporter: Arc<Reporter>,
         transport: Arc<Transport>,
@@ -121,7 +121,7 @@ impl Run {
             began_at: clock.monotonic(),
             calls_before: transport.calls(),
             info,
-            record,
+            audit_log,
             clock,
             reporter,
             transport,
@@ -162,18 +162,18 @@ impl Run {
     /// Stores an event, waiting for a locked record as long as the deadline allows.
     ///
     /// # Errors
-    /// What the record ends with.
+    /// What the audit log ends with.
     pub async fn store(
         self: &Arc<Self>,
         detail: Detail,
-        patience: Duration,
-    ) -> Result<audit_store::Receipt, RecordError> {
+        busy: Duration,
+    ) -> Result<audit_store::Receipt, AuditLogError> {
         let last = matches!(detail, Detail::Outcome(_));
-        let receipt = patiently(&self.clock, patience, || {
+        let receipt = retry_while_busy(&self.clock, busy, || {
             if last {
-                self.record.append_and_finish(&self.info, detail.clone())
+                self.audit_log.append_and_finish(&self.info, detail.clone())
             } else {
-                self.record.append(&self.info, detail.clone())
+                self.audit_log.append(&self.info, detail.clone())
             }
         })
         .await?;
@@ -226,7 +226,7 @@ impl Run {
     fn give_way(&self, known: &mut Known) {
         if std::mem::take(&mut known.holds_resource) {
             let _ = self
-                .record
+                .audit_log
                 .release_resource(&self.info.resource, &self.info);
         }
     }
@@ -263,7 +263,7 @@ impl HostPorts for Ports {
                 }
                 other => other,
             };
-            // What an end says that settles nothing, the interruption in the record says already.
+            // What an end says that settles nothing, the interruption in the audit log says already.
             if let Detail::Outcome(outcome) = &detail
                 && run.known().last_moments
                 && !outcome.verdict.status.settles()
@@ -275,19 +275,17 @@ impl HostPorts for Ports {
             }
             // Before the trigger the deadline decides; after it the event must not be lost.
             let sent = run.known().sent != Sent::No;
-            let patience = if sent {
+            let busy = if sent {
                 run.left().max(LEAST_PATIENCE)
             } else {
                 run.left()
             };
-            run.store(detail, patience)
-                .await
-                .map_err(|error| match error {
-                    RecordError::ClaimLost { .. } | RecordError::UnknownRun { .. } => {
-                        audit_store::StoreError::Refused(error.to_string())
-                    }
-                    other => audit_store::StoreError::Unavailable(other.to_string()),
-                })
+            run.store(detail, busy).await.map_err(|error| match error {
+                AuditLogError::ClaimLost { .. } | AuditLogError::UnknownRun { .. } => {
+                    audit_store::StoreError::Refused(error.to_string())
+                }
+                other => audit_store::StoreError::Unavailable(other.to_string()),
+            })
         })
     }
 

@@ -1,6 +1,6 @@
-//! One refresh, from what the record holds of its identity to its result.
+//! One refresh, from what the audit log holds of its identity to its result.
 //!
-//! The decision table stands in [`crate::record::decide`]; here it is carried out: start, replay,
+//! The decision table stands in [`crate::audit_log::decide`]; here it is carried out: start, replay,
 //! wait for another process, follow, or hold. The component does what needs the service; the claim
 //! that keeps two runs of ours from taking each other's is held around it.
 
@@ -10,18 +10,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::busy::retry_while_busy;
 use super::convert;
 use super::interrupt::interrupted;
-use super::patience::patiently;
 use super::ports::{Ports, Run};
-use super::request::{self, Wish};
-use super::session::{End, LEAST_PATIENCE, Ledger, Session};
+use super::request::{self, TriggerOptions};
+use super::session::{AuditHandle, End, LEAST_PATIENCE, Session};
 use super::signals::signal_name;
 use super::{guards, names, retry};
+use crate::audit_log::event::{Detail, Interrupted};
+use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::record::event::{Detail, Interrupted};
-use crate::record::{Begin, Manner, RecordError, ResourceClaim, RunInfo, RunView};
 use crate::report::{Invocation, Level, Phase, Signal, Update};
 use crate::verdict::{Sent, Status, Verdict};
 
@@ -33,7 +33,7 @@ const MOST_TRIES: u32 = 5;
 
 /// What a refresh is asked for, beyond its target.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct RefreshOptions {
     /// Ignore earlier runs of the key.
     pub new: bool,
     /// How far the run is followed.
@@ -42,7 +42,7 @@ pub struct Asked {
     pub force: bool,
 }
 
-impl Asked {
+impl RefreshOptions {
     /// Whether nobody is asked about the content: no look, no token for one, no following.
     pub(super) fn asks_nobody(self, target: &ResolvedTarget) -> bool {
         self.follow == wit::FollowMode::NotAtAll && target.quota.is_none()
@@ -51,7 +51,7 @@ impl Asked {
 
 /// A verdict and what this invocation knows beside it.
 #[derive(Debug, Clone)]
-pub struct Concluded {
+pub struct FinishedRun {
     /// What became of it.
     pub verdict: Verdict,
     /// What this invocation knows.
@@ -62,10 +62,10 @@ pub struct Concluded {
 /// another attempt, and only while the deadline and the window allow it.
 pub async fn refresh(
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     target: &ResolvedTarget,
-    asked: Asked,
-) -> Concluded {
+    asked: RefreshOptions,
+) -> FinishedRun {
     let mut wit_target = request::target(target, &session.flow_id);
     if asked.asks_nobody(target) {
         wit_target = request::unwatched(wit_target);
@@ -73,7 +73,7 @@ pub async fn refresh(
     let mut triggers = 0;
     loop {
         let retrying = triggers > 0;
-        let mut concluded = attempt(session, ledger, target, &wit_target, asked, retrying).await;
+        let mut concluded = attempt(session, audit, target, &wit_target, asked, retrying).await;
         // A trigger of an earlier process counts as that process's attempt.
         triggers += 1;
         if !concluded.invocation.replayed {
@@ -94,10 +94,10 @@ pub async fn refresh(
             http_calls: concluded.verdict.http_calls,
             level: Level::Warn,
         });
-        // The failure is in the record: whoever ends the wait loses nothing.
+        // The failure is in the audit log: whoever ends the wait loses nothing.
         match session
             .drive(
-                Some(&ledger.record),
+                Some(&audit.audit_log),
                 session.clock.sleep(wait),
                 Duration::MAX,
             )
@@ -112,17 +112,17 @@ pub async fn refresh(
 /// One attempt.
 async fn attempt(
     session: &Session,
-    ledger: &Ledger,
+    audit: &AuditHandle,
     target: &ResolvedTarget,
     wit_target: &wit::Target,
-    asked: Asked,
+    asked: RefreshOptions,
     retrying: bool,
-) -> Concluded {
+) -> FinishedRun {
     let run_id = Uuid::now_v7().to_string();
-    let info = request::run_info(target, wit_target, &run_id, &ledger.key);
+    let info = request::run_info(target, wit_target, &run_id, &audit.key);
     let work = Work {
         session,
-        ledger,
+        audit,
         target,
         wit_target: wit_target.clone(),
         asked,
@@ -143,38 +143,38 @@ async fn attempt(
 
 struct Work<'a> {
     session: &'a Session,
-    ledger: &'a Ledger,
+    audit: &'a AuditHandle,
     target: &'a ResolvedTarget,
     wit_target: wit::Target,
-    asked: Asked,
+    asked: RefreshOptions,
     /// Whether an attempt of this invocation went before: the guards of the host have spoken.
     retrying: bool,
 }
 
 impl Work<'_> {
     /// One try; nothing where the claim was lost before anything was sent.
-    async fn once(&self, info: RunInfo) -> Option<Concluded> {
-        let manner = Manner {
+    async fn once(&self, info: RunInfo) -> Option<FinishedRun> {
+        let manner = BeginOptions {
             new: self.asked.new,
             // Without verification there is neither a look nor a token for one.
             followable: self.target.watched().is_some()
                 && self.asked.follow != wit::FollowMode::NotAtAll,
             if_lost: self.target.if_lost,
         };
-        let run = self.session.run(&self.ledger.record, info, self.target);
+        let run = self.session.run(&self.audit.audit_log, info, self.target);
         loop {
-            let begin = patiently(&run.clock, run.left(), || {
-                self.ledger.record.begin(&run.info, manner)
+            let begin = retry_while_busy(&run.clock, run.left(), || {
+                self.audit.audit_log.begin(&run.info, manner)
             });
             let begin = match self
                 .session
-                .drive(Some(&self.ledger.record), begin, Duration::MAX)
+                .drive(Some(&self.audit.audit_log), begin, Duration::MAX)
                 .await
             {
                 End::Done(Ok(begin)) => begin,
                 End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
                 End::Stopped(signal) => return Some(self.stopped(&run, signal).await),
-                End::OutOfTime => return Some(self.waited_in_vain(&run, "the record")),
+                End::OutOfTime => return Some(self.waited_in_vain(&run, "the audit log")),
             };
             match begin {
                 Begin::Start => return self.start(&run).await,
@@ -182,9 +182,9 @@ impl Work<'_> {
                     return Some(replayed(self.target, *verdict, &view));
                 }
                 Begin::Follow(view) => {
-                    let run = self
-                        .session
-                        .run(&self.ledger.record, view.run.clone(), self.target);
+                    let run =
+                        self.session
+                            .run(&self.audit.audit_log, view.run.clone(), self.target);
                     return Some(
                         super::follow::follow_ours(
                             self.session,
@@ -207,8 +207,8 @@ impl Work<'_> {
     }
 
     /// Waits until another process is done with its run, without asking the service, and gives its
-    /// verdict. Nothing where it left none: then the record decides anew.
-    async fn wait_for(&self, run: &Arc<Run>, other: &str) -> Option<Concluded> {
+    /// verdict. Nothing where it left none: then the audit log decides anew.
+    async fn wait_for(&self, run: &Arc<Run>, other: &str) -> Option<FinishedRun> {
         run.reporter.progress(&Update {
             target: &self.target.name,
             phase: Phase::WaitingForOther,
@@ -220,7 +220,7 @@ impl Work<'_> {
         });
         let watch = async {
             loop {
-                match self.ledger.record.watch(other) {
+                match self.audit.audit_log.watch(other) {
                     Ok(watched) if !watched.alive => return Ok(watched.view),
                     Err(error) if !error.is_busy() => return Err(error),
                     _ => run.clock.sleep(WATCH).await,
@@ -229,7 +229,7 @@ impl Work<'_> {
         };
         match self
             .session
-            .drive(Some(&self.ledger.record), watch, run.left())
+            .drive(Some(&self.audit.audit_log), watch, run.left())
             .await
         {
             End::Done(Ok(view)) => view.and_then(|view| {
@@ -255,14 +255,14 @@ impl Work<'_> {
                     run: other.to_owned(),
                     ..run.info.clone()
                 };
-                let _ = self.ledger.record.append(&other_run, detail);
+                let _ = self.audit.audit_log.append(&other_run, detail);
                 Some(self.concluded(run, interrupted_while_waiting(signal), Some(signal)))
             }
         }
     }
 
     /// A run of our own.
-    async fn start(&self, run: &Arc<Run>) -> Option<Concluded> {
+    async fn start(&self, run: &Arc<Run>) -> Option<FinishedRun> {
         let overridden = match self.guarded(run).await {
             Ok(overridden) => overridden,
             Err(concluded) => return Some(*concluded),
@@ -274,7 +274,7 @@ impl Work<'_> {
         let run = &run;
         match self.claim_resource(run).await {
             End::Done(Ok(())) => {}
-            End::Done(Err(RecordError::ClaimLost { .. })) => return None,
+            End::Done(Err(AuditLogError::ClaimLost { .. })) => return None,
             End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
             End::Stopped(signal) => return Some(self.stopped(run, signal).await),
             End::OutOfTime => {
@@ -300,8 +300,8 @@ impl Work<'_> {
             Vec::new()
         } else {
             match self
-                .ledger
-                .record
+                .audit
+                .audit_log
                 .taken_runs(&run.info.resource, &run.info.run)
             {
                 Ok(taken) => taken,
@@ -319,8 +319,8 @@ impl Work<'_> {
             self.target,
             wit_target,
             &run.info.run,
-            request::circumstances(self.target, run.clock.now(), run.left()),
-            Wish {
+            request::call_context(self.target, run.clock.now(), run.left()),
+            TriggerOptions {
                 follow: self.asked.follow,
                 force: self.asked.force,
                 overridden,
@@ -353,13 +353,13 @@ impl Work<'_> {
         Some(self.concluded(run, verdict, None))
     }
 
-    /// Passes the guards that need a clock or the record, and gives those that were overridden; or
+    /// Passes the guards that need a clock or the audit log, and gives those that were overridden; or
     /// ends in `skipped`.
-    async fn guarded(&self, run: &Arc<Run>) -> Result<Vec<String>, Box<Concluded>> {
+    async fn guarded(&self, run: &Arc<Run>) -> Result<Vec<String>, Box<FinishedRun>> {
         if self.retrying {
             return Ok(Vec::new());
         }
-        let held = match guards::held_back(&self.ledger.record, self.target, run.clock.now()) {
+        let held = match guards::held_back(&self.audit.audit_log, self.target, run.clock.now()) {
             Ok(held) => held,
             Err(error) => return Err(Box::new(self.unrecorded(&run.info, &error))),
         };
@@ -379,8 +379,8 @@ impl Work<'_> {
     }
 
     /// The run and the target with ids where the configuration has names. They are looked up only
-    /// now: what the record answers needs no network.
-    async fn with_ids(&self, run: &Arc<Run>) -> Result<(Arc<Run>, wit::Target), Box<Concluded>> {
+    /// now: what the audit log answers needs no network.
+    async fn with_ids(&self, run: &Arc<Run>) -> Result<(Arc<Run>, wit::Target), Box<FinishedRun>> {
         let has_names = self
             .target
             .watched()
@@ -388,13 +388,13 @@ impl Work<'_> {
         if !has_names || self.asked.asks_nobody(self.target) {
             return Ok((run.clone(), self.wit_target.clone()));
         }
-        match names::resolved(self.session, self.target, &self.ledger.record, run.left()).await {
+        match names::resolved(self.session, self.target, &self.audit.audit_log, run.left()).await {
             Ok(Ok(wit_target)) => {
                 let info = RunInfo {
                     resource: request::resource(self.target, &wit_target).unwrap_or_default(),
                     ..run.info.clone()
                 };
-                let run = self.session.run(&self.ledger.record, info, self.target);
+                let run = self.session.run(&self.audit.audit_log, info, self.target);
                 Ok((run, wit_target))
             }
             Ok(Err(verdict)) => Err(Box::new(self.ended_before(run, verdict).await)),
@@ -403,8 +403,8 @@ impl Work<'_> {
     }
 
     /// The end of a run that has sent nothing, stored as far as it can be.
-    async fn ended_before(&self, run: &Arc<Run>, verdict: Verdict) -> Concluded {
-        let outcome = Detail::Outcome(crate::record::event::Outcome {
+    async fn ended_before(&self, run: &Arc<Run>, verdict: Verdict) -> FinishedRun {
+        let outcome = Detail::Outcome(crate::audit_log::event::Outcome {
             verdict: verdict.clone(),
             invocation: run.invocation(),
         });
@@ -420,7 +420,7 @@ impl Work<'_> {
     }
 
     /// Holds the content from look to match, so that two runs of ours cannot take each other's.
-    async fn claim_resource(&self, run: &Arc<Run>) -> End<Result<(), RecordError>> {
+    async fn claim_resource(&self, run: &Arc<Run>) -> End<Result<(), AuditLogError>> {
         if run.info.resource.is_empty() || self.asked.follow == wit::FollowMode::NotAtAll {
             return End::Done(Ok(()));
         }
@@ -428,8 +428,8 @@ impl Work<'_> {
             let mut told = false;
             loop {
                 match self
-                    .ledger
-                    .record
+                    .audit
+                    .audit_log
                     .claim_resource(&run.info.resource, &run.info)
                 {
                     Ok(ResourceClaim::Claimed) => {
@@ -454,11 +454,11 @@ impl Work<'_> {
             }
         };
         self.session
-            .drive(Some(&self.ledger.record), claim, run.left())
+            .drive(Some(&self.audit.audit_log), claim, run.left())
             .await
     }
 
-    async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> Concluded {
+    async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> FinishedRun {
         // Without a look at the service there is nobody who could stop a run there.
         let on_interrupt = match self.asked.follow {
             wit::FollowMode::NotAtAll => OnInterrupt::Leave,
@@ -468,11 +468,11 @@ impl Work<'_> {
         self.concluded(run, verdict, Some(signal))
     }
 
-    fn concluded(&self, run: &Run, verdict: Verdict, signal: Option<Signal>) -> Concluded {
+    fn concluded(&self, run: &Run, verdict: Verdict, signal: Option<Signal>) -> FinishedRun {
         concluded(self.target, run, verdict, signal)
     }
 
-    fn waited_in_vain(&self, run: &Run, what: &str) -> Concluded {
+    fn waited_in_vain(&self, run: &Run, what: &str) -> FinishedRun {
         let verdict = Verdict {
             retryable: true,
             ..Verdict::not_sent(
@@ -485,12 +485,12 @@ impl Work<'_> {
         self.concluded(run, verdict, None)
     }
 
-    fn unrecorded(&self, info: &RunInfo, error: &RecordError) -> Concluded {
+    fn unrecorded(&self, info: &RunInfo, error: &AuditLogError) -> FinishedRun {
         self.audit_unavailable(
             info,
             error.code(),
             error.to_string(),
-            "nothing was sent; mend the record and start again",
+            "nothing was sent; mend the audit log and start again",
         )
     }
 
@@ -500,8 +500,8 @@ impl Work<'_> {
         code: &str,
         message: String,
         hint: &str,
-    ) -> Concluded {
-        Concluded {
+    ) -> FinishedRun {
+        FinishedRun {
             verdict: Verdict {
                 retryable: true,
                 ..Verdict::not_sent(Status::AuditUnavailable, code, message, hint)
@@ -532,9 +532,9 @@ pub(super) fn concluded(
     run: &Run,
     verdict: Verdict,
     signal: Option<Signal>,
-) -> Concluded {
+) -> FinishedRun {
     let known = run.known().clone();
-    Concluded {
+    FinishedRun {
         verdict,
         invocation: Invocation {
             trigger_sent_at: known.trigger_at,
@@ -558,10 +558,10 @@ fn invocation_of(target: &ResolvedTarget, info: &RunInfo) -> Invocation {
     }
 }
 
-/// The result of an earlier run, as the record has it.
-pub(super) fn replayed(target: &ResolvedTarget, verdict: Verdict, view: &RunView) -> Concluded {
+/// The result of an earlier run, as the audit log has it.
+pub(super) fn replayed(target: &ResolvedTarget, verdict: Verdict, view: &RunView) -> FinishedRun {
     let time = |text: &str| text.parse::<Timestamp>().ok();
-    Concluded {
+    FinishedRun {
         verdict,
         invocation: Invocation {
             trigger_sent_at: time(&view.intent_time),
@@ -575,7 +575,7 @@ pub(super) fn replayed(target: &ResolvedTarget, verdict: Verdict, view: &RunView
 }
 
 /// An earlier run that may have been sent and that nobody can follow.
-fn held(target: &ResolvedTarget, view: &RunView) -> Concluded {
+fn held(target: &ResolvedTarget, view: &RunView) -> FinishedRun {
     let run = &view.run.run;
     let mut concluded = replayed(
         target,

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::convert;
+use crate::audit_log::{RunInfo, RunView, identity_digest};
 use crate::config::{
     ApplyChanges, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota, QuotaMode,
     QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
 };
 use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::record::{RunInfo, RunView, identity_digest};
 
 /// `source` where the payload, the target and the orchestrator name none.
 const SOURCE: &str = "host-runner";
@@ -142,15 +142,15 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The circumstances of a call that has `left` until its deadline.
+/// The call_context of a call that has `left` until its deadline.
 #[must_use]
-pub(super) fn circumstances(
+pub(super) fn call_context(
     target: &ResolvedTarget,
     now: Timestamp,
     left: Duration,
-) -> wit::Circumstances {
+) -> wit::CallContext {
     let fabric = target.endpoints.fabric.as_ref();
-    wit::Circumstances {
+    wit::CallContext {
         now: now.to_string(),
         deadline_ms: millis(left),
         call_timeout_ms: millis(target.timeout),
@@ -161,13 +161,13 @@ pub(super) fn circumstances(
                 .unwrap_or_default(),
         },
         credentials: wit::Credentials::HostAttached,
-        host_vouches: true,
+        host_reports_unsent: true,
     }
 }
 
-/// What a refresh is asked for beside its target and circumstances.
+/// What a refresh is asked for beside its target and call_context.
 #[derive(Debug, Clone)]
-pub(super) struct Wish {
+pub(super) struct TriggerOptions {
     /// How far the run is followed.
     pub follow: wit::FollowMode,
     /// Whether a used-up quota holds nothing back.
@@ -184,14 +184,14 @@ pub(super) fn refresh(
     target: &ResolvedTarget,
     wit_target: wit::Target,
     run: &str,
-    circumstances: wit::Circumstances,
-    wish: Wish,
+    call_context: wit::CallContext,
+    wish: TriggerOptions,
 ) -> wit::RefreshRequest {
     wit::RefreshRequest {
         run_id: run.to_owned(),
         name: target.name.clone(),
         target: wit_target,
-        circumstances,
+        call_context,
         response_timeout_ms: match &target.what {
             What::PowerAutomate(flow) => millis(flow.response_timeout),
             What::Dataflow(_) | What::Gen2(_) | What::Model(_) => millis(target.timeout),
@@ -228,7 +228,7 @@ fn quota(quota: &Quota) -> wit::QuotaGuard {
     }
 }
 
-/// What the record knows of a run's trigger; nothing where none was about to leave.
+/// What the audit log knows of a run's trigger; nothing where none was about to leave.
 #[must_use]
 pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -22,7 +22,7 @@ pub enum ResolveError {
     /// The word or the reason is not one that may be stored.
     #[error("{0}")]
     Invalid(String),
-    /// The record cannot be written.
+    /// The audit log cannot be written.
     #[error("{0}")]
     Unavailable(String),
 }

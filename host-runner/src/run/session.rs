@@ -1,5 +1,5 @@
 //! What one invocation holds: the clock, the component, the way out, the voice; and, where it
-//! writes, the record.
+//! writes, the audit log.
 //!
 //! Everything is made before the first run begins, so that what is wrong with any of it is known
 //! before anything is sent.
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::boundary::Boundary;
-use super::patience::patiently;
+use super::busy::retry_while_busy;
 use super::ports::Run;
 use super::signals::Stops;
+use crate::audit_log::event::Detail;
+use crate::audit_log::{AuditLog, RENEW_EVERY, RunInfo};
 use crate::clock::SharedClock;
 use crate::config::ResolvedTarget;
 use crate::engine::{EngineError, HostPorts, HostState, Instance, Loading, StateParts};
 use crate::outbound::Gateway;
-use crate::record::event::Detail;
-use crate::record::{RENEW_EVERY, Record, RunInfo};
 use crate::report::{Level, Reporter, Signal};
 use crate::verdict::{Sent, Status, Verdict};
 
@@ -49,11 +49,11 @@ pub struct Session {
     pub deadline: Option<Duration>,
 }
 
-/// The record, as one invocation writes it.
+/// The audit log, as one invocation writes it.
 #[derive(Clone)]
-pub struct Ledger {
-    /// The record.
-    pub record: Arc<Record>,
+pub struct AuditHandle {
+    /// The audit log.
+    pub audit_log: Arc<AuditLog>,
     /// The key of the identity of the invocation's runs; empty where every start is a run of its
     /// own.
     pub key: String,
@@ -79,10 +79,15 @@ impl Session {
 
     /// Begins to work on a run.
     #[must_use]
-    pub fn run(&self, record: &Arc<Record>, info: RunInfo, target: &ResolvedTarget) -> Arc<Run> {
+    pub fn run(
+        &self,
+        audit_log: &Arc<AuditLog>,
+        info: RunInfo,
+        target: &ResolvedTarget,
+    ) -> Arc<Run> {
         let run = Run::new(
             info,
-            record.clone(),
+            audit_log.clone(),
             self.clock.clone(),
             self.reporter.clone(),
             self.boundary.transport.clone(),
@@ -127,7 +132,7 @@ impl Session {
     /// what this process holds in `record`.
     pub async fn drive<T>(
         &self,
-        record: Option<&Record>,
+        audit_log: Option<&AuditLog>,
         work: impl Future<Output = T>,
         limit: Duration,
     ) -> End<T> {
@@ -141,7 +146,7 @@ impl Session {
                 done = &mut work => return End::Done(done),
                 () = &mut overdue => return End::OutOfTime,
                 () = self.clock.sleep(RENEW_EVERY) => {
-                    if let Some(Err(error)) = record.map(Record::renew) {
+                    if let Some(Err(error)) = audit_log.map(AuditLog::renew) {
                         self.reporter.log(Level::Debug, &format!("the lease was not renewed: {error}"));
                     }
                 }
@@ -151,12 +156,12 @@ impl Session {
 
     /// [`drive`](Self::drive) for a component that knows the run's deadline.
     pub async fn drive_component<T>(&self, run: &Run, work: impl Future<Output = T>) -> End<T> {
-        self.drive(Some(&run.record), work, run.left().saturating_add(GRACE))
+        self.drive(Some(&run.audit_log), work, run.left().saturating_add(GRACE))
             .await
     }
 
     /// The end of a run whose component broke off or did not end: a bug, told as what it is, with
-    /// what the record says of the trigger.
+    /// what the audit log says of the trigger.
     pub async fn broken(&self, run: &Arc<Run>, what: &str) -> Verdict {
         let sent = run.known().sent;
         let status = if sent == Sent::No {
@@ -168,12 +173,12 @@ impl Session {
             sent,
             ..Verdict::not_sent(
                 status,
-                "component_broke_off",
+                "component_failed",
                 what,
                 "please report this with the output of `host-runner audit show` for the run",
             )
         };
-        let outcome = Detail::Outcome(crate::record::event::Outcome {
+        let outcome = Detail::Outcome(crate::audit_log::event::Outcome {
             verdict: verdict.clone(),
             invocation: run.invocation(),
         });
@@ -189,8 +194,8 @@ impl Session {
     /// Gives up what this process holds of a run, where its outcome did not.
     pub async fn finish(&self, run: &Run) {
         if !run.known().concluded {
-            let finished = patiently(&self.clock, LEAST_PATIENCE, || {
-                run.record.finish(&run.info.run)
+            let finished = retry_while_busy(&self.clock, LEAST_PATIENCE, || {
+                run.audit_log.finish(&run.info.run)
             })
             .await;
             if let Err(error) = finished {

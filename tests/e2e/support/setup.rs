@@ -161,7 +161,7 @@ targets:
         self.command(arguments).spawn().expect("host-runner starts")
     }
 
-    /// Everything that the record's files hold, as bytes.
+    /// Everything that the audit log's files hold, as bytes.
     pub fn record_bytes(&self) -> Vec<u8> {
         let mut all = Vec::new();
         for name in ["audit.db", "audit.db-wal"] {
@@ -170,7 +170,7 @@ targets:
         all
     }
 
-    /// The events of the record, in order.
+    /// The events of the audit log, in order.
     pub fn events(&self) -> Vec<serde_json::Value> {
         let runs = self.run(&["audit", "list", "--limit", "1000", "--output", "json"]);
         let mut events: Vec<serde_json::Value> = runs
@@ -186,7 +186,7 @@ targets:
         events
     }
 
-    /// The kinds of the record's events, in order.
+    /// The kinds of the audit log's events, in order.
     pub fn event_kinds(&self) -> Vec<String> {
         self.events()
             .iter()

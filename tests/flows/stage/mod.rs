@@ -23,7 +23,7 @@ use crate::support::{
 /// How long anything may take before a test fails. Far longer than it takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where an example in this repository keeps the record.
+/// Where an example in this repository keeps the audit log.
 const USUAL_RECORD: &str = "/var/lib/host-runner/audit.db";
 
 /// The tasks of our flows that log whenever they are run.
@@ -46,7 +46,7 @@ impl Stage {
             platform: Platform::start(world),
             engine: engines::engine(line),
             tag: format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed)),
-            dir: tempfile::tempdir().expect("a folder for the record"),
+            dir: tempfile::tempdir().expect("a folder for the audit log"),
         };
         stage.secret("ORDER_LIST_FLOW_URL", &stage.platform.trigger_url());
         stage.secret("AZURE_CLIENT_SECRET", CLIENT_SECRET);
@@ -75,7 +75,7 @@ impl Stage {
         self.dir.path().join(name)
     }
 
-    /// Where the record is.
+    /// Where the audit log is.
     pub fn record(&self) -> String {
         format!("sqlite:{}", self.path("audit.db").display())
     }
@@ -228,7 +228,7 @@ impl Stage {
         }
     }
 
-    /// Waits until the record or the services have come to what `seen` asks for.
+    /// Waits until the audit log or the services have come to what `seen` asks for.
     pub fn eventually(&self, what: &str, seen: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !seen(self) {
@@ -326,18 +326,18 @@ impl Stage {
         Outcome::of(&output)
     }
 
-    /// The runs in the record, newest first.
+    /// The runs in the audit log, newest first.
     pub fn runs(&self) -> Vec<Value> {
         self.host_runner(&["audit", "list", "--limit", "1000"])
             .results
     }
 
-    /// The events of a run in the record, in order.
+    /// The events of a run in the audit log, in order.
     pub fn events(&self, run: &str) -> Vec<Value> {
         self.host_runner(&["audit", "show", run]).results
     }
 
-    /// The kinds of the events of the only run in the record.
+    /// The kinds of the events of the only run in the audit log.
     pub fn event_kinds(&self) -> Vec<String> {
         let runs = self.runs();
         assert_eq!(runs.len(), 1, "{runs:#?}");

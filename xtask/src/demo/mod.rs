@@ -69,10 +69,10 @@ fn show_record(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "$ host-runner audit list")?;
     let list = stage.run(&["audit", "list"], |_| true, out)?;
     if list.code != Some(0) {
-        bail!("the record could not be listed");
+        bail!("the audit log could not be listed");
     }
     let run = story::run_of(&list.text, "order_list_swallowed")
-        .context("the record lacks the refresh whose refusal was swallowed")?;
+        .context("the audit log lacks the refresh whose refusal was swallowed")?;
     writeln!(out, "\n$ host-runner audit show {run} | grep '#'")?;
     let events = stage.run(&["audit", "show", run], |line| line.contains('#'), out)?;
     if events.code != Some(0) {

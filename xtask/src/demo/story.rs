@@ -43,14 +43,14 @@ pub(crate) const ACTS: [Act; 3] = [
 
 /// The heading of the last part.
 pub(crate) const RECORD: &str =
-    "4. What remains: every run in the record. The intent was on disk before the trigger left.";
+    "4. What remains: every run in the audit log. The intent was on disk before the trigger left.";
 
 /// The demo's last words.
 pub(crate) const SHOWN: &str =
     "Shown: three triggers, two of them answered with 202, one refresh. Only that one was called a
 success (exit code 0). The swallowed one is `unknown` (12), with its likely cause and the time of
 the next slot; the one that the flow told of is `failed` (10). The simulator and the folder with
-the record are gone again.";
+the audit log are gone again.";
 
 impl Act {
     /// How what was shown differs from what should have been; nothing where it does not.

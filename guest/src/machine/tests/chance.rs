@@ -273,8 +273,8 @@ fn request_of(story: &Story) -> RefreshRequest {
     let mut request = request(target(story.target, story.accept));
     request.follow = story.follow;
     request.if_running = story.if_running;
-    request.circumstances.host_vouches = story.vouches;
-    request.circumstances.deadline_ms = story.deadline_s * 1_000;
+    request.call_context.host_reports_unsent = story.vouches;
+    request.call_context.deadline_ms = story.deadline_s * 1_000;
     request
 }
 
@@ -355,7 +355,7 @@ fn check_ours(world: &World, story: &Story, verdict: &Verdict, run: &str) {
     assert!(!intent.baseline.contains(&other.id));
 }
 
-/// What the record knows of the trigger.
+/// What the audit log knows of the trigger.
 fn trace_of(world: &World) -> Option<TriggerTrace> {
     let mut known: Option<TriggerTrace> = None;
     for event in world.events() {
@@ -390,8 +390,8 @@ fn trace_of(world: &World) -> Option<TriggerTrace> {
 fn later(world: &World, story: &Story, trace: TriggerTrace) -> FollowRequest {
     let mut request = follow(target(story.target, story.accept), Subject::Ours(trace));
     let elapsed = i64::try_from(world.elapsed()).unwrap();
-    request.circumstances.now = start().plus_ms(elapsed).to_string();
-    request.circumstances.deadline_ms = story.deadline_s * 1_000;
+    request.call_context.now = start().plus_ms(elapsed).to_string();
+    request.call_context.deadline_ms = story.deadline_s * 1_000;
     request
 }
 
@@ -413,7 +413,7 @@ fn tell(story: &Story) {
         Err(_) => assert_eq!(world.arrivals(), 0, "an error after a trigger: {end:?}"),
     }
 
-    // Another process takes it from the record: at once, and once more hours later.
+    // Another process takes it from the audit log: at once, and once more hours later.
     let posts = world.posts().len();
     for hours in [0, 3] {
         world.pass(hours * 3_600_000);

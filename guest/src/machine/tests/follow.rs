@@ -61,7 +61,7 @@ fn a_follow_a_day_later_takes_no_later_run() {
         .with(timed("before", "OnDemand", -60_000, 10_000, "Success"));
     world.pass(day as u64);
     let mut request = follow(verified(), Subject::Ours(trace()));
-    request.circumstances.now = "2026-11-24T08:00:00Z".into();
+    request.call_context.now = "2026-11-24T08:00:00Z".into();
     let verdict = ask(&world, &request).unwrap();
     assert_eq!(
         (verdict.status, verdict.code.as_str()),
@@ -118,7 +118,7 @@ fn at_least_one_look_is_taken_whatever_the_deadline() {
     let mut known = trace();
     known.service_run = Some("x".into());
     let mut request = follow(verified(), Subject::Ours(known));
-    request.circumstances.deadline_ms = 0;
+    request.call_context.deadline_ms = 0;
     assert_eq!(ask(&world, &request).unwrap().status, Status::Completed);
     assert_eq!(world.gets()[0].timeout_ms, 30_000);
 
@@ -131,12 +131,9 @@ fn at_least_one_look_is_taken_whatever_the_deadline() {
 #[test]
 fn a_follow_that_cannot_read_is_a_verdict_because_the_trigger_left() {
     for (answer, code) in [
-        (refusal(401, ""), "reading_forbidden"),
-        (refusal(404, ""), "reading_failed"),
-        (
-            broken(TransportKind::ConnectionRefused),
-            "reading_unavailable",
-        ),
+        (refusal(401, ""), "read_forbidden"),
+        (refusal(404, ""), "read_failed"),
+        (broken(TransportKind::ConnectionRefused), "read_unavailable"),
     ] {
         let world = World::new().answers_every_get(answer);
         let verdict = ours(&world, trace());
@@ -432,7 +429,7 @@ fn the_time_before_which_nobody_is_to_ask_goes_along_with_the_trace() {
     // Even the one look that a follow always gets waits for it.
     let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
     let mut hasty = follow(gen2(), Subject::Ours(trace.clone()));
-    hasty.circumstances.deadline_ms = 0;
+    hasty.call_context.deadline_ms = 0;
     let early = ask(&world, &hasty).unwrap();
     assert_eq!(
         (early.status, early.code.as_str(), early.sent),

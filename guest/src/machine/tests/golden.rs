@@ -7,7 +7,7 @@ use crate::contract::{
 };
 use crate::ports::{HttpRequest, Method};
 use crate::testing::{
-    OURS, answer, circumstances, dataflow, enhanced, flow, follow, gen2, item, nothing_special, ok,
+    OURS, answer, call_context, dataflow, enhanced, flow, follow, gen2, item, nothing_special, ok,
     request, standard, verified,
 };
 
@@ -64,7 +64,7 @@ fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
 {JSON}{{"trigger_type":"Gen1_Dataflow_Refresh","dataflow_name":"Master Order List","timestamp":"2026-11-23T08:00:00Z","source":"host-runner","workspace":"Data Admin"}}"#
         )
     );
-    // In the record it stands without its signature.
+    // In the audit log it stands without its signature.
     assert_eq!(
         world.intents()[0].request.url,
         url.replace("INVENTED-sig", "***")
@@ -280,7 +280,7 @@ fn a_run_is_stopped_by_its_encoded_id_for_every_kind() {
             run_id: "run-1".into(),
             name: "order_list".into(),
             target,
-            circumstances: circumstances(),
+            call_context: call_context(),
             service_run: run.into(),
         };
         crate::cancel_refresh(world.ports(), &request).unwrap();

@@ -30,10 +30,10 @@ fn answers() -> Vec<Answer> {
 }
 
 /// Whether a further trigger is allowed after this answer.
-fn started_nothing(answer: &Answer, host_vouches: bool) -> bool {
+fn started_nothing(answer: &Answer, host_reports_unsent: bool) -> bool {
     match answer {
         Ok(answer) => answer.status == 429,
-        Err(error) => error.certainly_unsent(host_vouches),
+        Err(error) => error.certainly_unsent(host_reports_unsent),
     }
 }
 
@@ -102,13 +102,13 @@ fn requests() -> Vec<RefreshRequest> {
             FollowMode::UntilStarted,
             FollowMode::NotAtAll,
         ] {
-            for host_vouches in [true, false] {
+            for host_reports_unsent in [true, false] {
                 let mut request = request(target.clone());
                 request.follow = follow;
-                request.circumstances.deadline_ms = 600_000;
+                request.call_context.deadline_ms = 600_000;
                 slow(&mut request.target);
                 request.if_running = IfRunning::Wait;
-                request.circumstances.host_vouches = host_vouches;
+                request.call_context.host_reports_unsent = host_reports_unsent;
                 all.push(request);
             }
         }
@@ -133,7 +133,7 @@ fn no_trigger_follows_one_that_may_have_arrived_and_none_leaves_without_an_inten
                 check_triggers(
                     &world,
                     &sequence,
-                    request.circumstances.host_vouches,
+                    request.call_context.host_reports_unsent,
                     &story,
                 );
                 check_end(&world, &result, &request, &runs, &story);

@@ -285,7 +285,7 @@ fn a_job_is_not_asked_for_before_its_retry_after() {
 fn a_deadline_before_the_retry_after_asks_nothing_and_says_when() {
     let world = World::new().with(ours("Success"));
     let mut hasty = request(gen2());
-    hasty.circumstances.deadline_ms = 30_000;
+    hasty.call_context.deadline_ms = 30_000;
     let verdict = verdict(&world, &hasty);
     assert_eq!(
         (verdict.status, verdict.code.as_str()),

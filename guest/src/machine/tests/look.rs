@@ -78,14 +78,17 @@ fn a_look_that_brings_nothing_usable_is_repeated_until_the_deadline() {
             broken(TransportKind::ConnectionRefused),
             "connection_refused",
         ),
-        (broken(TransportKind::AnswerTimeout), "answer_timeout"),
-        (broken(TransportKind::TooLarge), "answer_too_large"),
+        (broken(TransportKind::AnswerTimeout), "response_timed_out"),
+        (broken(TransportKind::TooLarge), "response_too_large"),
         (refusal(503, ""), "service_unavailable"),
         (refusal(500, ""), "service_unavailable"),
         (refusal(302, ""), "redirected"),
-        (page(), "answer_unreadable"),
-        (Ok(answer(200, r#"{"value":[{"id":"#)), "answer_unreadable"),
-        (Ok(answer(204, "")), "answer_unreadable"),
+        (page(), "response_unreadable"),
+        (
+            Ok(answer(200, r#"{"value":[{"id":"#)),
+            "response_unreadable",
+        ),
+        (Ok(answer(204, "")), "response_unreadable"),
         (too_many, "throttled"),
     ] {
         let (world, kind, problem) = looked(World::new().answers_every_get(answer));
@@ -170,7 +173,7 @@ fn a_wrong_target_is_invalid_before_anything_is_asked() {
 fn a_wrong_time_or_run_id_is_invalid() {
     let world = World::new();
     let mut wrong = request(verified());
-    wrong.circumstances.now = "yesterday".into();
+    wrong.call_context.now = "yesterday".into();
     assert_eq!(error(&world, &wrong).1.code, "now_not_a_timestamp");
     let mut wrong = request(verified());
     wrong.run_id = "a b".into();
@@ -193,8 +196,8 @@ fn an_endpoint_that_is_no_address_is_invalid_for_the_kinds_that_need_it() {
     ] {
         let world = World::new().with(our_run("Success"));
         let mut request = request(target);
-        request.circumstances.endpoints.power_bi = power_bi.into();
-        request.circumstances.endpoints.fabric = fabric.into();
+        request.call_context.endpoints.power_bi = power_bi.into();
+        request.call_context.endpoints.fabric = fabric.into();
         match refresh(&world, &request) {
             Ok(verdict) => assert!(!wrong, "{verdict:?}"),
             Err(error) => {
@@ -265,7 +268,7 @@ fn a_bearer_token_goes_to_the_service_that_it_is_for_and_into_no_record() {
             .with(our_run("Failed"))
             .answers_post(Ok(answer(400, &format!(r#"{{"message":"{TOKEN}"}}"#))));
         let mut request = request(target);
-        request.circumstances.credentials = Credentials::Bearer(TOKEN.into());
+        request.call_context.credentials = Credentials::Bearer(TOKEN.into());
         let verdict = verdict(&world, &request);
         assert_eq!(tokens(world.posts()), at_posts);
         assert_eq!(tokens(world.gets()), world.gets().len());
@@ -286,7 +289,7 @@ fn a_signature_in_the_url_goes_out_and_into_no_record() {
     let world =
         World::new().answers_post(Ok(answer(400, &format!(r#"{{"message":"bad {SIG}"}}"#))));
     let mut request = request(target);
-    request.circumstances.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
+    request.call_context.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
     let verdict = verdict(&world, &request);
     let sent = &world.posts()[0];
     assert!(sent.url.ends_with(SIG));

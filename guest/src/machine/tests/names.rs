@@ -6,7 +6,7 @@ use crate::contract::{
 };
 use crate::ports::Method;
 use crate::testing::{
-    Answer, DATAFLOW, OURS, WORKSPACE, circumstances, dataflow, enhanced, error as refusal, flow,
+    Answer, DATAFLOW, OURS, WORKSPACE, call_context, dataflow, enhanced, error as refusal, flow,
     follow, gen2, item, ok, request, standard, trace, verified,
 };
 
@@ -163,7 +163,7 @@ fn names_are_resolved_for_a_follow_and_a_cancel_too() {
             run_id: "run-1".into(),
             name: "order_list".into(),
             target,
-            circumstances: circumstances(),
+            call_context: call_context(),
             service_run: OURS.into(),
         };
         assert!(crate::cancel_refresh(world.ports(), &request).is_ok());
@@ -176,10 +176,10 @@ fn names_are_resolved_for_a_follow_and_a_cancel_too() {
 #[test]
 fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left() {
     for (world, code) in [
-        (serving(&[], &[]), "reading_failed"),
+        (serving(&[], &[]), "read_failed"),
         (
             World::new().answers_every_get(refusal(403, "")),
-            "reading_forbidden",
+            "read_forbidden",
         ),
     ] {
         let followed = crate::follow_refresh(
@@ -273,7 +273,7 @@ fn a_bearer_token_goes_to_the_apis_alone_and_into_no_text() {
     for target in targets() {
         let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Failed").by_trigger());
         let mut request = request(target);
-        request.circumstances.credentials = Credentials::Bearer(TOKEN.into());
+        request.call_context.credentials = Credentials::Bearer(TOKEN.into());
         let verdict = verdict(&world, &request);
         for call in [world.gets(), world.posts()].concat() {
             let carries = call.headers.iter().any(|(_, value)| value.contains(TOKEN));

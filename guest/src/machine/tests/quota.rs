@@ -54,7 +54,7 @@ fn a_used_up_quota_is_skipped_with_the_next_slot() {
             let verdict = verdict(&world, &request);
             assert_eq!(
                 (verdict.status, verdict.code.as_str(), verdict.sent),
-                (Status::Skipped, "quota_used_up", Sent::No)
+                (Status::Skipped, "quota_exhausted", Sent::No)
             );
             assert!(verdict.retryable && !verdict.own_run);
             // The eighth newest run began 16 h before the start.
@@ -144,7 +144,7 @@ fn what_the_service_dropped_does_not_count_and_a_limit_of_nothing_never_opens() 
     let second = verdict(&used(3), &counting(gen2(), guard(0)));
     assert_eq!(
         (second.code.as_str(), second.retry_at),
-        ("quota_used_up", None)
+        ("quota_exhausted", None)
     );
 }
 
@@ -290,7 +290,7 @@ fn an_unread_history_does_not_make_a_lost_trigger_or_a_refused_one_better() {
             (lost.status, lost.code.as_str(), lost.sent, lost.matched),
             (
                 Status::Unknown,
-                "trigger_answer_lost",
+                "trigger_response_lost",
                 Sent::Maybe,
                 Matched::None
             )

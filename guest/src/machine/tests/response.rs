@@ -140,7 +140,7 @@ fn the_trigger_may_take_as_long_as_a_response_does() {
     assert_eq!(world.posts()[0].timeout_ms, 130_000);
     let world = World::new();
     let mut hurried = responding();
-    hurried.circumstances.deadline_ms = 20_000;
+    hurried.call_context.deadline_ms = 20_000;
     verdict(&world, &hurried);
     assert_eq!(world.posts()[0].timeout_ms, 20_000);
 }
@@ -148,11 +148,14 @@ fn the_trigger_may_take_as_long_as_a_response_does() {
 #[test]
 fn what_may_have_arrived_is_unknown_and_never_sent_again() {
     for (answer, code) in [
-        (broken(TransportKind::AnswerTimeout), "trigger_answer_lost"),
+        (
+            broken(TransportKind::AnswerTimeout),
+            "trigger_response_lost",
+        ),
         (refusal(502, "NoResponse"), "flow_no_response"),
         (refusal(504, ""), "trigger_gateway_error"),
         (refusal(503, ""), "trigger_gateway_error"),
-        (page(), "trigger_answer_unreadable"),
+        (page(), "trigger_response_unreadable"),
     ] {
         let (_, verdict) = sync(answer);
         assert_eq!(
@@ -223,14 +226,14 @@ fn what_a_polled_response_says_is_judged_like_one_at_once() {
             Status::Failed,
             "flow_reported_failure",
         ),
-        (refusal(401, ""), Status::Unknown, "reading_forbidden"),
-        (refusal(403, ""), Status::Unknown, "reading_forbidden"),
+        (refusal(401, ""), Status::Unknown, "read_forbidden"),
+        (refusal(403, ""), Status::Unknown, "read_forbidden"),
         (
             refusal(404, "WorkflowRunNotFound"),
             Status::Unknown,
             "flow_run_not_found",
         ),
-        (Ok(answer(302, "")), Status::Unknown, "reading_failed"),
+        (Ok(answer(302, "")), Status::Unknown, "read_failed"),
         (
             broken(TransportKind::Denied),
             Status::Unknown,
@@ -262,7 +265,7 @@ fn a_poll_that_fails_for_a_while_goes_on() {
     let unread = super::verdict(&world, &responding());
     assert_eq!(
         (unread.status, unread.code.as_str()),
-        (Status::Unknown, "reading_unavailable")
+        (Status::Unknown, "read_unavailable")
     );
 }
 
@@ -300,7 +303,7 @@ fn a_location_that_is_no_address_is_unknown() {
     let verdict = verdict(&world, &responding());
     assert_eq!(
         (verdict.status, verdict.code.as_str()),
-        (Status::Unknown, "reading_failed")
+        (Status::Unknown, "read_failed")
     );
 }
 

@@ -303,7 +303,7 @@ fn detached_ends_when_the_run_has_started() {
 fn a_deadline_within_the_window_says_that_it_is_too_early_to_tell() {
     let world = World::new();
     let mut request = request(verified());
-    request.circumstances.deadline_ms = 60_000;
+    request.call_context.deadline_ms = 60_000;
     let verdict = verdict(&world, &request);
     assert_eq!(
         (verdict.status, verdict.code.as_str()),
@@ -316,14 +316,14 @@ fn a_deadline_within_the_window_says_that_it_is_too_early_to_tell() {
 #[test]
 fn a_reading_that_is_forbidden_or_fails_leaves_it_unknown() {
     for (answer, code) in [
-        (refusal(401, ""), "reading_forbidden"),
-        (refusal(403, "TokenExpired"), "reading_forbidden"),
-        (refusal(404, ""), "reading_failed"),
-        (refusal(400, ""), "reading_failed"),
-        (broken(TransportKind::Denied), "reading_failed"),
+        (refusal(401, ""), "read_forbidden"),
+        (refusal(403, "TokenExpired"), "read_forbidden"),
+        (refusal(404, ""), "read_failed"),
+        (refusal(400, ""), "read_failed"),
+        (broken(TransportKind::Denied), "read_failed"),
         (
             broken(TransportKind::CertificateUntrusted),
-            "reading_unavailable",
+            "read_unavailable",
         ),
     ] {
         // While matching, and while following.
@@ -372,7 +372,7 @@ fn a_reading_that_is_away_for_a_while_is_waited_for() {
     let verdict = end(&world);
     assert_eq!(
         (verdict.status, verdict.code.as_str()),
-        (Status::Unknown, "reading_unavailable")
+        (Status::Unknown, "read_unavailable")
     );
     assert_eq!(verdict.sent, Sent::Yes);
     assert!(world.elapsed() > 3_500_000);

@@ -20,7 +20,7 @@ fn unverified() -> RefreshRequest {
 fn a_trigger_carries_the_standard_fields_and_our_id() {
     let world = World::new();
     let mut request = unverified();
-    request.circumstances.now = "2026-11-23T18:00:00+10:00".into();
+    request.call_context.now = "2026-11-23T18:00:00+10:00".into();
     verdict(&world, &request);
     let sent = &world.posts()[0];
     let body: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
@@ -153,13 +153,13 @@ fn a_connect_timeout_of_a_host_that_does_not_vouch_is_never_sent_again() {
     for kind in [TransportKind::ConnectTimeout, TransportKind::NotSentByHost] {
         let world = World::new().answers_post(broken(kind));
         let mut request = unverified();
-        request.circumstances.host_vouches = false;
+        request.call_context.host_reports_unsent = false;
         let verdict = verdict(&world, &request);
         assert_eq!(
             (verdict.status, verdict.sent),
             (Status::Unknown, Sent::Maybe)
         );
-        assert_eq!(verdict.code, "trigger_answer_lost");
+        assert_eq!(verdict.code, "trigger_response_lost");
         assert_eq!(world.posts().len(), 1);
     }
 }
@@ -249,7 +249,7 @@ fn any_other_refusal_is_failed() {
         (refusal(400, "WorkflowTriggerIsNotEnabled"), "flow_disabled"),
         (
             refusal(400, "DirectApiRequestHasMoreThanOneAuthorization"),
-            "two_authorizations",
+            "multiple_authorizations",
         ),
         (refusal(404, "WorkflowNotFound"), "flow_not_found"),
         (refusal(500, ""), "request_rejected"),
@@ -319,22 +319,34 @@ fn the_daily_limit_tells_when_the_next_slot_opens() {
 /// Every answer after which a trigger may have arrived.
 fn lost() -> Vec<(Answer, &'static str)> {
     vec![
-        (broken(TransportKind::AnswerTimeout), "trigger_answer_lost"),
-        (broken(TransportKind::ConnectionLost), "trigger_answer_lost"),
-        (broken(TransportKind::Truncated), "trigger_answer_lost"),
-        (broken(TransportKind::Other), "trigger_answer_lost"),
+        (
+            broken(TransportKind::AnswerTimeout),
+            "trigger_response_lost",
+        ),
+        (
+            broken(TransportKind::ConnectionLost),
+            "trigger_response_lost",
+        ),
+        (broken(TransportKind::Truncated), "trigger_response_lost"),
+        (broken(TransportKind::Other), "trigger_response_lost"),
         (
             Err(TransportError {
                 kind: TransportKind::TlsFailed,
                 message: String::new(),
                 status: Some(202),
             }),
-            "trigger_answer_lost",
+            "trigger_response_lost",
         ),
-        (broken(TransportKind::TooLarge), "trigger_answer_unreadable"),
-        (broken(TransportKind::NotHttp), "trigger_answer_unreadable"),
-        (page(), "trigger_answer_unreadable"),
-        (Ok(answer(204, "")), "trigger_answer_unreadable"),
+        (
+            broken(TransportKind::TooLarge),
+            "trigger_response_unreadable",
+        ),
+        (
+            broken(TransportKind::NotHttp),
+            "trigger_response_unreadable",
+        ),
+        (page(), "trigger_response_unreadable"),
+        (Ok(answer(204, "")), "trigger_response_unreadable"),
         (refusal(502, ""), "trigger_gateway_error"),
         (refusal(502, "NoResponse"), "flow_no_response"),
         (refusal(503, ""), "trigger_gateway_error"),
@@ -464,7 +476,7 @@ fn an_end_that_is_asked_for_between_attempts_leaves_nothing_sent() {
 fn nothing_is_sent_once_the_deadline_has_passed() {
     let world = World::new();
     let mut late = unverified();
-    late.circumstances.deadline_ms = 0;
+    late.call_context.deadline_ms = 0;
     let (kind, problem) = error(&world, &late);
     assert_eq!(
         (kind, problem.code.as_str()),
@@ -477,7 +489,7 @@ fn nothing_is_sent_once_the_deadline_has_passed() {
 fn a_bearer_token_is_no_part_of_the_plan_that_is_stored() {
     let world = World::new();
     let mut request = unverified();
-    request.circumstances.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
+    request.call_context.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
     verdict(&world, &request);
     let headers = &world.intents()[0].request.headers;
     assert!(headers.iter().all(|(name, _)| name != "Authorization"));

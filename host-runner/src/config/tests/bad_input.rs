@@ -74,7 +74,7 @@ fn an_unknown_key_names_itself_its_line_and_the_nearest_known_key() {
 fn a_key_of_a_later_version_is_refused_by_name() {
     says(
         &flow("after: [b]"),
-        "not_in_this_version conf/refresh.yaml:6: targets.a.after: `after` is not in this version; \
+        "not_supported_yet conf/refresh.yaml:6: targets.a.after: `after` is not in this version; \
          name the targets in their order, one start after the other",
     );
 }
@@ -83,17 +83,17 @@ fn a_key_of_a_later_version_is_refused_by_name() {
 fn a_kind_that_nothing_knows_is_answered_with_the_nearest() {
     says(
         &flow("verify: {kind: dataflow_gen2}"),
-        "bad_value conf/refresh.yaml:6: targets.a.verify.kind: this is none of `dataflow`, `dataflow-gen2`, \
+        "invalid_value conf/refresh.yaml:6: targets.a.verify.kind: this is none of `dataflow`, `dataflow-gen2`, \
          `semantic-model` and `response`; did you mean `dataflow-gen2`?",
     );
     says(
         "version: 1\ntargets: {a: {kind: power_automate}}",
-        "bad_value conf/refresh.yaml:2: targets.a.kind: this is none of `power-automate`, \
+        "invalid_value conf/refresh.yaml:2: targets.a.kind: this is none of `power-automate`, \
          `dataflow`, `dataflow-gen2` and `semantic-model`; did you mean `power-automate`?",
     );
     says(
         "version: 1\ncredentials: {x: {kind: managed-identity}}",
-        "not_in_this_version conf/refresh.yaml:2: credentials.x.kind: \
+        "not_supported_yet conf/refresh.yaml:2: credentials.x.kind: \
          the credentials kind `managed-identity` is not in this version; use `kind: client-secret`",
     );
 }
@@ -102,7 +102,7 @@ fn a_kind_that_nothing_knows_is_answered_with_the_nearest() {
 fn a_guard_that_would_do_nothing_is_refused() {
     says(
         &flow("if_running: skip"),
-        "bad_value conf/refresh.yaml:6: targets.a.if_running: this has an effect where `verify` names content only; \
+        "invalid_value conf/refresh.yaml:6: targets.a.if_running: this has an effect where `verify` names content only; \
          take it out, or add `verify: {kind: dataflow, …}`",
     );
     assert!(one_mistake(&flow("response_timeout: 9s")).contains("`verify: {kind: response}` only"));
@@ -121,21 +121,21 @@ fn every_mistake_of_a_file_is_shown_at_once_and_in_its_order() {
           c: {kind: power-automate}\n";
     let shown = mistakes(text).join("\n").replace("conf/refresh.yaml:", "");
     let expected = "\
-bad_value 1: version: this is not a version that can be read; write `version: 1`
-bad_value 2: defaults.deadline: this is a duration without a unit; write numbers with units, as in 30s, 5m, 3h30m, 1500ms or PT90M (a day is 24h)
-bad_value 2: defaults.timeout: this is a duration of less than a millisecond; write numbers with units, as in 30s, 5m, 3h30m, 1500ms or PT90M (a day is 24h)
-bad_value 2: defaults.exit_zero_on[0]: this is none of `completed`, `accepted`, `failed`, `skipped`, `unknown`, `cancelled`, `denied`, `unauthorized`, `unavailable`, `audit_unavailable`, `invalid` and `interrupted`; did you mean `skipped`?
-bad_value 2: defaults.exit_zero_on[1]: this is none of `completed`, `accepted`, `failed`, `skipped`, `unknown`, `cancelled`, `denied`, `unauthorized`, `unavailable`, `audit_unavailable`, `invalid` and `interrupted`; write one of them
-bad_value 3: sandbox.allow[0]: `api.example` has no scheme; write `https://api.example`; an entry is `scheme://host[:port][/path]`
-bad_value 3: sandbox.allow[1].methods[0]: this is none of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`; write one of them
-bad_value 3: sandbox.allow_loopback: this is neither true nor false; write `true` or `false`
-bad_value 4: transport.proxy: this is not a proxy that can be used; write `http://host:port`; https and SOCKS proxies are not supported
+invalid_value 1: version: this is not a version that can be read; write `version: 1`
+invalid_value 2: defaults.deadline: this is a duration without a unit; write numbers with units, as in 30s, 5m, 3h30m, 1500ms or PT90M (a day is 24h)
+invalid_value 2: defaults.timeout: this is a duration of less than a millisecond; write numbers with units, as in 30s, 5m, 3h30m, 1500ms or PT90M (a day is 24h)
+invalid_value 2: defaults.exit_zero_on[0]: this is none of `completed`, `accepted`, `failed`, `skipped`, `unknown`, `cancelled`, `denied`, `unauthorized`, `unavailable`, `audit_unavailable`, `invalid` and `interrupted`; did you mean `skipped`?
+invalid_value 2: defaults.exit_zero_on[1]: this is none of `completed`, `accepted`, `failed`, `skipped`, `unknown`, `cancelled`, `denied`, `unauthorized`, `unavailable`, `audit_unavailable`, `invalid` and `interrupted`; write one of them
+invalid_value 3: sandbox.allow[0]: `api.example` has no scheme; write `https://api.example`; an entry is `scheme://host[:port][/path]`
+invalid_value 3: sandbox.allow[1].methods[0]: this is none of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`; write one of them
+invalid_value 3: sandbox.allow_loopback: this is neither true nor false; write `true` or `false`
+invalid_value 4: transport.proxy: this is not a proxy that can be used; write `http://host:port`; https and SOCKS proxies are not supported
 url_not_https 5: endpoints.powerbi: the address of `powerbi.example` begins with http:// and not with https://; write https://
-bad_target_name 7: targets.order-list: `order-list` cannot be a target's name: Kestra's expressions read `a-b` as a subtraction; call it `order_list`
+invalid_target_name 7: targets.order-list: `order-list` cannot be a target's name: Kestra's expressions read `a-b` as a subtraction; call it `order_list`
 payload_not_object 7: targets.order-list.payload: a payload must be an object, and this is a list; write keys and values, as in `{dataflow_name: Master Order List}`
 unknown_credentials 8: targets.b: there are no credentials `default`; add `credentials: {default: {kind: client-secret, tenant: …, client_id: …, client_secret: \"${env:AZURE_CLIENT_SECRET}\"}}`
-bad_value 8: targets.b.workspace: this is a name with blanks around it; give the id out of the address in the browser, or the exact name
-bad_value 8: targets.b.if_lost: this is none of `hold` and `resend`; write one of them
+invalid_value 8: targets.b.workspace: this is a name with blanks around it; give the id out of the address in the browser, or the exact name
+invalid_value 8: targets.b.if_lost: this is none of `hold` and `resend`; write one of them
 missing_key 9: targets.c: `url` is missing; add for example `url: ${env:ORDER_LIST_FLOW_URL}`";
     assert_eq!(shown, expected);
 }
@@ -168,7 +168,7 @@ fn a_value_of_the_wrong_shape_is_told_what_it_is() {
     ] {
         let shown = one_mistake(text);
         assert!(
-            shown.starts_with("bad_value ") && shown.contains(expected),
+            shown.starts_with("invalid_value ") && shown.contains(expected),
             "{shown}"
         );
     }
@@ -184,12 +184,18 @@ fn a_trigger_url_in_the_file_is_checked_without_being_shown() {
     };
     for (bad, code) in [
         (FLOW_URL.replace("https://", "http://"), "url_not_https"),
-        (FLOW_URL.replace("api-version=1&", ""), "url_no_api_version"),
+        (
+            FLOW_URL.replace("api-version=1&", ""),
+            "url_missing_api_version",
+        ),
         (
             FLOW_URL.split("&sig=").next().unwrap().to_owned(),
-            "url_no_sig",
+            "url_missing_sig",
         ),
-        (FLOW_URL.split('&').next().unwrap().to_owned(), "url_cut"),
+        (
+            FLOW_URL.split('&').next().unwrap().to_owned(),
+            "url_truncated",
+        ),
         (FLOW_URL.replace("https://", ""), "url_unusable"),
     ] {
         let shown = url(&bad);

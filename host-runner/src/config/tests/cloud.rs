@@ -93,7 +93,7 @@ fn a_cloud_that_nobody_knows_is_answered_with_the_nearest() {
     assert_eq!(
         mistakes("version: 1\ncloud: gcc_high\n"),
         [
-            "bad_value conf/refresh.yaml:2: cloud: this is none of `public`, `gcc`, `gcc-high`, `dod` and `china`; did you mean `gcc-high`?"
+            "invalid_value conf/refresh.yaml:2: cloud: this is none of `public`, `gcc`, `gcc-high`, `dod` and `china`; did you mean `gcc-high`?"
         ]
     );
 }
@@ -107,7 +107,7 @@ fn fabric_in_a_cloud_without_its_address_is_told_what_to_set() {
         assert_eq!(
             mistakes(&text),
             [format!(
-                "bad_value conf/refresh.yaml:9: {key}: Microsoft documents no address of Fabric in this cloud; \
+                "invalid_value conf/refresh.yaml:9: {key}: Microsoft documents no address of Fabric in this cloud; \
                  set `endpoints.fabric` to the address that your administrators know"
             )]
         );

@@ -40,7 +40,7 @@ fn an_empty_name_and_blanks_around_one_are_refused() {
             "kind: dataflow-gen2, workspace: {name}, dataflow: D"
         ));
         assert!(
-            shown.starts_with("bad_value conf/refresh.yaml:9: targets.t.workspace: this is "),
+            shown.starts_with("invalid_value conf/refresh.yaml:9: targets.t.workspace: this is "),
             "{shown}"
         );
         assert!(shown.contains(word), "{shown}");
@@ -112,7 +112,7 @@ fn a_parameter_that_is_no_single_value_is_refused_with_its_path() {
             "kind: dataflow-gen2, {IDS}, parameters: {{Day: {value}}}"
         ));
         let expected = format!(
-            "bad_value conf/refresh.yaml:9: targets.t.parameters.Day: this is {found}, and a parameter is"
+            "invalid_value conf/refresh.yaml:9: targets.t.parameters.Day: this is {found}, and a parameter is"
         );
         assert!(shown.starts_with(&expected), "{shown}");
     }

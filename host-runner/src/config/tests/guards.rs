@@ -161,7 +161,7 @@ fn a_quota_without_content_to_count_in_is_refused() {
     for verify in ["", ", verify: {kind: response}"] {
         assert_eq!(
             mistake_of(&format!("{FLOW}{verify}, quota: {{limit: 8}}")),
-            "bad_value conf/refresh.yaml:9: targets.t.quota: a quota is counted in the history of content, and this target \
+            "invalid_value conf/refresh.yaml:9: targets.t.quota: a quota is counted in the history of content, and this target \
              watches none; name the content that the flow refreshes, as in `verify: {kind: dataflow, …}`, or take `quota` out"
         );
     }

@@ -38,7 +38,7 @@ fn where_nothing_can_be_stopped_it_is_refused_in_the_target_and_warned_about_in_
     ] {
         let shown = mistakes(&file(&format!("  t: {{{kind}, on_interrupt: cancel}}\n")));
         assert_eq!(shown.len(), 1, "{shown:#?}");
-        assert!(shown[0].starts_with("bad_value "), "{shown:#?}");
+        assert!(shown[0].starts_with("invalid_value "), "{shown:#?}");
         assert!(shown[0].contains("targets.t.on_interrupt"), "{shown:#?}");
         assert!(shown[0].contains(word), "{shown:#?}");
         target(&format!("{kind}, on_interrupt: leave"));

@@ -123,7 +123,7 @@ fn the_record_is_found_although_the_proxy_is_not() {
         .problems()
         .map(|problem| problem.fault.code())
         .collect();
-    assert_eq!(codes, ["env_missing", "env_missing"]);
+    assert_eq!(codes, ["env_not_set", "env_not_set"]);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_fetched_value_is_held_to_the_same_rules() {
         .problems()
         .map(|problem| problem.fault.code())
         .collect();
-    assert_eq!(codes, ["bad_value"; 3]);
+    assert_eq!(codes, ["invalid_value"; 3]);
     assert!(!error.to_string().contains("INVENTED"), "{error}");
 }
 
@@ -165,7 +165,7 @@ fn a_wrong_placeholder_is_told_when_the_file_is_read_also_deep_in_a_payload() {
     let shown = mistakes(&text);
     assert_eq!(shown.len(), 1);
     assert!(
-        shown[0].starts_with("bad_placeholder conf/refresh.yaml:9: targets.a.payload.x[1]: "),
+        shown[0].starts_with("invalid_placeholder conf/refresh.yaml:9: targets.a.payload.x[1]: "),
         "{shown:?}"
     );
 }

@@ -189,7 +189,7 @@ fn a_mail_and_an_enhanced_refresh_exclude_each_other() {
     ));
     assert!(
         shown.starts_with(
-            "bad_value conf/refresh.yaml:9: targets.t.notify: an enhanced refresh sends no mail"
+            "invalid_value conf/refresh.yaml:9: targets.t.notify: an enhanced refresh sends no mail"
         ),
         "{shown}"
     );

@@ -99,7 +99,7 @@ fn a_name_may_be_given_and_is_held_to_the_rules() {
     };
     assert_eq!(given(&named("order_list")).unwrap().name, "order_list");
     let error = given(&named("order-list")).unwrap_err();
-    assert_eq!(error.code(), "bad_target_name");
+    assert_eq!(error.code(), "invalid_target_name");
     assert!(error.message().starts_with("--name: "), "{error}");
 }
 
@@ -108,15 +108,15 @@ fn a_mistake_names_the_option_or_the_variable() {
     for (given_options, expected) in [
         (
             options("power-automate", None, None),
-            "bad_value --kind: a flow needs --url-env",
+            "invalid_value --kind: a flow needs --url-env",
         ),
         (
             options("power-automate", Some(FLOW_URL), None),
-            "bad_value --url-env: this is not the name of an environment variable",
+            "invalid_value --url-env: this is not the name of an environment variable",
         ),
         (
             options("power-automate", Some("NO_URL"), None),
-            "env_missing --url-env: the environment variable NO_URL is not set",
+            "env_not_set --url-env: the environment variable NO_URL is not set",
         ),
         (
             options("power-automate", Some("EMPTY"), None),
@@ -124,41 +124,41 @@ fn a_mistake_names_the_option_or_the_variable() {
         ),
         (
             options("dataflow", None, None),
-            "bad_value --kind: a dataflow needs --workspace and --dataflow",
+            "invalid_value --kind: a dataflow needs --workspace and --dataflow",
         ),
         (
             options("dataflow", Some("FLOW_URL"), Some((WORKSPACE, DATAFLOW))),
-            "bad_value --url-env: this belongs to --kind power-automate",
+            "invalid_value --url-env: this belongs to --kind power-automate",
         ),
         (
             options("dataflow-gen2", None, None),
-            "bad_value --kind: a Gen2 dataflow needs --workspace and --dataflow",
+            "invalid_value --kind: a Gen2 dataflow needs --workspace and --dataflow",
         ),
         (
             options("semantic-model", None, Some((WORKSPACE, DATAFLOW))),
-            "bad_value --kind: a semantic model needs --workspace and --model",
+            "invalid_value --kind: a semantic model needs --workspace and --model",
         ),
         (
             TargetOptions {
                 model: Some("Sales".to_owned()),
                 ..options("semantic-model", None, None)
             },
-            "bad_value --model: --model and --workspace go together",
+            "invalid_value --model: --model and --workspace go together",
         ),
         (
             TargetOptions {
                 model: Some("Sales".to_owned()),
                 ..options("dataflow", None, Some((WORKSPACE, DATAFLOW)))
             },
-            "bad_value --model: --dataflow and --model exclude each other",
+            "invalid_value --model: --dataflow and --model exclude each other",
         ),
         (
             options("dataflow", None, Some((" Data Admin", DATAFLOW))),
-            "bad_value --workspace: this is a name with blanks around it",
+            "invalid_value --workspace: this is a name with blanks around it",
         ),
         (
             options("gen2", None, Some((WORKSPACE, DATAFLOW))),
-            "bad_value --kind: this is none of `power-automate`, `dataflow`, `dataflow-gen2` and `semantic-model`",
+            "invalid_value --kind: this is none of `power-automate`, `dataflow`, `dataflow-gen2` and `semantic-model`",
         ),
     ] {
         let error = given(&given_options).unwrap_err();
@@ -196,7 +196,7 @@ fn a_missing_credential_names_its_variable() {
         .problems()
         .map(|problem| problem.fault.code())
         .collect();
-    assert_eq!(codes, ["env_missing"; 3]);
+    assert_eq!(codes, ["env_not_set"; 3]);
     assert!(error.to_string().contains("AZURE_TENANT_ID is not set"));
 }
 

@@ -85,7 +85,8 @@ fn a_secret_that_is_too_short_to_be_kept_out_of_messages_is_refused() {
     let text = file(VERIFIED).replace("${env:AZURE_CLIENT_SECRET}", "abc");
     let shown = mistakes(&text);
     assert!(
-        shown[0].starts_with("bad_value conf/refresh.yaml:7: credentials.default.client_secret: "),
+        shown[0]
+            .starts_with("invalid_value conf/refresh.yaml:7: credentials.default.client_secret: "),
         "{shown:?}"
     );
     assert!(!shown[0].contains("abc"));

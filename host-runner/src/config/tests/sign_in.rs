@@ -102,7 +102,7 @@ fn a_signature_and_credentials_are_refused_together() {
 fn neither_a_signature_nor_credentials_names_both_ways() {
     let text = file("  t: {kind: power-automate, url: \"${env:OAUTH_URL}\"}\n");
     let error = resolve_all(&text).unwrap_err();
-    assert_eq!(error.code(), "url_cut");
+    assert_eq!(error.code(), "url_truncated");
     let hint = error.hint();
     assert!(
         hint.contains("quote it") && hint.contains("`credentials: NAME`"),

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::super::{FlowAuthorization, IfRunning, UrlForm, Verify, What};
 use super::*;
-use crate::record::IfLost;
+use crate::audit_log::IfLost;
 use crate::verdict::Status;
 
 const EVERYTHING: &str = r#"
@@ -257,7 +257,7 @@ fn relative_paths_start_at_the_file() {
     assert_eq!(config.resolve(Selection::All, inputs).unwrap().len(), 1);
     std::fs::remove_file(folder.path().join("root.pem")).unwrap();
     let error = config.settings(inputs).unwrap_err();
-    assert_eq!(error.code(), "file_missing");
+    assert_eq!(error.code(), "file_not_found");
     assert!(
         error
             .message()

@@ -38,7 +38,10 @@ async fn a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent() {
         .send(post(&https("127.0.0.1", &server)))
         .await
         .unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("tls_untrusted", Sent::No));
+    assert_eq!(
+        (error.code(), error.sent()),
+        ("tls_certificate_untrusted", Sent::No)
+    );
     assert!(error.to_string().contains("ca_file"), "{error}");
 }
 
@@ -65,7 +68,7 @@ async fn a_certificate_for_another_host_is_refused() {
         .send(post(&https("127.0.0.1", &server)))
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "tls_untrusted");
+    assert_eq!(error.code(), "tls_certificate_untrusted");
     assert!(error.to_string().contains("another host"), "{error}");
 }
 
@@ -201,6 +204,6 @@ async fn an_address_in_the_url_is_judged_on_the_way_to_a_proxy_too() {
         .send(post("https://169.254.169.254/"))
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "address_refused");
+    assert_eq!(error.code(), "address_denied");
     assert_eq!(proxy.connections(), 0);
 }

@@ -98,7 +98,7 @@ async fn a_name_that_leads_to_a_special_address_is_not_connected_to() {
     ] {
         let names = transport_with(FixedNames::new(&[address]));
         let end = fails_on(&names, post("https://flow.example/")).await;
-        assert_eq!(end, ("address_refused", Sent::No), "{address}");
+        assert_eq!(end, ("address_denied", Sent::No), "{address}");
     }
 }
 

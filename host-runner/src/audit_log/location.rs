@@ -1,4 +1,4 @@
-//! Where the record is.
+//! Where the audit log is.
 //!
 //! | form | means |
 //! |---|---|
@@ -14,24 +14,24 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use super::error::RecordError;
+use super::error::AuditLogError;
 
 /// How many symbolic links are followed from one path: what Linux itself allows.
 const MOST_LINKS: usize = 40;
 
-/// Where the record is.
+/// Where the audit log is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordLocation {
+pub struct AuditLogLocation {
     path: PathBuf,
 }
 
-impl RecordLocation {
+impl AuditLogLocation {
     /// The location that `text` names; a relative path starts at `base`.
     ///
     /// # Errors
-    /// [`RecordError::UnsupportedLocation`] for every form that is not in the table above.
-    pub fn parse(text: &str, base: &Path) -> Result<Self, RecordError> {
-        let refuse = |why: &str| RecordError::UnsupportedLocation {
+    /// [`AuditLogError::UnsupportedLocation`] for every form that is not in the table above.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, AuditLogError> {
+        let refuse = |why: &str| AuditLogError::UnsupportedLocation {
             why: why.to_owned(),
         };
         let Some((scheme, rest)) = text.trim().split_once(':') else {
@@ -65,7 +65,7 @@ impl RecordLocation {
         Ok(Self::file(base.join(path)))
     }
 
-    /// The record in this file.
+    /// The audit log in this file.
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
@@ -75,18 +75,18 @@ impl RecordLocation {
     /// path (the XDG specification has others ignored), else `.local/state` in `home`.
     ///
     /// # Errors
-    /// [`RecordError::NoStateFolder`] where neither is usable.
+    /// [`AuditLogError::NoStateFolder`] where neither is usable.
     pub fn in_state_folder(
         xdg_state_home: Option<&Path>,
         home: Option<&Path>,
-    ) -> Result<Self, RecordError> {
+    ) -> Result<Self, AuditLogError> {
         let usable = |path: &&Path| path.is_absolute();
         xdg_state_home
             .filter(usable)
             .map(Path::to_path_buf)
             .or_else(|| home.filter(usable).map(|home| home.join(".local/state")))
             .map(|state| Self::file(state.join("host-runner/audit.db")))
-            .ok_or(RecordError::NoStateFolder)
+            .ok_or(AuditLogError::NoStateFolder)
     }
 
     /// The file.
@@ -102,7 +102,7 @@ impl RecordLocation {
     }
 }
 
-impl fmt::Display for RecordLocation {
+impl fmt::Display for AuditLogLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sqlite:{}", self.path.display())
     }
@@ -139,8 +139,8 @@ fn resolve(path: &Path, links: usize) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<PathBuf, RecordError> {
-        RecordLocation::parse(text, Path::new("/etc/refresh")).map(|location| location.path)
+    fn parsed(text: &str) -> Result<PathBuf, AuditLogError> {
+        AuditLogLocation::parse(text, Path::new("/etc/refresh")).map(|location| location.path)
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
             "https://example.com/a.db",
         ] {
             let error = parsed(text).unwrap_err();
-            assert_eq!(error.code(), "record_location_unsupported", "{text}");
+            assert_eq!(error.code(), "audit_location_unsupported", "{text}");
             assert!(
                 error.to_string().contains("sqlite:/absolute/path"),
                 "{error}"
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn without_a_name_the_record_is_in_the_state_folder() {
         let path = |xdg: Option<&str>, home: Option<&str>| {
-            RecordLocation::in_state_folder(xdg.map(Path::new), home.map(Path::new))
+            AuditLogLocation::in_state_folder(xdg.map(Path::new), home.map(Path::new))
                 .map(|found| found.path)
         };
         assert_eq!(
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(path(Some("relative"), Some("/home/a")).unwrap(), home);
         assert_eq!(
             path(Some(""), None).unwrap_err().code(),
-            "record_location_missing"
+            "audit_location_missing"
         );
     }
 
@@ -218,7 +218,7 @@ mod tests {
         let (work, other) = (root.path().join("task"), root.path().join("other"));
         std::fs::create_dir_all(work.join("deep")).unwrap();
         std::fs::create_dir_all(&other).unwrap();
-        let inside = |path: PathBuf| RecordLocation::file(path).inside(&work);
+        let inside = |path: PathBuf| AuditLogLocation::file(path).inside(&work);
         assert!(inside(work.join("audit.db")));
         assert!(inside(work.join("not/yet/there/audit.db")));
         assert!(inside(other.join("../task/audit.db")));
@@ -240,7 +240,7 @@ mod tests {
         symlink(work.join("audit.db"), other.join("dangling.db")).unwrap();
         symlink("../other/audit.db", work.join("leads_out.db")).unwrap();
         symlink(other.join("loop"), other.join("loop")).unwrap();
-        let inside = |path: PathBuf| RecordLocation::file(path).inside(&work);
+        let inside = |path: PathBuf| AuditLogLocation::file(path).inside(&work);
         assert!(inside(other.join("folder/audit.db")));
         assert!(inside(other.join("dangling.db")));
         assert!(!inside(work.join("leads_out.db")));

@@ -1,9 +1,9 @@
-//! The events of the record: what the component reported and what the runner adds.
+//! The events of the audit log: what the component reported and what the runner adds.
 //!
 //! These types are the stored form. A field that is added later needs `#[serde(default)]`, because
 //! events are never rewritten; nothing is ever renamed or taken away. Times that the service or the
-//! component gave are kept as they were given (RFC 3339 with an offset); only the record's own
-//! `time` is ours. Nothing here may hold a credential: [`Record`](super::Record) scrubs every text
+//! component gave are kept as they were given (RFC 3339 with an offset); only the audit log's own
+//! `time` is ours. Nothing here may hold a credential: [`AuditLog`](super::Record) scrubs every text
 //! before it is stored, as the last of several guards.
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct RunInfo {
 /// One event, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEvent {
-    /// Its number in the record, from 1, without gaps.
+    /// Its number in the audit log, from 1, without gaps.
     pub number: u64,
     /// When it was stored: RFC 3339, UTC, microseconds.
     pub time: String,
@@ -208,7 +208,7 @@ pub struct Interrupted {
     pub message: String,
 }
 
-/// Anything else that belongs into the record.
+/// Anything else that belongs into the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// A short name, for example `deployment`.

@@ -1,25 +1,25 @@
 use super::*;
-use crate::record::Verification;
-use crate::record::chain::GENESIS;
+use crate::audit_log::Verification;
+use crate::audit_log::chain::GENESIS;
 
-fn filled() -> (Bench, Record) {
+fn filled() -> (Bench, AuditLog) {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("r"), FOLLOWING).unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
     for detail in [
         intent(),
         triggered(Some(202)),
         matched("ours"),
         outcome_of(Status::Completed, "ours"),
     ] {
-        record.append(&run("r"), detail).unwrap();
+        audit_log.append(&run("r"), detail).unwrap();
     }
-    (bench, record)
+    (bench, audit_log)
 }
 
-/// Where the record is found to be broken after somebody has changed it past its guards.
+/// Where the audit log is found to be broken after somebody has changed it past its guards.
 fn broken_after(change: &str) -> Option<u64> {
-    let (bench, record) = filled();
+    let (bench, audit_log) = filled();
     bench
         .raw()
         .execute_batch(&format!(
@@ -27,7 +27,7 @@ fn broken_after(change: &str) -> Option<u64> {
              DROP TRIGGER events_are_not_deleted; {change}"
         ))
         .unwrap();
-    match record.verify().unwrap() {
+    match audit_log.verify().unwrap() {
         Verification::Broken { at, .. } => Some(at),
         Verification::Whole { .. } => None,
     }
@@ -35,10 +35,16 @@ fn broken_after(change: &str) -> Option<u64> {
 
 #[test]
 fn a_record_that_nobody_touched_is_whole() {
-    let (_bench, record) = filled();
-    let head = record.events_of("r").unwrap().last().unwrap().hash.clone();
+    let (_bench, audit_log) = filled();
+    let head = audit_log
+        .events_of("r")
+        .unwrap()
+        .last()
+        .unwrap()
+        .hash
+        .clone();
     assert_eq!(
-        record.verify().unwrap(),
+        audit_log.verify().unwrap(),
         Verification::Whole { events: 4, head }
     );
     assert_eq!(broken_after(""), None);
@@ -75,7 +81,7 @@ fn a_changed_hash_is_found() {
 #[test]
 fn a_text_that_was_changed_with_its_hash_is_found_at_the_next_event() {
     // Of an event's own text and hash nothing is amiss; the next one was chained to the old hash.
-    let (bench, record) = filled();
+    let (bench, audit_log) = filled();
     let (text, before): (String, String) = bench
         .raw()
         .query_row(
@@ -88,14 +94,14 @@ fn a_text_that_was_changed_with_its_hash_is_found_at_the_next_event() {
     let raw = bench.raw();
     raw.execute_batch("DROP TRIGGER events_are_not_changed")
         .unwrap();
-    let hash = crate::record::chain::link(&before, &text);
+    let hash = crate::audit_log::chain::link(&before, &text);
     raw.execute(
         "UPDATE events SET text = ?1, hash = ?2 WHERE number = 2",
         [text, hash],
     )
     .unwrap();
     assert!(matches!(
-        record.verify().unwrap(),
+        audit_log.verify().unwrap(),
         Verification::Broken { at: 3, .. }
     ));
 }
@@ -135,7 +141,7 @@ fn an_inserted_or_renumbered_event_is_found() {
 
 #[test]
 fn sql_alone_can_neither_change_nor_delete_nor_replace_an_event() {
-    let (bench, record) = filled();
+    let (bench, audit_log) = filled();
     for statement in [
         "UPDATE events SET text = '{}'",
         "UPDATE events SET run = 'other' WHERE number = 1",
@@ -151,7 +157,7 @@ fn sql_alone_can_neither_change_nor_delete_nor_replace_an_event() {
         );
     }
     assert!(matches!(
-        record.verify().unwrap(),
+        audit_log.verify().unwrap(),
         Verification::Whole { events: 4, .. }
     ));
 }

@@ -1,21 +1,21 @@
 use super::*;
-use crate::record::{Filter, LEASE};
+use crate::audit_log::{Filter, LEASE};
 
-fn ended(record: &Record, id: &str, target: &str, end: Option<Detail>) {
+fn ended(audit_log: &AuditLog, id: &str, target: &str, end: Option<Detail>) {
     let run = RunInfo {
         target: target.into(),
         identity: id.into(),
         ..run(id)
     };
-    record.begin(&run, FOLLOWING).unwrap();
-    record.append(&run, intent()).unwrap();
+    audit_log.begin(&run, FOLLOWING).unwrap();
+    audit_log.append(&run, intent()).unwrap();
     if let Some(end) = end {
-        record.append_and_finish(&run, end).unwrap();
+        audit_log.append_and_finish(&run, end).unwrap();
     }
 }
 
-fn ids(record: &Record, filter: &Filter) -> Vec<String> {
-    record
+fn ids(audit_log: &AuditLog, filter: &Filter) -> Vec<String> {
+    audit_log
         .list(filter)
         .unwrap()
         .into_iter()
@@ -23,46 +23,46 @@ fn ids(record: &Record, filter: &Filter) -> Vec<String> {
         .collect()
 }
 
-fn filled(bench: &Bench) -> Record {
-    let record = bench.open();
+fn filled(bench: &Bench) -> AuditLog {
+    let audit_log = bench.open();
     ended(
-        &record,
+        &audit_log,
         "a",
         "orders",
         Some(outcome(Status::Unknown, Sent::Yes)),
     );
     ended(
-        &record,
+        &audit_log,
         "b",
         "sales",
         Some(outcome(Status::Completed, Sent::Yes)),
     );
     ended(
-        &record,
+        &audit_log,
         "c",
         "orders",
         Some(outcome(Status::Failed, Sent::Yes)),
     );
-    ended(&record, "d", "orders", None);
-    record
+    ended(&audit_log, "d", "orders", None);
+    audit_log
         .append(&RunInfo::default(), note("belongs to no run"))
         .unwrap();
-    record
+    audit_log
 }
 
 #[test]
 fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
     let bench = Bench::new();
-    let record = filled(&bench);
+    let audit_log = filled(&bench);
     let all = Filter {
         target: None,
         open: false,
         limit: 10,
     };
-    assert_eq!(ids(&record, &all), ["d", "c", "b", "a"]);
+    assert_eq!(ids(&audit_log, &all), ["d", "c", "b", "a"]);
     assert_eq!(
         ids(
-            &record,
+            &audit_log,
             &Filter {
                 limit: 2,
                 ..all.clone()
@@ -72,7 +72,7 @@ fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
     );
     assert_eq!(
         ids(
-            &record,
+            &audit_log,
             &Filter {
                 target: Some("sales".into()),
                 ..all.clone()
@@ -80,7 +80,7 @@ fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
         ),
         ["b"]
     );
-    let names: Vec<_> = record
+    let names: Vec<_> = audit_log
         .list(&all)
         .unwrap()
         .iter()
@@ -100,17 +100,17 @@ fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
 #[test]
 fn open_runs_are_those_that_nobody_settled_and_nobody_works_on() {
     let bench = Bench::new();
-    let record = filled(&bench);
+    let audit_log = filled(&bench);
     let open = Filter {
         target: None,
         open: true,
         limit: 10,
     };
-    assert_eq!(ids(&record, &open), ["a"]);
+    assert_eq!(ids(&audit_log, &open), ["a"]);
     bench.clock.forward(LEASE);
-    assert_eq!(ids(&record, &open), ["d", "a"]);
-    record.append(&run("a"), resolved(Word::Failed)).unwrap();
-    let left: Vec<_> = record
+    assert_eq!(ids(&audit_log, &open), ["d", "a"]);
+    audit_log.append(&run("a"), resolved(Word::Failed)).unwrap();
+    let left: Vec<_> = audit_log
         .open_runs()
         .unwrap()
         .into_iter()
@@ -122,18 +122,18 @@ fn open_runs_are_those_that_nobody_settled_and_nobody_works_on() {
 #[test]
 fn the_latest_run_of_a_target_is_the_one_that_last_meant_to_send() {
     let bench = Bench::new();
-    let record = filled(&bench);
+    let audit_log = filled(&bench);
     let skipped = RunInfo {
         identity: "e".into(),
         target: "sales".into(),
         ..run("e")
     };
-    record.begin(&skipped, FOLLOWING).unwrap();
-    record
+    audit_log.begin(&skipped, FOLLOWING).unwrap();
+    audit_log
         .append_and_finish(&skipped, outcome(Status::Skipped, Sent::No))
         .unwrap();
     let latest = |target: &str| {
-        record
+        audit_log
             .latest_run_of_target(target)
             .unwrap()
             .map(|view| view.run.run)

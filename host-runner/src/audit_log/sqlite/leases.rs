@@ -6,11 +6,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::{Durability, Record};
-use crate::record::error::RecordError;
-use crate::record::event::RunInfo;
-use crate::record::lease::{Claim, LEASE, after};
-use crate::record::process::Process;
+use super::{AuditLog, Durability};
+use crate::audit_log::error::AuditLogError;
+use crate::audit_log::event::RunInfo;
+use crate::audit_log::lease::{Claim, LEASE, after};
+use crate::audit_log::process::Process;
 
 /// What became of the wish to have a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,18 +44,18 @@ pub(super) fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     })
 }
 
-impl Record {
+impl AuditLog {
     /// Claims a resource at the service for a run of this process, from look to match. From then on
     /// an intent of that run is only stored while the claim stands.
     ///
     /// # Errors
-    /// [`RecordError::ClaimLost`] where this process no longer holds the run, and what a write ends
+    /// [`AuditLogError::ClaimLost`] where this process no longer holds the run, and what a write ends
     /// with.
     pub fn claim_resource(
         &self,
         resource: &str,
         run: &RunInfo,
-    ) -> Result<ResourceClaim, RecordError> {
+    ) -> Result<ResourceClaim, AuditLogError> {
         self.write(Durability::Relaxed, |transaction| {
             let now = self.now_ms();
             let held = transaction
@@ -79,7 +79,7 @@ impl Record {
                 .prepare_cached("UPDATE leases SET resource = ?1 WHERE run = ?2 AND holder = ?3")?
                 .execute([resource, &run.run, self.holder()])?;
             if leased == 0 {
-                return Err(RecordError::ClaimLost {
+                return Err(AuditLogError::ClaimLost {
                     what: format!("run {}", run.run),
                 }
                 .into());
@@ -118,7 +118,7 @@ impl Record {
     ///
     /// # Errors
     /// What a write ends with.
-    pub fn release_resource(&self, resource: &str, run: &RunInfo) -> Result<(), RecordError> {
+    pub fn release_resource(&self, resource: &str, run: &RunInfo) -> Result<(), AuditLogError> {
         self.write(Durability::Relaxed, |transaction| {
             let ours = [resource, &run.run, self.holder()];
             transaction
@@ -132,11 +132,11 @@ impl Record {
     }
 
     /// Renews everything that this process holds. To be called every
-    /// [`RENEW_EVERY`](crate::record::RENEW_EVERY).
+    /// [`RENEW_EVERY`](crate::audit_log::RENEW_EVERY).
     ///
     /// # Errors
     /// What a write ends with.
-    pub fn renew(&self) -> Result<(), RecordError> {
+    pub fn renew(&self) -> Result<(), AuditLogError> {
         self.write(Durability::Relaxed, |transaction| {
             let until = after(self.now_ms(), LEASE);
             for statement in [
@@ -155,7 +155,7 @@ impl Record {
     ///
     /// # Errors
     /// What a write ends with.
-    pub fn finish(&self, run: &str) -> Result<(), RecordError> {
+    pub fn finish(&self, run: &str) -> Result<(), AuditLogError> {
         self.write(Durability::Relaxed, |transaction| {
             release_run(transaction, run, self.holder())
         })
@@ -186,7 +186,7 @@ pub(super) fn check_claim(
         .prepare_cached("SELECT resource FROM leases WHERE run = ?1 AND holder = ?2")?
         .query_row([&run.run, holder], |row| row.get(0))
         .optional()?;
-    let lost = |what: String| Err(RecordError::ClaimLost { what }.into());
+    let lost = |what: String| Err(AuditLogError::ClaimLost { what }.into());
     match resource {
         None => lost(format!("run {}", run.run)),
         Some(None) => Ok(()),

@@ -1,4 +1,4 @@
-//! Looking through the record: one run while it is going on, many runs, the runs at the service that
+//! Looking through the audit log: one run while it is going on, many runs, the runs at the service that
 //! are spoken for.
 
 use std::collections::HashSet;
@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::fault::Fault;
-use super::{Record, events, leases};
-use crate::record::error::RecordError;
-use crate::record::fold::RunView;
-use crate::record::standing::Standing;
+use super::{AuditLog, events, leases};
+use crate::audit_log::error::AuditLogError;
+use crate::audit_log::fold::RunView;
+use crate::audit_log::standing::Standing;
 use crate::verdict::Status;
 
 /// How much earlier than a run's intent a match of another run may have been stored and still
@@ -56,12 +56,12 @@ impl RunSummary {
     }
 }
 
-impl Record {
+impl AuditLog {
     /// A run that somebody else may be working on.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn watch(&self, run: &str) -> Result<Watched, RecordError> {
+    pub fn watch(&self, run: &str) -> Result<Watched, AuditLogError> {
         self.read(|connection| {
             // In this order: a run that is finished between the two looks is then seen as alive once
             // more, and not as ended without the outcome that came with its end.
@@ -77,7 +77,7 @@ impl Record {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn latest_run_of_target(&self, target: &str) -> Result<Option<RunView>, RecordError> {
+    pub fn latest_run_of_target(&self, target: &str) -> Result<Option<RunView>, AuditLogError> {
         self.read(|connection| {
             let run: Option<String> = connection
                 .prepare_cached(
@@ -94,7 +94,7 @@ impl Record {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn last_refresh_of_target(&self, target: &str) -> Result<Option<Timestamp>, RecordError> {
+    pub fn last_refresh_of_target(&self, target: &str) -> Result<Option<Timestamp>, AuditLogError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT run FROM events WHERE target = ?1 AND event = 'intent' ORDER BY number DESC",
@@ -129,7 +129,7 @@ impl Record {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn open_runs(&self) -> Result<Vec<RunView>, RecordError> {
+    pub fn open_runs(&self) -> Result<Vec<RunView>, AuditLogError> {
         let all = Filter {
             target: None,
             open: true,
@@ -146,7 +146,7 @@ impl Record {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn list(&self, filter: &Filter) -> Result<Vec<RunSummary>, RecordError> {
+    pub fn list(&self, filter: &Filter) -> Result<Vec<RunSummary>, AuditLogError> {
         self.read(|connection| {
             let mut seen = HashSet::new();
             let mut found = Vec::new();
@@ -175,12 +175,12 @@ impl Record {
         Ok(events::view_of(connection, run)?.map(|view| RunSummary { view, alive }))
     }
 
-    /// The service's runs on this resource that were matched to other runs of the record than
+    /// The service's runs on this resource that were matched to other runs of the audit log than
     /// `except`, as far as they could be mistaken for its own.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn taken_runs(&self, resource: &str, except: &str) -> Result<Vec<String>, RecordError> {
+    pub fn taken_runs(&self, resource: &str, except: &str) -> Result<Vec<String>, AuditLogError> {
         self.read(|connection| {
             let now = self.clock.now();
             let asked: Option<String> = connection

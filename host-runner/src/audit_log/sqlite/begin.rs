@@ -1,24 +1,24 @@
-//! Beginning a run: what the record holds of its identity, the decision, and the claim, in one
+//! Beginning a run: what the audit log holds of its identity, the decision, and the claim, in one
 //! transaction. Of any number of processes that start with one identity at once, one gets to start.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::fault::Fault;
 use super::leases::{self, CLAIM_COLUMNS};
-use super::{Durability, Record, events};
-use crate::record::decide::{Begin, Earlier, Manner, decide};
-use crate::record::error::RecordError;
-use crate::record::event::RunInfo;
-use crate::record::lease::{FORGET_AFTER, LEASE, after};
+use super::{AuditLog, Durability, events};
+use crate::audit_log::decide::{Begin, BeginOptions, Earlier, decide};
+use crate::audit_log::error::AuditLogError;
+use crate::audit_log::event::RunInfo;
+use crate::audit_log::lease::{FORGET_AFTER, LEASE, after};
 
-impl Record {
+impl AuditLog {
     /// Begins a run, or says what an earlier one of the same identity leads to. After
     /// [`Begin::Start`] this process holds `run`, after [`Begin::Follow`] the earlier one; otherwise
     /// nothing has changed. Writes no event.
     ///
     /// # Errors
-    /// [`RecordError::Corrupt`] where the earlier run cannot be read, and what a write ends with.
-    pub fn begin(&self, run: &RunInfo, manner: Manner) -> Result<Begin, RecordError> {
+    /// [`AuditLogError::Corrupt`] where the earlier run cannot be read, and what a write ends with.
+    pub fn begin(&self, run: &RunInfo, manner: BeginOptions) -> Result<Begin, AuditLogError> {
         // Without waiting for the disk: nothing was promised to anybody yet, and the intent, which
         // is waited for, comes after this in the same log.
         self.write(Durability::Relaxed, |transaction| {

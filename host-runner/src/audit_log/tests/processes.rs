@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::record::{Begin, Verification};
+use crate::audit_log::{Begin, Verification};
 
 const TASK: &str = "RECORD_TEST_TASK";
 const PATH: &str = "RECORD_TEST_PATH";
@@ -81,13 +81,13 @@ fn work() {
         }
         "begin" => {
             wait_for_go();
-            let record = patiently(|| open_really(Path::new(&path))).unwrap();
-            let begin = patiently(|| record.begin(&run, FOLLOWING)).unwrap();
+            let audit_log = retry_while_busy(|| open_really(Path::new(&path))).unwrap();
+            let begin = retry_while_busy(|| audit_log.begin(&run, FOLLOWING)).unwrap();
             if begin == Begin::Start {
-                patiently(|| record.append(&run, intent())).unwrap();
+                retry_while_busy(|| audit_log.append(&run, intent())).unwrap();
             }
             for _ in 0..3 {
-                patiently(|| record.append(&RunInfo::default(), note("here"))).unwrap();
+                retry_while_busy(|| audit_log.append(&RunInfo::default(), note("here"))).unwrap();
             }
             println!(
                 "SAYS {}",
@@ -100,9 +100,9 @@ fn work() {
             wait_for_go();
         }
         "hold" => {
-            let record = patiently(|| open_really(Path::new(&path))).unwrap();
-            patiently(|| record.begin(&run, FOLLOWING)).unwrap();
-            patiently(|| record.claim_resource("resource", &run)).unwrap();
+            let audit_log = retry_while_busy(|| open_really(Path::new(&path))).unwrap();
+            retry_while_busy(|| audit_log.begin(&run, FOLLOWING)).unwrap();
+            retry_while_busy(|| audit_log.claim_resource("resource", &run)).unwrap();
             println!("SAYS held");
             wait_for_go();
         }
@@ -124,9 +124,9 @@ fn of_fifty_processes_one_starts_and_the_chain_of_all_their_events_is_whole() {
         .filter(|said| said == "start")
         .count();
     assert_eq!(started, 1);
-    let record = patiently(|| open_really(&path)).unwrap();
+    let audit_log = retry_while_busy(|| open_really(&path)).unwrap();
     assert!(matches!(
-        record.verify().unwrap(),
+        audit_log.verify().unwrap(),
         Verification::Whole { events: 151, .. }
     ));
 }
@@ -138,15 +138,15 @@ fn a_process_that_was_killed_is_known_dead_at_once_even_before_its_parent_has_no
     let path = bench.location().path().to_path_buf();
     let mut worker = Worker::start("hold", &path, "theirs");
     assert_eq!(worker.says(), "held");
-    let record = open_really(&path).unwrap();
+    let audit_log = open_really(&path).unwrap();
     let ours = run("ours");
     assert!(
-        matches!(record.begin(&ours, FOLLOWING).unwrap(), Begin::Wait { run } if run == "theirs")
+        matches!(audit_log.begin(&ours, FOLLOWING).unwrap(), Begin::Wait { run } if run == "theirs")
     );
 
     worker.0.kill().unwrap();
     let begun = Instant::now();
-    while record.watch("theirs").unwrap().alive {
+    while audit_log.watch("theirs").unwrap().alive {
         // The signal takes a moment; the lease would take half a minute.
         assert!(
             begun.elapsed() < Duration::from_secs(20),
@@ -154,10 +154,10 @@ fn a_process_that_was_killed_is_known_dead_at_once_even_before_its_parent_has_no
         );
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert_eq!(record.begin(&ours, FOLLOWING).unwrap(), Begin::Start);
+    assert_eq!(audit_log.begin(&ours, FOLLOWING).unwrap(), Begin::Start);
     assert_eq!(
-        record.claim_resource("resource", &ours).unwrap(),
-        crate::record::ResourceClaim::Claimed
+        audit_log.claim_resource("resource", &ours).unwrap(),
+        crate::audit_log::ResourceClaim::Claimed
     );
 }
 
@@ -186,8 +186,8 @@ fn a_record_that_this_user_may_not_write_is_read_only() {
         })
         .says()
     };
-    assert_eq!(worker(&path), "record_read_only");
-    assert_eq!(worker(&folder.join("new.db")), "record_read_only");
-    assert_eq!(worker(&folder.join("deep/new.db")), "record_read_only");
+    assert_eq!(worker(&path), "audit_log_read_only");
+    assert_eq!(worker(&folder.join("new.db")), "audit_log_read_only");
+    assert_eq!(worker(&folder.join("deep/new.db")), "audit_log_read_only");
     set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
 }

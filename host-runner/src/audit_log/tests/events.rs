@@ -1,13 +1,13 @@
 use secrecy::SecretString;
 
 use super::*;
-use crate::record::chain::{GENESIS, canonical, link};
+use crate::audit_log::chain::{GENESIS, canonical, link};
 
 #[test]
 fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("r"), FOLLOWING).unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
     let details = [
         intent(),
         triggered(Some(202)),
@@ -22,7 +22,7 @@ fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
         note("over"),
     ];
     for (number, detail) in (1..).zip(&details) {
-        let receipt = record.append(&run("r"), detail.clone()).unwrap();
+        let receipt = audit_log.append(&run("r"), detail.clone()).unwrap();
         assert_eq!(
             (receipt.number, receipt.stored_at),
             (number, bench.clock.now())
@@ -41,12 +41,14 @@ fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
 #[test]
 fn each_event_is_chained_to_the_one_before() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     let mut head = GENESIS.to_owned();
     for message in ["one", "two"] {
-        record.append(&RunInfo::default(), note(message)).unwrap();
+        audit_log
+            .append(&RunInfo::default(), note(message))
+            .unwrap();
     }
-    for entry in record.events_of("").unwrap() {
+    for entry in audit_log.events_of("").unwrap() {
         head = link(
             &head,
             &canonical(&serde_json::to_value(&entry.event).unwrap()),
@@ -58,7 +60,7 @@ fn each_event_is_chained_to_the_one_before() {
 #[test]
 fn an_event_of_a_run_that_nobody_began_is_refused() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     for detail in [
         triggered(None),
         outcome(Status::Unknown, Sent::Maybe),
@@ -66,15 +68,15 @@ fn an_event_of_a_run_that_nobody_began_is_refused() {
         note("x"),
     ] {
         assert_eq!(
-            record.append(&run("r"), detail).unwrap_err().code(),
-            "run_not_known"
+            audit_log.append(&run("r"), detail).unwrap_err().code(),
+            "run_not_found"
         );
     }
     assert_eq!(
-        record.append(&run("r"), intent()).unwrap_err().code(),
+        audit_log.append(&run("r"), intent()).unwrap_err().code(),
         "claim_lost"
     );
-    assert_eq!(record.events_of("r").unwrap(), Vec::new());
+    assert_eq!(audit_log.events_of("r").unwrap(), Vec::new());
 }
 
 #[test]
@@ -96,14 +98,14 @@ fn a_fact_is_stored_whoever_holds_the_run() {
 #[test]
 fn the_last_event_gives_the_run_up_in_the_same_transaction() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("r"), FOLLOWING).unwrap();
-    record.append(&run("r"), intent()).unwrap();
-    assert!(record.watch("r").unwrap().alive);
-    record
+    let audit_log = bench.open();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
+    audit_log.append(&run("r"), intent()).unwrap();
+    assert!(audit_log.watch("r").unwrap().alive);
+    audit_log
         .append_and_finish(&run("r"), outcome(Status::Failed, Sent::Yes))
         .unwrap();
-    let watched = record.watch("r").unwrap();
+    let watched = audit_log.watch("r").unwrap();
     assert!(!watched.alive);
     assert_eq!(
         watched.view.unwrap().verdict().unwrap().status,
@@ -117,13 +119,13 @@ fn a_secret_that_got_this_far_is_not_stored() {
     let redactor = Redactor::new();
     redactor.register(&SecretString::from("INVENTED \"secret\" 0123456789"));
     let clock = Arc::new(bench.clock.clone());
-    let record = Record::open(&bench.location(), Actor::default(), clock, redactor).unwrap();
+    let audit_log = AuditLog::open(&bench.location(), Actor::default(), clock, redactor).unwrap();
     let fields = vec![(
         "url".to_owned(),
         "https://h/x?sig=INVENTED-sig-0123456789&z=1".to_owned(),
     )];
     let message = "it said: INVENTED \"secret\" 0123456789".to_owned();
-    record
+    audit_log
         .append(
             &RunInfo::default(),
             Detail::Note(Note {
@@ -137,7 +139,7 @@ fn a_secret_that_got_this_far_is_not_stored() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(!bytes.windows(8).any(|window| window == b"INVENTED"));
     }
-    let stored = record.events_of("").unwrap();
+    let stored = audit_log.events_of("").unwrap();
     let Detail::Note(note) = &stored[0].event.detail else {
         panic!("not a note")
     };
@@ -155,36 +157,36 @@ fn a_secret_in_a_label_is_not_stored_neither_as_value_nor_as_name() {
     let labels = ["name", "INVENTED-secret-0123456789"]
         .map(|name| (name.to_owned(), "x INVENTED-secret-0123456789".to_owned()));
     let actor = Actor {
-        kestra: Some(crate::record::KestraContext {
+        kestra: Some(crate::audit_log::KestraContext {
             labels: labels.into(),
             ..Default::default()
         }),
         ..Actor::default()
     };
     let clock = Arc::new(bench.clock.clone());
-    let record = Record::open(&bench.location(), actor, clock, redactor).unwrap();
+    let audit_log = AuditLog::open(&bench.location(), actor, clock, redactor).unwrap();
     let note = Note {
         topic: "t".into(),
         message: String::new(),
         fields: Vec::new(),
     };
-    record
+    audit_log
         .append(&RunInfo::default(), Detail::Note(note))
         .unwrap();
-    let stored = record.events_of("").unwrap();
+    let stored = audit_log.events_of("").unwrap();
     let labels = &stored[0].event.actor.kestra.as_ref().unwrap().labels;
     assert_eq!(labels["name"], "x ***");
     assert_eq!(labels["***"], "x ***");
     assert!(matches!(
-        record.verify().unwrap(),
-        crate::record::Verification::Whole { .. }
+        audit_log.verify().unwrap(),
+        crate::audit_log::Verification::Whole { .. }
     ));
 }
 
 #[test]
 fn an_event_of_an_older_version_is_read_and_its_chain_holds() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     // As it was written before there were labels, triggers and traces.
     let text = r#"{"actor":{"host":"h","invocation":"i","kestra":{"attempt":"0","execution":"ex1","flow":"f","namespace":"n","revision":"3","task_run":"tr1","tenant":""},"pid":7,"user":"u","version":"0.1.0"},"detail":{"fields":[],"message":"","topic":"t"},"event":"note","identity":"","key":"","kind":"","number":1,"resource":"","run":"","target":"","time":"2026-11-23T08:15:37.000001Z"}"#;
     let hash = link(GENESIS, text);
@@ -201,30 +203,30 @@ fn an_event_of_an_older_version_is_read_and_its_chain_holds() {
         message: String::new(),
         fields: Vec::new(),
     };
-    record
+    audit_log
         .append(&RunInfo::default(), Detail::Note(note))
         .unwrap();
-    let stored = record.events_of("").unwrap();
+    let stored = audit_log.events_of("").unwrap();
     assert_eq!(stored.len(), 2);
     let old = stored[0].event.actor.kestra.as_ref().unwrap();
     assert_eq!((old.execution.as_str(), old.labels.len()), ("ex1", 0));
     assert!(matches!(
-        record.verify().unwrap(),
-        crate::record::Verification::Whole { .. }
+        audit_log.verify().unwrap(),
+        crate::audit_log::Verification::Whole { .. }
     ));
 }
 
 #[test]
 fn an_event_that_cannot_be_read_is_an_error_and_not_a_start() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("r"), FOLLOWING).unwrap();
-    record.append_and_finish(&run("r"), intent()).unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
+    audit_log.append_and_finish(&run("r"), intent()).unwrap();
     bench
         .raw()
         .execute_batch("DROP TRIGGER events_are_not_changed; UPDATE events SET text = '{}'")
         .unwrap();
-    let error = record.begin(&run("r2"), FOLLOWING).unwrap_err();
-    assert_eq!(error.code(), "record_corrupt");
+    let error = audit_log.begin(&run("r2"), FOLLOWING).unwrap_err();
+    assert_eq!(error.code(), "audit_log_corrupt");
     assert!(error.to_string().contains("at event 1"), "{error}");
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{RunView, Standing, StoredEvent};
+use crate::audit_log::{RunView, Standing, StoredEvent};
 
 /// The view of events that were each written by the invocation named beside them.
 fn view(events: Vec<(&str, Detail)>) -> RunView {

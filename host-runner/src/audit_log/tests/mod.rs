@@ -1,4 +1,4 @@
-//! The record as its callers meet it, on real files, with several processes where that matters.
+//! The audit log as its callers meet it, on real files, with several processes where that matters.
 
 mod begin;
 mod claims;
@@ -21,19 +21,21 @@ use super::event::{
     Intent, Interrupted, Invocation, Note, Observed, Outcome, Outgoing, Resolution, ServiceRun,
 };
 use super::event::{Triggered, Word};
-use super::{Actor, Detail, IfLost, Manner, Record, RecordError, RecordLocation, RunInfo};
+use super::{
+    Actor, AuditLog, AuditLogError, AuditLogLocation, BeginOptions, Detail, IfLost, RunInfo,
+};
 use crate::clock::{Clock, SharedClock, Sleep, SystemClock};
 use crate::secret::Redactor;
 use crate::verdict::{Matched, Sent, Status, Verdict};
 
 /// A manner in which a lost run is followed.
-const FOLLOWING: Manner = Manner {
+const FOLLOWING: BeginOptions = BeginOptions {
     new: false,
     followable: true,
     if_lost: IfLost::Hold,
 };
 /// A manner in which a lost run needs a person.
-const HOLDING: Manner = Manner {
+const HOLDING: BeginOptions = BeginOptions {
     new: false,
     followable: false,
     if_lost: IfLost::Hold,
@@ -85,21 +87,21 @@ impl Bench {
         }
     }
 
-    fn location(&self) -> RecordLocation {
-        RecordLocation::file(self.folder.path().join("audit.db"))
+    fn location(&self) -> AuditLogLocation {
+        AuditLogLocation::file(self.folder.path().join("audit.db"))
     }
 
-    fn open(&self) -> Record {
+    fn open(&self) -> AuditLog {
         self.open_as("ann")
     }
 
-    fn open_as(&self, user: &str) -> Record {
+    fn open_as(&self, user: &str) -> AuditLog {
         let actor = Actor {
             user: user.to_owned(),
             host: "build1".to_owned(),
             ..Actor::default()
         };
-        Record::open(
+        AuditLog::open(
             &self.location(),
             actor,
             Arc::new(self.clock.clone()),
@@ -108,25 +110,27 @@ impl Bench {
         .unwrap()
     }
 
-    /// The file, past the record.
+    /// The file, past the audit log.
     fn raw(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.location().path()).unwrap()
     }
 }
 
 /// Opens a record as a real process would.
-fn open_really(path: &Path) -> Result<Record, RecordError> {
+fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
     let clock: SharedClock = SystemClock::shared();
-    Record::open(
-        &RecordLocation::file(path),
+    AuditLog::open(
+        &AuditLogLocation::file(path),
         Actor::of_this_process(None),
         clock,
         Redactor::new(),
     )
 }
 
-/// Tries as long as the record is busy, as the runner does.
-fn patiently<T>(mut call: impl FnMut() -> Result<T, RecordError>) -> Result<T, RecordError> {
+/// Tries as long as the audit log is busy, as the runner does.
+fn retry_while_busy<T>(
+    mut call: impl FnMut() -> Result<T, AuditLogError>,
+) -> Result<T, AuditLogError> {
     let begun = Instant::now();
     loop {
         match call() {

@@ -1,6 +1,6 @@
 //! The file: its marks, its tables, and opening it without changing one that is not ours.
 //!
-//! `application_id` tells the record from other databases, `user_version` is the version of the
+//! `application_id` tells the audit log from other databases, `user_version` is the version of the
 //! schema. A file that is there is only read until both are known to be right.
 
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::Fault;
-use crate::record::error::RecordError;
-use crate::record::location::RecordLocation;
+use crate::audit_log::error::AuditLogError;
+use crate::audit_log::location::AuditLogLocation;
 
 /// Marks the file as a record of host-runner: "PBIr" in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x5042_4972;
@@ -79,12 +79,12 @@ CREATE TABLE resources (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Opens the record, and creates it where `create` says so and nothing is there.
-pub(super) fn open(location: &RecordLocation, create: bool) -> Result<Connection, RecordError> {
+/// Opens the audit log, and creates it where `create` says so and nothing is there.
+pub(super) fn open(location: &AuditLogLocation, create: bool) -> Result<Connection, AuditLogError> {
     let path = location.path();
     if !is_there(path)? {
         if !create {
-            return Err(RecordError::NotFound {
+            return Err(AuditLogError::NotFound {
                 path: path.to_path_buf(),
             });
         }
@@ -95,10 +95,10 @@ pub(super) fn open(location: &RecordLocation, create: bool) -> Result<Connection
 
 /// Whether the file is there. Anything but a regular file is refused before SQLite meets it: opening
 /// a pipe would wait for ever.
-fn is_there(path: &Path) -> Result<bool, RecordError> {
+fn is_there(path: &Path) -> Result<bool, AuditLogError> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(true),
-        Ok(found) => Err(RecordError::NotAFile {
+        Ok(found) => Err(AuditLogError::NotAFile {
             path: path.to_path_buf(),
             found: if found.is_dir() {
                 "a directory"
@@ -113,7 +113,7 @@ fn is_there(path: &Path) -> Result<bool, RecordError> {
 
 /// An empty file for the owner alone: payloads and addresses are nobody else's business. SQLite
 /// gives its log the same rights.
-fn create_file(path: &Path) -> Result<(), RecordError> {
+fn create_file(path: &Path) -> Result<(), AuditLogError> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -136,15 +136,15 @@ fn create_file(path: &Path) -> Result<(), RecordError> {
     }
 }
 
-fn io(path: &Path, error: &std::io::Error) -> RecordError {
+fn io(path: &Path, error: &std::io::Error) -> AuditLogError {
     use std::io::ErrorKind;
     let path = path.to_path_buf();
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            RecordError::ReadOnly { path }
+            AuditLogError::ReadOnly { path }
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => RecordError::DiskFull { path },
-        _ => RecordError::Io {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => AuditLogError::DiskFull { path },
+        _ => AuditLogError::Io {
             path,
             why: error.to_string(),
         },
@@ -159,7 +159,7 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Where writing is not allowed SQLite opens the file for reading and does not say so.
     if connection.is_readonly("main")? {
-        return Err(RecordError::ReadOnly {
+        return Err(AuditLogError::ReadOnly {
             path: path.to_path_buf(),
         }
         .into());
@@ -187,7 +187,7 @@ fn log_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes the names of the record's files durable.
+/// Makes the names of the audit log's files durable.
 fn sync_folder(path: &Path) -> Result<(), Fault> {
     let folder = path
         .parent()
@@ -206,7 +206,7 @@ fn is_ours(connection: &Connection, path: &Path) -> Result<bool, Fault> {
     let path = || path.to_path_buf();
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION_ID, VERSION) => Ok(true),
-        (APPLICATION_ID, found) => Err(RecordError::NewerSchema {
+        (APPLICATION_ID, found) => Err(AuditLogError::NewerSchema {
             path: path(),
             found,
             known: VERSION,
@@ -218,10 +218,10 @@ fn is_ours(connection: &Connection, path: &Path) -> Result<bool, Fault> {
             if tables == 0 {
                 Ok(false)
             } else {
-                Err(RecordError::Foreign { path: path() }.into())
+                Err(AuditLogError::Foreign { path: path() }.into())
             }
         }
-        _ => Err(RecordError::Foreign { path: path() }.into()),
+        _ => Err(AuditLogError::Foreign { path: path() }.into()),
     }
 }
 
@@ -233,7 +233,7 @@ fn initialise(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
         let why =
             "its file system cannot hold SQLite's write-ahead log; name a file on a local disk"
                 .to_owned();
-        return Err(RecordError::Io {
+        return Err(AuditLogError::Io {
             path: path.to_path_buf(),
             why,
         }

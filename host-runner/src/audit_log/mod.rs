@@ -1,4 +1,4 @@
-//! The record: what was asked, sent and seen, stored before and after it happened.
+//! The audit log: what was asked, sent and seen, stored before and after it happened.
 //!
 //! It exists so that a refresh is never triggered twice by accident and never said to have succeeded
 //! when nobody knows: an intent is on disk before its trigger leaves, and whoever starts next finds
@@ -30,13 +30,13 @@ mod tests;
 pub mod verify;
 
 pub use actor::{Actor, KestraContext};
-pub use decide::{Begin, IfLost, Manner};
-pub use error::RecordError;
+pub use decide::{Begin, BeginOptions, IfLost};
+pub use error::AuditLogError;
 pub use event::{Detail, RunInfo, StoredEvent};
 pub use fold::RunView;
 pub use identity::identity_digest;
 pub use lease::{LEASE, RENEW_EVERY};
-pub use location::RecordLocation;
-pub use sqlite::{Entry, Filter, Receipt, Record, ResourceClaim, RunSummary, Watched};
+pub use location::AuditLogLocation;
+pub use sqlite::{AuditLog, Entry, Filter, Receipt, ResourceClaim, RunSummary, Watched};
 pub use standing::Standing;
 pub use verify::Verification;

@@ -1,6 +1,6 @@
-//! What a start leads to, given what the record holds of its identity.
+//! What a start leads to, given what the audit log holds of its identity.
 //!
-//! | what the record holds | leads to |
+//! | what the audit log holds | leads to |
 //! |---|---|
 //! | nothing; a run that died before its intent | start |
 //! | `completed`, `accepted` | that result |
@@ -8,8 +8,8 @@
 //! | `failed`, `skipped`, `cancelled`, nothing sent, `never_started` | start |
 //! | a run that may have been sent and has no such end | follow it; where nothing can be followed, `if_lost` decides |
 //!
-//! Only runs with an intent count as "what the record holds": one without has sent nothing, and says
-//! nothing about an older one that has. `--new` starts whatever the record holds.
+//! Only runs with an intent count as "what the audit log holds": one without has sent nothing, and says
+//! nothing about an older one that has. `--new` starts whatever the audit log holds.
 
 use super::fold::RunView;
 use super::standing::Standing;
@@ -27,7 +27,7 @@ pub enum IfLost {
 
 /// How a start is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct BeginOptions {
     /// Earlier runs of the identity do not count.
     pub new: bool,
     /// Whether the target has a history in which a lost run can be found again.
@@ -36,7 +36,7 @@ pub struct Manner {
     pub if_lost: IfLost,
 }
 
-/// What the record holds of an identity.
+/// What the audit log holds of an identity.
 #[derive(Debug, Clone, Default)]
 pub struct Earlier {
     /// A run that somebody holds and that has no intent yet.
@@ -59,7 +59,7 @@ pub enum Begin {
         /// The run.
         view: Box<RunView>,
     },
-    /// Another process has the run in hand: its verdict will be in the record.
+    /// Another process has the run in hand: its verdict will be in the audit log.
     Wait {
         /// The run.
         run: String,
@@ -72,7 +72,7 @@ pub enum Begin {
 
 /// Decides, without changing anything.
 #[must_use]
-pub fn decide(earlier: Earlier, manner: Manner) -> Begin {
+pub fn decide(earlier: Earlier, manner: BeginOptions) -> Begin {
     if manner.new {
         return Begin::Start;
     }

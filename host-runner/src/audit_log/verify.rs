@@ -1,7 +1,7 @@
-//! Whether the record is as it was written.
+//! Whether the audit log is as it was written.
 //!
 //! Checked of every event, from the first to the last: its number follows the one before, its text
-//! has the hash that stands beside it after the hash before, and the columns that the record is
+//! has the hash that stands beside it after the hash before, and the columns that the audit log is
 //! searched by say what the text says (a changed column would hide an event from its run without
 //! touching the chain). What this cannot show is said in [`chain`](super::chain).
 
@@ -18,7 +18,7 @@ pub enum Verification {
         /// How many events there are.
         events: u64,
         /// The hash of the last; [`GENESIS`] of an empty record. Kept elsewhere, it shows later
-        /// whether the record was cut or rewritten.
+        /// whether the audit log was cut or rewritten.
         head: String,
     },
     /// Something was changed.

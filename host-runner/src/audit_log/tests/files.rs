@@ -8,7 +8,7 @@ fn code(path: &Path) -> &'static str {
 }
 
 /// A file that is refused and that is the same afterwards, byte by byte.
-fn refused_untouched(path: &Path) -> RecordError {
+fn refused_untouched(path: &Path) -> AuditLogError {
     let before = fs::read(path).unwrap();
     let error = open_really(path).unwrap_err();
     assert_eq!(fs::read(path).unwrap(), before);
@@ -28,9 +28,9 @@ fn refused_untouched(path: &Path) -> RecordError {
 fn a_new_record_and_its_folder_are_for_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not/yet/there/audit.db");
-    let record = open_really(&path).unwrap();
-    record.append(&RunInfo::default(), note("x")).unwrap();
-    assert_eq!(record.location().path(), path);
+    let audit_log = open_really(&path).unwrap();
+    audit_log.append(&RunInfo::default(), note("x")).unwrap();
+    assert_eq!(audit_log.location().path(), path);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -62,7 +62,7 @@ fn an_empty_file_becomes_a_record() {
 #[test]
 fn a_directory_and_a_device_are_not_records() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(code(folder.path()), "record_not_a_file");
+    assert_eq!(code(folder.path()), "audit_log_not_a_file");
     assert!(
         open_really(folder.path())
             .unwrap_err()
@@ -70,23 +70,23 @@ fn a_directory_and_a_device_are_not_records() {
             .contains("a directory")
     );
     #[cfg(unix)]
-    assert_eq!(code(Path::new("/dev/null")), "record_not_a_file");
+    assert_eq!(code(Path::new("/dev/null")), "audit_log_not_a_file");
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = open_really(&file.path().join("audit.db")).unwrap_err();
-    assert_eq!(error.code(), "record_io");
-    let missing = RecordLocation::file(file.path().with_file_name("no_such_audit.db"));
-    let error = Record::open_existing(
+    assert_eq!(error.code(), "audit_log_io");
+    let missing = AuditLogLocation::file(file.path().with_file_name("no_such_audit.db"));
+    let error = AuditLog::open_existing(
         &missing,
         Actor::default(),
         SystemClock::shared(),
         Redactor::new(),
     )
     .unwrap_err();
-    assert_eq!(error.code(), "record_not_found");
+    assert_eq!(error.code(), "audit_log_not_found");
     assert!(!missing.path().exists());
 }
 
@@ -95,7 +95,7 @@ fn what_is_not_sqlite_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     fs::write(&path, "minutes of the meeting\n".repeat(100)).unwrap();
-    assert_eq!(refused_untouched(&path).code(), "record_not_sqlite");
+    assert_eq!(refused_untouched(&path).code(), "audit_log_not_sqlite");
 }
 
 #[test]
@@ -108,7 +108,11 @@ fn another_programs_database_is_refused_and_left_as_it_is() {
             .execute_batch(&format!("CREATE TABLE customers (name); {marks}"))
             .unwrap();
         other.close().unwrap();
-        assert_eq!(refused_untouched(&path).code(), "record_foreign", "{marks}");
+        assert_eq!(
+            refused_untouched(&path).code(),
+            "audit_log_foreign",
+            "{marks}"
+        );
     }
 }
 
@@ -118,20 +122,20 @@ fn the_record_of_a_newer_version_is_refused() {
     bench.open().append(&RunInfo::default(), note("x")).unwrap();
     bench.raw().execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").unwrap();
     let error = refused_untouched(bench.location().path());
-    assert_eq!(error.code(), "record_newer_schema");
+    assert_eq!(error.code(), "audit_log_newer_schema");
     assert!(error.to_string().contains("version 2"), "{error}");
 }
 
 #[test]
 fn a_damaged_file_is_an_error_and_not_a_crash() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     for _ in 0..50 {
-        record
+        audit_log
             .append(&RunInfo::default(), note("something to fill pages with"))
             .unwrap();
     }
-    drop(record);
+    drop(audit_log);
     bench
         .raw()
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -141,26 +145,35 @@ fn a_damaged_file_is_an_error_and_not_a_crash() {
     bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0x5a);
     fs::write(&path, bytes).unwrap();
     let error = open_really(&path)
-        .and_then(|record| record.append(&RunInfo::default(), note("x")))
+        .and_then(|audit_log| audit_log.append(&RunInfo::default(), note("x")))
         .unwrap_err();
-    assert_eq!(error.code(), "record_corrupt");
+    assert_eq!(error.code(), "audit_log_corrupt");
 }
 
 #[test]
 fn a_record_that_is_locked_elsewhere_is_busy_each_time_and_works_afterwards() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("r"), FOLLOWING).unwrap();
-    record.writable().unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
+    audit_log.writable().unwrap();
     let other = bench.raw();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     for _ in 0..2 {
-        assert!(record.append(&run("r"), intent()).unwrap_err().is_busy());
-        assert!(record.begin(&run("r2"), FOLLOWING).unwrap_err().is_busy());
-        assert_eq!(record.writable().unwrap_err().code(), "record_busy");
+        assert!(audit_log.append(&run("r"), intent()).unwrap_err().is_busy());
+        assert!(
+            audit_log
+                .begin(&run("r2"), FOLLOWING)
+                .unwrap_err()
+                .is_busy()
+        );
+        assert_eq!(audit_log.writable().unwrap_err().code(), "audit_log_locked");
     }
-    assert_eq!(record.run("r").unwrap(), None, "reading goes on meanwhile");
+    assert_eq!(
+        audit_log.run("r").unwrap(),
+        None,
+        "reading goes on meanwhile"
+    );
     other.execute_batch("ROLLBACK").unwrap();
-    record.writable().unwrap();
-    assert_eq!(record.append(&run("r"), intent()).unwrap().number, 1);
+    audit_log.writable().unwrap();
+    assert_eq!(audit_log.append(&run("r"), intent()).unwrap().number, 1);
 }

@@ -5,15 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params
 use serde_json::Value;
 
 use super::fault::Fault;
-use super::{Durability, Record, leases};
-use crate::record::chain::{GENESIS, canonical, link};
-use crate::record::error::RecordError;
-use crate::record::event::{Detail, RunInfo, StoredEvent};
-use crate::record::fold::RunView;
-use crate::record::verify::{Columns, Row, Verification, Verifier};
+use super::{AuditLog, Durability, leases};
+use crate::audit_log::chain::{GENESIS, canonical, link};
+use crate::audit_log::error::AuditLogError;
+use crate::audit_log::event::{Detail, RunInfo, StoredEvent};
+use crate::audit_log::fold::RunView;
+use crate::audit_log::verify::{Columns, Row, Verification, Verifier};
 use crate::secret::Redactor;
 
-/// The record's word that an event is on disk.
+/// The audit log's word that an event is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// The event's number.
@@ -31,7 +31,7 @@ pub struct Entry {
     pub hash: String,
 }
 
-impl Record {
+impl AuditLog {
     /// Appends an event. Returns when it is on disk.
     ///
     /// An intent is stored only while this process holds the run, and the run's resource if it was
@@ -39,8 +39,8 @@ impl Record {
     /// whoever holds the run, as long as the run is known.
     ///
     /// # Errors
-    /// [`RecordError::ClaimLost`], [`RecordError::UnknownRun`], and what a write ends with.
-    pub fn append(&self, run: &RunInfo, detail: Detail) -> Result<Receipt, RecordError> {
+    /// [`AuditLogError::ClaimLost`], [`AuditLogError::UnknownRun`], and what a write ends with.
+    pub fn append(&self, run: &RunInfo, detail: Detail) -> Result<Receipt, AuditLogError> {
         self.write(Durability::Full, |transaction| {
             self.store(transaction, run, detail)
         })
@@ -51,7 +51,11 @@ impl Record {
     ///
     /// # Errors
     /// As [`append`](Self::append); then nothing is given up either.
-    pub fn append_and_finish(&self, run: &RunInfo, detail: Detail) -> Result<Receipt, RecordError> {
+    pub fn append_and_finish(
+        &self,
+        run: &RunInfo,
+        detail: Detail,
+    ) -> Result<Receipt, AuditLogError> {
         self.write(Durability::Full, |transaction| {
             let receipt = self.store(transaction, run, detail)?;
             leases::release_run(transaction, &run.run, self.holder())?;
@@ -92,8 +96,8 @@ impl Record {
     /// The events of a run, in their order; none for a run that is not known.
     ///
     /// # Errors
-    /// [`RecordError::Corrupt`] at an event that cannot be read, and what a read ends with.
-    pub fn events_of(&self, run: &str) -> Result<Vec<Entry>, RecordError> {
+    /// [`AuditLogError::Corrupt`] at an event that cannot be read, and what a read ends with.
+    pub fn events_of(&self, run: &str) -> Result<Vec<Entry>, AuditLogError> {
         self.read(|connection| entries_of(connection, run))
     }
 
@@ -101,16 +105,16 @@ impl Record {
     ///
     /// # Errors
     /// As [`events_of`](Self::events_of).
-    pub fn run(&self, run: &str) -> Result<Option<RunView>, RecordError> {
+    pub fn run(&self, run: &str) -> Result<Option<RunView>, AuditLogError> {
         self.read(|connection| view_of(connection, run))
     }
 
     /// Reads everything and says whether it is as it was written.
     ///
     /// # Errors
-    /// What a read ends with, also [`RecordError::Corrupt`] where SQLite itself finds the file
+    /// What a read ends with, also [`AuditLogError::Corrupt`] where SQLite itself finds the file
     /// damaged.
-    pub fn verify(&self) -> Result<Verification, RecordError> {
+    pub fn verify(&self) -> Result<Verification, AuditLogError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
                 "SELECT number, time, run, event, target, identity, resource, service_run, text, hash \
@@ -182,7 +186,7 @@ fn check_known(connection: &Connection, run: &str) -> Result<(), Fault> {
     if known {
         Ok(())
     } else {
-        Err(RecordError::UnknownRun {
+        Err(AuditLogError::UnknownRun {
             run: run.to_owned(),
         }
         .into())

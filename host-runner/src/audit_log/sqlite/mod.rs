@@ -1,4 +1,4 @@
-//! The record in one SQLite file, for one machine.
+//! The audit log in one SQLite file, for one machine.
 //!
 //! One connection, whose durability is set for each transaction: events are waited for
 //! (`synchronous=FULL`: the commit returns when the log is on disk), leases and claims are not
@@ -7,7 +7,7 @@
 //! switching costs microseconds.
 //!
 //! All calls are synchronous and short. A lock that is held elsewhere is given up on after 50 ms
-//! with [`RecordError::Busy`], each time; waiting longer is the caller's business, which also has
+//! with [`AuditLogError::Busy`], each time; waiting longer is the caller's business, which also has
 //! signals to answer.
 
 mod begin;
@@ -27,16 +27,16 @@ pub use leases::ResourceClaim;
 pub use lists::{Filter, RunSummary, Watched};
 
 use super::actor::Actor;
-use super::error::RecordError;
-use super::location::RecordLocation;
+use super::error::AuditLogError;
+use super::location::AuditLogLocation;
 use super::process::Process;
 use crate::clock::SharedClock;
 use crate::secret::Redactor;
 use fault::Fault;
 
-/// The record, open. May be shared between threads; they take turns.
-pub struct Record {
-    location: RecordLocation,
+/// The audit log, open. May be shared between threads; they take turns.
+pub struct AuditLog {
+    location: AuditLogLocation,
     clock: SharedClock,
     redactor: Redactor,
     actor: Actor,
@@ -44,7 +44,7 @@ pub struct Record {
     connection: Mutex<Connection>,
 }
 
-impl fmt::Debug for Record {
+impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
             .field("location", &self.location)
@@ -61,42 +61,42 @@ enum Durability {
     Relaxed,
 }
 
-impl Record {
-    /// Opens the record, and creates it, for its owner alone, where there is none. Events are
+impl AuditLog {
+    /// Opens the audit log, and creates it, for its owner alone, where there is none. Events are
     /// stamped by `clock`, signed with `actor`, and stored without what `redactor` knows.
     ///
     /// # Errors
-    /// Everything of [`RecordError`] that is about a file; [`Busy`](RecordError::Busy) is worth
+    /// Everything of [`AuditLogError`] that is about a file; [`Busy`](RecordError::Busy) is worth
     /// another try.
     pub fn open(
-        location: &RecordLocation,
+        location: &AuditLogLocation,
         actor: Actor,
         clock: SharedClock,
         redactor: Redactor,
-    ) -> Result<Self, RecordError> {
+    ) -> Result<Self, AuditLogError> {
         Self::open_or(location, actor, clock, redactor, true)
     }
 
     /// Opens a record that is there. For what only makes sense of one that exists, such as showing.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`RecordError::NotFound`].
+    /// As [`open`](Self::open), and [`AuditLogError::NotFound`].
     pub fn open_existing(
-        location: &RecordLocation,
+        location: &AuditLogLocation,
         actor: Actor,
         clock: SharedClock,
         redactor: Redactor,
-    ) -> Result<Self, RecordError> {
+    ) -> Result<Self, AuditLogError> {
         Self::open_or(location, actor, clock, redactor, false)
     }
 
     fn open_or(
-        location: &RecordLocation,
+        location: &AuditLogLocation,
         actor: Actor,
         clock: SharedClock,
         redactor: Redactor,
         create: bool,
-    ) -> Result<Self, RecordError> {
+    ) -> Result<Self, AuditLogError> {
         let connection = schema::open(location, create)?;
         Ok(Self {
             location: location.clone(),
@@ -111,21 +111,21 @@ impl Record {
         })
     }
 
-    /// Where the record is.
+    /// Where the audit log is.
     #[must_use]
-    pub fn location(&self) -> &RecordLocation {
+    pub fn location(&self) -> &AuditLogLocation {
         &self.location
     }
 
-    /// Whether the record can be written now. Changes nothing.
+    /// Whether the audit log can be written now. Changes nothing.
     ///
     /// # Errors
     /// What an append would end with, as far as it can be known without one.
-    pub fn writable(&self) -> Result<(), RecordError> {
+    pub fn writable(&self) -> Result<(), AuditLogError> {
         self.read(|connection| Ok(connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?))
     }
 
-    /// The id of this opening of the record, which holds its leases and claims.
+    /// The id of this opening of the audit log, which holds its leases and claims.
     fn holder(&self) -> &str {
         &self.actor.invocation
     }
@@ -135,12 +135,12 @@ impl Record {
         self.clock.now().as_millisecond()
     }
 
-    /// Works on the record in one transaction that holds the write lock from its start.
+    /// Works on the audit log in one transaction that holds the write lock from its start.
     fn write<T>(
         &self,
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-    ) -> Result<T, RecordError> {
+    ) -> Result<T, AuditLogError> {
         let mut connection = self.lock();
         let whole = || -> Result<T, Fault> {
             // Takes effect when it is compiled, not when it runs: never from a statement cache.
@@ -161,7 +161,7 @@ impl Record {
     fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, RecordError> {
+    ) -> Result<T, AuditLogError> {
         work(&self.lock()).map_err(|fault| fault.at(self.location.path()))
     }
 
@@ -176,9 +176,9 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit_log::event::{Detail, Note, RunInfo};
+    use crate::audit_log::verify::Verification;
     use crate::clock::SystemClock;
-    use crate::record::event::{Detail, Note, RunInfo};
-    use crate::record::verify::Verification;
 
     fn note() -> Detail {
         Detail::Note(Note {
@@ -191,39 +191,42 @@ mod tests {
     #[test]
     fn without_room_nothing_is_half_stored_and_with_room_it_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let location = RecordLocation::file(folder.path().join("audit.db"));
-        let record = Record::open(
+        let location = AuditLogLocation::file(folder.path().join("audit.db"));
+        let audit_log = AuditLog::open(
             &location,
             Actor::default(),
             SystemClock::shared(),
             Redactor::new(),
         )
         .unwrap();
-        record.append(&RunInfo::default(), note()).unwrap();
+        audit_log.append(&RunInfo::default(), note()).unwrap();
         // SQLite reports this bound exactly as it reports a full disk.
-        record
+        audit_log
             .lock()
             .execute_batch("PRAGMA max_page_count = 1")
             .unwrap();
         for _ in 0..2 {
             assert_eq!(
-                record
+                audit_log
                     .append(&RunInfo::default(), note())
                     .unwrap_err()
                     .code(),
-                "record_disk_full"
+                "audit_log_disk_full"
             );
         }
-        record
+        audit_log
             .lock()
             .execute_batch("PRAGMA max_page_count = 1000000")
             .unwrap();
         assert_eq!(
-            record.append(&RunInfo::default(), note()).unwrap().number,
+            audit_log
+                .append(&RunInfo::default(), note())
+                .unwrap()
+                .number,
             2
         );
         assert!(matches!(
-            record.verify().unwrap(),
+            audit_log.verify().unwrap(),
             Verification::Whole { events: 2, .. }
         ));
     }
@@ -231,8 +234,8 @@ mod tests {
     #[test]
     fn events_are_waited_for_and_claims_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let location = RecordLocation::file(folder.path().join("audit.db"));
-        let record = Record::open(
+        let location = AuditLogLocation::file(folder.path().join("audit.db"));
+        let audit_log = AuditLog::open(
             &location,
             Actor::default(),
             SystemClock::shared(),
@@ -240,16 +243,16 @@ mod tests {
         )
         .unwrap();
         let synchronous = || {
-            record
+            audit_log
                 .lock()
                 .pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
                 .unwrap()
         };
         // The numbers of SQLite's documentation: 1 is NORMAL, 2 is FULL.
         for _ in 0..2 {
-            record.renew().unwrap();
+            audit_log.renew().unwrap();
             assert_eq!(synchronous(), 1);
-            record.append(&RunInfo::default(), note()).unwrap();
+            audit_log.append(&RunInfo::default(), note()).unwrap();
             assert_eq!(synchronous(), 2);
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::record::decide::{Begin, Earlier, decide};
-use crate::record::{RunView, StoredEvent};
+use crate::audit_log::decide::{Begin, Earlier, decide};
+use crate::audit_log::{RunView, StoredEvent};
 
 fn earlier(details: Vec<Detail>) -> Earlier {
     let latest = RunView::of((1..).zip(details).map(|(number, detail)| StoredEvent {
@@ -29,7 +29,7 @@ fn word(begin: &Begin) -> &'static str {
 
 /// What the events lead to: where a lost run can be followed, where it is held, where it is sent again.
 fn leads_to(details: &[Detail]) -> [&'static str; 3] {
-    let resending = Manner {
+    let resending = BeginOptions {
         if_lost: IfLost::Resend,
         ..HOLDING
     };
@@ -161,7 +161,7 @@ fn a_run_that_is_alive_before_its_intent_is_waited_for() {
 
 #[test]
 fn new_starts_whatever_the_record_holds() {
-    let new = Manner {
+    let new = BeginOptions {
         new: true,
         ..FOLLOWING
     };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{LEASE, ResourceClaim};
+use crate::audit_log::{LEASE, ResourceClaim};
 
 const RESOURCE: &str = "dataflow:4444";
 
@@ -11,10 +11,10 @@ fn other(id: &str, target: &str) -> RunInfo {
     }
 }
 
-fn begun(bench: &Bench, run: &RunInfo) -> Record {
-    let record = bench.open();
-    record.begin(run, FOLLOWING).unwrap();
-    record
+fn begun(bench: &Bench, run: &RunInfo) -> AuditLog {
+    let audit_log = bench.open();
+    audit_log.begin(run, FOLLOWING).unwrap();
+    audit_log
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn one_run_at_a_time_has_a_resource() {
 fn two_runs_of_one_process_do_not_share_a_resource() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let record = begun(&bench, &a);
-    record.begin(&b, FOLLOWING).unwrap();
-    record.claim_resource(RESOURCE, &a).unwrap();
+    let audit_log = begun(&bench, &a);
+    audit_log.begin(&b, FOLLOWING).unwrap();
+    audit_log.claim_resource(RESOURCE, &a).unwrap();
     assert!(matches!(
-        record.claim_resource(RESOURCE, &b).unwrap(),
+        audit_log.claim_resource(RESOURCE, &b).unwrap(),
         ResourceClaim::HeldBy { .. }
     ));
 }
@@ -70,12 +70,12 @@ fn two_runs_of_one_process_do_not_share_a_resource() {
 fn finishing_a_run_releases_its_resource() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let record = begun(&bench, &a);
-    record.begin(&b, FOLLOWING).unwrap();
-    record.claim_resource(RESOURCE, &a).unwrap();
-    record.finish("a").unwrap();
+    let audit_log = begun(&bench, &a);
+    audit_log.begin(&b, FOLLOWING).unwrap();
+    audit_log.claim_resource(RESOURCE, &a).unwrap();
+    audit_log.finish("a").unwrap();
     assert_eq!(
-        record.claim_resource(RESOURCE, &b).unwrap(),
+        audit_log.claim_resource(RESOURCE, &b).unwrap(),
         ResourceClaim::Claimed
     );
 }
@@ -122,20 +122,20 @@ fn an_intent_is_refused_once_the_resource_was_taken_even_if_it_is_free_again() {
 fn an_intent_needs_no_claim_where_none_was_asked_for_or_it_was_given_up() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let record = begun(&bench, &a);
-    record.begin(&b, FOLLOWING).unwrap();
-    record.append(&a, intent()).unwrap();
-    record.claim_resource(RESOURCE, &b).unwrap();
-    record.release_resource(RESOURCE, &b).unwrap();
-    record.append(&b, intent()).unwrap();
+    let audit_log = begun(&bench, &a);
+    audit_log.begin(&b, FOLLOWING).unwrap();
+    audit_log.append(&a, intent()).unwrap();
+    audit_log.claim_resource(RESOURCE, &b).unwrap();
+    audit_log.release_resource(RESOURCE, &b).unwrap();
+    audit_log.append(&b, intent()).unwrap();
 }
 
 #[test]
 fn a_resource_is_not_given_to_a_run_that_was_lost() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     assert_eq!(
-        record
+        audit_log
             .claim_resource(RESOURCE, &run("a"))
             .unwrap_err()
             .code(),
@@ -146,42 +146,42 @@ fn a_resource_is_not_given_to_a_run_that_was_lost() {
 #[test]
 fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     for (id, target) in [("a", "one"), ("b", "two"), ("c", "three")] {
-        record.begin(&other(id, target), FOLLOWING).unwrap();
+        audit_log.begin(&other(id, target), FOLLOWING).unwrap();
     }
     let elsewhere = RunInfo {
         resource: "dataflow:5555".into(),
         ..other("d", "four")
     };
-    record.begin(&elsewhere, FOLLOWING).unwrap();
-    record
+    audit_log.begin(&elsewhere, FOLLOWING).unwrap();
+    audit_log
         .append(&other("a", "one"), matched("run of a"))
         .unwrap();
-    record
+    audit_log
         .append(
             &other("a", "one"),
             outcome_of(Status::Completed, "run of a"),
         )
         .unwrap();
-    record
+    audit_log
         .append(&other("b", "two"), outcome_of(Status::Failed, "run of b"))
         .unwrap();
-    record
+    audit_log
         .append(
             &other("c", "three"),
             observed(Observed::OTHER_RUN, Some("nobody's"), ""),
         )
         .unwrap();
-    record
+    audit_log
         .append(
             &other("c", "three"),
             observed(Observed::STATUS, Some("nobody's"), ""),
         )
         .unwrap();
-    record.append(&elsewhere, matched("run of d")).unwrap();
+    audit_log.append(&elsewhere, matched("run of d")).unwrap();
     let taken = |except: &str| {
-        let mut taken = record.taken_runs(RESOURCE, except).unwrap();
+        let mut taken = audit_log.taken_runs(RESOURCE, except).unwrap();
         taken.sort();
         taken
     };
@@ -192,20 +192,20 @@ fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
 #[test]
 fn matches_from_before_a_run_was_asked_for_are_not_listed_and_later_ones_are() {
     let bench = Bench::new();
-    let record = bench.open();
+    let audit_log = bench.open();
     let day = Duration::from_secs(24 * 60 * 60);
     for (id, target) in [("old", "one"), ("ours", "two"), ("later", "three")] {
-        record.begin(&other(id, target), FOLLOWING).unwrap();
+        audit_log.begin(&other(id, target), FOLLOWING).unwrap();
         if id == "ours" {
-            record.append(&other(id, target), intent()).unwrap();
+            audit_log.append(&other(id, target), intent()).unwrap();
         } else {
-            record.append(&other(id, target), matched(id)).unwrap();
+            audit_log.append(&other(id, target), matched(id)).unwrap();
         }
         bench.clock.forward(day * 2);
     }
-    assert_eq!(record.taken_runs(RESOURCE, "ours").unwrap(), ["later"]);
+    assert_eq!(audit_log.taken_runs(RESOURCE, "ours").unwrap(), ["later"]);
     assert_eq!(
-        record.taken_runs(RESOURCE, "a new one").unwrap(),
+        audit_log.taken_runs(RESOURCE, "a new one").unwrap(),
         Vec::<String>::new()
     );
 }

@@ -18,7 +18,7 @@ pub struct Actor {
     pub pid: u32,
     /// The version of host-runner.
     pub version: String,
-    /// The id of this opening of the record: the same in all events that one invocation writes.
+    /// The id of this opening of the audit log: the same in all events that one invocation writes.
     /// Process ids repeat in containers; this does not.
     pub invocation: String,
     /// The Kestra task, where there is one.
@@ -29,7 +29,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// This process. [`Record::open`](super::Record::open) adds the invocation.
+    /// This process. [`AuditLog::open`](super::Record::open) adds the invocation.
     #[must_use]
     pub fn of_this_process(kestra: Option<KestraContext>) -> Self {
         let user = ["USER", "LOGNAME", "USERNAME"]

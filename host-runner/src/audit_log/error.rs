@@ -1,4 +1,4 @@
-//! What can go wrong with the record, in words that say what to do next.
+//! What can go wrong with the audit log, in words that say what to do next.
 //!
 //! One enum for everything above it: the runner turns each into `audit_unavailable`, `invalid` or a
 //! retry by its [`code`](RecordError::code). No variant carries anything of an event, so an error can
@@ -6,13 +6,13 @@
 
 use std::path::PathBuf;
 
-/// Why the record could not be opened, read or written.
+/// Why the audit log could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The text that names the record is not of a form that this version knows. The text itself is
+pub enum AuditLogError {
+    /// The text that names the audit log is not of a form that this version knows. The text itself is
     /// not repeated: it may hold a password.
     #[error(
-        "the record's location cannot be used: {why}; this version stores the record in one SQLite \
+        "the audit log's location cannot be used: {why}; this version stores the audit log in one SQLite \
          file: write sqlite:/absolute/path/audit.db or sqlite:relative/path.db"
     )]
     UnsupportedLocation {
@@ -21,12 +21,12 @@ pub enum RecordError {
     },
     /// No location was given, and there is no state folder to fall back to.
     #[error(
-        "no place for the record: neither XDG_STATE_HOME nor HOME is set; name a file with `audit:` \
+        "no place for the audit log: neither XDG_STATE_HOME nor HOME is set; name a file with `audit:` \
          in the configuration, --audit or HOST_RUNNER_AUDIT, for example sqlite:/var/lib/host-runner/audit.db"
     )]
     NoStateFolder,
     /// Something other than a regular file is in the way.
-    #[error("the record {} is {found}, not a file; name a file in it or beside it", path.display())]
+    #[error("the audit log {} is {found}, not a file; name a file in it or beside it", path.display())]
     NotAFile {
         /// Where.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum RecordError {
     },
     /// The file, its folder or its file system may not be written.
     #[error(
-        "the record {} is read-only for this user; it and its folder must be writable, \
+        "the audit log {} is read-only for this user; it and its folder must be writable, \
          because SQLite keeps its log beside the file",
         path.display()
     )]
@@ -67,9 +67,9 @@ pub enum RecordError {
         /// Where.
         path: PathBuf,
     },
-    /// The record was written by a newer version of this program.
+    /// The audit log was written by a newer version of this program.
     #[error(
-        "the record {} has schema version {found}, and this program knows up to {known}; nothing was \
+        "the audit log {} has schema version {found}, and this program knows up to {known}; nothing was \
          changed in it; use the newer host-runner that wrote it, or name another file",
         path.display()
     )]
@@ -82,14 +82,14 @@ pub enum RecordError {
         known: i64,
     },
     /// There is no room to write.
-    #[error("no room for the record {}; free space on its disk, or name a file on another", path.display())]
+    #[error("no room for the audit log {}; free space on its disk, or name a file on another", path.display())]
     DiskFull {
         /// Where.
         path: PathBuf,
     },
     /// Somebody else holds the file's lock. Worth another try soon.
     #[error(
-        "the record {} is locked by another process; if it stays so, find that process (for example \
+        "the audit log {} is locked by another process; if it stays so, find that process (for example \
          with `fuser`) and end it",
         path.display()
     )]
@@ -99,7 +99,7 @@ pub enum RecordError {
     },
     /// The file is damaged, or an event in it is not one that this program writes.
     #[error(
-        "the record {} is damaged{}: {why}; keep a copy of it with its -wal file, run `host-runner audit \
+        "the audit log {} is damaged{}: {why}; keep a copy of it with its -wal file, run `host-runner audit \
          verify`, and restore a backup or name another file",
         path.display(),
         at.map(|number| format!(" at event {number}")).unwrap_or_default()
@@ -113,7 +113,7 @@ pub enum RecordError {
         why: String,
     },
     /// The operating system or SQLite failed in another way.
-    #[error("the record {} cannot be used: {why}", path.display())]
+    #[error("the audit log {} cannot be used: {why}", path.display())]
     Io {
         /// Where.
         path: PathBuf,
@@ -129,33 +129,33 @@ pub enum RecordError {
         /// The run or the resource.
         what: String,
     },
-    /// An event was given for a run that the record has never seen.
-    #[error("the record knows no run {run}; `host-runner audit list` shows those that it knows")]
+    /// An event was given for a run that the audit log has never seen.
+    #[error("the audit log knows no run {run}; `host-runner audit list` shows those that it knows")]
     UnknownRun {
         /// The run.
         run: String,
     },
 }
 
-impl RecordError {
+impl AuditLogError {
     /// A stable name of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::UnsupportedLocation { .. } => "record_location_unsupported",
-            Self::NoStateFolder => "record_location_missing",
-            Self::NotAFile { .. } => "record_not_a_file",
-            Self::NotFound { .. } => "record_not_found",
-            Self::ReadOnly { .. } => "record_read_only",
-            Self::NotSqlite { .. } => "record_not_sqlite",
-            Self::Foreign { .. } => "record_foreign",
-            Self::NewerSchema { .. } => "record_newer_schema",
-            Self::DiskFull { .. } => "record_disk_full",
-            Self::Busy { .. } => "record_busy",
-            Self::Corrupt { .. } => "record_corrupt",
-            Self::Io { .. } => "record_io",
+            Self::UnsupportedLocation { .. } => "audit_location_unsupported",
+            Self::NoStateFolder => "audit_location_missing",
+            Self::NotAFile { .. } => "audit_log_not_a_file",
+            Self::NotFound { .. } => "audit_log_not_found",
+            Self::ReadOnly { .. } => "audit_log_read_only",
+            Self::NotSqlite { .. } => "audit_log_not_sqlite",
+            Self::Foreign { .. } => "audit_log_foreign",
+            Self::NewerSchema { .. } => "audit_log_newer_schema",
+            Self::DiskFull { .. } => "audit_log_disk_full",
+            Self::Busy { .. } => "audit_log_locked",
+            Self::Corrupt { .. } => "audit_log_corrupt",
+            Self::Io { .. } => "audit_log_io",
             Self::ClaimLost { .. } => "claim_lost",
-            Self::UnknownRun { .. } => "run_not_known",
+            Self::UnknownRun { .. } => "run_not_found",
         }
     }
 

@@ -1,11 +1,11 @@
-//! What SQLite says of an error, in the record's words.
+//! What SQLite says of an error, in the audit log's words.
 
 use std::path::Path;
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use crate::record::error::RecordError;
+use crate::audit_log::error::AuditLogError;
 
 /// A failure inside a transaction, before it is known which file is meant.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) enum Fault {
         why: String,
     },
     /// Ours.
-    Refused(RecordError),
+    Refused(AuditLogError),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -29,18 +29,18 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<RecordError> for Fault {
-    fn from(error: RecordError) -> Self {
+impl From<AuditLogError> for Fault {
+    fn from(error: AuditLogError) -> Self {
         Self::Refused(error)
     }
 }
 
 impl Fault {
     /// The error to show.
-    pub(super) fn at(self, path: &Path) -> RecordError {
+    pub(super) fn at(self, path: &Path) -> AuditLogError {
         match self {
             Self::Sql(error) => translate(&error, path),
-            Self::Unreadable { at, why } => RecordError::Corrupt {
+            Self::Unreadable { at, why } => AuditLogError::Corrupt {
                 path: path.to_path_buf(),
                 at: Some(at),
                 why,
@@ -50,11 +50,11 @@ impl Fault {
     }
 }
 
-fn translate(error: &rusqlite::Error, path: &Path) -> RecordError {
+fn translate(error: &rusqlite::Error, path: &Path) -> AuditLogError {
     let path = path.to_path_buf();
     let rusqlite::Error::SqliteFailure(code, text) = error else {
         // A column of another type than the schema says, or a statement that does not fit it.
-        return RecordError::Corrupt {
+        return AuditLogError::Corrupt {
             path,
             at: None,
             why: error.to_string(),
@@ -64,20 +64,20 @@ fn translate(error: &rusqlite::Error, path: &Path) -> RecordError {
         // The protocol error is a race for the log that was lost many times over.
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
-        | ErrorCode::FileLockingProtocolFailed => RecordError::Busy { path },
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => RecordError::ReadOnly { path },
-        ErrorCode::DiskFull => RecordError::DiskFull { path },
+        | ErrorCode::FileLockingProtocolFailed => AuditLogError::Busy { path },
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => AuditLogError::ReadOnly { path },
+        ErrorCode::DiskFull => AuditLogError::DiskFull { path },
         // Growing the shared index of the log fails so, and with nothing else, on a full disk.
         ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
-            RecordError::DiskFull { path }
+            AuditLogError::DiskFull { path }
         }
-        ErrorCode::NotADatabase => RecordError::NotSqlite { path },
-        ErrorCode::DatabaseCorrupt => RecordError::Corrupt {
+        ErrorCode::NotADatabase => AuditLogError::NotSqlite { path },
+        ErrorCode::DatabaseCorrupt => AuditLogError::Corrupt {
             path,
             at: None,
             why: said(*code, text.as_deref()),
         },
-        _ => RecordError::Io {
+        _ => AuditLogError::Io {
             path,
             why: said(*code, text.as_deref()),
         },
@@ -103,15 +103,18 @@ mod tests {
 
     #[test]
     fn sqlites_errors_have_the_records_names() {
-        assert_eq!(code_of(ffi::SQLITE_BUSY), "record_busy");
-        assert_eq!(code_of(ffi::SQLITE_BUSY_RECOVERY), "record_busy");
-        assert_eq!(code_of(ffi::SQLITE_PROTOCOL), "record_busy");
-        assert_eq!(code_of(ffi::SQLITE_READONLY_DIRECTORY), "record_read_only");
-        assert_eq!(code_of(ffi::SQLITE_FULL), "record_disk_full");
-        assert_eq!(code_of(ffi::SQLITE_IOERR_SHMSIZE), "record_disk_full");
-        assert_eq!(code_of(ffi::SQLITE_NOTADB), "record_not_sqlite");
-        assert_eq!(code_of(ffi::SQLITE_CORRUPT), "record_corrupt");
-        assert_eq!(code_of(ffi::SQLITE_IOERR_WRITE), "record_io");
-        assert_eq!(code_of(ffi::SQLITE_CANTOPEN), "record_io");
+        assert_eq!(code_of(ffi::SQLITE_BUSY), "audit_log_locked");
+        assert_eq!(code_of(ffi::SQLITE_BUSY_RECOVERY), "audit_log_locked");
+        assert_eq!(code_of(ffi::SQLITE_PROTOCOL), "audit_log_locked");
+        assert_eq!(
+            code_of(ffi::SQLITE_READONLY_DIRECTORY),
+            "audit_log_read_only"
+        );
+        assert_eq!(code_of(ffi::SQLITE_FULL), "audit_log_disk_full");
+        assert_eq!(code_of(ffi::SQLITE_IOERR_SHMSIZE), "audit_log_disk_full");
+        assert_eq!(code_of(ffi::SQLITE_NOTADB), "audit_log_not_sqlite");
+        assert_eq!(code_of(ffi::SQLITE_CORRUPT), "audit_log_corrupt");
+        assert_eq!(code_of(ffi::SQLITE_IOERR_WRITE), "audit_log_io");
+        assert_eq!(code_of(ffi::SQLITE_CANTOPEN), "audit_log_io");
     }
 }

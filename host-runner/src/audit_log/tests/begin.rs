@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Begin, LEASE, RENEW_EVERY};
+use crate::audit_log::{Begin, LEASE, RENEW_EVERY};
 
 fn waits_for(begin: Begin) -> String {
     match begin {
@@ -31,13 +31,13 @@ fn the_first_start_starts_and_the_second_waits_for_it() {
 #[test]
 fn another_identity_does_not_wait() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("a"), FOLLOWING).unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("a"), FOLLOWING).unwrap();
     let other = RunInfo {
         identity: "another".into(),
         ..run("b")
     };
-    assert_eq!(record.begin(&other, FOLLOWING).unwrap(), Begin::Start);
+    assert_eq!(audit_log.begin(&other, FOLLOWING).unwrap(), Begin::Start);
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn a_slow_process_cannot_send_again_while_another_follows_its_run() {
 #[test]
 fn a_slow_process_whose_run_nobody_took_may_go_on() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("a"), FOLLOWING).unwrap();
+    let audit_log = bench.open();
+    audit_log.begin(&run("a"), FOLLOWING).unwrap();
     bench.clock.forward(LEASE * 10);
-    record.append(&run("a"), intent()).unwrap();
+    audit_log.append(&run("a"), intent()).unwrap();
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn new_starts_beside_a_living_run_and_takes_nothing_from_it() {
     let bench = Bench::new();
     let (first, second) = (bench.open(), bench.open());
     first.begin(&run("a"), FOLLOWING).unwrap();
-    let new = Manner {
+    let new = BeginOptions {
         new: true,
         ..FOLLOWING
     };
@@ -156,26 +156,26 @@ fn new_starts_beside_a_living_run_and_takes_nothing_from_it() {
 #[test]
 fn a_run_without_an_intent_does_not_hide_an_older_one_that_was_sent() {
     let bench = Bench::new();
-    let record = bench.open();
-    record.begin(&run("a"), FOLLOWING).unwrap();
-    record.append(&run("a"), intent()).unwrap();
-    record
+    let audit_log = bench.open();
+    audit_log.begin(&run("a"), FOLLOWING).unwrap();
+    audit_log.append(&run("a"), intent()).unwrap();
+    audit_log
         .append_and_finish(&run("a"), outcome(Status::Unknown, Sent::Maybe))
         .unwrap();
-    record
+    audit_log
         .begin(
             &run("b"),
-            Manner {
+            BeginOptions {
                 new: true,
                 ..FOLLOWING
             },
         )
         .unwrap();
-    record
+    audit_log
         .append_and_finish(&run("b"), outcome(Status::Skipped, Sent::No))
         .unwrap();
     assert!(
-        matches!(record.begin(&run("c"), FOLLOWING).unwrap(), Begin::Follow(view) if view.run.run == "a")
+        matches!(audit_log.begin(&run("c"), FOLLOWING).unwrap(), Begin::Follow(view) if view.run.run == "a")
     );
 }
 

@@ -1,4 +1,4 @@
-//! The hash chain that makes the record's history evident.
+//! The hash chain that makes the audit log's history evident.
 //!
 //! `hash(n) = sha256(hex hash(n-1) + "\n" + text(n))`, where the text is the event as canonical
 //! JSON: no whitespace, the keys of every object in byte order. The text is stored as it was hashed,
