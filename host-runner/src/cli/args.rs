@@ -475,10 +475,10 @@ pub struct ComponentArgs {
     docs/migration.md is the way from the script to host-runner, and back."
 )]
 pub struct ImportArgs {
-    /// The old, flat YAML file
-    #[arg(value_name = "OLD")]
+    /// The YAML file of the script
+    #[arg(value_name = "FILE")]
     pub old: PathBuf,
-    /// The new target's name [default: made of the dataflow's name]
+    /// Name of the target, if the file defines a single one [default: made from the old name]
     #[arg(
         long,
         value_name = "NAME",

@@ -59,7 +59,7 @@ pub use find::{FILE_NAME, find_config, usual_places};
 pub use guards::{IfRunning, OnInterrupt, Quota, QuotaMode, QuotaUnreadable, Retry, RunKind};
 pub use options::TargetOptions;
 pub use policy::{Need, PolicyEntry};
-pub(crate) use read_window::{window, zone};
+
 pub use reader::Inputs;
 pub use settings::Settings;
 pub use target::{

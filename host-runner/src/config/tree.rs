@@ -26,6 +26,16 @@ pub(crate) enum At {
     Option(&'static str),
 }
 
+impl At {
+    /// The line in the file, counted from 1; 0 for an option.
+    pub(crate) fn line(self) -> u32 {
+        match self {
+            Self::File { line, .. } => line,
+            Self::Option(_) => 0,
+        }
+    }
+}
+
 /// A part of the configuration, and where it stands.
 #[derive(Clone)]
 pub(crate) struct Node {
