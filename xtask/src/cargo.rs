@@ -1,7 +1,7 @@
 //! Calling cargo and rustup as a developer would.
 //!
-//! Adds the wasm target by itself where rustup can, and says in one sentence what to do where it
-//! cannot. It refuses to guess: a build that fails ends the command with the build's own words.
+//! Adds the wasm target if rustup can, and otherwise says what to do. A failed build ends the command
+//! with cargo's own output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail};
 /// What the guest is built for.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Which packages every command builds. cargo turns on in a dependency whatever any selected
-/// package asks for, so another selection would build wasmtime once more. This one asks for the
-/// same as `--workspace`, which the tests need, and leaves out the program that is running.
+/// Which packages every command builds. cargo enables in a dependency whatever any selected package
+/// requests, so another selection would build wasmtime once more. This one requests the same as
+/// `--workspace`, which the tests need, and omits the program that is running.
 const SELECTION: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 
 /// How the programs are compiled.
@@ -21,7 +21,7 @@ const SELECTION: [&str; 3] = ["--workspace", "--exclude", "xtask"];
 pub(crate) enum Profile {
     /// Fast to build.
     Dev,
-    /// As it is shipped.
+    /// As shipped.
     Release,
 }
 
@@ -31,8 +31,8 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The folder that everything is built in: the user's choice, seen from the user's working
-/// directory as cargo does, else `target`.
+/// The build folder: `CARGO_TARGET_DIR`, relative to the working directory as for cargo, otherwise
+/// `target`.
 pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .filter(|dir| !dir.is_empty())
@@ -49,11 +49,11 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Builds the workspace's programs and what `more` names, and gives the folder that they lie in.
-/// cargo's own progress is to be seen on stderr.
+/// Builds the workspace's programs and what `more` names, and returns their folder. cargo's progress
+/// goes to stderr.
 ///
 /// # Errors
-/// Where the wasm target cannot be had, and where the build fails.
+/// If the wasm target cannot be installed or the build fails.
 pub(crate) fn build(profile: Profile, more: &[&str]) -> Result<PathBuf> {
     ensure_wasm_target()?;
     let mut command = cargo();
@@ -70,12 +70,12 @@ pub(crate) fn build(profile: Profile, more: &[&str]) -> Result<PathBuf> {
     };
     let status = command.status().context("cargo does not start")?;
     if !status.success() {
-        bail!("the build failed; cargo's own words above say why");
+        bail!("the build failed; see cargo's output above");
     }
     Ok(target_dir().join(folder))
 }
 
-/// A built program in the folder that [`build`] gave.
+/// A built program in the folder that [`build`] returned.
 pub(crate) fn program(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

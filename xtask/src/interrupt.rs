@@ -1,60 +1,54 @@
-//! Hearing Ctrl-C and SIGTERM, so that a command that is stopped still cleans up.
+//! Ctrl-C and SIGTERM set a flag, so that a command that is stopped still cleans up.
 //!
-//! A terminal's Ctrl-C reaches the program that a command is running as well; that one ends by
-//! itself, and the command then finds the flag raised, returns, and drops what it holds.
+//! A terminal's Ctrl-C also reaches the program that a command is running; that program ends by
+//! itself, and the command then finds the flag, returns, and drops what it holds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Whether somebody wants an end.
+/// Whether a signal was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Begins to listen; from here on the signals no longer end the process by themselves.
+    /// Starts to listen; from here on the signals no longer end the process by themselves.
     ///
     /// # Errors
-    /// Where the system gives no handler or no thread.
+    /// If the system provides no handler or no thread.
     pub(crate) fn listen() -> Result<Self> {
-        let raised = Arc::new(AtomicBool::new(false));
+        let received = Arc::new(AtomicBool::new(false));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("no runtime for signals")?;
-        let (mut interrupt, mut terminate) = {
-            let _inside = runtime.enter();
-            (
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-            )
-        };
-        let heard = raised.clone();
+        let entered = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        drop(entered);
+        let flag = received.clone();
         // Never joined: it ends with the process.
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                    }
-                });
-                heard.store(true, Ordering::SeqCst);
-            })?;
-        Ok(Self(raised))
+        std::thread::Builder::new().spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            });
+            flag.store(true, Ordering::SeqCst);
+        })?;
+        Ok(Self(received))
     }
 
-    /// Goes on, unless somebody wants an end.
+    /// Returns unless a signal was received.
     ///
     /// # Errors
-    /// Where a signal was heard.
+    /// If a signal was received.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::SeqCst) {
-            bail!("stopped by a signal; everything was cleaned up");
-        }
+        let received = self.0.load(Ordering::SeqCst);
+        ensure!(!received, "stopped by a signal; everything was cleaned up");
         Ok(())
     }
 }

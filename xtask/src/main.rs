@@ -1,6 +1,6 @@
 //! Developer commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
 //!
-//! What a newcomer runs first, and what CI runs. Nothing here is shipped.
+//! What a newcomer runs first, and what the gate runs. Nothing here is shipped.
 
 mod bench;
 mod cargo;
@@ -26,11 +26,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole point in three refreshes, against the simulator; no account needed
+    /// Show three refreshes against the simulator; no account needed
     Demo,
-    /// Run every test, as CI does
+    /// Run every test, as the gate does
     Test,
-    /// Measure a refresh beside curl and a Python script, as a process and as a task of Kestra
+    /// Compare a refresh with curl and a Python script, as a process and as a Kestra task
     Bench(bench::Options),
 }
 

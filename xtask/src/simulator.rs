@@ -1,7 +1,7 @@
-//! The simulator as a process of its own, for as long as a command needs it.
+//! The simulator as a separate process, for as long as a command needs it.
 //!
-//! It listens on any free port of this machine and ends with the value, or, should this process be
-//! killed, with its standard input.
+//! It listens on a free local port and ends with the value or, if this process is killed, with its
+//! standard input.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -24,7 +24,7 @@ impl Simulator {
     /// Starts the simulator that was built in `programs`, with these options.
     ///
     /// # Errors
-    /// Where it does not start, or ends without saying where it listens.
+    /// If it does not start, or ends before it listens.
     pub(crate) fn start<S: AsRef<OsStr>>(programs: &Path, options: &[S]) -> Result<Self> {
         let mut process = Command::new(cargo::program(programs, "simulator"))
             .args(["--port", "0", "--exit-with-stdin"])
@@ -42,11 +42,11 @@ impl Simulator {
             base: String::new(),
         };
         simulator.base = listening(&line)
-            .context("the simulator ended before it listened; its own words above say why")?;
+            .context("the simulator ended before it listened; see its output above")?;
         Ok(simulator)
     }
 
-    /// Where it listens, for example `http://127.0.0.1:34567`.
+    /// Its address, for example `http://127.0.0.1:34567`.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
@@ -54,7 +54,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        // It may have ended by itself, and then there is nothing to do.
+        // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -62,8 +62,8 @@ impl Drop for Simulator {
 
 /// The address in the simulator's first line.
 fn listening(line: &str) -> Option<String> {
-    let said: Value = serde_json::from_str(line).ok()?;
-    Some(said.get("listening")?.as_str()?.to_owned())
+    let first: Value = serde_json::from_str(line).ok()?;
+    Some(first.get("listening")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

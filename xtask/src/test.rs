@@ -1,7 +1,6 @@
-//! `cargo xtask test`: every test of the workspace, and one line at the end that says how many.
+//! `cargo xtask test`: every test of the workspace, and one line at the end with the totals.
 //!
-//! It refuses to call a run without tests a success, and counts a test program that broke off as a
-//! failure, although it prints no closing line of its own.
+//! A run without tests is a failure, and so is a test program that ends without its closing line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitCode, Stdio};
@@ -10,24 +9,24 @@ use anyhow::{Context, Result};
 
 use crate::cargo::{self, Profile};
 
-/// What a run of `cargo test` comes to.
+/// The totals of a run of `cargo test`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u64,
     failed: u64,
-    /// A test program has begun and has not closed yet.
+    /// A test program has started and has not printed its closing line yet.
     open: bool,
 }
 
 impl Tally {
-    /// Counts a line, where it is the first or the closing line of a test program:
+    /// Counts a line if it is the first or the closing line of a test program:
     /// `running 12 tests` or `test result: ok. 12 passed; 0 failed; …`.
     fn count(&mut self, line: &str) {
         if is_first_line(line) {
             self.close();
             self.open = true;
         }
-        // Not at the line's start only: what a test prints without a line end stands before it.
+        // Not only at the line's start: a test may print text without a line end before it.
         let Some((_, result)) = line.split_once("test result: ") else {
             return;
         };
@@ -40,7 +39,7 @@ impl Tally {
         self.open = false;
     }
 
-    /// A program that closes without a word has broken off.
+    /// A program without a closing line has crashed.
     fn close(&mut self) {
         self.failed += u64::from(std::mem::take(&mut self.open));
     }
@@ -51,24 +50,21 @@ impl Tally {
 }
 
 fn is_first_line(line: &str) -> bool {
-    line.strip_prefix("running ")
-        .and_then(|rest| {
-            rest.strip_suffix(" tests")
-                .or_else(|| rest.strip_suffix(" test"))
-        })
-        .is_some_and(|number| number.parse::<u64>().is_ok())
+    let mut words = line.split(' ');
+    let words = [words.next(), words.next(), words.next(), words.next()];
+    matches!(words, [Some("running"), Some(number), Some("test" | "tests"), None] if number.parse::<u64>().is_ok())
 }
 
 /// Runs everything.
 ///
 /// # Errors
-/// Where a tool is missing, cargo cannot be started, or the build fails.
+/// If a tool is missing, cargo cannot be started, or the build fails.
 pub(crate) fn run() -> Result<ExitCode> {
     // Before the build, which takes longer than installing them.
     kestra_engine::tools::Tools::find().context("the tests on Kestra's engine")?;
     // The tests start the real programs, so those are built first.
     cargo::build(Profile::Dev, &[])?;
-    // All unit, end-to-end and documentation tests; `--all-targets` would leave the last out.
+    // `--all-targets` would omit the documentation tests.
     let mut child = cargo::cargo()
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .stdout(Stdio::piped())
@@ -87,11 +83,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     let status = child.wait()?;
     tally.close();
     writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)?;
-    Ok(if status.success() && tally.good() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let failed = !status.success() || !tally.good();
+    Ok(ExitCode::from(u8::from(failed)))
 }
 
 #[cfg(test)]

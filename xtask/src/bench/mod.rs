@@ -1,33 +1,27 @@
-//! `cargo xtask bench`: what a refresh costs, beside curl and a Python script: as a whole process,
-//! and as a task on Kestra's engine.
+//! `cargo xtask bench`: what a refresh costs, beside curl and a Python script that does the same.
 //!
-//! The three take turns within each round, so that whatever else the machine does falls on all of
-//! them alike. It refuses to measure a run that did not do its work, and to leave out a part for
-//! want of a tool. A goal that is missed is told and is no failure: machines differ.
+//! Measured as whole processes and as tasks on Kestra's engine. The three programs take turns within
+//! each round, so that whatever else the machine does affects all of them. A run that did not do its
+//! work fails the benchmark, and so does a missing tool. A missed goal is reported and is no failure:
+//! machines differ.
 
-mod facts;
 mod goals;
 mod kestra;
-mod measure;
-mod place;
 mod process;
-mod stage;
+mod setup;
 mod stats;
-mod tools;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use self::setup::Peers;
 use crate::cargo::{self, Profile};
 use crate::interrupt::Interrupt;
-use tools::Tools;
 
-/// How often each is run as a process, unless the user says otherwise.
+/// Rounds as processes; Kestra takes far longer for one, and its times vary more.
 const PROCESS_RUNS: u32 = 200;
-
-/// The same as a task: Kestra needs far longer for one, and its own times differ more.
 const KESTRA_RUNS: u32 = 20;
 
 /// Options of `bench`.
@@ -36,10 +30,10 @@ pub(crate) struct Options {
     /// How many times each program is run [default: 200 as a process, 20 as a task of each line of Kestra]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
-    /// Measure one part alone
+    /// Measure only one part
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Part>,
-    /// Measure a development build, which is quick to have; its times say nothing about what is shipped
+    /// Measure a development build, which is quick to make; its times say nothing about a release
     #[arg(long)]
     dev: bool,
 }
@@ -53,75 +47,67 @@ enum Part {
     Kestra,
 }
 
-impl Options {
-    fn wants(&self, part: Part) -> bool {
-        self.only.is_none_or(|only| only == part)
-    }
-}
-
 /// Builds, measures, reports.
 ///
 /// # Errors
-/// Where something is missing, cannot be built or started, or does not do its work.
+/// If something is missing, cannot be built or started, or does not do its work.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let tools = Tools::find()?;
-    if options.wants(Part::Kestra) {
+    let peers = Peers::find()?;
+    let wants = |part| options.only.is_none_or(|only| only == part);
+    if wants(Part::Kestra) {
         kestra_engine::tools::Tools::find()
-            .context("the benchmark on Kestra's engine (`--only process` leaves it out)")?;
+            .context("the benchmark on Kestra's engine (`--only process` omits it)")?;
     }
-    let profile = if options.dev {
-        Profile::Dev
-    } else {
-        eprintln!("xtask: building for release; the first build takes some minutes");
-        Profile::Release
+    let (profile, label) = match options.dev {
+        true => (Profile::Dev, ", DEVELOPMENT BUILD"),
+        false => (Profile::Release, ""),
     };
+    eprintln!("xtask: building; the first release build takes several minutes");
     let programs = cargo::build(profile, &["--example", "startup"])?;
     let interrupt = Interrupt::listen()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let build = if options.dev {
-        ", DEVELOPMENT BUILD"
-    } else {
-        ""
-    };
+    let mut out = std::io::stdout();
     writeln!(
-        std::io::stdout(),
-        "A refresh of a target that has a SAS URL and nothing else, taking turns, {cores} cores{build}\n({})",
-        tools.versions
+        out,
+        "A refresh of a target with only a SAS URL, taking turns, {cores} cores{label}\n({})",
+        peers.versions
     )?;
-    if options.wants(Part::Process) {
+    if wants(Part::Process) {
         let runs = options.runs.unwrap_or(PROCESS_RUNS);
-        process::run(&programs, &tools, runs, &interrupt)?;
+        process::run(&programs, &peers, runs, &interrupt)?;
     }
-    if options.wants(Part::Kestra) {
+    if wants(Part::Kestra) {
         let runs = options.runs.unwrap_or(KESTRA_RUNS);
-        kestra::run(&programs, &tools, runs, &interrupt)?;
+        kestra::run(&programs, &peers, runs, &interrupt)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::Parser as _;
+/// The times of host-runner, curl and the script in milliseconds, round by round.
+type Times = [Vec<f64>; 3];
 
-    use super::*;
-
-    #[derive(clap::Parser)]
-    struct Bench {
-        #[command(flatten)]
-        options: Options,
+/// Prints the quartiles of the three, and of host-runner's ratios within each round. Returns the
+/// median ratio to curl.
+fn report(what: &str, times: &Times) -> Result<f64> {
+    let mut out = std::io::stdout();
+    let [runner, curl, script] = times;
+    let head = format!("{what}, {} runs each", runner.len());
+    writeln!(out, "{}", stats::head(&head))?;
+    for (name, times) in [
+        ("host-runner refresh", runner),
+        ("curl, same bytes, no audit log", curl),
+        ("Python script, same audit log", script),
+    ] {
+        let quartiles = stats::quartiles(times).context("nothing was measured")?;
+        writeln!(out, "  {name:36}{} ms", stats::row(quartiles))?;
     }
-
-    fn wanted(arguments: &[&str]) -> (bool, bool) {
-        let all = ["bench"].iter().chain(arguments);
-        let options = Bench::try_parse_from(all).ok().unwrap().options;
-        (options.wants(Part::Process), options.wants(Part::Kestra))
-    }
-
-    #[test]
-    fn both_parts_are_measured_unless_one_is_asked_for() {
-        assert_eq!(wanted(&[]), (true, true));
-        assert_eq!(wanted(&["--only", "process"]), (true, false));
-        assert_eq!(wanted(&["--only", "kestra"]), (false, true));
-        assert!(Bench::try_parse_from(["bench", "--only", "nothing"]).is_err());
-    }
+    let mut print_ratios = |name: &str, other: &[f64]| {
+        let ratios: Vec<f64> = runner.iter().zip(other).map(|(a, b)| a / b).collect();
+        let ratios = stats::quartiles(&ratios).context("nothing was measured")?;
+        writeln!(out, "  {name:36}{}", stats::row(ratios))?;
+        anyhow::Ok(ratios[1])
+    };
+    let times_curl = print_ratios("host-runner / curl", curl)?;
+    print_ratios("host-runner / Python script", script)?;
+    Ok(times_curl)
 }
