@@ -9,12 +9,8 @@
 //! | `GET items/{id}` | the truth about one |
 //! | `GET violations` | what no client may do ([`Violation`](crate::violations::Violation)) |
 //! | `POST faults` | replaces the faults by those of the array |
-//! | `POST dataflows/{id}` | changes the given settings of a dataflow |
-//! | `POST dataflows_gen2/{id}` | changes the given settings of a Gen2 dataflow |
-//! | `POST models/{id}` | changes the given settings of a semantic model |
-//! | `POST {any of these}/{id}/runs` | `{"refresh_type"}`: begins a run, as the scheduler or another user would |
-//! | `POST clients/{client_id}` | changes the given settings of a client |
-//! | `POST flows/{id}` | changes the given settings of a flow |
+//! | `POST settings/{id}` | changes the given settings of an item, a flow or a client |
+//! | `POST runs/{id}` | `{"refresh_type"}`: begins a run, as the scheduler or another user would |
 //! | `POST complete/{id}` | `{"status"}`: ends every run that is in progress |
 //! | `POST advance` | `{"seconds"}`: moves the clock on |
 
@@ -26,9 +22,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339_millis;
-use crate::engine::{AdminError, Engine};
+use crate::core::{AdminError, Core};
 use crate::faults::FaultRule;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::world::RefreshType;
 
 /// Everything under this path is for the test, not for the services.
@@ -58,8 +54,8 @@ pub(crate) fn is_for_us(path: &str) -> bool {
 }
 
 /// What the admin API answers.
-pub(crate) fn answer(engine: &Engine, incoming: &Incoming) -> Reply {
-    match act(engine, incoming) {
+pub(crate) fn answer(engine: &Core, request: &Request) -> Reply {
+    match act(engine, request) {
         Ok(body) => Reply::json(200, &body),
         Err(error) => {
             let status = match error {
@@ -75,63 +71,47 @@ pub(crate) fn answer(engine: &Engine, incoming: &Incoming) -> Reply {
     }
 }
 
-fn act(engine: &Engine, incoming: &Incoming) -> Result<Value, AdminError> {
-    let path = incoming.path.strip_prefix(PREFIX).unwrap_or_default();
+fn act(engine: &Core, request: &Request) -> Result<Value, AdminError> {
+    let path = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
-    match (incoming.method.as_str(), segments.as_slice()) {
+    match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["requests"]) => Ok(json!(engine.requests())),
         ("GET", ["world"]) => Ok(json!(engine.world())),
         ("GET", ["items"]) => Ok(json!(engine.items())),
         ("GET", ["items", id]) => Ok(json!(engine.item(guid("content", id)?)?)),
         ("GET", ["violations"]) => Ok(json!(engine.violations())),
         ("POST", ["faults"]) => {
-            let rules: Vec<FaultRule> = body(incoming)?;
+            let rules: Vec<FaultRule> = body(request)?;
             let count = rules.len();
             engine.set_faults(rules);
             Ok(json!({"faults": count}))
         }
-        ("POST", ["dataflows", id]) => {
-            engine.change_dataflow(guid("dataflow", id)?, &body(incoming)?)?;
+        ("POST", ["settings", id]) => {
+            engine.change(id, &body(request)?)?;
             Ok(json!({"changed": id}))
         }
-        ("POST", ["dataflows_gen2", id]) => {
-            engine.change_dataflow_gen2(guid("Gen2 dataflow", id)?, &body(incoming)?)?;
-            Ok(json!({"changed": id}))
-        }
-        ("POST", ["models", id]) => {
-            engine.change_model(guid("semantic model", id)?, &body(incoming)?)?;
-            Ok(json!({"changed": id}))
-        }
-        ("POST", ["clients", id]) => {
-            engine.change_client(guid("client", id)?, &body(incoming)?)?;
-            Ok(json!({"changed": id}))
-        }
-        ("POST", ["dataflows" | "dataflows_gen2" | "models", id, "runs"]) => {
-            let wanted: BeginRun = body(incoming)?;
-            let run = engine.begin_run(guid("content", id)?, wanted.refresh_type)?;
-            Ok(json!({"transaction": run}))
-        }
-        ("POST", ["flows", id]) => {
-            engine.change_flow(id, &body(incoming)?)?;
-            Ok(json!({"changed": id}))
+        ("POST", ["runs", id]) => {
+            let wanted: BeginRun = body(request)?;
+            let run = engine.begin_run(guid("item", id)?, wanted.refresh_type)?;
+            Ok(json!({"began": run}))
         }
         ("POST", ["complete", id]) => {
-            let wanted: Complete = body(incoming)?;
+            let wanted: Complete = body(request)?;
             let ended = engine.complete(guid("content", id)?, &wanted.status)?;
             Ok(json!({"completed": ended}))
         }
         ("POST", ["advance"]) => {
-            let wanted: Advance = body(incoming)?;
+            let wanted: Advance = body(request)?;
             let by = Duration::try_from_secs_f64(wanted.seconds)
                 .map_err(|error| AdminError::InvalidBody(format!("`seconds`: {error}")))?;
             Ok(json!({"now": rfc3339_millis(engine.advance(by))}))
         }
-        _ => Err(AdminError::UnknownPath(incoming.path.clone())),
+        _ => Err(AdminError::UnknownPath(request.path.clone())),
     }
 }
 
-fn body<T: DeserializeOwned>(incoming: &Incoming) -> Result<T, AdminError> {
-    serde_json::from_slice(&incoming.body)
+fn body<T: DeserializeOwned>(request: &Request) -> Result<T, AdminError> {
+    serde_json::from_slice(&request.body)
         .map_err(|error| AdminError::InvalidBody(error.to_string()))
 }
 
@@ -153,18 +133,18 @@ mod tests {
     use crate::scenario;
     use crate::service::testing::request;
 
-    fn engine() -> Engine {
+    fn engine() -> Core {
         let clock = StandingClock::at("2026-10-01T01:00:00Z".parse().unwrap());
-        Engine::new(scenario::order_list_completes(), Arc::new(clock))
+        Core::new(scenario::order_list_completes(), Arc::new(clock))
     }
 
-    fn post(engine: &Engine, path: &str, body: &str) -> (u16, Value) {
+    fn post(engine: &Core, path: &str, body: &str) -> (u16, Value) {
         ask(engine, Method::POST, path, body)
     }
 
-    fn ask(engine: &Engine, method: Method, path: &str, body: &str) -> (u16, Value) {
-        let incoming = request(method, &format!("{PREFIX}{path}"), &[], body);
-        let reply = answer(engine, &incoming);
+    fn ask(engine: &Core, method: Method, path: &str, body: &str) -> (u16, Value) {
+        let request = request(method, &format!("{PREFIX}{path}"), &[], body);
+        let reply = answer(engine, &request);
         (
             reply.status.as_u16(),
             serde_json::from_slice(&reply.body).unwrap(),
@@ -175,15 +155,15 @@ mod tests {
     fn a_scheduled_run_can_be_begun_completed_and_seen() {
         let engine = engine();
         let id = scenario::MASTER_ORDER_LIST;
-        let change = format!("dataflows/{id}");
+        let change = format!("settings/{id}");
         assert_eq!(post(&engine, &change, r#"{"ends":"Never"}"#).0, 200);
         let (_, begun) = post(
             &engine,
-            &format!("{change}/runs"),
+            &format!("runs/{id}"),
             r#"{"refresh_type":"Scheduled"}"#,
         );
         let (_, completed) = post(&engine, &format!("complete/{id}"), r#"{"status":"Failed"}"#);
-        assert_eq!(completed["completed"][0], begun["transaction"]);
+        assert_eq!(completed["completed"][0], begun["began"]);
         let (_, world) = ask(&engine, Method::GET, "world", "");
         let run = &world["dataflows"][0]["transactions"][0];
         assert_eq!(
@@ -212,8 +192,13 @@ mod tests {
         let engine = engine();
         for (path, body, status, code) in [
             ("nowhere", "{}", 404, "unknown_path"),
-            ("dataflows/x", "{}", 404, "unknown_id"),
-            ("flows/x", "{}", 404, "unknown_id"),
+            ("settings/x", "{}", 404, "unknown_id"),
+            (
+                "runs/x",
+                r#"{"refresh_type":"OnDemand"}"#,
+                404,
+                "unknown_id",
+            ),
             (
                 "faults",
                 r#"[{"on":"tea","fault":"reset"}]"#,

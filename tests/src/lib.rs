@@ -12,7 +12,7 @@
 mod admin;
 pub mod cli;
 pub mod clock;
-mod engine;
+pub mod core;
 mod error;
 pub mod faults;
 pub mod log;
@@ -27,6 +27,6 @@ pub mod view;
 pub mod violations;
 pub mod world;
 
-pub use engine::AdminError;
+pub use crate::core::{AdminError, Core};
 pub use error::SimulatorError;
 pub use server::Simulator;

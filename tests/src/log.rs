@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation;
 use crate::mask;
-use crate::message::Incoming;
+use crate::message::Request;
 use crate::secret::MASK;
 
 /// How much of a body the log keeps, in bytes; bodies of the services are far smaller.
@@ -70,7 +70,7 @@ impl RequestLog {
     /// Adds a request and gives its number.
     pub fn add<'a>(
         &mut self,
-        incoming: &Incoming,
+        incoming: &Request,
         service: &'static str,
         on: Option<Operation>,
         now: Timestamp,
@@ -135,7 +135,7 @@ fn kept(body: &Bytes) -> String {
 }
 
 fn masked_headers<'a>(
-    incoming: &Incoming,
+    incoming: &Request,
     secrets: impl Iterator<Item = &'a str> + Clone,
 ) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use http::{HeaderMap, HeaderValue, Method};
 
-    fn incoming() -> Incoming {
+    fn incoming() -> Request {
         let mut headers = HeaderMap::new();
         headers.insert(
             AUTHORIZATION,
@@ -175,7 +175,7 @@ mod tests {
             "x-note",
             HeaderValue::from_static("INVENTED-sig-0123456789"),
         );
-        Incoming {
+        Request {
             method: Method::POST,
             path: "/workflows/x".to_owned(),
             query: "api-version=1&sig=INVENTED-wrong".to_owned(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A whole request.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct Request {
     /// The method.
     pub method: Method,
     /// The path as it was sent, still percent-encoded.
@@ -23,7 +23,43 @@ pub struct Incoming {
     pub base: String,
 }
 
-impl Incoming {
+impl Request {
+    /// A request to an absolute URL, without headers and body.
+    #[must_use]
+    pub fn new(method: &str, url: &str) -> Self {
+        let at = url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = url.get(at..).and_then(|rest| rest.find('/'));
+        let (base, target) = url.split_at(end.map_or(url.len(), |end| at + end));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method: Method::from_bytes(method.as_bytes()).unwrap_or_default(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            base: base.to_owned(),
+        }
+    }
+
+    /// Adds a header. A name or value that HTTP does not allow is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// The decoded value of a query parameter.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
@@ -109,6 +145,12 @@ impl Reply {
         reply
     }
 
+    /// A header as text; `None` where it is missing or is not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
     /// Sets a header. A name or value that HTTP does not allow is left out.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
@@ -140,6 +182,26 @@ impl Reply {
             .insert(CONTENT_TYPE, HeaderValue::from_static(value));
         self
     }
+}
+
+/// What a client sees instead of a whole reply.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConnectionFault {
+    /// The connection is closed before any byte of a reply.
+    #[error("the connection was closed without a reply")]
+    Closed,
+    /// The connection is reset before any byte of a reply.
+    #[error("the connection was reset")]
+    Reset,
+    /// The connection stays open and no reply ever comes.
+    #[error("no reply ever comes")]
+    Silent,
+    /// The reply is not HTTP.
+    #[error("the reply is not HTTP")]
+    Garbage,
+    /// The body of this reply ends in the middle.
+    #[error("the reply ends in the middle of its body")]
+    Truncated(Reply),
 }
 
 /// What a service answers: at once, or when a flow run reaches its Response.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::clock::{retry_after, rfc3339_millis};
 use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::service::Call;
 
 /// A rule that was broken.
@@ -50,7 +50,7 @@ pub struct Violation {
 /// A request as the rules look at it.
 pub(crate) struct Seen<'a> {
     pub(crate) call: &'a Call,
-    pub(crate) incoming: &'a Incoming,
+    pub(crate) incoming: &'a Request,
     pub(crate) identity: String,
     pub(crate) number: u64,
     pub(crate) now: Timestamp,
@@ -160,7 +160,7 @@ impl Violations {
 }
 
 /// What a request breaks by itself, whatever came before it.
-fn plain(call: &Call, incoming: &Incoming) -> Vec<ViolationKind> {
+fn plain(call: &Call, incoming: &Request) -> Vec<ViolationKind> {
     let mut broken = Vec::new();
     let sig = incoming.query_value("sig").filter(|sig| !sig.is_empty());
     if sig.is_some() && incoming.has_authorization() {

@@ -135,13 +135,13 @@ impl Platform {
 
     /// Changes the settings of a semantic model, for refreshes that begin from now on.
     pub fn change_model(&self, model: uuid::Uuid, fields: &Value) {
-        self.post(&format!("models/{model}"), fields.clone());
+        self.post(&format!("settings/{model}"), fields.clone());
     }
 
     /// Starts a run of the usual dataflow, as the scheduler or another user would.
     pub fn start_run(&self, refresh_type: &str) {
         self.post(
-            &format!("dataflows/{DATAFLOW}/runs"),
+            &format!("runs/{DATAFLOW}"),
             serde_json::json!({"refresh_type": refresh_type}),
         );
     }
@@ -156,7 +156,7 @@ impl Platform {
 
     /// Changes the usual dataflow's settings.
     pub fn change_dataflow(&self, patch: Value) {
-        self.post(&format!("dataflows/{DATAFLOW}"), patch);
+        self.post(&format!("settings/{DATAFLOW}"), patch);
     }
 
     /// Moves the services' clock on.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming as IncomingBody;
+use hyper::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -17,8 +17,8 @@ use super::payload::Payload;
 use super::respond::{self, Silence};
 use super::wire::{Socket, Spoil, Wire};
 use crate::admin;
-use crate::engine::Engine;
-use crate::message::{Incoming, Reply};
+use crate::core::Core;
+use crate::message::{Reply, Request};
 
 /// The largest body that Power Automate takes (facts, 1.5), in bytes.
 const LARGEST_BODY: usize = 100 * 1024 * 1024;
@@ -30,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    engine: Arc<Engine>,
+    core: Arc<Core>,
     base: String,
 ) {
     let mut connections = JoinSet::new();
@@ -46,34 +46,29 @@ pub(super) async fn accept(
         connections.spawn(connect(
             stream,
             tls.clone(),
-            Arc::clone(&engine),
+            Arc::clone(&core),
             base.clone(),
         ));
     }
 }
 
-async fn connect(stream: TcpStream, tls: Option<TlsAcceptor>, engine: Arc<Engine>, base: String) {
+async fn connect(stream: TcpStream, tls: Option<TlsAcceptor>, core: Arc<Core>, base: String) {
     match tls {
-        None => serve(stream, engine, base).await,
+        None => serve(stream, core, base).await,
         Some(acceptor) => {
             // A handshake that fails is the client's business: it does not trust our CA.
             if let Ok(stream) = acceptor.accept(stream).await {
-                serve(stream, engine, base).await;
+                serve(stream, core, base).await;
             }
         }
     }
 }
 
-async fn serve<S: Socket>(stream: S, engine: Arc<Engine>, base: String) {
+async fn serve<S: Socket>(stream: S, core: Arc<Core>, base: String) {
     let spoil = Arc::new(Spoil::default());
     let wire = Wire::new(stream, Arc::clone(&spoil));
     let service = service_fn(move |request| {
-        handle(
-            request,
-            Arc::clone(&engine),
-            base.clone(),
-            Arc::clone(&spoil),
-        )
+        handle(request, Arc::clone(&core), base.clone(), Arc::clone(&spoil))
     });
     // An error here is a fault that was asked for, or a client that went away.
     let _ = http1::Builder::new()
@@ -84,8 +79,8 @@ async fn serve<S: Socket>(stream: S, engine: Arc<Engine>, base: String) {
 }
 
 async fn handle(
-    request: Request<IncomingBody>,
-    engine: Arc<Engine>,
+    request: hyper::Request<Incoming>,
+    core: Arc<Core>,
     base: String,
     spoil: Arc<Spoil>,
 ) -> Result<Response<Payload>, Silence> {
@@ -94,7 +89,7 @@ async fn handle(
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let reply = Reply::empty(413).with_header("connection", "close");
-            return Ok(respond::dress(&engine, "unknown", reply, Payload::Whole));
+            return Ok(respond::dress(&core, "unknown", reply, Payload::Whole));
         }
         // A request that did not arrive whole has no effect.
         Err(_) => return Err(Silence),
@@ -106,7 +101,7 @@ async fn handle(
         },
         None => base,
     };
-    let incoming = Incoming {
+    let incoming = Request {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -115,8 +110,8 @@ async fn handle(
         base,
     };
     if admin::is_for_us(&incoming.path) {
-        let reply = admin::answer(&engine, &incoming);
-        return Ok(respond::dress(&engine, "admin", reply, Payload::Whole));
+        let reply = admin::answer(&core, &incoming);
+        return Ok(respond::dress(&core, "admin", reply, Payload::Whole));
     }
-    respond::respond(&engine, &incoming, &spoil).await
+    respond::respond(&core, &incoming, &spoil).await
 }

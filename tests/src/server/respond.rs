@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use hyper::Response;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::payload::Payload;
 use super::wire::Spoil;
-use crate::clock::{http_date, later};
-use crate::engine::{Engine, Received};
+use crate::clock::later;
+use crate::core::{Core, Received};
 use crate::faults::{Fault, Mishap};
-use crate::message::{Answer, Incoming, Reply};
+use crate::message::{Answer, Reply, Request};
 
 /// How often somebody who waits for the simulator's clock looks at it. The clock may be moved by
 /// hand, so there is nothing to sleep until.
@@ -24,8 +23,8 @@ pub(super) struct Silence;
 
 /// Answers a request to the services.
 pub(super) async fn respond(
-    engine: &Engine,
-    incoming: &Incoming,
+    core: &Core,
+    request: &Request,
     spoil: &Spoil,
 ) -> Result<Response<Payload>, Silence> {
     let Received {
@@ -34,36 +33,36 @@ pub(super) async fn respond(
         service,
         fault,
         answer,
-    } = engine.receive(incoming);
+    } = core.receive(request);
     if let Some(Fault::Named(mishap)) = &fault {
         let name = Fault::Named(mishap.clone()).name();
         match mishap {
             Mishap::DropBefore | Mishap::DropAfter => {
-                engine.answered(number, name);
+                core.answered(number, name);
                 return Err(Silence);
             }
             Mishap::Reset | Mishap::ResetAfter => {
-                engine.answered(number, name);
+                core.answered(number, name);
                 spoil.with_reset();
                 return Err(Silence);
             }
             Mishap::Hang | Mishap::HangAfter => {
-                engine.answered(number, name);
+                core.answered(number, name);
                 return std::future::pending().await;
             }
             Mishap::Garbage => {
-                engine.answered(number, name);
+                core.answered(number, name);
                 spoil.with_garbage();
                 // hyper closes the connection after an answer that says so.
                 let closing = Reply::empty(200).with_header("connection", "close");
-                return Ok(dress(engine, service, closing, Payload::Whole));
+                return Ok(dress(core, service, closing, Payload::Whole));
             }
             _ => {}
         }
     }
-    let (reply, payload) = spoilt(engine, at, fault, answer).await?;
-    engine.answered(number, reply.status.as_u16());
-    Ok(dress(engine, service, reply, payload))
+    let (reply, payload) = spoilt(core, at, fault, answer).await?;
+    core.answered(number, reply.status.as_u16());
+    Ok(dress(core, service, reply, payload))
 }
 
 /// Makes the payload of a reply from its body.
@@ -71,15 +70,15 @@ type Pack = Box<dyn FnOnce(bytes::Bytes) -> Payload + Send>;
 
 /// The reply and its payload, to a request that arrived `at`, after a fault that leaves an answer.
 async fn spoilt(
-    engine: &Engine,
+    core: &Core,
     at: Timestamp,
     fault: Option<Fault>,
     answer: Option<Answer>,
 ) -> Result<(Reply, Pack), Silence> {
     let whole = |reply: Reply| -> (Reply, Pack) { (reply, Box::new(Payload::Whole)) };
     let mishap = match fault {
-        None => return Ok(whole(answered(engine, answer).await?)),
-        Some(Fault::Instead(_)) => return Ok(whole(answered(engine, answer).await?)),
+        None => return Ok(whole(answered(core, answer).await?)),
+        Some(Fault::Instead(_)) => return Ok(whole(answered(core, answer).await?)),
         Some(Fault::Named(mishap)) => mishap,
     };
     Ok(match mishap {
@@ -89,27 +88,27 @@ async fn spoilt(
         | Mishap::ReplaceAfterStatus(_)
         | Mishap::Throttled { .. }
         | Mishap::Unavailable { .. }
-        | Mishap::Redirect { .. } => whole(answered(engine, answer).await?),
+        | Mishap::Redirect { .. } => whole(answered(core, answer).await?),
         Mishap::DelayMs(ms) => {
             let due = later(at, Duration::from_millis(ms));
-            let reply = answered(engine, answer).await?;
-            while engine.now() < due {
+            let reply = answered(core, answer).await?;
+            while core.now() < due {
                 tokio::time::sleep(LOOK).await;
             }
             whole(reply)
         }
         Mishap::WrongContentType => whole(
-            answered(engine, answer)
+            answered(core, answer)
                 .await?
                 .with_content_type("text/plain"),
         ),
-        Mishap::Truncated => (answered(engine, answer).await?, Box::new(Payload::cut)),
+        Mishap::Truncated => (answered(core, answer).await?, Box::new(Payload::cut)),
         Mishap::HugeMb(megabytes) => (
-            answered(engine, answer).await?,
+            answered(core, answer).await?,
             Box::new(move |_| Payload::huge(megabytes)),
         ),
         Mishap::SlowDrip { bytes_per_s } => (
-            answered(engine, answer).await?,
+            answered(core, answer).await?,
             Box::new(move |body| Payload::drip(body, bytes_per_s)),
         ),
         Mishap::DropBefore
@@ -123,12 +122,12 @@ async fn spoilt(
 }
 
 /// What the service answers, waited for where the caller is held open.
-async fn answered(engine: &Engine, answer: Option<Answer>) -> Result<Reply, Silence> {
+async fn answered(core: &Core, answer: Option<Answer>) -> Result<Reply, Silence> {
     match answer {
         None => Err(Silence),
         Some(Answer::Now(reply)) => Ok(reply),
         Some(Answer::WhenResponded(flow_run)) => loop {
-            if let Some(reply) = engine.held_answer(&flow_run) {
+            if let Some(reply) = core.held_answer(&flow_run) {
                 return Ok(reply);
             }
             tokio::time::sleep(LOOK).await;
@@ -139,15 +138,12 @@ async fn answered(engine: &Engine, answer: Option<Answer>) -> Result<Reply, Sile
 /// The reply as it leaves: with the simulator's own `Date`, and with the `RequestId` that every
 /// reply of Power BI and Fabric has, also one that a fault put in the service's place.
 pub(super) fn dress(
-    engine: &Engine,
+    core: &Core,
     service: &str,
     mut reply: Reply,
     pack: impl FnOnce(bytes::Bytes) -> Payload,
 ) -> Response<Payload> {
-    reply.set_default_header("date", &http_date(engine.now()));
-    if matches!(service, "power_bi" | "fabric") {
-        reply.set_default_header("requestid", &Uuid::new_v4().to_string());
-    }
+    core.complete_headers(service, &mut reply);
     let mut response = Response::new(pack(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = *reply.headers;

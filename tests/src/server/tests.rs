@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use self::client::{PATIENCE, Raw, SILENCE, bytes_of, connected, request_text, send, until};
 use super::*;
 use crate::clock::StandingClock;
-use crate::faults::{CannedReply, Mishap, Operation};
+use crate::faults::{CannedReply, FaultRule, Mishap, Operation};
 use crate::scenario::{self, CLIENT_ID, CLIENT_SECRET, DATA_ADMIN, MASTER_ORDER_LIST, TENANT};
 use crate::world::{Flow, Relay, Respond};
 

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::grant::grant;
-use crate::message::{Incoming, Reply};
+use self::grant::{claims_of, grant};
+use crate::message::{Reply, Request};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
 use crate::world::Client;
@@ -53,8 +53,28 @@ fn token_for(claims: &Claims) -> Secret {
     ))
 }
 
+/// Issues a token to a client without a request; `None`: there is no such client.
+pub(crate) fn issue(
+    state: &mut State,
+    client_id: Uuid,
+    audience: &str,
+    now: Timestamp,
+) -> Option<String> {
+    let claims = state.world.tenants.iter().find_map(|(tenant, known)| {
+        let client = known
+            .clients
+            .iter()
+            .find(|one| one.client_id == client_id)?;
+        Some(claims_of(client, *tenant, audience, now))
+    })?;
+    let token = token_for(&claims);
+    let text = token.expose().to_owned();
+    state.remember_token(token, claims);
+    Some(text)
+}
+
 /// What Entra answers.
-pub fn answer(call: &Call, incoming: &Incoming, state: &mut State, now: Timestamp) -> Reply {
+pub fn answer(call: &Call, incoming: &Request, state: &mut State, now: Timestamp) -> Reply {
     if incoming.method != Method::POST {
         return Reply::empty(405).with_header("allow", "POST");
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::{Claims, State};
 use crate::world::{DataflowGen2, Workspace};
 
@@ -131,7 +131,7 @@ impl Call {
 /// What Fabric answers. Every reply has a `RequestId` of its own.
 pub fn answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -144,7 +144,7 @@ pub fn answer(
 
 fn try_answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -211,7 +211,7 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Reply {
 }
 
 /// The caller, by the token.
-fn caller(incoming: &Incoming, state: &State, now: Timestamp) -> Result<Claims, Reply> {
+fn caller(incoming: &Request, state: &State, now: Timestamp) -> Result<Claims, Reply> {
     let claims = incoming
         .bearer()
         .and_then(|token| state.claims_of(token))

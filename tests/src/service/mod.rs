@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::faults::Operation;
-use crate::message::{Answer, Incoming, Reply, form_value};
+use crate::message::{Answer, Reply, Request, form_value};
 use crate::state::State;
 
 /// What a request is for.
@@ -85,7 +85,7 @@ impl Call {
     /// Who calls, by what the request proves: the object id of a token, the client of a form, the
     /// flow of a signature. Nobody of a request that proves nothing.
     #[must_use]
-    pub fn identity(&self, incoming: &Incoming, state: &State) -> String {
+    pub fn identity(&self, incoming: &Request, state: &State) -> String {
         let by_token = || {
             incoming
                 .bearer()
@@ -104,7 +104,7 @@ impl Call {
 /// What the services answer to `call` at `now`; `number` is the request's number in the log.
 pub fn answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -137,7 +137,7 @@ pub(crate) mod testing {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-    use super::Incoming;
+    use super::Request;
 
     /// A request to `target` (path and query).
     pub(crate) fn request(
@@ -145,7 +145,7 @@ pub(crate) mod testing {
         target: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> Incoming {
+    ) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -154,7 +154,7 @@ pub(crate) mod testing {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        Incoming {
+        Request {
             method,
             path: path.to_owned(),
             query: query.to_owned(),

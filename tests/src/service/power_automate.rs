@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use self::checks::{authorise, error, judge_trigger, not_found};
 use crate::faults::Operation;
-use crate::message::{Answer, Incoming, Reply};
+use crate::message::{Answer, Reply, Request};
 use crate::state::{FlowRun, PollAnswer, State};
 use crate::world::{Flow, FlowForm, RespondMode};
 
@@ -119,7 +119,7 @@ fn find<'a>(state: &'a State, workflow: &str) -> Option<&'a Flow> {
 /// What Power Automate answers.
 pub fn answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -200,7 +200,7 @@ fn poll(
     workflow: &str,
     run: &str,
     operation: &str,
-    incoming: &Incoming,
+    incoming: &Request,
     now: Timestamp,
 ) -> Result<Reply, Reply> {
     let flow_run = state

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::service::fabric;
 use crate::state::{Claims, Refusal, State};
 use crate::world::{Dataflow, Principal, SemanticModel, Workspace};
@@ -159,7 +159,7 @@ fn decode(segment: &str) -> String {
 /// What Power BI answers. Every reply has a `RequestId` of its own.
 pub fn answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -172,7 +172,7 @@ pub fn answer(
 
 fn try_answer(
     call: &Call,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     now: Timestamp,
     number: u64,
@@ -274,7 +274,7 @@ fn error(status: u16, code: &'static str, message: &str) -> Reply {
 }
 
 /// The caller, by the token.
-fn caller(incoming: &Incoming, state: &State, now: Timestamp) -> Result<Claims, Reply> {
+fn caller(incoming: &Request, state: &State, now: Timestamp) -> Result<Claims, Reply> {
     // What the service says to a missing or foreign token is not known: an empty 401 is a guess.
     let unauthorized = || Reply::empty(401).with_header("www-authenticate", "Bearer realm=\"\"");
     let token = incoming.bearer().ok_or_else(unauthorized)?;

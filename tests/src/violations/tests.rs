@@ -8,25 +8,19 @@ use serde_json::Value;
 
 use super::*;
 use crate::clock::{Clock, StandingClock};
-use crate::engine::Engine;
+use crate::core::Core;
 use crate::faults::{CannedReply, FaultRule, Mishap};
 use crate::message::Answer;
 use crate::scenario::{self, CLIENT_ID, CLIENT_SECRET, DATA_ADMIN, ORDERS_GEN2, TENANT};
 use crate::service::testing::request;
 
-fn engine() -> (Engine, Arc<StandingClock>) {
+fn engine() -> (Core, Arc<StandingClock>) {
     let clock = Arc::new(StandingClock::at("2026-10-01T01:00:00Z".parse().unwrap()));
-    let engine = Engine::new(scenario::every_kind(), clock.clone());
+    let engine = Core::new(scenario::every_kind(), clock.clone());
     (engine, clock)
 }
 
-fn ask(
-    engine: &Engine,
-    method: Method,
-    target: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Reply {
+fn ask(engine: &Core, method: Method, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let incoming = request(method, target, headers, body);
     match engine.receive(&incoming).answer {
         Some(Answer::Now(reply)) => reply,
@@ -34,7 +28,7 @@ fn ask(
     }
 }
 
-fn bearer(engine: &Engine, scope: &str) -> String {
+fn bearer(engine: &Core, scope: &str) -> String {
     let form = format!(
         "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}&scope={scope}/.default"
     );
@@ -45,7 +39,7 @@ fn bearer(engine: &Engine, scope: &str) -> String {
     format!("Bearer {}", body["access_token"].as_str().unwrap())
 }
 
-fn kinds(engine: &Engine) -> Vec<ViolationKind> {
+fn kinds(engine: &Core) -> Vec<ViolationKind> {
     engine.violations().iter().map(|one| one.kind).collect()
 }
 
@@ -125,7 +119,7 @@ fn a_429_binds_its_caller_and_its_operation_only() {
 #[test]
 fn one_call_too_many_is_429_and_the_next_one_a_violation() {
     let clock = Arc::new(StandingClock::at("2026-10-01T01:00:00Z".parse().unwrap()));
-    let engine = Engine::new(scenario::every_kind().throttle(1, 60), clock.clone());
+    let engine = Core::new(scenario::every_kind().throttle(1, 60), clock.clone());
     let token = bearer(&engine, "https://api.fabric.microsoft.com");
     let auth = [("authorization", token.as_str())];
     let list = || ask(&engine, Method::GET, "/v1/workspaces", &auth, "");

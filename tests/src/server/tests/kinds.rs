@@ -98,14 +98,14 @@ async fn the_admin_api_knows_every_kind() {
     let simulator = standing().await;
     let admin = |path: &str| format!("/__simulator/{path}");
     for (path, body) in [
+        (format!("settings/{ORDERS_GEN2}"), r#"{"ends":"Never"}"#),
+        (format!("settings/{SALES_MODEL}"), r#"{"premium":false}"#),
         (
-            format!("dataflows_gen2/{ORDERS_GEN2}"),
-            r#"{"ends":"Never"}"#,
+            format!("settings/{CLIENT_ID}"),
+            r#"{"secret_expired":true}"#,
         ),
-        (format!("models/{SALES_MODEL}"), r#"{"premium":false}"#),
-        (format!("clients/{CLIENT_ID}"), r#"{"secret_expired":true}"#),
         (
-            format!("dataflows_gen2/{ORDERS_GEN2}/runs"),
+            format!("runs/{ORDERS_GEN2}"),
             r#"{"refresh_type":"Scheduled"}"#,
         ),
         (format!("complete/{ORDERS_GEN2}"), r#"{"status":"Failed"}"#),

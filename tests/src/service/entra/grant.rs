@@ -244,18 +244,22 @@ pub(super) fn grant<'a>(
         }
         (None, None) => return Err(listed(7_000_218)),
     }
+    Ok((claims_of(client, tenant_id, audience, now), client))
+}
+
+/// What a token of `client` for `audience` says.
+pub(super) fn claims_of(client: &Client, tenant: Uuid, audience: &str, now: Timestamp) -> Claims {
     let issued = now.as_second();
     let lifetime = i64::try_from(client.token_lifetime_s).unwrap_or(i64::MAX);
-    let claims = Claims {
+    Claims {
         aud: audience.to_owned(),
-        iss: format!("https://sts.windows.net/{tenant_id}/"),
-        tid: tenant_id,
+        iss: format!("https://sts.windows.net/{tenant}/"),
+        tid: tenant,
         oid: client.object_id,
         appid: client.client_id,
         roles: client.roles.clone(),
         nbf: issued,
         exp: issued.saturating_add(lifetime),
         idtyp: client.principal,
-    };
-    Ok((claims, client))
+    }
 }

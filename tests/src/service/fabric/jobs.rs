@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{error, not_found};
 use crate::clock::utc_without_z;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::{Asker, Claims, Job, JobRequest, State};
 use crate::world::{DataflowGen2, Principal};
 
@@ -17,7 +17,7 @@ const LISTED: usize = 100;
 const EXECUTE_OPTIONS: [&str; 2] = ["SkipApplyChanges", "ApplyChangesIfNeeded"];
 
 /// The address of an instance.
-fn location(incoming: &Incoming, dataflow: &DataflowGen2, job: Uuid) -> String {
+fn location(incoming: &Request, dataflow: &DataflowGen2, job: Uuid) -> String {
     format!(
         "{}/v1/workspaces/{}/items/{}/jobs/instances/{job}",
         incoming.base, dataflow.workspace, dataflow.id
@@ -37,7 +37,7 @@ fn accepted(location: &str, retry_after_s: u64) -> Reply {
 
 /// Asks for a run. `job_type` is that of the path, where it has one.
 pub(super) fn run(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     dataflow: Uuid,
     job_type: Option<&str>,
@@ -71,7 +71,7 @@ pub(super) fn run(
 }
 
 /// The `executionData` of the body; null where there is none.
-fn execution(incoming: &Incoming, dataflow: &DataflowGen2) -> Result<Value, Reply> {
+fn execution(incoming: &Request, dataflow: &DataflowGen2) -> Result<Value, Reply> {
     let bad = |message: &str| error(400, "InvalidInput", message);
     if incoming.body.is_empty() {
         return Ok(Value::Null);
@@ -185,7 +185,7 @@ pub(super) fn list(state: &State, dataflow: &DataflowGen2, now: Timestamp) -> Re
 
 /// Asks an instance to stop.
 pub(super) fn cancel(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     dataflow: &DataflowGen2,
     id: Uuid,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::State;
 use crate::world::DataflowGen2;
 
@@ -15,7 +15,7 @@ const USUAL_PAGE: u32 = 100;
 const TOKEN: &str = "INVENTED-page-";
 
 /// The workspaces that the caller was added to.
-pub(super) fn workspaces(incoming: &Incoming, state: &State, caller: Uuid) -> Result<Reply, Reply> {
+pub(super) fn workspaces(incoming: &Request, state: &State, caller: Uuid) -> Result<Reply, Reply> {
     let all = state
         .world
         .workspaces
@@ -33,7 +33,7 @@ pub(super) fn workspaces(incoming: &Incoming, state: &State, caller: Uuid) -> Re
 
 /// The Gen2 dataflows of a workspace.
 pub(super) fn dataflows(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &State,
     workspace: Uuid,
 ) -> Result<Reply, Reply> {
@@ -56,7 +56,7 @@ pub(super) fn listed(dataflow: &DataflowGen2) -> Value {
 }
 
 /// The page that the request asks for, and where the next one is.
-fn page(incoming: &Incoming, state: &State, all: Vec<Value>) -> Result<Reply, Reply> {
+fn page(incoming: &Request, state: &State, all: Vec<Value>) -> Result<Reply, Reply> {
     let size = state.world.fabric_page_size.unwrap_or(USUAL_PAGE);
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let skip = match incoming.query_value("continuationToken") {

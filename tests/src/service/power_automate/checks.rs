@@ -7,7 +7,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
 use crate::world::{Flow, FlowForm, FlowState, OAuthPolicy};
@@ -37,7 +37,7 @@ pub(super) fn judge_trigger(
     flow: Option<&Flow>,
     form: FlowForm,
     workflow: &str,
-    incoming: &Incoming,
+    incoming: &Request,
     state: &State,
     now: Timestamp,
 ) -> Result<(), Reply> {
@@ -77,7 +77,7 @@ pub(super) fn judge_trigger(
 /// The checks that a signed URL passes: version, one scheme only, the signature. `permission` is
 /// what the signature covers; a URL that lost or changed it has the wrong signature.
 pub(super) fn authorise(
-    incoming: &Incoming,
+    incoming: &Request,
     sig: &Secret,
     permission: Option<&str>,
 ) -> Result<(), Reply> {
@@ -108,7 +108,7 @@ pub(super) fn authorise(
 
 /// The checks that come before any scheme: the version, and that there is one scheme only. Gives the
 /// signature.
-fn one_scheme(incoming: &Incoming) -> Result<Option<String>, Reply> {
+fn one_scheme(incoming: &Request) -> Result<Option<String>, Reply> {
     if incoming
         .query_value("api-version")
         .is_none_or(|version| version.is_empty())
@@ -133,7 +133,7 @@ fn one_scheme(incoming: &Incoming) -> Result<Option<String>, Reply> {
 /// The checks that a request with a token passes. `claims` is what its bearer token says, if it was
 /// ever issued; a token that was not is like one that says nothing right.
 fn authorise_token(
-    incoming: &Incoming,
+    incoming: &Request,
     policy: &OAuthPolicy,
     claims: Option<&Claims>,
     now: Timestamp,
@@ -192,7 +192,7 @@ fn fits(claims: &Claims, policy: &OAuthPolicy) -> bool {
 
 /// Whether the body is a JSON object with the required properties. A body of any other type is
 /// opaque to the trigger and never fits.
-fn fits_schema(required: &[String], incoming: &Incoming) -> Result<(), Reply> {
+fn fits_schema(required: &[String], incoming: &Request) -> Result<(), Reply> {
     let mismatch = |details: &str| {
         error(
             400,

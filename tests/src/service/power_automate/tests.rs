@@ -35,13 +35,13 @@ fn url() -> String {
     flow().trigger_url("")
 }
 
-fn send(state: &mut State, incoming: &Incoming) -> Answer {
+fn send(state: &mut State, incoming: &Request) -> Answer {
     let segments: Vec<&str> = incoming.path.trim_start_matches('/').split('/').collect();
     let call = Call::of(&segments).unwrap();
     answer(&call, incoming, state, start(), 1)
 }
 
-fn ask(state: &mut State, incoming: &Incoming) -> Reply {
+fn ask(state: &mut State, incoming: &Request) -> Reply {
     match send(state, incoming) {
         Answer::Now(reply) => reply,
         Answer::WhenResponded(run) => held_answer(state, &run, start()).unwrap(),

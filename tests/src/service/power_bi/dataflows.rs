@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{decode, error};
 use crate::clock::rfc3339_millis;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::{Asker, CancelAnswer, State};
 use crate::world::Dataflow;
 
@@ -57,7 +57,7 @@ pub(super) fn transactions(
 
 /// Asks for a refresh.
 pub(super) fn refresh(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     dataflow: Uuid,
     now: Timestamp,

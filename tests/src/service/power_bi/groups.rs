@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error;
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::State;
 
 /// The workspaces that the caller was added to.
-pub(super) fn list(incoming: &Incoming, state: &State, caller: Uuid) -> Result<Reply, Reply> {
+pub(super) fn list(incoming: &Request, state: &State, caller: Uuid) -> Result<Reply, Reply> {
     let bad = |message: &str| error(400, "BadRequest", message);
     let name = match incoming.query_value("$filter") {
         None => None,

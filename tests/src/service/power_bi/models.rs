@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::error;
 use crate::clock::{rfc3339_millis, utc_millis_without_z};
-use crate::message::{Incoming, Reply};
+use crate::message::{Reply, Request};
 use crate::state::{Asker, Attempt, Enhanced, ModelRefresh, State};
 use crate::world::SemanticModel;
 
@@ -56,7 +56,7 @@ pub(super) fn listed(model: &SemanticModel, base: &str) -> Value {
 
 /// Asks for a refresh: a standard one, or an enhanced one.
 pub(super) fn refresh(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &mut State,
     workspace: Uuid,
     model: Uuid,
@@ -84,7 +84,7 @@ pub(super) fn refresh(
 }
 
 /// What the body asks for; `None`: a standard refresh.
-fn enhanced(incoming: &Incoming) -> Result<Option<Enhanced>, Reply> {
+fn enhanced(incoming: &Request) -> Result<Option<Enhanced>, Reply> {
     let bad = |message: &str| error(400, "InvalidRequest", message);
     if incoming.body.is_empty() {
         return Ok(None);
@@ -213,7 +213,7 @@ fn attempts(refresh: &ModelRefresh, now: Timestamp) -> Vec<Value> {
 
 /// The refreshes that show at `now`, newest first.
 pub(super) fn history(
-    incoming: &Incoming,
+    incoming: &Request,
     state: &State,
     model: &SemanticModel,
     now: Timestamp,

@@ -85,7 +85,7 @@ fn ask(
     )
 }
 
-fn send(state: &mut State, incoming: &Incoming, now: Timestamp) -> Reply {
+fn send(state: &mut State, incoming: &Request, now: Timestamp) -> Reply {
     let segments: Vec<&str> = incoming.path.trim_start_matches('/').split('/').collect();
     let call = Call::of(&incoming.method, &segments).unwrap();
     state.settle(now);

@@ -1,6 +1,6 @@
 //! The simulator without its sockets: state, faults and log behind one lock.
 //!
-//! Every request passes through [`Engine::receive`] in one step under the lock: what is due happens,
+//! Every request passes through [`Core::receive`] in one step under the lock: what is due happens,
 //! the request is logged, a fault is chosen, and the service acts unless the fault prevents it. So
 //! the log, the faults and the state never disagree about the order of events.
 
@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::clock::Clock;
-use crate::faults::{Fault, FaultPlan, FaultRule};
+use crate::admin;
+use crate::clock::{Clock, http_date};
+use crate::faults::{Fault, FaultPlan, FaultRule, Mishap};
 use crate::log::{LoggedRequest, RequestLog};
-use crate::message::{Answer, Incoming, Reply};
-use crate::service::{self, Call, instead, power_automate};
+use crate::message::{Answer, ConnectionFault, Reply, Request};
+use crate::service::{self, Call, entra, instead, power_automate};
 use crate::state::State;
 use crate::view::{self, ItemView, WorldView};
 use crate::violations::{Seen, Violation, Violations};
@@ -66,6 +67,11 @@ const FIXED: [&str; 5] = [
     "client_id",
 ];
 
+/// How long a synchronous Response can hold its caller (facts, 1.3), and the steps in which
+/// [`Core::handle`] moves the clock meanwhile.
+const LONGEST_HOLD: Duration = Duration::from_secs(121);
+const HOLD_STEP: Duration = Duration::from_millis(10);
+
 /// What became of a request: its number, and what to do about its answer.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -82,7 +88,7 @@ pub(crate) struct Received {
 }
 
 /// State, faults, log and clock of one simulator.
-pub(crate) struct Engine {
+pub struct Core {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
 }
@@ -94,8 +100,9 @@ struct Inner {
     violations: Violations,
 }
 
-impl Engine {
-    pub(crate) fn new(mut world: World, clock: Arc<dyn Clock>) -> Self {
+impl Core {
+    /// A core that serves `world` and reads the time from `clock`.
+    pub fn new(mut world: World, clock: Arc<dyn Clock>) -> Self {
         let faults = FaultPlan::new(std::mem::take(&mut world.faults));
         let state = State::new(world, clock.now());
         Self {
@@ -122,12 +129,92 @@ impl Engine {
         (inner, now)
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// The present moment of the clock.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Takes a request in.
-    pub(crate) fn receive(&self, incoming: &Incoming) -> Received {
+    /// Sends a request and returns what the client sees of it: a reply, or a fault of the
+    /// connection. Nothing waits: where the reply takes time (a synchronous Response, a delay, a
+    /// slow body), the clock is moved forward by that time. Requests of the admin API are
+    /// answered as well.
+    ///
+    /// # Errors
+    /// The [`ConnectionFault`] that a fault rule causes.
+    pub fn handle(&self, request: &Request) -> Result<Reply, ConnectionFault> {
+        if admin::is_for_us(&request.path) {
+            return Ok(admin::answer(self, request));
+        }
+        let received = self.receive(request);
+        let mishap = match &received.fault {
+            Some(Fault::Named(mishap)) => Some(mishap),
+            _ => None,
+        };
+        let fault = match mishap {
+            Some(Mishap::DropBefore | Mishap::DropAfter) => Some(ConnectionFault::Closed),
+            Some(Mishap::Reset | Mishap::ResetAfter) => Some(ConnectionFault::Reset),
+            Some(Mishap::Hang | Mishap::HangAfter) => Some(ConnectionFault::Silent),
+            Some(Mishap::Garbage) => Some(ConnectionFault::Garbage),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            let name = received.fault.as_ref().map(Fault::name);
+            self.answered(received.number, name.unwrap_or_default());
+            return Err(fault);
+        }
+        let mut reply = match received.answer {
+            Some(Answer::Now(reply)) => reply,
+            Some(Answer::WhenResponded(run)) => self.wait_for_response(&run)?,
+            None => return Err(ConnectionFault::Closed),
+        };
+        match mishap {
+            Some(Mishap::DelayMs(ms)) => {
+                self.advance(Duration::from_millis(*ms));
+            }
+            Some(Mishap::SlowDrip { bytes_per_s }) => {
+                let bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+                self.advance(Duration::from_millis(
+                    bytes.saturating_mul(1000) / (*bytes_per_s).max(1),
+                ));
+            }
+            Some(Mishap::WrongContentType) => reply.set_header("content-type", "text/plain"),
+            Some(Mishap::HugeMb(megabytes)) => {
+                let size = usize::try_from(megabytes.saturating_mul(1_000_000));
+                reply.body = vec![b' '; size.unwrap_or_default()].into();
+            }
+            _ => {}
+        }
+        self.answered(received.number, reply.status.as_u16());
+        self.complete_headers(received.service, &mut reply);
+        match mishap {
+            Some(Mishap::Truncated) => Err(ConnectionFault::Truncated(reply)),
+            _ => Ok(reply),
+        }
+    }
+
+    /// Moves the clock forward until the flow run has reached its Response.
+    fn wait_for_response(&self, flow_run: &str) -> Result<Reply, ConnectionFault> {
+        // The services hold a caller for two minutes at most.
+        for _ in 0..=LONGEST_HOLD.as_millis() / HOLD_STEP.as_millis() {
+            if let Some(reply) = self.held_answer(flow_run) {
+                return Ok(reply);
+            }
+            self.clock.advance(HOLD_STEP);
+        }
+        Err(ConnectionFault::Silent)
+    }
+
+    /// Adds what every reply has: the simulator's `Date`, and the `RequestId` of Power BI and
+    /// Fabric, also on a reply that a fault put in place of the service's.
+    pub(crate) fn complete_headers(&self, service: &str, reply: &mut Reply) {
+        reply.set_default_header("date", &http_date(self.now()));
+        if matches!(service, "power_bi" | "fabric") {
+            reply.set_default_header("requestid", &Uuid::new_v4().to_string());
+        }
+    }
+
+    pub(crate) fn receive(&self, incoming: &Request) -> Received {
         let (mut guard, now) = self.settled();
         let Inner {
             state,
@@ -192,93 +279,87 @@ impl Engine {
         self.lock().log.answered(number, status);
     }
 
-    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
+    /// All requests so far, with secrets masked.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         self.lock().log.entries().to_vec()
     }
 
-    pub(crate) fn world(&self) -> WorldView {
+    /// The true state of everything, including what the services do not show.
+    pub fn world(&self) -> WorldView {
         let (inner, now) = self.settled();
         view::of(&inner.state, now)
     }
 
-    pub(crate) fn items(&self) -> Vec<ItemView> {
+    /// The true state of every item: all its runs and the number of effective triggers.
+    pub fn items(&self) -> Vec<ItemView> {
         let (inner, now) = self.settled();
         view::items(&inner.state, now)
     }
 
-    pub(crate) fn item(&self, id: Uuid) -> Result<ItemView, AdminError> {
+    /// The true state of one item.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn item(&self, id: Uuid) -> Result<ItemView, AdminError> {
         self.items()
             .into_iter()
             .find(|item| item.id == id)
             .ok_or_else(|| unknown("content", id))
     }
 
-    pub(crate) fn violations(&self) -> Vec<Violation> {
+    /// The rules that the client broke, in the order of the requests.
+    pub fn violations(&self) -> Vec<Violation> {
         self.lock().violations.list().to_vec()
     }
 
-    pub(crate) fn set_faults(&self, rules: Vec<FaultRule>) {
+    /// Replaces the fault rules.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.lock().faults = FaultPlan::new(rules);
     }
 
-    pub(crate) fn advance(&self, by: Duration) -> Timestamp {
+    /// Moves the clock forward and returns the new time.
+    pub fn advance(&self, by: Duration) -> Timestamp {
         self.clock.advance(by);
         self.settled().1
     }
 
-    /// Lays the given fields over the settings of a dataflow; for runs that begin from now on.
-    pub(crate) fn change_dataflow(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
-        self.change("dataflow", &id.to_string(), fields, |world| {
-            world.dataflows.iter_mut().find(|one| one.id == id)
-        })
-    }
-
-    /// Lays the given fields over the settings of a Gen2 dataflow; for runs that begin from now on.
-    pub(crate) fn change_dataflow_gen2(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
-        self.change("Gen2 dataflow", &id.to_string(), fields, |world| {
-            world.dataflows_gen2.iter_mut().find(|one| one.id == id)
-        })
-    }
-
-    /// Lays the given fields over the settings of a semantic model; for refreshes that begin from
-    /// now on.
-    pub(crate) fn change_model(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
-        self.change("semantic model", &id.to_string(), fields, |world| {
-            world.models.iter_mut().find(|one| one.id == id)
-        })
-    }
-
-    /// Lays the given fields over the settings of a flow; for triggers from now on.
-    pub(crate) fn change_flow(&self, id: &str, fields: &Value) -> Result<(), AdminError> {
-        self.change("flow", id, fields, |world| {
-            let mut flows = world.flows.iter_mut();
-            flows.find(|flow| flow.id.eq_ignore_ascii_case(id))
-        })
-    }
-
-    /// Lays the given fields over the settings of a client; for tokens from now on.
-    pub(crate) fn change_client(&self, id: Uuid, fields: &Value) -> Result<(), AdminError> {
-        self.change("client", &id.to_string(), fields, |world| {
-            let mut clients = world.tenants.values_mut().flat_map(|t| &mut t.clients);
-            clients.find(|client| client.client_id == id)
-        })
-    }
-
-    fn change<T: Serialize + DeserializeOwned>(
-        &self,
-        kind: &'static str,
-        id: &str,
-        fields: &Value,
-        find: impl FnOnce(&mut World) -> Option<&mut T>,
-    ) -> Result<(), AdminError> {
+    /// Changes the given settings of the item, flow or client with this id, for everything that
+    /// begins from now on.
+    ///
+    /// # Errors
+    /// When there is no such item, flow or client, or a setting is unknown or cannot be changed.
+    pub fn change(&self, id: &str, fields: &Value) -> Result<(), AdminError> {
         let (mut inner, _) = self.settled();
-        let settings = find(&mut inner.state.world).ok_or_else(|| unknown(kind, id))?;
-        *settings = overlaid(settings, fields)?;
+        let world = &mut inner.state.world;
+        let uuid = Uuid::parse_str(id).ok();
+        let is = |other: Uuid| uuid == Some(other);
+        if let Some(one) = world.dataflows.iter_mut().find(|one| is(one.id)) {
+            *one = overlaid(one, fields)?;
+        } else if let Some(one) = world.dataflows_gen2.iter_mut().find(|one| is(one.id)) {
+            *one = overlaid(one, fields)?;
+        } else if let Some(one) = world.models.iter_mut().find(|one| is(one.id)) {
+            *one = overlaid(one, fields)?;
+        } else if let Some(flow) = world
+            .flows
+            .iter_mut()
+            .find(|flow| flow.id.eq_ignore_ascii_case(id))
+        {
+            *flow = overlaid(flow, fields)?;
+        } else {
+            let mut clients = world.tenants.values_mut().flat_map(|t| &mut t.clients);
+            let client = clients
+                .find(|client| is(client.client_id))
+                .ok_or_else(|| unknown("item, flow or client", id))?;
+            *client = overlaid(client, fields)?;
+        }
         Ok(())
     }
 
-    /// Begins a run of any content as the scheduler or another user would; gives its id.
-    pub(crate) fn begin_run(&self, id: Uuid, kind: RefreshType) -> Result<String, AdminError> {
+    /// Begins a run of an item, as its scheduler or another user would. Returns the run's id.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn begin_run(&self, id: Uuid, kind: RefreshType) -> Result<String, AdminError> {
         let (mut inner, now) = self.settled();
         inner
             .state
@@ -286,8 +367,21 @@ impl Engine {
             .ok_or_else(|| unknown("content", id))
     }
 
-    /// Ends what is in progress; gives the ids of the runs.
-    pub(crate) fn complete(&self, id: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
+    /// Issues a token for `audience` to a client, without a request in the log.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub fn token(&self, client_id: Uuid, audience: &str) -> Result<String, AdminError> {
+        let (mut inner, now) = self.settled();
+        entra::issue(&mut inner.state, client_id, audience, now)
+            .ok_or_else(|| unknown("client", client_id))
+    }
+
+    /// Ends every run of the item that is in progress, with `status`. Returns their ids.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn complete(&self, id: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
         let (mut inner, now) = self.settled();
         inner
             .state
