@@ -15,6 +15,8 @@ pub mod clock;
 pub mod core;
 mod error;
 pub mod faults;
+#[cfg(test)]
+mod golden;
 pub mod log;
 mod mask;
 pub mod message;
