@@ -1,8 +1,24 @@
-//! The simulator without its sockets: state, faults and log behind one lock.
+//! The simulator without sockets: state, faults and log behind one lock.
 //!
-//! Every request passes through [`Core::receive`] in one step under the lock: what is due happens,
-//! the request is logged, a fault is chosen, and the service acts unless the fault prevents it. So
-//! the log, the faults and the state never disagree about the order of events.
+//! Every request passes through [`Core::handle`] (or the server's equivalent) in one step under the
+//! lock: due events are carried out, the request is logged, a fault is chosen, and the service acts
+//! unless the fault prevents it. So the log, the faults and the state agree on the order of events.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use simulator::clock::StandingClock;
+//! use simulator::message::Request;
+//! use simulator::{Core, scenario};
+//!
+//! let clock = Arc::new(StandingClock::at("2026-10-01T01:00:00Z".parse()?));
+//! let core = Core::new(scenario::every_kind(), clock);
+//! let token = core.token(scenario::CLIENT_ID, "https://analysis.windows.net/powerbi/api")?;
+//! let request = Request::new("GET", "http://127.0.0.1/v1.0/myorg/groups")
+//!     .with_header("authorization", &format!("Bearer {token}"));
+//! assert_eq!(core.handle(&request)?.status, 200);
+//! assert!(core.violations().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,34 +31,32 @@ use uuid::Uuid;
 
 use crate::admin;
 use crate::clock::{Clock, http_date};
-use crate::faults::{Fault, FaultPlan, FaultRule, Mishap};
+use crate::faults::{Fault, FaultPlan, FaultRule};
 use crate::log::{LoggedRequest, RequestLog};
 use crate::message::{Answer, ConnectionFault, Reply, Request};
-use crate::service::{self, Call, entra, instead, power_automate};
+use crate::service::{self, Call, Routed};
 use crate::state::State;
 use crate::view::{self, ItemView, WorldView};
-use crate::violations::{Seen, Violation, Violations};
+use crate::violations::{Observed, Violation, Violations};
 use crate::world::{RefreshType, World};
 
-/// Why the admin API refuses.
+/// Why the admin API refuses a request.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdminError {
     /// There is no such path.
-    #[error(
-        "nothing to administer at `{0}`; see the list of paths in the simulator's `admin` module"
-    )]
+    #[error("there is no admin path `{0}`; see the simulator's `admin` module for the list")]
     UnknownPath(String),
     /// There is nothing of this kind with this id.
     #[error("there is no {kind} with the id `{id}` in this world")]
     UnknownId {
-        /// "dataflow", "flow" and the like.
+        /// "item", "flow" and the like.
         kind: &'static str,
-        /// The id as it was given.
+        /// The id.
         id: String,
     },
-    /// The body is not what the path takes.
-    #[error("the body does not fit: {0}")]
+    /// The body is not what the path expects.
+    #[error("invalid body: {0}")]
     InvalidBody(String),
 }
 
@@ -58,9 +72,10 @@ impl AdminError {
     }
 }
 
-/// Settings that identify a thing or were used up at the start; changing them later would lie.
-const FIXED: [&str; 5] = [
+/// Settings that identify a thing or have been used at the start; they cannot be changed later.
+const FIXED: [&str; 6] = [
     "id",
+    "kind",
     "workspace",
     "history",
     "scheduled_after_s",
@@ -72,18 +87,14 @@ const FIXED: [&str; 5] = [
 const LONGEST_HOLD: Duration = Duration::from_secs(121);
 const HOLD_STEP: Duration = Duration::from_millis(10);
 
-/// What became of a request: its number, and what to do about its answer.
+/// A received request, with its fault and answer.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// Its number in the log.
-    pub(crate) number: u64,
-    /// When it arrived.
+    number: u64,
+    service: &'static str,
     pub(crate) at: Timestamp,
-    /// The service that it was for.
-    pub(crate) service: &'static str,
-    /// What befalls it.
     pub(crate) fault: Option<Fault>,
-    /// What is answered, by the service or by the fault in its place; `None`: nothing.
+    /// `None`: there is no reply.
     pub(crate) answer: Option<Answer>,
 }
 
@@ -116,12 +127,12 @@ impl Core {
         }
     }
 
-    /// The lock. A test that panicked while it held it has left nothing half done that matters.
+    /// The lock. A test that panicked while it held the lock left nothing half done that matters.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lock, after everything that is due has happened, and the moment.
+    /// The lock, after all due events, and the time.
     fn settled(&self) -> (MutexGuard<'_, Inner>, Timestamp) {
         let mut inner = self.lock();
         let now = self.clock.now();
@@ -129,75 +140,61 @@ impl Core {
         (inner, now)
     }
 
-    /// The present moment of the clock.
+    /// The present time of the clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Takes a request in.
-    /// Sends a request and returns what the client sees of it: a reply, or a fault of the
-    /// connection. Nothing waits: where the reply takes time (a synchronous Response, a delay, a
-    /// slow body), the clock is moved forward by that time. Requests of the admin API are
-    /// answered as well.
+    /// Moves the clock forward and returns the new time.
+    pub fn advance(&self, by: Duration) -> Timestamp {
+        self.clock.advance(by);
+        self.settled().1
+    }
+
+    /// Sends a request and returns what the client sees: a reply, or a fault of the connection.
+    /// Nothing waits: where the reply takes time (a synchronous Response, a delay, a slow body),
+    /// the clock is moved forward by that time. Requests of the admin API are answered as well.
     ///
     /// # Errors
     /// The [`ConnectionFault`] that a fault rule causes.
     pub fn handle(&self, request: &Request) -> Result<Reply, ConnectionFault> {
-        if admin::is_for_us(&request.path) {
-            return Ok(admin::answer(self, request));
+        if let Some(reply) = admin::reply(self, request) {
+            return Ok(reply);
         }
-        let received = self.receive(request);
-        let mishap = match &received.fault {
-            Some(Fault::Named(mishap)) => Some(mishap),
-            _ => None,
-        };
-        let fault = match mishap {
-            Some(Mishap::DropBefore | Mishap::DropAfter) => Some(ConnectionFault::Closed),
-            Some(Mishap::Reset | Mishap::ResetAfter) => Some(ConnectionFault::Reset),
-            Some(Mishap::Hang | Mishap::HangAfter) => Some(ConnectionFault::Silent),
-            Some(Mishap::Garbage) => Some(ConnectionFault::Garbage),
-            _ => None,
-        };
-        if let Some(fault) = fault {
-            let name = received.fault.as_ref().map(Fault::name);
-            self.answered(received.number, name.unwrap_or_default());
+        let mut received = self.receive(request);
+        if let Some(fault) = self.connection_fault(&received) {
             return Err(fault);
         }
-        let mut reply = match received.answer {
+        let mut reply = match received.answer.take() {
             Some(Answer::Now(reply)) => reply,
             Some(Answer::WhenResponded(run)) => self.wait_for_response(&run)?,
             None => return Err(ConnectionFault::Closed),
         };
-        match mishap {
-            Some(Mishap::DelayMs(ms)) => {
-                self.advance(Duration::from_millis(*ms));
-            }
-            Some(Mishap::SlowDrip { bytes_per_s }) => {
+        let mut takes_ms = 0;
+        match &received.fault {
+            Some(Fault::DelayMs(ms)) => takes_ms = *ms,
+            Some(Fault::SlowDrip { bytes_per_s }) => {
                 let bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
-                self.advance(Duration::from_millis(
-                    bytes.saturating_mul(1000) / (*bytes_per_s).max(1),
-                ));
+                takes_ms = bytes.saturating_mul(1000) / (*bytes_per_s).max(1);
             }
-            Some(Mishap::WrongContentType) => reply.set_header("content-type", "text/plain"),
-            Some(Mishap::HugeMb(megabytes)) => {
+            Some(Fault::HugeMb(megabytes)) => {
                 let size = usize::try_from(megabytes.saturating_mul(1_000_000));
                 reply.body = vec![b' '; size.unwrap_or_default()].into();
             }
             _ => {}
         }
-        self.answered(received.number, reply.status.as_u16());
-        self.complete_headers(received.service, &mut reply);
-        match mishap {
-            Some(Mishap::Truncated) => Err(ConnectionFault::Truncated(reply)),
+        self.clock.advance(Duration::from_millis(takes_ms));
+        let reply = self.finish(&received, reply);
+        match received.fault {
+            Some(Fault::Truncated) => Err(ConnectionFault::Truncated(reply)),
             _ => Ok(reply),
         }
     }
 
     /// Moves the clock forward until the flow run has reached its Response.
     fn wait_for_response(&self, flow_run: &str) -> Result<Reply, ConnectionFault> {
-        // The services hold a caller for two minutes at most.
         for _ in 0..=LONGEST_HOLD.as_millis() / HOLD_STEP.as_millis() {
-            if let Some(reply) = self.held_answer(flow_run) {
+            if let Some(reply) = self.held_reply(flow_run) {
                 return Ok(reply);
             }
             self.clock.advance(HOLD_STEP);
@@ -205,16 +202,8 @@ impl Core {
         Err(ConnectionFault::Silent)
     }
 
-    /// Adds what every reply has: the simulator's `Date`, and the `RequestId` of Power BI and
-    /// Fabric, also on a reply that a fault put in place of the service's.
-    pub(crate) fn complete_headers(&self, service: &str, reply: &mut Reply) {
-        reply.set_default_header("date", &http_date(self.now()));
-        if matches!(service, "power_bi" | "fabric") {
-            reply.set_default_header("requestid", &Uuid::new_v4().to_string());
-        }
-    }
-
-    pub(crate) fn receive(&self, incoming: &Request) -> Received {
+    /// Receives a request: logs it, chooses its fault, and lets the service act.
+    pub(crate) fn receive(&self, request: &Request) -> Received {
         let (mut guard, now) = self.settled();
         let Inner {
             state,
@@ -222,66 +211,88 @@ impl Core {
             log,
             violations,
         } = &mut *guard;
-        let call = Call::of(&incoming.method, &incoming.path);
-        let operation = call.operation();
-        let secrets = state.secrets().map(|secret| secret.expose());
-        let known: Vec<&str> = secrets.collect();
-        let number = log.add(
-            incoming,
-            call.service(),
-            operation,
-            now,
-            known.iter().copied(),
-        );
-        let seen = Seen {
-            call: &call,
-            incoming,
-            identity: call.identity(incoming, state),
+        let routed = Routed::of(&request.method, &request.path);
+        let secrets: Vec<&str> = state.secrets().map(|secret| secret.expose()).collect();
+        let secrets = secrets.iter().copied();
+        let number = log.add(request, routed.service, routed.operation, now, secrets);
+        let observed = Observed {
+            routed: &routed,
+            request,
+            identity: routed.identity(request, state),
             number,
             now,
         };
-        violations.judge(&seen, log.path_of(number));
-        let fault = operation.and_then(|on| faults.choose(on, &call.targets(state)));
+        violations.check(&observed, log.path_of(number));
+        let operation = routed.operation;
+        let fault = operation.and_then(|on| faults.choose(on, &routed.targets(state)));
         if let Some(fault) = &fault {
-            log.befallen(number, fault.name());
+            log.set_fault(number, fault.name());
         }
-        let answer = fault
+        let call = Call {
+            routed: &routed,
+            request,
+            state,
+            now,
+            number,
+        };
+        let takes_effect = fault.as_ref().is_none_or(Fault::takes_effect);
+        let answer = takes_effect.then(|| call.answer());
+        let replacement = fault
             .as_ref()
-            .is_none_or(Fault::has_effect)
-            .then(|| service::answer(&call, incoming, state, now, number));
-        let in_place = fault
-            .as_ref()
-            .and_then(|fault| instead::of(fault, call.service(), now));
-        let arrives = in_place.is_some() || fault.as_ref().is_none_or(Fault::keeps_answer);
-        let answer = in_place.map(Answer::Now).or(answer);
+            .and_then(|fault| service::of_fault(fault, routed.service, now));
+        let arrives = replacement.is_some() || fault.as_ref().is_none_or(Fault::keeps_reply);
+        let answer = replacement.map(Answer::Now).or(answer);
         if let Some(Answer::Now(reply)) = &answer
             && arrives
         {
-            violations.remember(&seen, reply);
+            violations.remember(&observed, reply);
         }
         Received {
             number,
+            service: routed.service,
             at: now,
-            service: call.service(),
             fault,
             answer,
         }
     }
 
-    /// What a caller who is held open for this flow run is answered, once it is time.
-    pub(crate) fn held_answer(&self, flow_run: &str) -> Option<Reply> {
-        let (inner, now) = self.settled();
-        power_automate::held_answer(&inner.state, flow_run, now)
+    /// What the client sees instead of any reply; noted in the log.
+    pub(crate) fn connection_fault(&self, received: &Received) -> Option<ConnectionFault> {
+        let fault = received.fault.as_ref()?;
+        let seen = fault.connection_fault()?;
+        self.lock().log.set_status(received.number, fault.name());
+        Some(seen)
     }
 
-    /// Notes what request `number` was answered.
-    pub(crate) fn answered(&self, number: u64, status: impl Into<Value>) {
-        self.lock().log.answered(number, status);
+    /// The reply as it leaves, with a wrong content type if that is the fault; noted in the log.
+    pub(crate) fn finish(&self, received: &Received, mut reply: Reply) -> Reply {
+        let status = reply.status.as_u16();
+        self.lock().log.set_status(received.number, status);
+        if received.fault == Some(Fault::WrongContentType) {
+            reply.set_header("content-type", "text/plain");
+        }
+        reply.set_default_header("date", &http_date(self.now()));
+        // Also on a reply that a fault put in place of the service's.
+        if matches!(received.service, "power_bi" | "fabric") {
+            reply.set_default_header("requestid", &Uuid::new_v4().to_string());
+        }
+        reply
+    }
+
+    /// The reply to a caller who waits for the Response of this flow run, once it is time.
+    pub(crate) fn held_reply(&self, flow_run: &str) -> Option<Reply> {
+        let (inner, now) = self.settled();
+        service::held_reply(&inner.state, flow_run, now)
     }
 
     /// All requests so far, with secrets masked.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.lock().log.entries().to_vec()
+    }
+
+    /// The rules that the client broke, in the order of the requests.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.lock().violations.list().to_vec()
     }
 
     /// The true state of everything, including what the services do not show.
@@ -292,8 +303,7 @@ impl Core {
 
     /// The true state of every item: all its runs and the number of effective triggers.
     pub fn items(&self) -> Vec<ItemView> {
-        let (inner, now) = self.settled();
-        view::items(&inner.state, now)
+        self.world().items
     }
 
     /// The true state of one item.
@@ -301,26 +311,15 @@ impl Core {
     /// # Errors
     /// When there is no such item.
     pub fn item(&self, id: Uuid) -> Result<ItemView, AdminError> {
-        self.items()
-            .into_iter()
+        let mut items = self.items().into_iter();
+        items
             .find(|item| item.id == id)
-            .ok_or_else(|| unknown("content", id))
-    }
-
-    /// The rules that the client broke, in the order of the requests.
-    pub fn violations(&self) -> Vec<Violation> {
-        self.lock().violations.list().to_vec()
+            .ok_or_else(|| unknown("item", id))
     }
 
     /// Replaces the fault rules.
     pub fn set_faults(&self, rules: Vec<FaultRule>) {
         self.lock().faults = FaultPlan::new(rules);
-    }
-
-    /// Moves the clock forward and returns the new time.
-    pub fn advance(&self, by: Duration) -> Timestamp {
-        self.clock.advance(by);
-        self.settled().1
     }
 
     /// Changes the given settings of the item, flow or client with this id, for everything that
@@ -331,40 +330,37 @@ impl Core {
     pub fn change(&self, id: &str, fields: &Value) -> Result<(), AdminError> {
         let (mut inner, _) = self.settled();
         let world = &mut inner.state.world;
-        let uuid = Uuid::parse_str(id).ok();
-        let is = |other: Uuid| uuid == Some(other);
-        if let Some(one) = world.dataflows.iter_mut().find(|one| is(one.id)) {
-            *one = overlaid(one, fields)?;
-        } else if let Some(one) = world.dataflows_gen2.iter_mut().find(|one| is(one.id)) {
-            *one = overlaid(one, fields)?;
-        } else if let Some(one) = world.models.iter_mut().find(|one| is(one.id)) {
-            *one = overlaid(one, fields)?;
-        } else if let Some(flow) = world
-            .flows
-            .iter_mut()
-            .find(|flow| flow.id.eq_ignore_ascii_case(id))
-        {
-            *flow = overlaid(flow, fields)?;
+        let is = |other: Uuid| Uuid::parse_str(id) == Ok(other);
+        let mut clients = world.tenants.values_mut().flat_map(|t| &mut t.clients);
+        if let Some(item) = world.items.iter_mut().find(|item| is(item.id)) {
+            overlay(item, fields)
+        } else if let Some(flow) = world.flows.iter_mut().find(|flow| flow.id == id) {
+            overlay(flow, fields)
+        } else if let Some(client) = clients.find(|client| is(client.client_id)) {
+            overlay(client, fields)
         } else {
-            let mut clients = world.tenants.values_mut().flat_map(|t| &mut t.clients);
-            let client = clients
-                .find(|client| is(client.client_id))
-                .ok_or_else(|| unknown("item, flow or client", id))?;
-            *client = overlaid(client, fields)?;
+            Err(unknown("item, flow or client", id))
         }
-        Ok(())
     }
 
     /// Begins a run of an item, as its scheduler or another user would. Returns the run's id.
     ///
     /// # Errors
     /// When there is no such item.
-    pub fn begin_run(&self, id: Uuid, kind: RefreshType) -> Result<String, AdminError> {
+    pub fn begin_run(&self, item: Uuid, kind: RefreshType) -> Result<String, AdminError> {
         let (mut inner, now) = self.settled();
-        inner
-            .state
-            .begin_by_itself(id, now, kind)
-            .ok_or_else(|| unknown("content", id))
+        let begun = inner.state.begin_run(item, now, kind);
+        begun.ok_or_else(|| unknown("item", item))
+    }
+
+    /// Ends every run of the item that is in progress, with `status`. Returns their ids.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn complete(&self, item: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
+        let (mut inner, now) = self.settled();
+        let completed = inner.state.complete(item, status, now);
+        completed.ok_or_else(|| unknown("item", item))
     }
 
     /// Issues a token for `audience` to a client, without a request in the log.
@@ -373,20 +369,8 @@ impl Core {
     /// When there is no such client.
     pub fn token(&self, client_id: Uuid, audience: &str) -> Result<String, AdminError> {
         let (mut inner, now) = self.settled();
-        entra::issue(&mut inner.state, client_id, audience, now)
+        service::issue(&mut inner.state, client_id, audience, now)
             .ok_or_else(|| unknown("client", client_id))
-    }
-
-    /// Ends every run of the item that is in progress, with `status`. Returns their ids.
-    ///
-    /// # Errors
-    /// When there is no such item.
-    pub fn complete(&self, id: Uuid, status: &str) -> Result<Vec<String>, AdminError> {
-        let (mut inner, now) = self.settled();
-        inner
-            .state
-            .complete_all(id, status, now)
-            .ok_or_else(|| unknown("content", id))
     }
 }
 
@@ -397,65 +381,24 @@ fn unknown(kind: &'static str, id: impl ToString) -> AdminError {
     }
 }
 
-/// The settings with `fields` laid over them. A null is a value here (`daily_limit: null` lifts
-/// the limit), so this is not RFC 7396.
-fn overlaid<T: Serialize + DeserializeOwned>(
-    settings: &T,
+/// Lays `fields` over the settings. A null is a value here (`daily_limit: null` removes the limit),
+/// so this is not RFC 7396.
+fn overlay<T: Serialize + DeserializeOwned>(
+    settings: &mut T,
     fields: &Value,
-) -> Result<T, AdminError> {
-    let invalid = |error: serde_json::Error| AdminError::InvalidBody(error.to_string());
+) -> Result<(), AdminError> {
+    let invalid = |reason: String| AdminError::InvalidBody(reason);
     let Value::Object(fields) = fields else {
-        return Err(AdminError::InvalidBody(
-            "give a JSON object with the settings to change".to_owned(),
-        ));
+        return Err(invalid("expected a JSON object with settings".to_owned()));
     };
     if let Some(fixed) = FIXED.iter().find(|name| fields.contains_key(**name)) {
-        return Err(AdminError::InvalidBody(format!(
-            "`{fixed}` cannot be changed"
-        )));
+        return Err(invalid(format!("`{fixed}` cannot be changed")));
     }
-    let mut all = serde_json::to_value(settings).map_err(invalid)?;
+    let all = serde_json::to_value(&*settings);
+    let mut all = all.map_err(|error| invalid(error.to_string()))?;
     if let Value::Object(all) = &mut all {
-        for (name, value) in fields {
-            all.insert(name.clone(), value.clone());
-        }
+        all.extend(fields.clone());
     }
-    serde_json::from_value(all).map_err(invalid)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::Dataflow;
-    use serde_json::json;
-
-    fn dataflow() -> Dataflow {
-        Dataflow::new(Uuid::from_u128(1), Uuid::from_u128(2), "D")
-    }
-
-    #[test]
-    fn a_changed_setting_leaves_the_others_alone() {
-        let changed = overlaid(&dataflow(), &json!({"run_ms": 5, "ends": "Failed"})).unwrap();
-        assert_eq!(changed, dataflow().run_ms(5).ends("Failed"));
-    }
-
-    #[test]
-    fn a_null_is_a_value() {
-        let changed = overlaid(&dataflow(), &json!({"daily_limit": null})).unwrap();
-        assert_eq!(changed.daily_limit, None);
-    }
-
-    #[test]
-    fn what_cannot_be_changed_is_refused_by_name() {
-        for (fields, word) in [
-            (json!({"id": "x"}), "`id`"),
-            (json!({"history": []}), "`history`"),
-            (json!({"run_sm": 5}), "run_sm"),
-            (json!([]), "object"),
-        ] {
-            let error = overlaid(&dataflow(), &fields).unwrap_err();
-            assert!(error.to_string().contains(word), "{error}");
-            assert_eq!(error.code(), "invalid_body");
-        }
-    }
+    *settings = serde_json::from_value(all).map_err(|error| invalid(error.to_string()))?;
+    Ok(())
 }

@@ -1,25 +1,25 @@
-//! A request and a reply as plain data, so that the services need no server to be tested.
+//! Requests and replies as plain data, so that the services need no server.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// A whole request.
+/// A complete request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path as it was sent, still percent-encoded.
+    /// The path as sent, still percent-encoded.
     pub path: String,
-    /// The query as it was sent, without the question mark; empty where there was none.
+    /// The query as sent, without the question mark; may be empty.
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// Where the caller reached the simulator: scheme and host, no trailing slash.
+    /// The scheme and host of the simulator, without a trailing slash.
     pub base: String,
 }
 
@@ -41,7 +41,7 @@ impl Request {
         }
     }
 
-    /// Adds a header. A name or value that HTTP does not allow is left out.
+    /// Adds a header. An invalid name or value is ignored.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (
@@ -66,13 +66,13 @@ impl Request {
         form_value(&self.query, name)
     }
 
-    /// A header as text; `None` where it is missing or is not text.
+    /// A header as text; `None` if it is missing or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// True when any `Authorization` header came along.
+    /// True when the request has any `Authorization` header.
     #[must_use]
     pub fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
@@ -85,7 +85,7 @@ impl Request {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// True when the `Content-Type` is `media_type`, whatever its parameters.
+    /// True when the `Content-Type` is `media_type`, with any parameters.
     #[must_use]
     pub fn is_of_type(&self, media_type: &str) -> bool {
         self.header("content-type")
@@ -108,20 +108,20 @@ fn form_decode(text: &str) -> String {
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// A whole reply, before any fault has touched it.
+/// A complete reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
-    /// The headers; `Date` and the length are added when it is sent. Boxed, because a refusal is
-    /// the `Err` of many a function, which should be small.
+    /// The headers; `Date` and the length are added when it is sent. Boxed to keep the `Err` of
+    /// many functions small.
     pub headers: Box<HeaderMap>,
     /// The body.
     pub body: Bytes,
 }
 
 impl Reply {
-    /// A reply without a body. A status that does not exist becomes 500.
+    /// A reply without a body. An invalid status becomes 500.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self {
@@ -145,20 +145,20 @@ impl Reply {
         reply
     }
 
-    /// A header as text; `None` where it is missing or is not text.
+    /// A header as text; `None` if it is missing or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Sets a header. A name or value that HTTP does not allow is left out.
+    /// Sets a header. An invalid name or value is ignored.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.set_header(name, value);
         self
     }
 
-    /// Sets a header. A name or value that HTTP does not allow is left out.
+    /// Sets a header. An invalid name or value is ignored.
     pub fn set_header(&mut self, name: &str, value: &str) {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -168,19 +168,11 @@ impl Reply {
         }
     }
 
-    /// Sets a header, unless it is there already.
+    /// Sets a header, unless it is already set.
     pub fn set_default_header(&mut self, name: &str, value: &str) {
         if !self.headers.contains_key(name) {
             self.set_header(name, value);
         }
-    }
-
-    /// Replaces the content type.
-    #[must_use]
-    pub fn with_content_type(mut self, value: &'static str) -> Self {
-        self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(value));
-        self
     }
 }
 
@@ -204,41 +196,17 @@ pub enum ConnectionFault {
     Truncated(Reply),
 }
 
-/// What a service answers: at once, or when a flow run reaches its Response.
+/// The reply of a service: now, or when a flow run reaches its Response.
 #[derive(Debug)]
 pub enum Answer {
-    /// This, now.
+    /// This reply.
     Now(Reply),
-    /// What the flow run with this id says when it reaches its Response action.
+    /// The reply of the flow run with this id, when it reaches its Response action.
     WhenResponded(String),
 }
 
 impl From<Reply> for Answer {
     fn from(reply: Reply) -> Self {
         Self::Now(reply)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_value_is_decoded() {
-        assert_eq!(
-            form_value("a=1&scope=https%3A%2F%2Fx%2F.default&n=two+words", "scope").as_deref(),
-            Some("https://x/.default")
-        );
-        assert_eq!(form_value("n=two+words", "n").as_deref(), Some("two words"));
-        assert_eq!(form_value("n=1", "m"), None);
-        assert_eq!(form_value("n", "n").as_deref(), Some(""));
-    }
-
-    #[test]
-    fn a_header_that_http_does_not_allow_is_left_out() {
-        let reply = Reply::empty(200)
-            .with_header("bad name", "x")
-            .with_header("x-a", "b\nc");
-        assert!(reply.headers.is_empty());
     }
 }

@@ -98,22 +98,10 @@ impl Platform {
         self.requests_for("trigger").len()
     }
 
-    /// The state of the services.
-    pub fn world(&self) -> Value {
-        self.get("world")
-    }
-
-    /// The transactions of the usual dataflow that anybody but the history brought about.
+    /// All runs of the usual dataflow, newest first.
     pub fn runs(&self) -> Vec<Value> {
-        self.world()["dataflows"]
-            .as_array()
-            .and_then(|all| {
-                all.iter()
-                    .find(|one| one["id"] == DATAFLOW.to_string())
-                    .cloned()
-            })
-            .and_then(|one| one["transactions"].as_array().cloned())
-            .unwrap_or_default()
+        let item = self.get(&format!("items/{DATAFLOW}"));
+        item["runs"].as_array().cloned().unwrap_or_default()
     }
 
     /// The ids of the usual dataflow's transactions that ended in success.

@@ -1,9 +1,8 @@
-//! The sockets: listens on loopback, speaks HTTP/1.1 (with or without TLS), and lets faults
-//! happen where they happen in the world: between a service that has acted and its caller.
+//! The sockets: listens on loopback and speaks HTTP/1.1, with or without TLS. Faults happen where
+//! they happen in the real world: between a service that has acted and its caller.
 
 mod connection;
 mod payload;
-mod respond;
 mod tls;
 mod wire;
 
@@ -19,7 +18,8 @@ use crate::core::Core;
 use crate::error::SimulatorError;
 use crate::world::World;
 
-/// A simulator that listens. Dropping it closes the socket and every connection.
+/// A listening simulator; its state is controlled through [`Core`]. Dropping it closes the socket
+/// and every connection.
 pub struct Simulator {
     core: Arc<Core>,
     base: String,
@@ -27,7 +27,7 @@ pub struct Simulator {
     accepting: JoinHandle<()>,
 }
 
-/// How a simulator is to be started.
+/// The options of a simulator.
 pub struct Builder {
     world: World,
     clock: Arc<dyn Clock>,
@@ -43,24 +43,24 @@ impl Builder {
         self
     }
 
-    /// Reads the time here.
+    /// Reads the time from this clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Serves https, with a certificate for `127.0.0.1` and `localhost` by a CA of its own.
+    /// Serves https, with a certificate of its own CA for `127.0.0.1` and `localhost`.
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Starts to listen. Needs a Tokio runtime with network and time.
+    /// Starts to listen. Requires a Tokio runtime with network and time.
     ///
     /// # Errors
-    /// When the world contradicts itself, the port cannot be had, or no certificate can be made.
+    /// When the world contradicts itself, the port is not available, or no certificate can be made.
     pub async fn start(self) -> Result<Simulator, SimulatorError> {
         if let Some(reason) = self.world.contradiction() {
             return Err(SimulatorError::WorldInvalid {
@@ -98,7 +98,7 @@ impl Builder {
 }
 
 impl Simulator {
-    /// A simulator of `world`, to be started.
+    /// The options of a simulator of `world`.
     #[must_use]
     pub fn builder(world: World) -> Builder {
         Builder {
@@ -112,12 +112,12 @@ impl Simulator {
     /// Starts a simulator of `world` on any free port.
     ///
     /// # Errors
-    /// As [`Builder::start`].
+    /// The errors of [`Builder::start`].
     pub async fn start(world: World) -> Result<Self, SimulatorError> {
         Self::builder(world).start().await
     }
 
-    /// Where it listens: scheme, address and port, no trailing slash.
+    /// Scheme, address and port, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base

@@ -134,6 +134,6 @@ fn plain_flow() -> Result<Flow> {
         .into_iter()
         .next()
         .context("the simulator's world has no flow")?;
-    flow.inner = None;
+    flow.refreshes = None;
     Ok(flow)
 }
