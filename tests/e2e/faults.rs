@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use simulator::faults::{CannedReply, Fault, FaultRule, Mishap, Operation};
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 
 use crate::support::{Outcome, Platform, Setup, world};
 
@@ -45,16 +45,16 @@ fn at_the_look_a_refusal_ends_it_and_a_weakness_is_waited_out() {
 
 #[test]
 fn at_the_look_an_answer_that_is_none_sends_nothing() {
-    for mishap in [
-        Mishap::Hang,
-        Mishap::Reset,
-        Mishap::DropBefore,
-        Mishap::Truncated,
-        Mishap::Html,
-        Mishap::Garbage,
-        Mishap::HugeMb(100),
+    for fault in [
+        Fault::Hang,
+        Fault::Reset,
+        Fault::DropBefore,
+        Fault::Truncated,
+        Fault::Html,
+        Fault::Garbage,
+        Fault::HugeMb(100),
     ] {
-        let (platform, outcome) = ends(Operation::Transactions, mishap, "unavailable", 15);
+        let (platform, outcome) = ends(Operation::Transactions, fault, "unavailable", 15);
         assert_eq!(outcome.field("sent"), "no");
         assert_eq!(platform.triggers(), 0);
     }
@@ -164,13 +164,13 @@ fn a_trigger_that_is_throttled_for_an_hour_is_not_waited_for_in_vain() {
 #[test]
 fn a_trigger_whose_answer_was_lost_is_searched_for_and_never_sent_again() {
     for fault in [
-        Fault::from(Mishap::DropAfter),
-        Mishap::ResetAfter.into(),
-        Mishap::HangAfter.into(),
-        Mishap::Garbage.into(),
-        Mishap::ReplaceAfterStatus(CannedReply::status(502)).into(),
-        Mishap::ReplaceAfterStatus(CannedReply::status(503)).into(),
-        Mishap::ReplaceAfterStatus(CannedReply::status(504)).into(),
+        Fault::DropAfter,
+        Fault::ResetAfter,
+        Fault::HangAfter,
+        Fault::Garbage,
+        Fault::ReplaceAfterStatus(CannedReply::status(502)),
+        Fault::ReplaceAfterStatus(CannedReply::status(503)),
+        Fault::ReplaceAfterStatus(CannedReply::status(504)),
     ] {
         let name = format!("{fault:?}");
         let platform = with_fault(Operation::Trigger, fault);
@@ -182,13 +182,13 @@ fn a_trigger_whose_answer_was_lost_is_searched_for_and_never_sent_again() {
 
 #[test]
 fn a_trigger_that_was_lost_with_its_effect_is_unknown_and_never_sent_again() {
-    for mishap in [
-        Mishap::DropBefore,
-        Mishap::Reset,
-        Mishap::Hang,
-        Mishap::HtmlBefore,
+    for fault in [
+        Fault::DropBefore,
+        Fault::Reset,
+        Fault::Hang,
+        Fault::HtmlBefore,
     ] {
-        let platform = with_fault(Operation::Trigger, mishap);
+        let platform = with_fault(Operation::Trigger, fault);
         let setup = Setup::verified(&platform);
         let outcome = setup.refresh(&["--idempotency-key", "k"]);
         outcome.is("unknown", "refresh_not_started", 12);
@@ -200,7 +200,7 @@ fn a_trigger_that_was_lost_with_its_effect_is_unknown_and_never_sent_again() {
 
 #[test]
 fn without_a_history_to_search_a_lost_answer_stays_unknown() {
-    let platform = with_fault(Operation::Trigger, Mishap::HangAfter);
+    let platform = with_fault(Operation::Trigger, Fault::HangAfter);
     let setup = Setup::unverified(&platform);
     let outcome = setup.refresh(&["--idempotency-key", "k"]);
     outcome.exits(12);
@@ -243,11 +243,11 @@ fn while_following_a_refusal_to_read_is_unknown_and_a_weakness_is_waited_out() {
     for fault in [
         Fault::from(CannedReply::status(503)),
         CannedReply::status(429).header("Retry-After", "1").into(),
-        Mishap::Html.into(),
-        Mishap::Truncated.into(),
-        Mishap::Reset.into(),
-        Mishap::Hang.into(),
-        Mishap::HugeMb(100).into(),
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Reset,
+        Fault::Hang,
+        Fault::HugeMb(100),
     ] {
         let rule = FaultRule::on(Operation::Transactions, fault)
             .after(1)
@@ -366,9 +366,9 @@ fn a_certificate_that_nobody_vouches_for_sends_nothing_and_one_that_the_operator
 
 #[test]
 fn an_answer_of_the_trigger_that_is_truncated_or_enormous_is_never_a_second_trigger() {
-    for mishap in [Mishap::Truncated, Mishap::HugeMb(100), Mishap::Html] {
-        let name = format!("{mishap:?}");
-        let platform = with_fault(Operation::Trigger, mishap);
+    for fault in [Fault::Truncated, Fault::HugeMb(100), Fault::Html] {
+        let name = format!("{fault:?}");
+        let platform = with_fault(Operation::Trigger, fault);
         let outcome = Setup::verified(&platform).refresh(&[]);
         assert_eq!(outcome.field("status"), "completed", "{name}: {outcome:#?}");
         assert_eq!(platform.triggers(), 1, "{name}");

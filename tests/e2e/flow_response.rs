@@ -1,11 +1,11 @@
 //! Where the flow itself says what became of it.
 
 use serde_json::json;
-use simulator::world::{RefreshType, Relay, Respond};
+use simulator::world::{RefreshType, Relay, ResponseAction};
 
 use crate::support::{Platform, Setup, dataflow, flow, world, world_of};
 
-fn answering(respond: Respond) -> Platform {
+fn answering(respond: ResponseAction) -> Platform {
     Platform::start(&world_of(dataflow(), flow().responding(respond)))
 }
 
@@ -17,7 +17,7 @@ fn a_flow_that_relays_the_refusal_is_failed_with_its_code() {
     }
     let platform = Platform::start(&world_of(
         full,
-        flow().responding(Respond::relaying(Relay::Start)),
+        flow().responding(ResponseAction::relaying(Relay::Start)),
     ));
     let outcome = Setup::by_response(&platform).refresh(&[]);
     outcome.is("failed", "dataflow_daily_limit", 10);
@@ -32,7 +32,7 @@ fn a_flow_is_taken_at_its_word() {
         ("started", "accepted", 0),
         ("failed", "failed", 10),
     ] {
-        let platform = answering(Respond::with(200, json!({"status": status})));
+        let platform = answering(ResponseAction::with(200, json!({"status": status})));
         let outcome = Setup::by_response(&platform).refresh(&[]);
         outcome.exits(exit);
         assert_eq!(outcome.field("status"), expected);
@@ -47,7 +47,7 @@ fn any_other_response_is_accepted_and_says_so() {
         json!("fine"),
         json!({"status": "splendid"}),
     ] {
-        let platform = answering(Respond::with(200, body));
+        let platform = answering(ResponseAction::with(200, body));
         let outcome = Setup::by_response(&platform).refresh(&[]);
         outcome.exits(0);
         assert_eq!(outcome.field("status"), "accepted");
@@ -65,7 +65,8 @@ fn a_flow_without_a_response_action_is_told_apart() {
 
 #[test]
 fn an_asynchronous_response_is_polled_with_its_own_signature() {
-    let platform = answering(Respond::with(200, json!({"status": "completed"})).asynchronously(2));
+    let platform =
+        answering(ResponseAction::with(200, json!({"status": "completed"})).asynchronously(2));
     let outcome = Setup::by_response(&platform).refresh(&[]);
     outcome.is("completed", "", 0);
     let polls = platform.requests_for("poll");
@@ -77,7 +78,7 @@ fn an_asynchronous_response_is_polled_with_its_own_signature() {
 #[test]
 fn an_asynchronous_failure_is_failed() {
     let platform = answering(
-        Respond::with(
+        ResponseAction::with(
             422,
             json!({"error": {"code": "BadGateway", "message": "inner"}}),
         )
@@ -97,7 +98,7 @@ fn responses_with_a_status_that_may_be_the_gateways_own_are_not_the_flows_word()
         (503, "unknown", 12),
         (504, "unknown", 12),
     ] {
-        let platform = answering(Respond::with(
+        let platform = answering(ResponseAction::with(
             status,
             json!({"error": {"code": "Whatever", "message": "no"}}),
         ));
@@ -111,7 +112,8 @@ fn responses_with_a_status_that_may_be_the_gateways_own_are_not_the_flows_word()
 #[test]
 fn a_flow_that_answers_after_the_usual_timeout_is_waited_for() {
     // One HTTP call takes at most a second here, but a Response may hold the caller longer.
-    let platform = answering(Respond::with(200, json!({"status": "completed"})).after_ms(2000));
+    let platform =
+        answering(ResponseAction::with(200, json!({"status": "completed"})).after_ms(2000));
     Setup::by_response(&platform)
         .refresh(&[])
         .is("completed", "", 0);

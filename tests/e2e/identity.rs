@@ -162,7 +162,7 @@ fn a_run_that_is_resolved_by_a_person_is_settled() {
 
 #[test]
 fn if_lost_resend_starts_afresh_where_nothing_can_be_followed() {
-    let rule = FaultRule::on(Operation::Trigger, simulator::faults::Mishap::HangAfter).times(1);
+    let rule = FaultRule::on(Operation::Trigger, simulator::faults::Fault::HangAfter).times(1);
     let platform = Platform::start(&world().fault(rule));
     let setup = Setup::unverified(&platform).appending("    if_lost: resend\n");
     setup.refresh(&KEY).exits(12);
@@ -173,7 +173,7 @@ fn if_lost_resend_starts_afresh_where_nothing_can_be_followed() {
 #[test]
 fn a_trigger_that_was_lost_without_a_look_before_it_is_held_and_nobodys_run_is_taken_for_it() {
     // The trigger never arrives, and somebody else's refresh succeeds right after it.
-    let rule = FaultRule::on(Operation::Trigger, simulator::faults::Mishap::Hang).times(1);
+    let rule = FaultRule::on(Operation::Trigger, simulator::faults::Fault::Hang).times(1);
     let platform = Platform::start(&world().fault(rule));
     let setup = Setup::verified(&platform);
     setup.refresh(&[KEY[0], KEY[1], "--no-verify"]).exits(12);

@@ -1,7 +1,7 @@
 //! Every kind of target, as a person meets it on the command line.
 
 use serde_json::Value;
-use simulator::world::{DataflowGen2, SemanticModel};
+use simulator::world::Item;
 use uuid::{Uuid, uuid};
 
 use crate::support::{CLIENT, CLIENT_SECRET, Platform, Setup, TENANT, WORKSPACE, world};
@@ -12,8 +12,11 @@ const MODEL: Uuid = uuid!("55555555-5555-5555-5555-555555555555");
 fn platform() -> Platform {
     Platform::start(
         &world()
-            .dataflow_gen2(DataflowGen2::new(WORKSPACE, GEN2, "Orders").retry_after_s(1))
-            .model(SemanticModel::new(WORKSPACE, MODEL, "Sales")),
+            .item(Item {
+                retry_after_s: 1,
+                ..Item::dataflow_gen2(WORKSPACE, GEN2, "Orders")
+            })
+            .item(Item::semantic_model(WORKSPACE, MODEL, "Sales")),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use simulator::faults::{CannedReply, FaultRule, Operation};
-use simulator::world::Respond;
+use simulator::world::ResponseAction;
 
 use crate::support::{
     CLIENT_SECRET, Outcome, Platform, SIG, Setup, contains_bytes, dataflow, flow, world, world_of,
@@ -76,7 +76,7 @@ fn services_that_echo_secrets_are_not_believed() {
 
 #[test]
 fn a_signature_that_comes_back_in_a_location_is_kept_from_everybody() {
-    let respond = Respond::with(200, json!({"status": "completed"})).asynchronously(2);
+    let respond = ResponseAction::with(200, json!({"status": "completed"})).asynchronously(2);
     let platform = Platform::start(&world_of(dataflow(), flow().responding(respond)));
     let setup = Setup::by_response(&platform);
     let outcome = setup.run(&["refresh", "order_list", "-vv", "--output", "json"]);

@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use simulator::faults::{FaultRule, Mishap, Operation};
+use simulator::faults::{Fault, FaultRule, Operation};
 
 use crate::support::{Outcome, Platform, Setup, dataflow, flow, world, world_of};
 
@@ -214,7 +214,7 @@ fn a_service_that_never_answers_does_not_hold_the_end_up() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = wants_a_stop(Setup::verified(&platform)).replacing("timeout: 1s", "timeout: 30s");
     let child = started(&platform, &setup, "json");
-    platform.set_faults(&[FaultRule::on(Operation::Cancel, Mishap::Hang)]);
+    platform.set_faults(&[FaultRule::on(Operation::Cancel, Fault::Hang)]);
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(143).says("gave no answer");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
-use simulator::world::{Respond, World};
+use simulator::world::{ResponseAction, World};
 
 use crate::shipped;
 use crate::stage::Stage;
@@ -205,7 +205,7 @@ on_both_lines! {
 
     fn a_text_of_a_service_cannot_break_a_message_or_run_an_expression_in_it(line) {
         let evil = "\"}],\n\"x\": {{ secret('AZURE_CLIENT_SECRET') }} {% raw %} *bold* <!channel> \\";
-        let answer = Respond::with(400, json!({"error": {"code": "No", "message": evil}}));
+        let answer = ResponseAction::with(400, json!({"error": {"code": "No", "message": evil}}));
         let (stage, channels) = stage(line, &world_of(dataflow(), flow().responding(answer)));
         stage.load_text(&by_response());
         stage.run("order_list_pipeline", &Stage::ids());

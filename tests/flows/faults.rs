@@ -1,7 +1,7 @@
 //! The services at their worst, under Kestra: red where it has to be, and in words.
 
 use kestra_engine::Line;
-use simulator::faults::{CannedReply, FaultRule, Mishap, Operation};
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 
 use crate::shipped;
 use crate::stage::Stage;
@@ -38,7 +38,7 @@ on_both_lines! {
     }
 
     fn a_trigger_whose_answer_is_lost_is_searched_for_and_never_sent_again(line) {
-        let fault = FaultRule::on(Operation::Trigger, Mishap::ResetAfter);
+        let fault = FaultRule::on(Operation::Trigger, Fault::ResetAfter);
         let stage = Stage::new(line, &world().fault(fault));
         stage.load("order-list-pipeline");
         let execution = stage.run("order_list_pipeline", &Stage::ids());

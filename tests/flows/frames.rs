@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kestra_engine::Line;
 use serde_json::{Value, json};
-use simulator::world::{Respond, World};
+use simulator::world::{ResponseAction, World};
 
 use crate::stage::{Stage, Task};
 use crate::support::{CLIENT_SECRET, SIG, dataflow, flow, world, world_of};
@@ -44,7 +44,10 @@ const FIELDS: [&str; 27] = [
 ];
 
 fn answering(status: u16, body: Value) -> World {
-    world_of(dataflow(), flow().responding(Respond::with(status, body)))
+    world_of(
+        dataflow(),
+        flow().responding(ResponseAction::with(status, body)),
+    )
 }
 
 /// Sixty targets.

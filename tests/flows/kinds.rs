@@ -2,7 +2,7 @@
 
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
-use simulator::world::{DataflowGen2, Respond, SemanticModel, World};
+use simulator::world::{Item, ResponseAction, World};
 use uuid::{Uuid, uuid};
 
 use crate::shipped;
@@ -14,8 +14,11 @@ const MODEL: Uuid = uuid!("55555555-5555-5555-5555-555555555555");
 
 fn everything() -> World {
     world()
-        .dataflow_gen2(DataflowGen2::new(WORKSPACE, GEN2, "Orders").retry_after_s(1))
-        .model(SemanticModel::new(WORKSPACE, MODEL, "Sales"))
+        .item(Item {
+            retry_after_s: 1,
+            ..Item::dataflow_gen2(WORKSPACE, GEN2, "Orders")
+        })
+        .item(Item::semantic_model(WORKSPACE, MODEL, "Sales"))
 }
 
 /// The ids that our flows ask for, the stage's URL, and these inputs.
@@ -63,7 +66,7 @@ on_both_lines! {
     }
 
     fn a_flow_may_say_itself_what_became_of_it_and_then_no_secret_but_its_url_is_needed(line) {
-        let answer = Respond::with(200, json!({"status": "completed"}));
+        let answer = ResponseAction::with(200, json!({"status": "completed"}));
         let stage = Stage::new(line, &world_of(dataflow(), flow().responding(answer)));
         let text = shipped::flow("refresh-one");
         // The secret is not there: a flow that asked for it would fail.

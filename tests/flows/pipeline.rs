@@ -98,7 +98,7 @@ on_both_lines! {
                 CLIENT_SECRET,
             ).with_expired_secret())
             .workspace(simulator::world::Workspace::new(crate::support::WORKSPACE, "Data Admin"))
-            .dataflow(dataflow())
+            .item(dataflow())
             .flow(flow());
         let (stage, execution) = ran(line, &refused);
         let refresh = execution.task("refresh").unwrap();

@@ -2,7 +2,7 @@
 
 use kestra_engine::Line;
 use serde_json::json;
-use simulator::world::{RefreshType, SemanticModel, World};
+use simulator::world::{Item, RefreshType, World};
 use uuid::{Uuid, uuid};
 
 use crate::shipped;
@@ -12,7 +12,7 @@ use crate::support::{WORKSPACE, dataflow, flow, world, world_of};
 const MODEL: Uuid = uuid!("55555555-5555-5555-5555-555555555555");
 
 fn with_model() -> World {
-    world().model(SemanticModel::new(WORKSPACE, MODEL, "Sales"))
+    world().item(Item::semantic_model(WORKSPACE, MODEL, "Sales"))
 }
 
 /// A dataflow whose refreshes of the day are used up.
@@ -21,7 +21,7 @@ fn used_up() -> World {
     for hours in 1..=8_u64 {
         full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
     }
-    world_of(full, flow()).model(SemanticModel::new(WORKSPACE, MODEL, "Sales"))
+    world_of(full, flow()).item(Item::semantic_model(WORKSPACE, MODEL, "Sales"))
 }
 
 on_both_lines! {

@@ -2,7 +2,7 @@
 
 use kestra_engine::Line;
 use serde_json::json;
-use simulator::world::{RefreshType, SemanticModel, World};
+use simulator::world::{Item, RefreshType, World};
 use uuid::{Uuid, uuid};
 
 use crate::stage::Stage;
@@ -10,8 +10,8 @@ use crate::support::{WORKSPACE, dataflow, flow, world_of};
 
 const MODEL: Uuid = uuid!("55555555-5555-5555-5555-555555555555");
 
-fn world_with(dataflow: simulator::world::Dataflow) -> World {
-    world_of(dataflow, flow()).model(SemanticModel::new(WORKSPACE, MODEL, "Sales"))
+fn world_with(dataflow: Item) -> World {
+    world_of(dataflow, flow()).item(Item::semantic_model(WORKSPACE, MODEL, "Sales"))
 }
 
 /// Leaves a run behind whose end nobody knows: its execution is killed while it goes on.

@@ -61,24 +61,10 @@ fn quick() -> Vec<&'static faults::Wrong> {
 fn world(subject: Subject, story: &Story) -> World {
     let takes_ms = story.takes_min * 60_000;
     let mut world = subject.world();
-    for one in &mut world.dataflows {
-        let end = if story.ends == "good" {
-            "Success"
-        } else {
-            story.ends
-        };
-        *one = one.clone().run_ms(takes_ms).ends(end).daily_limit(None);
-    }
-    let end = if story.ends == "good" {
-        "Completed"
-    } else {
-        story.ends
-    };
-    for one in &mut world.dataflows_gen2 {
-        *one = one.clone().run_ms(takes_ms).ends(end);
-    }
-    for one in &mut world.models {
-        *one = one.clone().run_ms(takes_ms).ends(end);
+    for item in &mut world.items {
+        item.run_ms = takes_ms;
+        item.ends = (story.ends != "good").then(|| story.ends.to_owned());
+        item.daily_limit = None;
     }
     let quick = quick();
     for (phase, wrong, after) in &story.faults {

@@ -1,6 +1,6 @@
 //! What goes wrong in the fault table.
 
-use simulator::faults::{CannedReply, Fault, FaultRule, Mishap, Operation};
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 
 /// One way to go wrong.
 pub struct Wrong {
@@ -81,7 +81,7 @@ pub const ALL: &[Wrong] = &[
     },
     Wrong {
         name: "504-after",
-        fault: |on| Mishap::ReplaceAfterStatus(status(on, 504, "GatewayTimeout")).into(),
+        fault: |on| Fault::ReplaceAfterStatus(status(on, 504, "GatewayTimeout")),
         times: None,
     },
     Wrong {
@@ -95,72 +95,72 @@ pub const ALL: &[Wrong] = &[
     },
     Wrong {
         name: "drop-before",
-        fault: |_| Mishap::DropBefore.into(),
+        fault: |_| Fault::DropBefore,
         times: None,
     },
     Wrong {
         name: "drop-before-once",
-        fault: |_| Mishap::DropBefore.into(),
+        fault: |_| Fault::DropBefore,
         times: Some(1),
     },
     Wrong {
         name: "drop-after",
-        fault: |_| Mishap::DropAfter.into(),
+        fault: |_| Fault::DropAfter,
         times: None,
     },
     Wrong {
         name: "reset",
-        fault: |_| Mishap::Reset.into(),
+        fault: |_| Fault::Reset,
         times: None,
     },
     Wrong {
         name: "reset-after",
-        fault: |_| Mishap::ResetAfter.into(),
+        fault: |_| Fault::ResetAfter,
         times: None,
     },
     Wrong {
         name: "hang-once",
-        fault: |_| Mishap::Hang.into(),
+        fault: |_| Fault::Hang,
         times: Some(1),
     },
     Wrong {
         name: "hang-after-once",
-        fault: |_| Mishap::HangAfter.into(),
+        fault: |_| Fault::HangAfter,
         times: Some(1),
     },
     Wrong {
         name: "truncated",
-        fault: |_| Mishap::Truncated.into(),
+        fault: |_| Fault::Truncated,
         times: None,
     },
     Wrong {
         name: "html",
-        fault: |_| Mishap::Html.into(),
+        fault: |_| Fault::Html,
         times: None,
     },
     Wrong {
         name: "html-before",
-        fault: |_| Mishap::HtmlBefore.into(),
+        fault: |_| Fault::HtmlBefore,
         times: None,
     },
     Wrong {
         name: "204",
-        fault: |_| Mishap::NoContent.into(),
+        fault: |_| Fault::NoContent,
         times: None,
     },
     Wrong {
         name: "wrong-content-type",
-        fault: |_| Mishap::WrongContentType.into(),
+        fault: |_| Fault::WrongContentType,
         times: None,
     },
     Wrong {
         name: "garbage",
-        fault: |_| Mishap::Garbage.into(),
+        fault: |_| Fault::Garbage,
         times: None,
     },
     Wrong {
         name: "slow-drip-once",
-        fault: |_| Mishap::SlowDrip { bytes_per_s: 500 }.into(),
+        fault: |_| Fault::SlowDrip { bytes_per_s: 500 },
         times: Some(1),
     },
 ];

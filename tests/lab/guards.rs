@@ -3,7 +3,7 @@
 use host_runner::run::{self, RefreshOptions};
 use host_runner::verdict::Status;
 use simulator::faults::{CannedReply, FaultRule, Operation};
-use simulator::world::{Dataflow, RefreshType, World};
+use simulator::world::{Item, RefreshType, World};
 
 use super::lab::{Lab, asked, ms};
 use super::subjects::{ITEM, Subject, WORKSPACE, truth};
@@ -18,7 +18,7 @@ fn forced() -> RefreshOptions {
 /// The usual dataflow with so many runs in the last hours, every other one by the schedule.
 fn used(runs: u64) -> World {
     let mut world = Subject::Dataflow.world();
-    let mut dataflow = Dataflow::new(WORKSPACE, ITEM, "Master Order List")
+    let mut dataflow = Item::dataflow(WORKSPACE, ITEM, "Master Order List")
         .daily_limit(None)
         .run_ms(60_000);
     for run in 0..runs {
@@ -28,7 +28,7 @@ fn used(runs: u64) -> World {
         };
         dataflow = dataflow.past_run(3_600 * (run + 1), 60, kind, "Success");
     }
-    world.dataflows = vec![dataflow];
+    world.items = vec![dataflow];
     world
 }
 
@@ -104,7 +104,7 @@ fn force_overrides_the_quota_is_recorded_and_never_overrides_a_run_that_goes_on(
 #[test]
 fn a_quota_that_cannot_be_counted_sends_or_skips_as_it_is_told() {
     let mut world = used(0);
-    for dataflow in &mut world.dataflows {
+    for dataflow in &mut world.items {
         *dataflow = dataflow.clone().unreadable_to_apps();
     }
     for (what, status, code) in [
@@ -127,7 +127,7 @@ fn a_quota_that_cannot_be_counted_sends_or_skips_as_it_is_told() {
 #[test]
 fn the_services_own_refusal_is_failed_with_the_same_next_slot() {
     let mut world = used(8);
-    for dataflow in &mut world.dataflows {
+    for dataflow in &mut world.items {
         *dataflow = dataflow.clone().daily_limit(Some(8));
     }
     for keys in ["quota: {limit: 8, mode: warn}", "deadline: 45m"] {
@@ -200,7 +200,7 @@ fn a_refresh_too_soon_after_the_last_one_is_held_back() {
 #[test]
 fn a_failure_is_tried_again_as_often_as_it_says_and_recorded_each_time() {
     let mut failing = used(0);
-    for dataflow in &mut failing.dataflows {
+    for dataflow in &mut failing.items {
         *dataflow = dataflow.clone().ends("Failed");
     }
     lab(

@@ -3,30 +3,30 @@
 
 use host_runner::run;
 use host_runner::verdict::{Matched, Sent, Status};
-use simulator::world::{Dataflow, DataflowGen2, Failure, RefreshType, SecondRun, SemanticModel};
+use simulator::world::{Failure, Item, RefreshType};
 use uuid::uuid;
 
 use super::lab::{Lab, asked, ms};
 use super::subjects::{ITEM, Subject, TAKES_MS, WORKSPACE, truth};
 
-fn gen2() -> DataflowGen2 {
-    DataflowGen2::new(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS)
+fn gen2() -> Item {
+    Item::dataflow_gen2(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS)
 }
 
-fn with_gen2(dataflow: DataflowGen2) -> simulator::world::World {
+fn with_gen2(dataflow: Item) -> simulator::world::World {
     let mut world = Subject::Gen2.world();
-    world.dataflows_gen2 = vec![dataflow];
+    world.items = vec![dataflow];
     world
 }
 
-fn with_model(model: SemanticModel) -> simulator::world::World {
+fn with_model(model: Item) -> simulator::world::World {
     let mut world = Subject::Model.world();
-    world.models = vec![model];
+    world.items = vec![model];
     world
 }
 
-fn model() -> SemanticModel {
-    SemanticModel::new(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS)
+fn model() -> Item {
+    Item::semantic_model(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS)
 }
 
 #[test]
@@ -95,12 +95,18 @@ fn every_kind_that_fails_is_failed_with_the_services_own_word() {
 fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
     for (dataflow, code, way_out) in [
         (
-            gen2().refusing_apps(),
+            Item {
+                apps_may_refresh: false,
+                ..gen2()
+            },
             "spn_refresh_not_allowed",
             "Power Automate flow",
         ),
         (
-            gen2().never_published(),
+            Item {
+                published: false,
+                ..gen2()
+            },
             "dataflow_never_published",
             "apply_changes: if_needed",
         ),
@@ -123,7 +129,7 @@ fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
 #[test]
 fn a_run_that_the_service_dropped_is_skipped_and_not_called_ours() {
     // The list does not show the run that is going on, so the look cannot either.
-    let world = with_gen2(gen2().second_run(SecondRun::Deduped));
+    let world = with_gen2(gen2());
     Subject::Gen2.lab(world, async |lab: &Lab| {
         lab.services
             .begin_run(ITEM, RefreshType::Scheduled)
@@ -145,18 +151,24 @@ fn a_run_that_the_service_dropped_is_skipped_and_not_called_ours() {
 
 #[test]
 fn a_gen2_run_that_is_going_on_is_waited_for() {
-    Subject::Gen2.lab(with_gen2(gen2().listing_running()), async |lab: &Lab| {
-        lab.services
-            .begin_run(ITEM, RefreshType::Scheduled)
-            .expect("a run");
-        let result = lab.invocation().refresh(asked()).await;
-        assert_eq!(result.status, Status::Completed, "{result:?}");
-        assert!(
-            lab.time.present().to_string().as_str() > "2026-11-23T08:19",
-            "it waited"
-        );
-        assert!(lab.services.violations().is_empty());
-    });
+    Subject::Gen2.lab(
+        with_gen2(Item {
+            lists_running: true,
+            ..gen2()
+        }),
+        async |lab: &Lab| {
+            lab.services
+                .begin_run(ITEM, RefreshType::Scheduled)
+                .expect("a run");
+            let result = lab.invocation().refresh(asked()).await;
+            assert_eq!(result.status, Status::Completed, "{result:?}");
+            assert!(
+                lab.time.present().to_string().as_str() > "2026-11-23T08:19",
+                "it waited"
+            );
+            assert!(lab.services.violations().is_empty());
+        },
+    );
 }
 
 #[test]
@@ -180,7 +192,7 @@ fn an_id_that_shows_late_is_no_failure_and_a_dropped_request_is_unknown() {
     for (model, status, code) in [
         (model().appear_after_ms(200_000), Status::Completed, ""),
         (
-            model().dropping_requests(),
+            model().never_starting(),
             Status::Unknown,
             "refresh_not_started",
         ),
@@ -215,12 +227,12 @@ fn a_state_that_nobody_knows_is_watched_on_and_never_success() {
 fn a_dataflow_of_the_other_generation_is_found_out_before_the_trigger() {
     let gen1 = || {
         let mut world = Subject::Gen2.world();
-        world.dataflows_gen2.clear();
-        world.dataflow(Dataflow::new(WORKSPACE, ITEM, "Master Order List"))
+        world.items.clear();
+        world.item(Item::dataflow(WORKSPACE, ITEM, "Master Order List"))
     };
     let mut only_gen2 = Subject::Dataflow.world();
-    only_gen2.dataflows.clear();
-    let only_gen2 = only_gen2.dataflow_gen2(gen2());
+    only_gen2.items.clear();
+    let only_gen2 = only_gen2.item(gen2());
     for (subject, world, kind) in [
         (Subject::Dataflow, only_gen2, "kind: dataflow-gen2"),
         (Subject::Gen2, gen1(), "kind: dataflow`"),
@@ -275,11 +287,10 @@ fn names_stand_where_ids_stand_and_are_matched_exactly() {
 #[test]
 fn a_name_that_stands_twice_is_refused_with_both_ids() {
     let twin = uuid!("55555555-5555-5555-5555-555555555555");
-    let world = Subject::Gen2.world().dataflow_gen2(DataflowGen2::new(
-        WORKSPACE,
-        twin,
-        "Master Order List",
-    ));
+    let world =
+        Subject::Gen2
+            .world()
+            .item(Item::dataflow_gen2(WORKSPACE, twin, "Master Order List"));
     let target = "{kind: dataflow-gen2, workspace: Data Admin, dataflow: Master Order List}";
     Subject::Gen2.lab_with(world, "", target, async |lab: &Lab| {
         let result = lab.invocation().refresh(asked()).await;
@@ -305,7 +316,7 @@ fn an_unreadable_history_stops_the_run_unless_it_is_accepted() {
             Subject::Dataflow,
             {
                 let mut world = Subject::Dataflow.world();
-                for dataflow in &mut world.dataflows {
+                for dataflow in &mut world.items {
                     *dataflow = dataflow.clone().unreadable_to_apps();
                 }
                 world
@@ -344,14 +355,11 @@ fn an_unreadable_history_stops_the_run_unless_it_is_accepted() {
 fn a_scheduled_run_in_the_same_minute_is_never_taken_for_ours() {
     for subject in [Subject::FlowDataflow, Subject::Dataflow, Subject::FlowModel] {
         let mut world = subject.world();
-        for dataflow in &mut world.dataflows {
+        for dataflow in &mut world.items {
             *dataflow = dataflow
                 .clone()
                 .also_starts(10, RefreshType::Scheduled)
                 .appear_after_ms(5_000);
-        }
-        for model in &mut world.models {
-            *model = model.clone().appear_after_ms(5_000);
         }
         subject.lab(world, async |lab: &Lab| {
             let result = lab.invocation().refresh(asked()).await;

@@ -23,14 +23,8 @@ const FOLLOWED: [Subject; 6] = [
 /// The services with refreshes that take so long.
 fn taking(subject: Subject, takes_ms: u64) -> World {
     let mut world = subject.world();
-    for one in &mut world.dataflows {
-        one.run_ms = takes_ms;
-    }
-    for one in &mut world.dataflows_gen2 {
-        one.run_ms = takes_ms;
-    }
-    for one in &mut world.models {
-        one.run_ms = takes_ms;
+    for item in &mut world.items {
+        item.run_ms = takes_ms;
     }
     world
 }

@@ -2,10 +2,9 @@
 //! each of its phases is.
 
 use simulator::faults::Operation;
-use simulator::view::SetOffBy;
+use simulator::view::Initiator;
 use simulator::world::{
-    Client, Dataflow, DataflowGen2, Flow, FlowForm, OAuthPolicy, Respond, SemanticModel, Workspace,
-    World,
+    Client, Flow, FlowForm, Item, OAuthPolicy, ResponseAction, Workspace, World,
 };
 use uuid::{Uuid, uuid};
 
@@ -152,33 +151,31 @@ impl Subject {
     /// The services as they are for this kind.
     pub fn world(self) -> World {
         let flow = || Flow::new(FLOW, FLOW_NAME, FlowForm::New, SIG);
-        let dataflow = || Dataflow::new(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS);
-        let model = || SemanticModel::new(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS);
+        let dataflow = || Item::dataflow(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS);
+        let model = || Item::semantic_model(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS);
         let world = World::new()
             .client(TENANT, Client::new(CLIENT, OBJECT, SECRET))
             .workspace(Workspace::new(WORKSPACE, "Data Admin"));
         match self {
-            Self::Flow | Self::FlowDataflow => {
-                world.dataflow(dataflow()).flow(flow().refreshing(ITEM))
-            }
-            Self::FlowResponse => world.dataflow(dataflow()).flow(
+            Self::Flow | Self::FlowDataflow => world.item(dataflow()).flow(flow().refreshing(ITEM)),
+            Self::FlowResponse => world.item(dataflow()).flow(
                 flow().refreshing(ITEM).responding(
-                    Respond::with(200, serde_json::json!({"status": "completed"}))
+                    ResponseAction::with(200, serde_json::json!({"status": "completed"}))
                         .asynchronously(3),
                 ),
             ),
-            Self::OAuthFlow => world.dataflow(dataflow()).flow(
+            Self::OAuthFlow => world.item(dataflow()).flow(
                 Flow::with_oauth(FLOW, FLOW_NAME, FlowForm::New, OAuthPolicy::tenant(TENANT))
                     .refreshing(ITEM),
             ),
-            Self::FlowModel => world.model(model()).flow(flow().refreshing_model(ITEM)),
-            Self::Dataflow => world.dataflow(dataflow()),
-            Self::Gen2 => world.dataflow_gen2(
-                DataflowGen2::new(WORKSPACE, ITEM, "Master Order List")
-                    .run_ms(TAKES_MS)
-                    .listing_running(),
-            ),
-            Self::Model | Self::Enhanced => world.model(model()),
+            Self::FlowModel => world.item(model()).flow(flow().refreshing(ITEM)),
+            Self::Dataflow => world.item(dataflow()),
+            Self::Gen2 => world.item(Item {
+                run_ms: TAKES_MS,
+                lists_running: true,
+                ..Item::dataflow_gen2(WORKSPACE, ITEM, "Master Order List")
+            }),
+            Self::Model | Self::Enhanced => world.item(model()),
         }
     }
 
@@ -275,9 +272,9 @@ pub fn truth(lab: &Lab) -> Truth {
     for item in lab.services.items() {
         truth.effective += item.effective_triggers;
         for run in item.runs {
-            if run.set_off_by == SetOffBy::Trigger {
+            if run.initiator == Initiator::Trigger {
                 truth.ours.push(run.id.to_lowercase());
-                if ["Success", "Completed"].contains(&run.state.as_str()) {
+                if ["Success", "Completed"].contains(&run.status.as_str()) {
                     truth.completed.push(run.id.to_lowercase());
                 }
             }

@@ -13,26 +13,26 @@ use crate::scenario;
 use crate::server::Simulator;
 use crate::world::World;
 
-/// Stands in for Power Automate, Power BI, Fabric and Entra on a loopback address.
+/// Simulate Power Automate, Power BI, Fabric and Entra on a loopback address
 ///
-/// Prints one line, {"listening":"http://127.0.0.1:PORT"}, and serves until it is stopped.
+/// Prints one line, {"listening":"http://127.0.0.1:PORT"}, and runs until it is stopped.
 #[derive(Debug, Parser)]
 #[command(name = "simulator")]
 pub struct Options {
-    /// The port to listen on; 0 is any free one
+    /// Port to listen on; 0 for any free port
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// A world in a JSON file
+    /// JSON file with a world
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     pub world: Option<PathBuf>,
-    /// A ready world
+    /// Name of a built-in world
     #[arg(long, value_name = "NAME", default_value = "demo",
           value_parser = PossibleValuesParser::new(scenario::NAMES))]
     pub scenario: String,
-    /// Serve https with a certificate of an own CA
+    /// Serve https with a certificate of its own CA
     #[arg(long, requires = "ca_out")]
     pub tls: bool,
-    /// Where to write the CA's certificate (PEM)
+    /// Write the CA's certificate (PEM) to this file
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_out: Option<PathBuf>,
     /// Stop when standard input is closed
@@ -40,10 +40,10 @@ pub struct Options {
     pub exit_with_stdin: bool,
 }
 
-/// Starts the simulator, says where it listens, and serves until it is stopped.
+/// Starts the simulator, prints its address, and runs until it is stopped.
 ///
 /// # Errors
-/// Whatever keeps it from listening or from saying so.
+/// When the simulator cannot start or print its address.
 pub async fn run(options: Options) -> Result<(), SimulatorError> {
     let world = match &options.world {
         Some(path) => World::from_file(path)?,
@@ -73,14 +73,14 @@ fn announce(base: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Waits for the end of standard input, on a thread of its own: a blocked read cannot be
-/// cancelled, and must not keep the runtime from stopping.
+/// Waits for the end of standard input in its own thread: a blocked read cannot be cancelled and
+/// must not keep the runtime from stopping.
 async fn stdin_closed() {
     let (closed, wait) = oneshot::channel();
     std::thread::spawn(move || {
         let mut buffer = [0_u8; 1024];
         while matches!(io::stdin().lock().read(&mut buffer), Ok(1..)) {}
-        // Nobody waits any more only when the process is ending anyway.
+        // The receiver is gone only when the process is ending anyway.
         let _ = closed.send(());
     });
     let _ = wait.await;
@@ -95,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn without_options_it_shows_the_demo_on_any_port() {
+    fn without_options_the_demo_runs_on_any_port() {
         let options = parse(&[]).unwrap();
         assert_eq!((options.port, options.scenario.as_str()), (0, "demo"));
     }
 
     #[test]
-    fn options_that_contradict_each_other_are_refused() {
+    fn contradicting_options_are_refused() {
         assert!(parse(&["--world", "a.json", "--scenario", "demo"]).is_err());
         assert!(parse(&["--tls"]).is_err());
         assert!(parse(&["--ca-out", "ca.pem"]).is_err());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_world_that_is_missing_is_an_error_with_its_path() {
+    async fn a_missing_world_is_an_error_with_its_path() {
         let options = parse(&["--world", "/nowhere/world.json"]).unwrap();
         let error = run(options).await.unwrap_err();
         assert_eq!(error.code(), "world_unreadable");

@@ -1,9 +1,8 @@
-//! The one source of time in the simulator.
+//! The only source of time in the simulator.
 //!
-//! Every moment that a service shows (the `Date` header, a token's expiry, a run's start and end,
-//! the rolling 24 hours of the daily limit) is read from one [`Clock`], so that a test can move a
-//! day in one call. Nothing else in this crate reads the system's time. What a state is at a given
-//! moment is computed when somebody asks, never by a timer, so moving the clock is enough.
+//! Every time that a service uses (the `Date` header, a token's expiry, a run's start and end, the
+//! rolling 24 hours of the daily limit) comes from one [`Clock`], so that a test can move a day in
+//! one call. Nothing else in this crate reads the system's time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,12 +12,12 @@ use jiff::fmt::rfc2822;
 
 /// A clock that can be read and moved forward.
 ///
-/// A test that drives its own time implements this trait and hands it to
+/// A test with its own time implements this trait and passes it to
 /// [`Builder::clock`](crate::server::Builder::clock).
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present time.
     fn now(&self) -> Timestamp;
-    /// Moves the present moment on by `by`.
+    /// Moves the time forward by `by`.
     fn advance(&self, by: Duration);
 }
 
@@ -39,14 +38,14 @@ impl Clock for OffsetClock {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that moves only when it is told to.
 #[derive(Debug)]
 pub struct StandingClock {
     now_ms: AtomicI64,
 }
 
 impl StandingClock {
-    /// A clock that stands at `now` (kept to the millisecond).
+    /// A clock that shows `now`, to the millisecond.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self {
@@ -69,44 +68,43 @@ fn millis(by: Duration) -> i64 {
     i64::try_from(by.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// `by` after `at`; the end of time where that does not exist.
+/// `by` after `at`, at most the last timestamp.
 #[must_use]
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// `by` before `at`; the beginning of time where that does not exist.
+/// `by` before `at`, at least the first timestamp.
 #[must_use]
 pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// The moment as the `Date` header wants it (RFC 9110, 5.6.7).
+/// The time as in the `Date` header (RFC 9110, 5.6.7).
 #[must_use]
 pub fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// The moment with milliseconds, as Power BI writes `startTime`.
+/// The time with milliseconds, as Power BI writes `startTime`.
 #[must_use]
 pub fn rfc3339_millis(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// The moment with seven digits and without its zone, as Fabric writes `startTimeUtc`.
+/// The time with seven digits and without its zone, as Fabric writes `startTimeUtc`.
 #[must_use]
 pub fn utc_without_z(at: Timestamp) -> String {
     format!("{at:.7}").trim_end_matches('Z').to_owned()
 }
 
-/// The moment with milliseconds and without its zone, as Power BI writes it in the details of a
-/// refresh.
+/// The time with milliseconds and without its zone, as in the details of a refresh.
 #[must_use]
 pub fn utc_millis_without_z(at: Timestamp) -> String {
     rfc3339_millis(at).trim_end_matches('Z').to_owned()
 }
 
-/// The moment that a `Retry-After` names, in seconds or as a date, to who reads it at `now`.
+/// The time of a `Retry-After` that arrives at `now`, in seconds or as a date.
 #[must_use]
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     match value.trim().parse() {
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_clock_moves_only_when_it_is_told() {
+    fn a_standing_clock_moves_only_when_told() {
         let start: Timestamp = "2026-10-01T01:00:00.5Z".parse().unwrap();
         let clock = StandingClock::at(start);
         assert_eq!(clock.now(), start);
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_date_header_is_written_as_http_asks() {
+    fn the_date_header_has_the_format_of_http() {
         let at: Timestamp = "2026-10-01T01:02:03.999Z".parse().unwrap();
         assert_eq!(http_date(at), "Thu, 01 Oct 2026 01:02:03 GMT");
     }

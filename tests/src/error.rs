@@ -1,9 +1,9 @@
-//! Why the simulator could not start.
+//! The errors of starting a simulator.
 
 use std::io;
 use std::path::PathBuf;
 
-/// What stands between the caller and a listening simulator.
+/// Why a simulator could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulatorError {
@@ -12,37 +12,37 @@ pub enum SimulatorError {
     WorldUnreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// The world is not one.
-    #[error("{origin} is not a world: {reason}")]
+    /// The world is invalid.
+    #[error("{origin} is not a valid world: {reason}")]
     WorldInvalid {
-        /// The file, or whatever the text came from.
+        /// The file, or another source of the text.
         origin: String,
-        /// What is wrong, and where.
+        /// The reason.
         reason: String,
     },
-    /// The port cannot be had.
+    /// The port is not available.
     #[error("cannot listen on 127.0.0.1:{port}: {source}; give --port 0 for any free port")]
     Listen {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// No certificate could be made.
-    #[error("cannot make a certificate: {0}")]
+    /// No certificate could be created.
+    #[error("cannot create a certificate: {0}")]
     Certificate(String),
     /// The CA's certificate cannot be written.
     #[error("cannot write the CA's certificate to {}: {source}; give --ca-out a writable path", path.display())]
     CaUnwritable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// Standard output is closed, so nobody would learn the address.
+    /// Standard output is closed, so the address cannot be printed.
     #[error("cannot print the address: {0}")]
     Announce(io::Error),
 }

@@ -1,18 +1,18 @@
-//! What goes wrong, and when: faults are chosen here, apart from the services that they befall.
-//!
-//! A fault says by its kind whether the request still has its effect (a run begins although the
-//! caller never learns of it) or has none. How a fault looks on the wire is the server's concern.
+//! Faults, and the rules that say which requests they affect. How a fault looks on the wire is the
+//! server's concern.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a request asks of the services; the word that a fault and the log use for it.
+use crate::message::ConnectionFault;
+
+/// The operation of a request; fault rules and the log use its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// A token of Entra.
+    /// A token from Entra.
     Token,
     /// Power BI's list of workspaces.
     Groups,
@@ -20,9 +20,9 @@ pub enum Operation {
     Dataflows,
     /// A dataflow's transactions.
     Transactions,
-    /// A refresh of a dataflow by the API.
+    /// Refreshing a dataflow.
     Refresh,
-    /// The cancelling of a transaction.
+    /// Cancelling a transaction.
     Cancel,
     /// A flow's trigger.
     Trigger,
@@ -30,63 +30,38 @@ pub enum Operation {
     Poll,
     /// The list of semantic models, or one model.
     Models,
-    /// A refresh of a semantic model.
+    /// Refreshing a semantic model.
     ModelRefresh,
     /// A semantic model's refresh history.
     ModelHistory,
     /// The details of an enhanced refresh.
     ModelDetails,
-    /// The cancelling of an enhanced refresh.
+    /// Cancelling an enhanced refresh.
     ModelCancel,
     /// Fabric's list of workspaces.
     FabricWorkspaces,
     /// Fabric's list of dataflows, or one dataflow.
     FabricDataflows,
-    /// A run of a Gen2 dataflow.
+    /// Running a Gen2 dataflow.
     FabricRun,
     /// The list of a Gen2 dataflow's job instances.
     FabricInstances,
     /// One job instance.
     FabricInstance,
-    /// The cancelling of a job instance.
+    /// Cancelling a job instance.
     FabricCancel,
 }
 
-impl Operation {
-    /// Every operation.
-    pub const ALL: [Self; 19] = [
-        Self::Token,
-        Self::Groups,
-        Self::Dataflows,
-        Self::Transactions,
-        Self::Refresh,
-        Self::Cancel,
-        Self::Trigger,
-        Self::Poll,
-        Self::Models,
-        Self::ModelRefresh,
-        Self::ModelHistory,
-        Self::ModelDetails,
-        Self::ModelCancel,
-        Self::FabricWorkspaces,
-        Self::FabricDataflows,
-        Self::FabricRun,
-        Self::FabricInstances,
-        Self::FabricInstance,
-        Self::FabricCancel,
-    ];
-}
-
-/// A reply that is sent in place of the service's own.
+/// A reply that replaces the service's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CannedReply {
     /// The HTTP status.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Its body, as it is.
+    /// The body.
     #[serde(default)]
     pub body: String,
     /// The body's type; `None`: JSON.
@@ -95,7 +70,7 @@ pub struct CannedReply {
 }
 
 impl CannedReply {
-    /// A reply with this status and nothing in it.
+    /// A reply with this status and an empty body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self {
@@ -121,56 +96,49 @@ impl CannedReply {
     }
 }
 
-/// One way to go wrong.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Fault {
-    /// `{"status": 429, …}`: answered without effect.
-    Instead(CannedReply),
-    /// Everything else, by its name.
-    Named(Mishap),
-}
-
-/// The faults that have a name.
+/// One fault. Its name says whether the request takes effect: a run can begin although the caller
+/// never learns of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mishap {
-    /// The effect happens at once; the answer leaves this many milliseconds later.
+pub enum Fault {
+    /// No effect; this is the reply.
+    Reply(CannedReply),
+    /// Takes effect at once; the reply leaves this many milliseconds later.
     DelayMs(u64),
-    /// No effect; the connection is closed without an answer.
+    /// No effect; the connection is closed without a reply.
     DropBefore,
-    /// The effect happens; the connection is closed without an answer.
+    /// Takes effect; the connection is closed without a reply.
     DropAfter,
     /// No effect; the connection is reset.
     Reset,
-    /// The effect happens; the connection is reset.
+    /// Takes effect; the connection is reset.
     ResetAfter,
-    /// No effect, and never an answer.
+    /// No effect, and never a reply.
     Hang,
-    /// The effect happens, and never an answer.
+    /// Takes effect, and never a reply.
     HangAfter,
-    /// The effect happens; the answer ends before the length that it promised.
+    /// Takes effect; the body ends before its announced length.
     Truncated,
-    /// The effect happens; 200 with a login page.
+    /// Takes effect; 200 with a login page.
     Html,
     /// No effect; 200 with a login page.
     HtmlBefore,
-    /// The effect happens; the body is this many megabytes (of 1,000,000 bytes).
+    /// Takes effect; the body has this many megabytes (of 1,000,000 bytes).
     HugeMb(u64),
-    /// The effect happens; 204.
+    /// Takes effect; 204.
     NoContent,
-    /// The effect happens; the body comes slowly. An empty body becomes 1,024 spaces.
+    /// Takes effect; the body arrives slowly. An empty body becomes 1,024 spaces.
     SlowDrip {
-        /// The pace, in bytes per second; 0 is taken as 1.
+        /// The rate, in bytes per second; 0 is taken as 1.
         bytes_per_s: u64,
     },
-    /// The effect happens; the answer says that it is `text/plain`.
+    /// Takes effect; the reply's type is `text/plain`.
     WrongContentType,
-    /// The effect happens; what comes back is not HTTP.
+    /// Takes effect; what comes back is not HTTP.
     Garbage,
-    /// The effect happens; this is answered in place of what the service says.
+    /// Takes effect; this replaces the service's reply.
     ReplaceAfterStatus(CannedReply),
-    /// No effect; 429 in the service's own words.
+    /// No effect; 429 as the service writes it.
     Throttled {
         /// The `Retry-After`, in seconds from now.
         retry_after_s: u64,
@@ -191,113 +159,82 @@ pub enum Mishap {
     },
 }
 
-impl<'de> Deserialize<'de> for Fault {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let value = Value::deserialize(deserializer)?;
-        if value.get("status").is_some() {
-            serde_json::from_value(value)
-                .map(Self::Instead)
-                .map_err(D::Error::custom)
-        } else {
-            serde_json::from_value(value)
-                .map(Self::Named)
-                .map_err(D::Error::custom)
-        }
-    }
-}
-
-impl From<Mishap> for Fault {
-    fn from(mishap: Mishap) -> Self {
-        Self::Named(mishap)
-    }
-}
-
 impl From<CannedReply> for Fault {
     fn from(reply: CannedReply) -> Self {
-        Self::Instead(reply)
+        Self::Reply(reply)
     }
 }
 
 impl Fault {
-    /// True when the request still does what it asks for.
+    /// True when the request takes effect.
     #[must_use]
-    pub fn has_effect(&self) -> bool {
+    pub fn takes_effect(&self) -> bool {
         !matches!(
             self,
-            Self::Instead(_)
-                | Self::Named(
-                    Mishap::DropBefore
-                        | Mishap::Reset
-                        | Mishap::Hang
-                        | Mishap::HtmlBefore
-                        | Mishap::Throttled { .. }
-                        | Mishap::Unavailable { .. }
-                        | Mishap::Redirect { .. }
-                )
+            Self::Reply(_)
+                | Self::DropBefore
+                | Self::Reset
+                | Self::Hang
+                | Self::HtmlBefore
+                | Self::Throttled { .. }
+                | Self::Unavailable { .. }
+                | Self::Redirect { .. }
         )
     }
 
-    /// True when the caller gets the service's own answer whole, late at most.
+    /// True when the caller gets the service's own reply complete, though perhaps late.
     #[must_use]
-    pub fn keeps_answer(&self) -> bool {
+    pub fn keeps_reply(&self) -> bool {
         matches!(
             self,
-            Self::Named(Mishap::DelayMs(_) | Mishap::SlowDrip { .. } | Mishap::WrongContentType)
+            Self::DelayMs(_) | Self::SlowDrip { .. } | Self::WrongContentType
         )
+    }
+
+    /// What a client sees instead of any reply.
+    #[must_use]
+    pub fn connection_fault(&self) -> Option<ConnectionFault> {
+        match self {
+            Self::DropBefore | Self::DropAfter => Some(ConnectionFault::Closed),
+            Self::Reset | Self::ResetAfter => Some(ConnectionFault::Reset),
+            Self::Hang | Self::HangAfter => Some(ConnectionFault::Silent),
+            Self::Garbage => Some(ConnectionFault::Garbage),
+            _ => None,
+        }
     }
 
     /// The name, as it is written in JSON.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Instead(_) => "status",
-            Self::Named(mishap) => match mishap {
-                Mishap::DelayMs(_) => "delay_ms",
-                Mishap::DropBefore => "drop_before",
-                Mishap::DropAfter => "drop_after",
-                Mishap::Reset => "reset",
-                Mishap::ResetAfter => "reset_after",
-                Mishap::Hang => "hang",
-                Mishap::HangAfter => "hang_after",
-                Mishap::Truncated => "truncated",
-                Mishap::Html => "html",
-                Mishap::HtmlBefore => "html_before",
-                Mishap::HugeMb(_) => "huge_mb",
-                Mishap::NoContent => "no_content",
-                Mishap::SlowDrip { .. } => "slow_drip",
-                Mishap::WrongContentType => "wrong_content_type",
-                Mishap::Garbage => "garbage",
-                Mishap::ReplaceAfterStatus(_) => "replace_after_status",
-                Mishap::Throttled { .. } => "throttled",
-                Mishap::Unavailable { .. } => "unavailable",
-                Mishap::Redirect { .. } => "redirect",
-            },
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::String(name)) => name,
+            Ok(Value::Object(fields)) => fields.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
         }
     }
 }
 
-/// Which requests a fault befalls.
+/// The requests that a fault affects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What the request asks for.
+    /// The operation.
     pub on: Operation,
-    /// The flow, dataflow, workspace or tenant that it names; `None`: any.
+    /// The id of the flow, item, workspace or tenant; `None`: any.
     #[serde(default)]
     pub target: Option<String>,
-    /// How many such requests are let through first.
+    /// How many such requests pass first.
     #[serde(default)]
     pub after: u64,
-    /// How many are befallen then; `None`: all.
+    /// How many are affected then; `None`: all.
     #[serde(default)]
     pub times: Option<u64>,
-    /// What happens to them.
+    /// The fault.
     pub fault: Fault,
 }
 
 impl FaultRule {
-    /// Befalls every request of this kind.
+    /// Affects every request of this operation.
     pub fn on(on: Operation, fault: impl Into<Fault>) -> Self {
         Self {
             on,
@@ -308,28 +245,28 @@ impl FaultRule {
         }
     }
 
-    /// Only requests that name this flow, dataflow, workspace or tenant.
+    /// Affects only requests with this flow, item, workspace or tenant.
     #[must_use]
     pub fn target(mut self, id: impl ToString) -> Self {
         self.target = Some(id.to_string());
         self
     }
 
-    /// Lets the first `n` such requests through.
+    /// Lets the first `n` such requests pass.
     #[must_use]
     pub fn after(mut self, n: u64) -> Self {
         self.after = n;
         self
     }
 
-    /// Befalls `n` requests and no more.
+    /// Affects `n` requests and no more.
     #[must_use]
     pub fn times(mut self, n: u64) -> Self {
         self.times = Some(n);
         self
     }
 
-    fn befalls(&self, on: Operation, targets: &[String]) -> bool {
+    fn matches(&self, on: Operation, targets: &[String]) -> bool {
         self.on == on
             && self
                 .target
@@ -337,20 +274,20 @@ impl FaultRule {
                 .is_none_or(|wanted| targets.iter().any(|t| t.eq_ignore_ascii_case(wanted)))
     }
 
-    /// True for the request that `seen` requests of its kind came before.
+    /// True for a request that `seen` matching requests came before.
     fn is_active(&self, seen: u64) -> bool {
         seen >= self.after && self.times.is_none_or(|n| seen - self.after < n)
     }
 }
 
-/// The rules, and how many requests each has seen.
+/// The rules, and how many requests each has matched.
 #[derive(Debug, Default)]
 pub struct FaultPlan {
     rules: Vec<(FaultRule, u64)>,
 }
 
 impl FaultPlan {
-    /// A plan whose rules have seen nothing yet.
+    /// A plan whose rules have matched no request yet.
     #[must_use]
     pub fn new(rules: Vec<FaultRule>) -> Self {
         Self {
@@ -358,12 +295,12 @@ impl FaultPlan {
         }
     }
 
-    /// What befalls this request: the first rule that is active for it. Every rule that fits the
-    /// request counts it, whether it was the first or not.
+    /// The fault of the first active rule that matches the request. Every rule that matches counts
+    /// the request.
     pub fn choose(&mut self, on: Operation, targets: &[String]) -> Option<Fault> {
         let mut chosen = None;
         for (rule, seen) in &mut self.rules {
-            if rule.befalls(on, targets) {
+            if rule.matches(on, targets) {
                 if chosen.is_none() && rule.is_active(*seen) {
                     chosen = Some(rule.fault.clone());
                 }
@@ -373,6 +310,3 @@ impl FaultPlan {
         chosen
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,32 +1,35 @@
-//! A simulator of Power Automate, Power BI, Fabric and Entra: one HTTP server with the shapes,
-//! error bodies and habits of the real services, and with the faults that real networks have.
+//! A simulator of Power Automate, Power BI, Fabric and Entra: the request and reply shapes, error
+//! bodies and timing of the real services, with the faults of real networks. It exists because the
+//! main incident (a flow returns 202 while its dataflow refuses) cannot be reproduced at will with
+//! the real services.
 //!
-//! The end-to-end tests, the demo and the benchmark run it as a process; tests in one process use
-//! [`Simulator`]. It exists because the main incident (a flow answers 202 while the dataflow inside
-//! refuses) cannot be staged with the real services at will.
+//! Tests can use it in three ways: as a process (`cli`), in the same process over sockets
+//! ([`Simulator`]), and without sockets or a runtime ([`Core`]). It listens on loopback only.
 //!
-//! Layers, each of which knows only those above it: the world ([`world`], [`scenario`]), what
-//! becomes of it ([`state`]), the services ([`service`]), then faults ([`faults`]), the log
-//! ([`log`]), what no client may do ([`violations`]) and the sockets ([`server`]). It refuses to listen on anything but loopback.
+//! Layers, each of which knows only those before it: the initial data ([`world`], [`scenario`]), its
+//! changes (`state`), the services (`service`), faults ([`faults`]), log ([`log`]) and client rules
+//! ([`violations`]), all of them together ([`core`]), and the sockets ([`server`]).
 
 mod admin;
 pub mod cli;
 pub mod clock;
-mod engine;
+pub mod core;
 mod error;
 pub mod faults;
+#[cfg(test)]
+mod golden;
 pub mod log;
 mod mask;
 pub mod message;
 pub mod scenario;
 pub mod secret;
 pub mod server;
-pub mod service;
-pub mod state;
+mod service;
+mod state;
 pub mod view;
 pub mod violations;
 pub mod world;
 
-pub use engine::AdminError;
+pub use crate::core::{AdminError, Core};
 pub use error::SimulatorError;
 pub use server::Simulator;

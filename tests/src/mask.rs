@@ -1,14 +1,14 @@
 //! Keeps secrets out of the request log.
 //!
-//! Two nets: what is known (every signature, client secret and token of this simulator) is taken
-//! out wherever it stands, and what sits in a place for secrets (a `sig` parameter, a
-//! `client_secret` field) is taken out even when it is wrong.
+//! Known secrets (every signature, client secret and token of this simulator) are masked wherever
+//! they appear. The values of secret fields (a `sig` parameter, a `client_secret`) are masked even
+//! when they are wrong.
 
 use serde_json::Value;
 
 use crate::secret::MASK;
 
-/// Names of query parameters, form fields and JSON fields whose values are never shown.
+/// Names of query parameters, form fields and JSON fields whose values are masked.
 const SECRET_NAMES: [&str; 8] = [
     "sig",
     "client_secret",
@@ -20,7 +20,7 @@ const SECRET_NAMES: [&str; 8] = [
     "assertion",
 ];
 
-/// A known secret shorter than this is left alone: masking "a" would blank the log.
+/// Shorter known secrets are not masked: masking "a" would blank the log.
 const SHORTEST_SECRET: usize = 8;
 
 fn is_secret_name(name: &str) -> bool {
@@ -43,7 +43,7 @@ pub(crate) fn query(text: &str) -> String {
         .join("&")
 }
 
-/// Any text without the known secrets and without the values of `sig` parameters.
+/// Any text with the known secrets and the values of `sig` parameters masked.
 #[must_use]
 pub(crate) fn text<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut out = text.to_owned();
@@ -73,7 +73,7 @@ fn after_marker(text: &str, marker: &str) -> String {
     out
 }
 
-/// A body without the values of secret fields: JSON as JSON, anything else as a form.
+/// A body with the values of secret fields masked: JSON as JSON, anything else as a form.
 #[must_use]
 pub(crate) fn body(text: &str) -> String {
     let Ok(mut value) = serde_json::from_str::<Value>(text) else {
@@ -86,7 +86,7 @@ pub(crate) fn body(text: &str) -> String {
     }
 }
 
-/// Masks in place; true when there was something to mask.
+/// Masks in place; true if anything was masked.
 fn mask_json(value: &mut Value) -> bool {
     match value {
         Value::Object(fields) => fields.iter_mut().fold(false, |masked, (name, value)| {
@@ -110,54 +110,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_masked_and_the_rest_of_the_query_stays() {
-        assert_eq!(
-            query("api-version=1&sv=1.0&sig=INVENTED"),
-            "api-version=1&sv=1.0&sig=***"
-        );
-        assert_eq!(query("api-version=1&sig="), "api-version=1&sig=");
+    fn secret_values_are_masked_and_the_rest_is_kept() {
+        for (text, expected) in [
+            (
+                "api-version=1&sv=1.0&sig=INVENTED",
+                "api-version=1&sv=1.0&sig=***",
+            ),
+            ("api-version=1&sig=", "api-version=1&sig="),
+            (
+                "client_id=1&client_secret=INVENTED&scope=s",
+                "client_id=1&client_secret=***&scope=s",
+            ),
+            (
+                r#"{"a":[{"password":"INVENTED"}]}"#,
+                r#"{"a":[{"password":"***"}]}"#,
+            ),
+            (r#"{ "b": 1,  "a": 2 }"#, r#"{ "b": 1,  "a": 2 }"#),
+        ] {
+            assert_eq!(body(text), expected);
+        }
     }
 
     #[test]
-    fn a_client_secret_in_a_form_is_masked() {
-        assert_eq!(
-            body("client_id=1&client_secret=INVENTED&scope=s"),
-            "client_id=1&client_secret=***&scope=s"
-        );
-    }
-
-    #[test]
-    fn a_secret_field_in_json_is_masked_at_any_depth() {
-        assert_eq!(
-            body(r#"{"a":[{"password":"INVENTED"}]}"#),
-            r#"{"a":[{"password":"***"}]}"#
-        );
-    }
-
-    #[test]
-    fn a_body_without_secrets_is_kept_to_the_byte() {
-        let json = r#"{ "b": 1,  "a": 2 }"#;
-        assert_eq!(body(json), json);
-    }
-
-    #[test]
-    fn a_known_secret_is_masked_wherever_it_stands() {
-        let known = ["INVENTED-sig-0123456789"];
-        assert_eq!(
-            text("/x/INVENTED-sig-0123456789/y", known.into_iter()),
-            "/x/***/y"
-        );
-    }
-
-    #[test]
-    fn a_signature_that_was_put_into_a_path_or_text_is_masked() {
-        assert_eq!(
-            text("/a%3Fsig%3DINVENTED", [].into_iter()),
-            "/a%3Fsig%3D***"
-        );
-        assert_eq!(
-            text("{\"u\":\"http://h/?sig=INV&x=1\"}", [].into_iter()),
-            "{\"u\":\"http://h/?sig=***&x=1\"}"
-        );
+    fn known_secrets_and_signatures_are_masked_in_any_text() {
+        for (original, expected) in [
+            ("/x/INVENTED-sig-0123456789/y", "/x/***/y"),
+            ("/a%3Fsig%3DINVENTED", "/a%3Fsig%3D***"),
+            (
+                "{\"u\":\"http://h/?sig=INV&x=1\"}",
+                "{\"u\":\"http://h/?sig=***&x=1\"}",
+            ),
+        ] {
+            let known = ["INVENTED-sig-0123456789"];
+            assert_eq!(text(original, known.into_iter()), expected);
+        }
     }
 }

@@ -1,42 +1,78 @@
-//! A request and a reply as plain data, so that the services need no server to be tested.
+//! Requests and replies as plain data, so that the services need no server.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// A whole request.
+/// A complete request.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path as it was sent, still percent-encoded.
+    /// The path as sent, still percent-encoded.
     pub path: String,
-    /// The query as it was sent, without the question mark; empty where there was none.
+    /// The query as sent, without the question mark; may be empty.
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// Where the caller reached the simulator: scheme and host, no trailing slash.
+    /// The scheme and host of the simulator, without a trailing slash.
     pub base: String,
 }
 
-impl Incoming {
+impl Request {
+    /// A request to an absolute URL, without headers and body.
+    #[must_use]
+    pub fn new(method: &str, url: &str) -> Self {
+        let at = url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = url.get(at..).and_then(|rest| rest.find('/'));
+        let (base, target) = url.split_at(end.map_or(url.len(), |end| at + end));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method: Method::from_bytes(method.as_bytes()).unwrap_or_default(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            base: base.to_owned(),
+        }
+    }
+
+    /// Adds a header. An invalid name or value is ignored.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// The decoded value of a query parameter.
     #[must_use]
     pub fn query_value(&self, name: &str) -> Option<String> {
         form_value(&self.query, name)
     }
 
-    /// A header as text; `None` where it is missing or is not text.
+    /// A header as text; `None` if it is missing or not text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// True when any `Authorization` header came along.
+    /// True when the request has any `Authorization` header.
     #[must_use]
     pub fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
@@ -49,7 +85,7 @@ impl Incoming {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// True when the `Content-Type` is `media_type`, whatever its parameters.
+    /// True when the `Content-Type` is `media_type`, with any parameters.
     #[must_use]
     pub fn is_of_type(&self, media_type: &str) -> bool {
         self.header("content-type")
@@ -72,20 +108,20 @@ fn form_decode(text: &str) -> String {
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// A whole reply, before any fault has touched it.
+/// A complete reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
-    /// The headers; `Date` and the length are added when it is sent. Boxed, because a refusal is
-    /// the `Err` of many a function, which should be small.
+    /// The headers; `Date` and the length are added when it is sent. Boxed to keep the `Err` of
+    /// many functions small.
     pub headers: Box<HeaderMap>,
     /// The body.
     pub body: Bytes,
 }
 
 impl Reply {
-    /// A reply without a body. A status that does not exist becomes 500.
+    /// A reply without a body. An invalid status becomes 500.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self {
@@ -109,14 +145,20 @@ impl Reply {
         reply
     }
 
-    /// Sets a header. A name or value that HTTP does not allow is left out.
+    /// A header as text; `None` if it is missing or not text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Sets a header. An invalid name or value is ignored.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.set_header(name, value);
         self
     }
 
-    /// Sets a header. A name or value that HTTP does not allow is left out.
+    /// Sets a header. An invalid name or value is ignored.
     pub fn set_header(&mut self, name: &str, value: &str) {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -126,57 +168,45 @@ impl Reply {
         }
     }
 
-    /// Sets a header, unless it is there already.
+    /// Sets a header, unless it is already set.
     pub fn set_default_header(&mut self, name: &str, value: &str) {
         if !self.headers.contains_key(name) {
             self.set_header(name, value);
         }
     }
-
-    /// Replaces the content type.
-    #[must_use]
-    pub fn with_content_type(mut self, value: &'static str) -> Self {
-        self.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(value));
-        self
-    }
 }
 
-/// What a service answers: at once, or when a flow run reaches its Response.
+/// What a client sees instead of a whole reply.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConnectionFault {
+    /// The connection is closed before any byte of a reply.
+    #[error("the connection was closed without a reply")]
+    Closed,
+    /// The connection is reset before any byte of a reply.
+    #[error("the connection was reset")]
+    Reset,
+    /// The connection stays open and no reply ever comes.
+    #[error("no reply ever comes")]
+    Silent,
+    /// The reply is not HTTP.
+    #[error("the reply is not HTTP")]
+    Garbage,
+    /// The body of this reply ends in the middle.
+    #[error("the reply ends in the middle of its body")]
+    Truncated(Reply),
+}
+
+/// The reply of a service: now, or when a flow run reaches its Response.
 #[derive(Debug)]
 pub enum Answer {
-    /// This, now.
+    /// This reply.
     Now(Reply),
-    /// What the flow run with this id says when it reaches its Response action.
+    /// The reply of the flow run with this id, when it reaches its Response action.
     WhenResponded(String),
 }
 
 impl From<Reply> for Answer {
     fn from(reply: Reply) -> Self {
         Self::Now(reply)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_value_is_decoded() {
-        assert_eq!(
-            form_value("a=1&scope=https%3A%2F%2Fx%2F.default&n=two+words", "scope").as_deref(),
-            Some("https://x/.default")
-        );
-        assert_eq!(form_value("n=two+words", "n").as_deref(), Some("two words"));
-        assert_eq!(form_value("n=1", "m"), None);
-        assert_eq!(form_value("n", "n").as_deref(), Some(""));
-    }
-
-    #[test]
-    fn a_header_that_http_does_not_allow_is_left_out() {
-        let reply = Reply::empty(200)
-            .with_header("bad name", "x")
-            .with_header("x-a", "b\nc");
-        assert!(reply.headers.is_empty());
     }
 }

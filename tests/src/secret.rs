@@ -1,18 +1,17 @@
 //! An invented credential of a simulated service.
 //!
-//! It does not print itself, but it can be written to and read from a world file: the simulator
-//! must know the signature that it accepts. That is why this is not `secrecy::SecretString`, which
-//! refuses to be serialised.
+//! Its `Debug` output is masked, but it can be written to and read from a world file: the simulator
+//! must know the signature that it accepts. `secrecy::SecretString` cannot be serialised.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What stands where a secret stood.
+/// Replaces a secret.
 pub const MASK: &str = "***";
 
-/// A credential that shows itself only where it is asked for by name.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A credential that is visible only through [`Secret::expose`].
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -22,7 +21,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The credential itself, to compare it or to hand it to its owner.
+    /// The credential itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_print_itself() {
+    fn a_secret_is_masked_in_debug_output() {
         let secret = Secret::new("INVENTED-sig-0123456789");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(secret.expose(), "INVENTED-sig-0123456789");

@@ -1,101 +1,83 @@
-//! What the simulator itself knows, for tests that compare a verdict with the truth.
-//!
-//! Unlike the services' own answers this shows runs that are not visible yet, who asked for them,
-//! and what a flow was told inside. Signatures are masked.
-
-mod items;
+//! The true state, for tests that compare a verdict with it. Unlike the services' own replies it
+//! shows runs that are not visible yet, who requested them, and the refusals inside flows.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use self::items::{jobs, refreshes};
 use crate::clock::rfc3339_millis;
-use crate::secret::{MASK, Secret};
-use crate::state::{FlowRun, Run, State};
-use crate::world::{Dataflow, DataflowGen2, Flow, SemanticModel, Workspace};
+use crate::state::{FlowRun, Requester, Run, State};
+use crate::world::{Item, ItemKind};
 
-pub use items::{ItemView, RunView, SetOffBy, items};
-
-/// The whole world at one moment.
+/// The true state at one time.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorldView {
-    /// The moment (RFC 3339).
+    /// The time (RFC 3339).
     pub now: String,
     /// How many tokens Entra has issued.
     pub tokens_issued: usize,
-    /// The workspaces.
-    pub workspaces: Vec<Workspace>,
-    /// The dataflows with all their runs.
-    pub dataflows: Vec<DataflowView>,
-    /// The Gen2 dataflows with all their instances.
-    pub dataflows_gen2: Vec<DataflowGen2View>,
-    /// The semantic models with all their refreshes.
-    pub models: Vec<SemanticModelView>,
-    /// The flows with all their runs.
-    pub flows: Vec<FlowView>,
+    /// The items with all their runs.
+    pub items: Vec<ItemView>,
+    /// The runs of all flows, oldest first.
+    pub flow_runs: Vec<FlowRunView>,
 }
 
-/// A dataflow and its runs.
+/// One item and its runs.
 #[derive(Clone, Debug, Serialize)]
-pub struct DataflowView {
-    /// Its settings.
-    #[serde(flatten)]
-    pub settings: Dataflow,
-    /// All runs, newest first, also those that do not show yet.
-    pub transactions: Vec<TransactionView>,
-}
-
-/// A Gen2 dataflow and its runs.
-#[derive(Clone, Debug, Serialize)]
-pub struct DataflowGen2View {
-    /// Its settings.
-    #[serde(flatten)]
-    pub settings: DataflowGen2,
-    /// All instances, newest first, also those that cannot be found yet.
+pub struct ItemView {
+    /// Its kind.
+    pub kind: ItemKind,
+    /// Its id.
+    pub id: Uuid,
+    /// The workspace that it is in.
+    pub workspace: Uuid,
+    /// Its name.
+    pub name: String,
+    /// How many of our triggers (by the API or through a flow) led to a refresh. A `Deduped`
+    /// instance refreshed nothing and is not counted.
+    pub effective_triggers: usize,
+    /// All runs, newest first.
     pub runs: Vec<RunView>,
 }
 
-/// A semantic model and its refreshes.
-#[derive(Clone, Debug, Serialize)]
-pub struct SemanticModelView {
-    /// Its settings.
-    #[serde(flatten)]
-    pub settings: SemanticModel,
-    /// All refreshes, newest first, also those that do not show yet.
-    pub runs: Vec<RunView>,
+/// Who started a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initiator {
+    /// A request in the log.
+    Trigger,
+    /// The item's own schedule.
+    Schedule,
+    /// Another person or program.
+    Other,
 }
 
-/// A run of a dataflow.
+/// A run of any item.
 #[derive(Clone, Debug, Serialize)]
-pub struct TransactionView {
-    /// The transaction id.
+pub struct RunView {
+    /// The id of the transaction, the job instance, or the refresh (`requestId`).
     pub id: String,
-    /// "Scheduled", "OnDemand" or "ViaApi".
-    pub refresh_type: &'static str,
-    /// "InProgress", or how it ended.
+    /// The `refreshType`, or the `invokeType` of a job.
+    pub refresh_type: String,
+    /// The status as the service writes it; of a semantic model the `extendedStatus`.
     pub status: String,
     /// When it began (RFC 3339).
     pub started_at: String,
     /// When it ended; null while it runs.
     pub ended_at: Option<String>,
-    /// Whether the list of transactions shows it.
+    /// The error code of a failed run, where there is one.
+    pub error: Option<String>,
+    /// Whether the service shows it.
     pub visible: bool,
-    /// The tracking id of the trigger or refresh request; "api" for a refresh request without
-    /// one, "scheduled" or "other" for a run that began by itself.
-    pub asked_by: String,
-    /// The number of the trigger or refresh request in the log.
+    /// Who started it.
+    pub initiator: Initiator,
+    /// The tracking id of our trigger, if it sent one.
+    pub tracking_id: Option<String>,
+    /// The number of our trigger in the log.
     pub request: Option<u64>,
-}
-
-/// A flow and its runs.
-#[derive(Clone, Debug, Serialize)]
-pub struct FlowView {
-    /// Its settings, the signature masked.
-    #[serde(flatten)]
-    pub settings: Flow,
-    /// Its runs, oldest first.
-    pub runs: Vec<FlowRunView>,
+    /// The `executionData` of a job; null: none.
+    pub execution: Value,
 }
 
 /// A run of a flow.
@@ -103,111 +85,84 @@ pub struct FlowView {
 pub struct FlowRunView {
     /// The run id.
     pub id: String,
+    /// The workflow id of the flow.
+    pub flow: String,
     /// The caller's tracking id.
     pub tracking_id: String,
     /// The number of the trigger in the log.
     pub request: u64,
     /// When the trigger was accepted (RFC 3339).
     pub accepted_at: String,
-    /// What the refresh inside was answered; null: none, or not yet.
-    pub inner: Option<InnerView>,
+    /// The refresh inside: `at`, `status`, `run`, `error`; null: none, or not yet.
+    pub inner: Value,
 }
 
-/// What the refresh inside a flow run was answered.
-#[derive(Clone, Debug, Serialize)]
-pub struct InnerView {
-    /// When the flow asked (RFC 3339).
-    pub asked_at: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// The run that began; null: refused, or accepted and none began.
-    pub transaction: Option<String>,
-    /// The error body; null: accepted.
-    pub error: Value,
-}
-
-/// The truth about `state` at `now`.
-#[must_use]
-pub fn of(state: &State, now: Timestamp) -> WorldView {
-    let world = &state.world;
+/// The true state at `now`.
+pub(crate) fn of(state: &State, now: Timestamp) -> WorldView {
+    let items = state.world.items.iter();
     WorldView {
         now: rfc3339_millis(now),
         tokens_issued: state.tokens_issued(),
-        workspaces: world.workspaces.clone(),
-        dataflows: world
-            .dataflows
-            .iter()
-            .map(|dataflow| DataflowView {
-                settings: dataflow.clone(),
-                transactions: state
-                    .runs_of(dataflow.id)
-                    .into_iter()
-                    .map(|run| transaction(run, now))
-                    .collect(),
-            })
-            .collect(),
-        dataflows_gen2: world
-            .dataflows_gen2
-            .iter()
-            .map(|dataflow| DataflowGen2View {
-                settings: dataflow.clone(),
-                runs: jobs(state, dataflow.id, now),
-            })
-            .collect(),
-        models: world
-            .models
-            .iter()
-            .map(|model| SemanticModelView {
-                settings: model.clone(),
-                runs: refreshes(state, model.id, now),
-            })
-            .collect(),
-        flows: world
-            .flows
-            .iter()
-            .map(|flow| FlowView {
-                settings: Flow {
-                    sig: Secret::new(MASK),
-                    ..flow.clone()
-                },
-                runs: state.flow_runs_of(&flow.id).map(flow_run).collect(),
-            })
-            .collect(),
+        items: items.map(|item| item_view(item, state, now)).collect(),
+        flow_runs: state.flow_runs().iter().map(flow_run).collect(),
     }
 }
 
-fn transaction(run: &Run, now: Timestamp) -> TransactionView {
-    TransactionView {
+fn item_view(item: &Item, state: &State, now: Timestamp) -> ItemView {
+    let runs = state.runs_of(item.id).into_iter();
+    let runs: Vec<RunView> = runs.map(|run| run_view(run, item.kind, now)).collect();
+    let effective = |run: &&RunView| run.initiator == Initiator::Trigger && run.status != "Deduped";
+    ItemView {
+        kind: item.kind,
+        id: item.id,
+        workspace: item.workspace,
+        name: item.name.clone(),
+        effective_triggers: runs.iter().filter(effective).count(),
+        runs,
+    }
+}
+
+fn run_view(run: &Run, kind: ItemKind, now: Timestamp) -> RunView {
+    let (initiator, tracking_id, request) = match &run.requester {
+        Requester::Trigger {
+            tracking_id,
+            request,
+        } => (Initiator::Trigger, tracking_id.clone(), Some(*request)),
+        Requester::Schedule => (Initiator::Schedule, None, None),
+        Requester::Other => (Initiator::Other, None, None),
+    };
+    RunView {
         id: run.id.clone(),
-        refresh_type: run.refresh_type.as_str(),
+        refresh_type: match kind {
+            ItemKind::DataflowGen2 => run.invoke_type().to_owned(),
+            _ => format!("{:?}", run.refresh_type),
+        },
         status: run.status(now).to_owned(),
         started_at: rfc3339_millis(run.started_at),
         ended_at: run.ended_at(now).map(rfc3339_millis),
+        error: run.failure(now).map(|failure| failure.code.clone()),
         visible: run.visible_at <= now,
-        asked_by: run.asked_by.name.clone(),
-        request: run.asked_by.request,
+        initiator,
+        tracking_id,
+        request,
+        execution: run.request.execution.clone(),
     }
 }
 
 fn flow_run(run: &FlowRun) -> FlowRunView {
+    let inner = run.inner.as_ref().map(|inner| {
+        let (status, run, error) = match &inner.result {
+            Ok(run) => (200, run.as_deref(), Value::Null),
+            Err(refusal) => (refusal.status, None, refusal.body()),
+        };
+        json!({"at": rfc3339_millis(inner.at), "status": status, "run": run, "error": error})
+    });
     FlowRunView {
         id: run.id.clone(),
+        flow: run.flow.clone(),
         tracking_id: run.tracking_id.clone(),
         request: run.request,
         accepted_at: rfc3339_millis(run.accepted_at),
-        inner: run.inner.as_ref().map(|inner| match &inner.answer {
-            Ok(transaction) => InnerView {
-                asked_at: rfc3339_millis(inner.at),
-                status: 200,
-                transaction: transaction.clone(),
-                error: Value::Null,
-            },
-            Err(refusal) => InnerView {
-                asked_at: rfc3339_millis(inner.at),
-                status: refusal.status,
-                transaction: None,
-                error: refusal.body(),
-            },
-        }),
+        inner: inner.unwrap_or_default(),
     }
 }

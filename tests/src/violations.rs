@@ -1,7 +1,7 @@
-//! What a client did that none may do, whatever it was answered.
+//! Rules that every client must follow, whatever the reply. Tests check at their end that none was
+//! broken.
 //!
-//! A reply that a caller got is remembered as far as it binds the next request: a `Retry-After`
-//! with the address to poll, or of a 429. A test asks for the list at its end and wants it empty.
+//! A `Retry-After` that reached the caller is remembered: with the address to poll, or of a 429.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::clock::{retry_after, rfc3339_millis};
 use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
-use crate::service::Call;
+use crate::message::{Reply, Request};
+use crate::service::Routed;
 
 /// A rule that was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -30,33 +30,33 @@ pub enum ViolationKind {
     IgnoredRetryAfter,
 }
 
-/// One breach of a rule.
+/// One broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// When, by the simulator's clock (RFC 3339).
     pub time: String,
     /// Which rule.
     pub kind: ViolationKind,
-    /// What the request asked for; null: nothing that the services know.
+    /// The operation; null: no operation of the services.
     pub operation: Option<Operation>,
     /// The path, secrets masked.
     pub path: String,
     /// The number of the request in the log.
     pub request: u64,
-    /// Until when the caller had to wait, where that is what was broken (RFC 3339).
+    /// When the caller was allowed to send it, if it came too early (RFC 3339).
     pub until: Option<String>,
 }
 
-/// A request as the rules look at it.
-pub(crate) struct Seen<'a> {
-    pub(crate) call: &'a Call,
-    pub(crate) incoming: &'a Incoming,
+/// A request as the rules see it.
+pub(crate) struct Observed<'a> {
+    pub(crate) routed: &'a Routed,
+    pub(crate) request: &'a Request,
     pub(crate) identity: String,
     pub(crate) number: u64,
     pub(crate) now: Timestamp,
 }
 
-/// A caller who was told 429.
+/// A caller who got 429.
 #[derive(Debug)]
 struct Blocked {
     identity: String,
@@ -64,38 +64,38 @@ struct Blocked {
     until: Timestamp,
 }
 
-/// The breaches so far, and what binds the next requests.
+/// The broken rules so far, and the waits for later requests.
 #[derive(Debug, Default)]
 pub(crate) struct Violations {
     list: Vec<Violation>,
-    /// Paths that are not to be polled before a moment.
-    announced: Vec<(String, Timestamp)>,
+    /// Paths that must not be polled before a time.
+    waits: Vec<(String, Timestamp)>,
     blocked: Vec<Blocked>,
 }
 
 impl Violations {
-    /// All breaches, in the order of the requests.
+    /// All broken rules, in the order of the requests.
     pub(crate) fn list(&self) -> &[Violation] {
         &self.list
     }
 
-    /// Notes what `seen` breaks. `path` is its path with secrets masked.
-    pub(crate) fn judge(&mut self, seen: &Seen<'_>, path: &str) {
+    /// Adds the rules that `seen` breaks. `path` is its path with secrets masked.
+    pub(crate) fn check(&mut self, seen: &Observed<'_>, path: &str) {
         let waits = [
-            (ViolationKind::PolledBeforeRetryAfter, self.announced(seen)),
-            (ViolationKind::IgnoredRetryAfter, self.blocked(seen)),
+            (ViolationKind::PolledBeforeRetryAfter, self.poll_wait(seen)),
+            (ViolationKind::IgnoredRetryAfter, self.call_wait(seen)),
         ];
         let waits = waits
             .into_iter()
             .filter_map(|(kind, until)| Some((kind, Some(until?))));
-        let plain = plain(seen.call, seen.incoming)
+        let alone = broken_alone(seen.routed, seen.request)
             .into_iter()
             .map(|kind| (kind, None));
-        for (kind, until) in plain.chain(waits) {
+        for (kind, until) in alone.chain(waits) {
             self.list.push(Violation {
                 time: rfc3339_millis(seen.now),
                 kind,
-                operation: seen.call.operation(),
+                operation: seen.routed.operation,
                 path: path.to_owned(),
                 request: seen.number,
                 until: until.map(rfc3339_millis),
@@ -103,20 +103,20 @@ impl Violations {
         }
     }
 
-    /// Until when the path of `seen` is not to be polled.
-    fn announced(&self, seen: &Seen<'_>) -> Option<Timestamp> {
-        if seen.incoming.method != http::Method::GET {
+    /// Until when the path of `seen` must not be polled.
+    fn poll_wait(&self, seen: &Observed<'_>) -> Option<Timestamp> {
+        if seen.request.method != http::Method::GET {
             return None;
         }
-        self.announced
+        self.waits
             .iter()
-            .find(|(path, until)| *path == seen.incoming.path && seen.now < *until)
+            .find(|(path, until)| *path == seen.request.path && seen.now < *until)
             .map(|(_, until)| *until)
     }
 
-    /// Until when the caller of `seen` is not to ask for this.
-    fn blocked(&self, seen: &Seen<'_>) -> Option<Timestamp> {
-        let operation = seen.call.operation()?;
+    /// Until when the caller of `seen` must not repeat the operation.
+    fn call_wait(&self, seen: &Observed<'_>) -> Option<Timestamp> {
+        let operation = seen.routed.operation?;
         self.blocked
             .iter()
             .filter(|blocked| {
@@ -128,20 +128,14 @@ impl Violations {
             .max()
     }
 
-    /// Remembers what the reply that the caller of `seen` got binds it to.
-    pub(crate) fn remember(&mut self, seen: &Seen<'_>, reply: &Reply) {
-        let header = |name| {
-            reply
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let Some(until) = header("retry-after").and_then(|value| retry_after(value, seen.now))
-        else {
+    /// Remembers the `Retry-After` of the reply to `seen`.
+    pub(crate) fn remember(&mut self, seen: &Observed<'_>, reply: &Reply) {
+        let retry = reply.header("retry-after");
+        let Some(until) = retry.and_then(|value| retry_after(value, seen.now)) else {
             return;
         };
         if reply.status.as_u16() == 429 {
-            if let Some(operation) = seen.call.operation() {
+            if let Some(operation) = seen.routed.operation {
                 self.blocked.push(Blocked {
                     identity: seen.identity.clone(),
                     operation,
@@ -149,39 +143,39 @@ impl Violations {
                 });
             }
         } else if reply.status.is_success() {
-            let path = header("location")
-                .and_then(|location| location.strip_prefix(seen.incoming.base.as_str()))
+            let path = reply
+                .header("location")
+                .and_then(|location| location.strip_prefix(seen.request.base.as_str()))
                 .and_then(|target| target.split('?').next())
-                .unwrap_or(&seen.incoming.path);
-            self.announced.retain(|(known, _)| known != path);
-            self.announced.push((path.to_owned(), until));
+                .unwrap_or(&seen.request.path);
+            self.waits.retain(|(known, _)| known != path);
+            self.waits.push((path.to_owned(), until));
         }
     }
 }
 
-/// What a request breaks by itself, whatever came before it.
-fn plain(call: &Call, incoming: &Incoming) -> Vec<ViolationKind> {
-    let mut broken = Vec::new();
-    let sig = incoming.query_value("sig").filter(|sig| !sig.is_empty());
-    if sig.is_some() && incoming.has_authorization() {
-        broken.push(ViolationKind::SigAndAuthorization);
-    }
-    let (ids, transaction) = match call {
-        Call::PowerBi(call) => (call.ids(), call.transaction()),
-        Call::Fabric(call) => (call.ids(), None),
-        _ => return broken,
-    };
-    if incoming.bearer().is_none() {
-        broken.push(ViolationKind::NoBearer);
-    }
-    if transaction.is_some_and(|id| id.contains([':', '@', '$'])) {
-        broken.push(ViolationKind::UnencodedId);
-    }
-    if ids.iter().any(|id| Uuid::parse_str(id).is_err()) {
-        broken.push(ViolationKind::NotAGuid);
-    }
-    broken
+/// The rules that a request breaks regardless of earlier ones.
+fn broken_alone(routed: &Routed, request: &Request) -> Vec<ViolationKind> {
+    let sig = request.query_value("sig").filter(|sig| !sig.is_empty());
+    let transaction = routed.id("transaction");
+    let rules = [
+        (
+            sig.is_some() && request.has_authorization(),
+            ViolationKind::SigAndAuthorization,
+        ),
+        (
+            routed.is_api() && request.bearer().is_none(),
+            ViolationKind::NoBearer,
+        ),
+        (
+            transaction.contains([':', '@', '$']),
+            ViolationKind::UnencodedId,
+        ),
+        (
+            routed.guids().any(|id| Uuid::parse_str(id).is_err()),
+            ViolationKind::NotAGuid,
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(broken, _)| *broken);
+    broken.map(|(_, kind)| kind).collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ pub use platform::Platform;
 pub use programs::host_runner;
 pub use setup::{Setup, contains_bytes};
 
-use simulator::world::{Client, Dataflow, Flow, FlowForm, Workspace, World};
+use simulator::world::{Client, Flow, FlowForm, Item, Workspace, World};
 use uuid::{Uuid, uuid};
 
 /// The tenant of every test.
@@ -34,8 +34,8 @@ pub const FLOW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
 
 /// The dataflow "Master Order List": its refreshes succeed in 0.3 s.
-pub fn dataflow() -> Dataflow {
-    Dataflow::new(WORKSPACE, DATAFLOW, "Master Order List")
+pub fn dataflow() -> Item {
+    Item::dataflow(WORKSPACE, DATAFLOW, "Master Order List")
 }
 
 /// The flow that refreshes it and has no Response action.
@@ -50,11 +50,11 @@ pub fn flow() -> Flow {
 }
 
 /// The usual world with this dataflow and this flow.
-pub fn world_of(dataflow: Dataflow, flow: Flow) -> World {
+pub fn world_of(dataflow: Item, flow: Flow) -> World {
     World::new()
         .client(TENANT, Client::new(CLIENT, OBJECT, CLIENT_SECRET))
         .workspace(Workspace::new(WORKSPACE, "Data Admin"))
-        .dataflow(dataflow)
+        .item(dataflow)
         .flow(flow)
 }
 

@@ -98,22 +98,10 @@ impl Platform {
         self.requests_for("trigger").len()
     }
 
-    /// The state of the services.
-    pub fn world(&self) -> Value {
-        self.get("world")
-    }
-
-    /// The transactions of the usual dataflow that anybody but the history brought about.
+    /// All runs of the usual dataflow, newest first.
     pub fn runs(&self) -> Vec<Value> {
-        self.world()["dataflows"]
-            .as_array()
-            .and_then(|all| {
-                all.iter()
-                    .find(|one| one["id"] == DATAFLOW.to_string())
-                    .cloned()
-            })
-            .and_then(|one| one["transactions"].as_array().cloned())
-            .unwrap_or_default()
+        let item = self.get(&format!("items/{DATAFLOW}"));
+        item["runs"].as_array().cloned().unwrap_or_default()
     }
 
     /// The ids of the usual dataflow's transactions that ended in success.
@@ -135,13 +123,13 @@ impl Platform {
 
     /// Changes the settings of a semantic model, for refreshes that begin from now on.
     pub fn change_model(&self, model: uuid::Uuid, fields: &Value) {
-        self.post(&format!("models/{model}"), fields.clone());
+        self.post(&format!("settings/{model}"), fields.clone());
     }
 
     /// Starts a run of the usual dataflow, as the scheduler or another user would.
     pub fn start_run(&self, refresh_type: &str) {
         self.post(
-            &format!("dataflows/{DATAFLOW}/runs"),
+            &format!("runs/{DATAFLOW}"),
             serde_json::json!({"refresh_type": refresh_type}),
         );
     }
@@ -156,7 +144,7 @@ impl Platform {
 
     /// Changes the usual dataflow's settings.
     pub fn change_dataflow(&self, patch: Value) {
-        self.post(&format!("dataflows/{DATAFLOW}"), patch);
+        self.post(&format!("settings/{DATAFLOW}"), patch);
     }
 
     /// Moves the services' clock on.

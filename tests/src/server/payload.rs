@@ -1,4 +1,4 @@
-//! Bodies, also those that no honest server sends: cut short, endless, or drop by drop.
+//! Bodies, including faulty ones: cut short, huge, or slow.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,46 +9,46 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// The size of the pieces of a huge body, in bytes.
-const PIECE: usize = 64 * 1024;
+/// The size of the chunks of a huge body, in bytes.
+const CHUNK: usize = 64 * 1024;
 
-/// How often a slow body gives something at most, per second.
+/// The maximum number of chunks of a slow body per second.
 const DRIPS_PER_SECOND: u64 = 20;
 
 /// The body of a reply.
 pub(super) enum Payload {
-    /// All of it.
+    /// The complete body.
     Whole(Bytes),
-    /// Some of it; the length promises more.
+    /// Part of the body; `Content-Length` announces more.
     Cut {
-        /// What is still to be sent.
+        /// The rest to send.
         sent: Bytes,
-        /// What `Content-Length` says.
+        /// The `Content-Length`.
         promised: u64,
-        /// Whether hyper has had a chance to flush what was sent.
+        /// Whether hyper has had a chance to flush.
         flushed: bool,
     },
-    /// This many bytes more of nothing useful.
+    /// This many more spaces.
     Huge {
         /// In bytes.
         left: u64,
     },
-    /// A little at a time.
+    /// A few bytes at a time.
     Drip {
-        /// What is still to be sent.
+        /// The rest to send.
         left: Bytes,
-        /// Bytes at a time.
-        drop: usize,
-        /// Between two drops.
+        /// Bytes per chunk.
+        size: usize,
+        /// The pause between two chunks.
         pause: Duration,
-        /// The pause that is going on.
+        /// The current pause.
         pausing: Pin<Box<Sleep>>,
     },
 }
 
 impl Payload {
-    /// The first half of `body`, with the promise of all of it. Of an empty body, a brace with the
-    /// promise of more.
+    /// The first half of `body`, with the length of all of it. An empty body becomes a brace with
+    /// the length 64.
     pub(super) fn cut(mut body: Bytes) -> Self {
         let (sent, promised) = if body.len() < 2 {
             (Bytes::from_static(b"{"), 64)
@@ -70,13 +70,13 @@ impl Payload {
         }
     }
 
-    /// `body` at `bytes_per_s`; an empty body becomes 1,024 spaces, for there must be something to
-    /// wait for. The pace is that of the wire: it does not follow the simulator's clock.
+    /// `body` at `bytes_per_s`; an empty body becomes 1,024 spaces. The rate is real: it does not
+    /// follow the simulator's clock.
     pub(super) fn drip(body: Bytes, bytes_per_s: u64) -> Self {
         let rate = bytes_per_s.max(1);
-        let drop = (rate / DRIPS_PER_SECOND).max(1);
+        let size = (rate / DRIPS_PER_SECOND).max(1);
         let pause = Duration::from_secs(1)
-            .saturating_mul(u32::try_from(drop).unwrap_or(u32::MAX))
+            .saturating_mul(u32::try_from(size).unwrap_or(u32::MAX))
             .checked_div(u32::try_from(rate).unwrap_or(u32::MAX))
             .unwrap_or_default();
         Self::Drip {
@@ -85,7 +85,7 @@ impl Payload {
             } else {
                 body
             },
-            drop: usize::try_from(drop).unwrap_or(usize::MAX),
+            size: usize::try_from(size).unwrap_or(usize::MAX),
             pause,
             pausing: Box::pin(sleep(pause)),
         }
@@ -113,7 +113,7 @@ impl Body for Payload {
             }
             Self::Whole(_) => Poll::Ready(None),
             Self::Cut { flushed, .. } => {
-                // hyper gives up at the end of a body that is too short, and drops what it has not
+                // hyper gives up at the end of a body that is too short and sizes what it has not
                 // written yet: let it write first.
                 if *flushed {
                     Poll::Ready(None)
@@ -125,22 +125,22 @@ impl Body for Payload {
             }
             Self::Huge { left: 0 } => Poll::Ready(None),
             Self::Huge { left } => {
-                let size = usize::try_from(*left).unwrap_or(PIECE).min(PIECE);
+                let size = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
                 *left = left.saturating_sub(u64::try_from(size).unwrap_or(u64::MAX));
-                static SPACES: [u8; PIECE] = [b' '; PIECE];
+                static SPACES: [u8; CHUNK] = [b' '; CHUNK];
                 frame(Bytes::from_static(&SPACES).slice(..size))
             }
             Self::Drip { left, .. } if left.is_empty() => Poll::Ready(None),
             Self::Drip {
                 left,
-                drop,
+                size,
                 pause,
                 pausing,
             } => match pausing.as_mut().poll(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) => {
                     *pausing = Box::pin(sleep(*pause));
-                    frame(left.split_to(left.len().min(*drop)))
+                    frame(left.split_to(left.len().min(*size)))
                 }
             },
         }

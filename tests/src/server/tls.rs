@@ -1,5 +1,5 @@
-//! A certificate authority and a certificate, made anew at each start: nothing to install, nothing
-//! to expire, nothing that anybody else would trust.
+//! A certificate authority and a certificate, created at each start: nothing to install and nothing
+//! that expires.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::error::SimulatorError;
 /// The names that the certificate is for.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// What it takes to serve https.
+/// A certificate with its key and CA.
 pub(super) struct Identity {
-    /// The CA's certificate, for those who are to trust it.
+    /// The CA's certificate.
     pub(super) ca_pem: String,
-    /// Makes TLS streams of TCP streams.
+    /// Turns TCP streams into TLS streams.
     pub(super) acceptor: TlsAcceptor,
 }
 
 impl Identity {
-    /// Makes a CA, and a certificate by it.
+    /// Creates a CA and a certificate.
     pub(super) fn make() -> Result<Self, SimulatorError> {
         let ca_key = KeyPair::generate().map_err(failed)?;
         let mut ca = CertificateParams::new(Vec::new()).map_err(failed)?;

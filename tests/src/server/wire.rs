@@ -1,7 +1,7 @@
-//! The stream under a connection, with a handle to spoil it.
+//! The stream under a connection.
 //!
-//! Two faults cannot be expressed in HTTP: an answer that is not HTTP, and a reset. The handler
-//! asks for them through [`Spoil`], and the stream carries them out beneath hyper.
+//! Two faults cannot be expressed in HTTP: a reply that is not HTTP, and a reset. The handler
+//! requests them through [`WireFault`], and the stream carries them out below hyper.
 
 use std::io;
 use std::pin::Pin;
@@ -13,24 +13,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// What comes back in place of HTTP.
+/// Sent instead of HTTP.
 const GARBAGE: &[u8] = b"\x00\xff\x16 this is not HTTP \x00\xff\r\n\r\n";
 
-/// What is to happen to a connection.
+/// The fault of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Spoil {
+pub(super) struct WireFault {
     garbage: AtomicBool,
     reset: AtomicBool,
 }
 
-impl Spoil {
-    /// From now on garbage is sent in place of whatever is written.
-    pub(super) fn with_garbage(&self) {
+impl WireFault {
+    /// Sends garbage instead of whatever is written from now on.
+    pub(super) fn send_garbage(&self) {
         self.garbage.store(true, Ordering::SeqCst);
     }
 
-    /// The connection ends with a reset.
-    pub(super) fn with_reset(&self) {
+    /// Ends the connection with a reset.
+    pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::SeqCst);
     }
 }
@@ -53,18 +53,18 @@ impl Socket for TlsStream<TcpStream> {
     }
 }
 
-/// A stream that can be spoilt.
+/// A stream with faults.
 pub(super) struct Wire<S: Socket> {
     stream: S,
-    spoil: Arc<Spoil>,
+    fault: Arc<WireFault>,
     garbage_left: &'static [u8],
 }
 
 impl<S: Socket> Wire<S> {
-    pub(super) fn new(stream: S, spoil: Arc<Spoil>) -> Self {
+    pub(super) fn new(stream: S, fault: Arc<WireFault>) -> Self {
         Self {
             stream,
-            spoil,
+            fault,
             garbage_left: GARBAGE,
         }
     }
@@ -86,7 +86,7 @@ impl<S: Socket> AsyncWrite for Wire<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.spoil.garbage.load(Ordering::SeqCst) {
+        if !self.fault.garbage.load(Ordering::SeqCst) {
             return Pin::new(&mut self.stream).poll_write(context, bytes);
         }
         while !self.garbage_left.is_empty() {
@@ -102,7 +102,7 @@ impl<S: Socket> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.spoil.reset.load(Ordering::SeqCst) {
+        if self.fault.reset.load(Ordering::SeqCst) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(context)
@@ -111,10 +111,9 @@ impl<S: Socket> AsyncWrite for Wire<S> {
 
 impl<S: Socket> Drop for Wire<S> {
     fn drop(&mut self) {
-        if self.spoil.reset.load(Ordering::SeqCst) {
-            // A socket that lingers for no time at all is closed with a reset. Where that cannot
-            // be set the connection is closed in the usual way, and the test that wants a reset
-            // fails by seeing none.
+        if self.fault.reset.load(Ordering::SeqCst) {
+            // A socket with zero linger is closed with a reset. Where that cannot be set, the
+            // connection is closed normally, and the test that expects a reset fails.
             let _ = self.stream.tcp().set_zero_linger();
         }
     }

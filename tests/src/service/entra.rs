@@ -1,9 +1,6 @@
 //! Entra's token endpoints, v1 and v2, for client credentials (facts, 4 and 5.4).
 //!
-//! The decision is in `grant`. The tokens look like JWTs, so that
-//! a client can decode what they say, and carry a signature that is nobody's.
-
-mod grant;
+//! The tokens look like JWTs, so that a client can decode their claims; the signature is invented.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,77 +9,77 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::grant::grant;
-use crate::message::{Incoming, Reply};
+use super::api::add;
+use super::{Call, Service, nothing_here, route};
+use crate::faults::Operation as Op;
+use crate::message::{Answer, Reply, form_value};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
-use crate::world::Client;
+use crate::world::{Client, EntraError};
 
-/// A request to the token endpoint of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The tenant as the path names it.
-    pub tenant: String,
-    /// True at the v1 endpoint, which takes `resource` and writes numbers as text.
-    pub v1: bool,
-}
+pub(super) const SERVICE: Service = Service {
+    name: "entra",
+    prefix: "/",
+    fallback: nothing_here,
+    routes: &[
+        route("", "{tenant}/oauth2/v2.0/token", Op::Token, |call| {
+            token(call, false)
+        }),
+        route("", "{tenant}/oauth2/token", Op::Token, |call| {
+            token(call, true)
+        }),
+    ],
+};
 
-impl Call {
-    /// `/{tenant}/oauth2/v2.0/token` or `/{tenant}/oauth2/token`
-    #[must_use]
-    pub fn of(segments: &[&str]) -> Option<Self> {
-        let (tenant, v1) = match segments {
-            [tenant, "oauth2", "v2.0", "token"] => (tenant, false),
-            [tenant, "oauth2", "token"] => (tenant, true),
-            _ => return None,
+/// The only type of assertion.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// An error, and what replaces the names in its description.
+struct Rejection(u32, Vec<(&'static str, String)>);
+
+impl Rejection {
+    fn reply(&self, now: Timestamp) -> Reply {
+        let Some(error) = EntraError::find(self.0) else {
+            return Reply::empty(500);
         };
-        (!tenant.is_empty()).then(|| Self {
-            tenant: (*tenant).to_owned(),
-            v1,
-        })
-    }
-}
-
-/// A token that says `claims`. Its third part is invented and different each time.
-fn token_for(claims: &Claims) -> Secret {
-    let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256","kid":"INVENTED"}"#);
-    let payload = URL_SAFE_NO_PAD.encode(json!(claims).to_string());
-    Secret::new(format!(
-        "{header}.{payload}.INVENTED-signature-{}",
-        Uuid::new_v4().simple()
-    ))
-}
-
-/// What Entra answers.
-pub fn answer(call: &Call, incoming: &Incoming, state: &mut State, now: Timestamp) -> Reply {
-    if incoming.method != Method::POST {
-        return Reply::empty(405).with_header("allow", "POST");
-    }
-    let form = incoming
-        .is_of_type("application/x-www-form-urlencoded")
-        .then(|| String::from_utf8_lossy(&incoming.body));
-    match grant(&state.world, call, form.as_deref(), now) {
-        Err(rejection) => rejection.reply(now),
-        Ok((claims, client)) => {
-            let token = token_for(&claims);
-            let body = told(call, &claims, client, &token);
-            state.remember_token(token, claims);
-            Reply::json(200, &body).with_header("cache-control", "no-store, no-cache")
+        let number = error.number;
+        let description = error.description.to_owned();
+        let description = self.1.iter().fold(description, |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        });
+        let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
+        let stamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let body = json!({
+            "error": error.error,
+            "error_description": format!(
+                "AADSTS{number}: {description} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+            ),
+            "error_codes": [number],
+            "timestamp": stamp,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
+        });
+        let mut reply = Reply::json(error.status, &body);
+        if let Some(seconds) = error.retry_after_s {
+            reply.set_header("retry-after", &seconds.to_string());
         }
+        reply
     }
 }
 
-/// What is said of a token that is given.
-fn told(call: &Call, claims: &Claims, client: &Client, token: &Secret) -> Value {
-    let as_text = call.v1 || client.numbers_as_text;
-    let number = |value: u64| {
-        if as_text {
-            Value::from(value.to_string())
-        } else {
-            Value::from(value)
-        }
+/// The v1 endpoint takes `resource` instead of `scope` and writes numbers as text.
+fn token(call: &mut Call<'_>, v1: bool) -> Result<Answer, Reply> {
+    if call.request.method != Method::POST {
+        return Err(Reply::empty(405).with_header("allow", "POST"));
+    }
+    let (claims, client) = grant(call, v1).map_err(|rejection| rejection.reply(call.now))?;
+    let token = token_with(&claims);
+    let number = |value: u64| match v1 || client.numbers_as_text {
+        true => Value::from(value.to_string()),
+        false => Value::from(value),
     };
-    // Entra says 3599 of a token of an hour.
+    // Entra returns 3599 for a token of an hour.
     let expires_in = number(client.token_lifetime_s.saturating_sub(1));
     let mut body = json!({
         "token_type": "Bearer",
@@ -90,18 +87,142 @@ fn told(call: &Call, claims: &Claims, client: &Client, token: &Secret) -> Value 
         "ext_expires_in": expires_in,
         "access_token": token.expose(),
     });
-    if let Some(fields) = body.as_object_mut() {
-        if let Some(seconds) = client.refresh_in_s {
-            fields.insert("refresh_in".to_owned(), number(seconds));
-        }
-        if call.v1 {
-            fields.insert("expires_on".to_owned(), claims.exp.to_string().into());
-            fields.insert("not_before".to_owned(), claims.nbf.to_string().into());
-            fields.insert("resource".to_owned(), claims.aud.clone().into());
-        }
+    add(&mut body, "refresh_in", client.refresh_in_s.map(number));
+    if v1 {
+        add(&mut body, "expires_on", Some(claims.exp.to_string()));
+        add(&mut body, "not_before", Some(claims.nbf.to_string()));
+        add(&mut body, "resource", Some(claims.aud.clone()));
     }
-    body
+    call.state.add_token(token, claims);
+    Ok(Reply::json(200, &body)
+        .with_header("cache-control", "no-store, no-cache")
+        .into())
 }
 
-#[cfg(test)]
-mod tests;
+/// Issues a token to a client without a request; `None`: there is no such client.
+pub(crate) fn issue(
+    state: &mut State,
+    client_id: Uuid,
+    audience: &str,
+    now: Timestamp,
+) -> Option<String> {
+    let claims = state.world.tenants.iter().find_map(|(tenant, known)| {
+        let mut clients = known.clients.iter();
+        let client = clients.find(|client| client.client_id == client_id)?;
+        Some(claims_of(client, *tenant, audience, now))
+    })?;
+    let token = token_with(&claims);
+    let text = token.expose().to_owned();
+    state.add_token(token, claims);
+    Some(text)
+}
+
+/// A token with these claims. Its third part is invented and always different.
+fn token_with(claims: &Claims) -> Secret {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256","kid":"INVENTED"}"#);
+    let payload = URL_SAFE_NO_PAD.encode(json!(claims).to_string());
+    let signature = Uuid::new_v4().simple();
+    Secret::new(format!("{header}.{payload}.INVENTED-signature-{signature}"))
+}
+
+fn claims_of(client: &Client, tenant: Uuid, audience: &str, now: Timestamp) -> Claims {
+    let issued = now.as_second();
+    let lifetime = i64::try_from(client.token_lifetime_s).unwrap_or(i64::MAX);
+    Claims {
+        aud: audience.to_owned(),
+        iss: format!("https://sts.windows.net/{tenant}/"),
+        tid: tenant,
+        oid: client.object_id,
+        appid: client.client_id,
+        roles: client.roles.clone(),
+        nbf: issued,
+        exp: issued.saturating_add(lifetime),
+        idtyp: client.principal,
+    }
+}
+
+/// The claims of the requested token, and its client. The order of the checks is a guess.
+fn grant(call: &Call<'_>, v1: bool) -> Result<(Claims, Client), Rejection> {
+    // Entra reads parameters from a form only.
+    let is_form = call.request.is_of_type("application/x-www-form-urlencoded");
+    let form = is_form.then(|| String::from_utf8_lossy(&call.request.body));
+    let given = |name: &str| {
+        let value = form.as_deref().and_then(|form| form_value(form, name));
+        value.filter(|value| !value.is_empty())
+    };
+    let required = |name: &str| {
+        given(name).ok_or_else(|| Rejection(900_144, vec![("parameter", name.to_owned())]))
+    };
+    let grant_type = required("grant_type")?;
+    let client_id = required("client_id")?;
+    if grant_type != "client_credentials" {
+        return Err(Rejection(70_003, vec![("grant", grant_type)]));
+    }
+    let scope = required(if v1 { "resource" } else { "scope" })?;
+    let tenant = call.routed.id("tenant").to_owned();
+    let reject = |number, scope: &str| {
+        let names = [("client", &client_id), ("tenant", &tenant)];
+        let mut names: Vec<_> = names.map(|(name, value)| (name, value.clone())).into();
+        names.extend([
+            ("scope", scope.to_owned()),
+            ("parameter", "scope".to_owned()),
+        ]);
+        Rejection(number, names)
+    };
+    let tenants = &call.state.world.tenants;
+    let (tenant_id, known) = Uuid::parse_str(&tenant)
+        .ok()
+        .and_then(|id| tenants.get_key_value(&id))
+        .ok_or_else(|| reject(90_002, &scope))?;
+    let id = Uuid::parse_str(&client_id).ok();
+    let mut clients = known.clients.iter();
+    let client = clients
+        .find(|client| Some(client.client_id) == id)
+        .ok_or_else(|| reject(700_016, &scope))?;
+    if let Some(number) = client.error {
+        return Err(reject(number, &scope));
+    }
+    let audience = match v1 {
+        true => Some(scope.as_str()),
+        false => scope.strip_suffix("/.default"),
+    };
+    let audience = audience
+        .filter(|audience| audience.contains("://") && !audience.contains(' '))
+        .ok_or_else(|| reject(70_011, &scope))?;
+    let same = |resource: &String| resource.trim_end_matches('/') == audience.trim_end_matches('/');
+    if known
+        .resources
+        .as_ref()
+        .is_some_and(|resources| !resources.iter().any(same))
+    {
+        return Err(reject(500_011, audience));
+    }
+    match (given("client_secret"), given("client_assertion")) {
+        // Entra's reply to two credentials is not known; the number is a guess.
+        (Some(_), Some(_)) => return Err(reject(90_023, &scope)),
+        (Some(secret), None) if secret != client.secret.expose() => {
+            return Err(reject(7_000_215, &scope));
+        }
+        (Some(_), None) if client.secret_expired => return Err(reject(7_000_222, &scope)),
+        (Some(_), None) => {}
+        (None, Some(assertion)) => {
+            let kind = required("client_assertion_type")?;
+            let expires =
+                expiry(&assertion).filter(|_| client.takes_assertions && kind == ASSERTION_TYPE);
+            if expires.ok_or_else(|| reject(700_027, &scope))? <= call.now.as_second() {
+                return Err(reject(700_024, &scope));
+            }
+        }
+        (None, None) => return Err(reject(7_000_218, &scope)),
+    }
+    let claims = claims_of(client, *tenant_id, audience, call.now);
+    Ok((claims, client.clone()))
+}
+
+/// The `exp` of an assertion. Its signature is not checked.
+fn expiry(assertion: &str) -> Option<i64> {
+    let payload = assertion.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("exp")?.as_i64()
+}

@@ -1,307 +1,302 @@
-//! Fabric's REST interface under `/v1`: workspaces, Gen2 dataflows and their jobs (facts, 3, 5.3).
-//!
-//! Order of the checks: the token, the shape of the path, the workspace, the dataflow, what was
-//! asked. The service's own order is not documented; that one is a guess, and so are the codes of
-//! a malformed request.
+//! Fabric's REST interface: workspaces, Gen2 dataflows and their jobs (facts, 3 and 5.3). The codes
+//! of a malformed request are guesses.
 
-mod jobs;
-mod lists;
-
-use http::Method;
-use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
-use crate::state::{Claims, State};
-use crate::world::{DataflowGen2, Workspace};
+use super::api::{Access, add};
+use super::{Call, Service, route};
+use crate::clock::utc_without_z;
+use crate::faults::Operation as Op;
+use crate::message::{Answer, Reply};
+use crate::state::{CancelOutcome, Run, RunRequest};
+use crate::world::{Item, ItemKind::DataflowGen2, Principal};
 
-/// The audience that a token for Fabric must have, to the letter.
-pub const AUDIENCE: &str = "https://api.fabric.microsoft.com";
+/// The audience that a token for Fabric must have exactly.
+pub(super) const AUDIENCE: &str = "https://api.fabric.microsoft.com";
 
-/// A request to Fabric. Ids are kept as the path has them, to be judged after the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// `GET /workspaces`
-    Workspaces,
-    /// `GET /workspaces/{ws}/dataflows`
-    Dataflows(String),
-    /// `GET /workspaces/{ws}/dataflows/{df}`
-    Dataflow(String, String),
-    /// `POST …/jobs/execute/instances` and its two older forms
-    Run {
-        /// The workspace.
-        workspace: String,
-        /// The dataflow.
-        dataflow: String,
-        /// The job type; `None`: the one of the query.
-        job_type: Option<String>,
+pub(super) const SERVICE: Service = Service {
+    name: "fabric",
+    prefix: "/v1/",
+    fallback: |call| {
+        call.caller()?;
+        Err(call.refuse(404, "EntityNotFound", "There is nothing at this path."))
     },
-    /// `GET /workspaces/{ws}/items/{df}/jobs/instances`
-    Instances(String, String),
-    /// `GET /workspaces/{ws}/items/{df}/jobs/instances/{job}`
-    Instance(String, String, String),
-    /// `POST /workspaces/{ws}/items/{df}/jobs/instances/{job}/cancel`
-    Cancel(String, String, String),
-    /// Another method or path under `/v1`.
-    Unknown,
-}
+    routes: &[
+        route("GET", "workspaces", Op::FabricWorkspaces, workspaces),
+        route(
+            "GET",
+            "workspaces/{workspace}/dataflows",
+            Op::FabricDataflows,
+            dataflows,
+        ),
+        route(
+            "GET",
+            "workspaces/{workspace}/dataflows/{item}",
+            Op::FabricDataflows,
+            dataflow,
+        ),
+        route(
+            "POST",
+            "workspaces/{workspace}/dataflows/{item}/jobs/execute/instances",
+            Op::FabricRun,
+            execute,
+        ),
+        route(
+            "POST",
+            "workspaces/{workspace}/items/{item}/jobs/instances",
+            Op::FabricRun,
+            run_by_query,
+        ),
+        route(
+            "POST",
+            "workspaces/{workspace}/items/{item}/jobs/{type}/instances",
+            Op::FabricRun,
+            run_by_path,
+        ),
+        route(
+            "GET",
+            "workspaces/{workspace}/items/{item}/jobs/instances",
+            Op::FabricInstances,
+            instances,
+        ),
+        route(
+            "GET",
+            "workspaces/{workspace}/items/{item}/jobs/instances/{run}",
+            Op::FabricInstance,
+            instance,
+        ),
+        route(
+            "POST",
+            "workspaces/{workspace}/items/{item}/jobs/instances/{run}/cancel",
+            Op::FabricCancel,
+            cancel,
+        ),
+    ],
+};
 
-impl Call {
-    /// The call that this method and path stand for; `None` outside of `/v1`.
-    #[must_use]
-    pub fn of(method: &Method, segments: &[&str]) -> Option<Self> {
-        let ["v1", rest @ ..] = segments else {
-            return None;
-        };
-        let text = |segment: &&str| (*segment).to_owned();
-        let run = |ws: &&str, df: &&str, job_type: Option<&str>| Self::Run {
-            workspace: text(ws),
-            dataflow: text(df),
-            job_type: job_type.map(str::to_owned),
-        };
-        Some(match (method.as_str(), rest) {
-            ("GET", ["workspaces"]) => Self::Workspaces,
-            ("GET", ["workspaces", ws, "dataflows"]) => Self::Dataflows(text(ws)),
-            ("GET", ["workspaces", ws, "dataflows", df]) => Self::Dataflow(text(ws), text(df)),
-            ("POST", ["workspaces", ws, "dataflows", df, "jobs", kind, "instances"])
-                if kind.eq_ignore_ascii_case("execute") =>
-            {
-                run(ws, df, Some("Execute"))
-            }
-            ("POST", ["workspaces", ws, "items", df, "jobs", "instances"]) => run(ws, df, None),
-            ("POST", ["workspaces", ws, "items", df, "jobs", kind, "instances"]) => {
-                run(ws, df, Some(kind))
-            }
-            ("GET", ["workspaces", ws, "items", df, "jobs", "instances"]) => {
-                Self::Instances(text(ws), text(df))
-            }
-            ("GET", ["workspaces", ws, "items", df, "jobs", "instances", job]) => {
-                Self::Instance(text(ws), text(df), text(job))
-            }
-            (
-                "POST",
-                [
-                    "workspaces",
-                    ws,
-                    "items",
-                    df,
-                    "jobs",
-                    "instances",
-                    job,
-                    "cancel",
-                ],
-            ) => Self::Cancel(text(ws), text(df), text(job)),
-            _ => Self::Unknown,
-        })
-    }
+/// How many entries are on one page unless the world says so, and instances in a list.
+const DEFAULT_PAGE: u32 = 100;
 
-    /// What it asks for, in the words of faults and log.
-    #[must_use]
-    pub fn operation(&self) -> Option<Operation> {
-        match self {
-            Self::Workspaces => Some(Operation::FabricWorkspaces),
-            Self::Dataflows(_) | Self::Dataflow(..) => Some(Operation::FabricDataflows),
-            Self::Run { .. } => Some(Operation::FabricRun),
-            Self::Instances(..) => Some(Operation::FabricInstances),
-            Self::Instance(..) => Some(Operation::FabricInstance),
-            Self::Cancel(..) => Some(Operation::FabricCancel),
-            Self::Unknown => None,
-        }
-    }
+/// The beginning of a continuation token; the number of entries so far follows.
+const TOKEN: &str = "INVENTED-page-";
 
-    /// The workspace, the dataflow and the instance that it names. All of them are GUIDs.
-    #[must_use]
-    pub fn ids(&self) -> Vec<&str> {
-        match self {
-            Self::Workspaces | Self::Unknown => Vec::new(),
-            Self::Dataflows(ws) => vec![ws],
-            Self::Dataflow(ws, df) | Self::Instances(ws, df) => vec![ws, df],
-            Self::Run {
-                workspace,
-                dataflow,
-                ..
-            } => vec![workspace, dataflow],
-            Self::Instance(ws, df, job) | Self::Cancel(ws, df, job) => vec![ws, df, job],
-        }
-    }
-}
-
-/// What Fabric answers. Every reply has a `RequestId` of its own.
-pub fn answer(
-    call: &Call,
-    incoming: &Incoming,
-    state: &mut State,
-    now: Timestamp,
-    number: u64,
-) -> Reply {
-    let mut reply =
-        try_answer(call, incoming, state, now, number).unwrap_or_else(|refused| refused);
-    reply.set_default_header("requestid", &Uuid::new_v4().to_string());
-    reply
-}
-
-fn try_answer(
-    call: &Call,
-    incoming: &Incoming,
-    state: &mut State,
-    now: Timestamp,
-    number: u64,
-) -> Result<Reply, Reply> {
-    let claims = caller(incoming, state, now)?;
-    let oid = claims.oid;
-    match call {
-        Call::Unknown => Err(error(
-            404,
-            "EntityNotFound",
-            "There is nothing at this path.",
-        )),
-        Call::Workspaces => lists::workspaces(incoming, state, oid),
-        Call::Dataflows(ws) => {
-            let workspace = workspace(state, oid, ws)?.id;
-            lists::dataflows(incoming, state, workspace)
-        }
-        Call::Dataflow(ws, df) => {
-            let dataflow = dataflow(state, oid, ws, df)?;
-            Ok(Reply::json(200, &lists::listed(dataflow)))
-        }
-        Call::Run {
-            workspace: ws,
-            dataflow: df,
-            job_type,
-        } => {
-            let dataflow = dataflow(state, oid, ws, df)?.id;
-            may_write(state, oid, ws)?;
-            jobs::run(
-                incoming,
-                state,
-                dataflow,
-                job_type.as_deref(),
-                &claims,
-                now,
-                number,
-            )
-        }
-        Call::Instances(ws, df) => {
-            let dataflow = readable(dataflow(state, oid, ws, df)?)?;
-            Ok(jobs::list(state, dataflow, now))
-        }
-        Call::Instance(ws, df, job) => {
-            let dataflow = readable(dataflow(state, oid, ws, df)?)?;
-            jobs::get(state, dataflow, guid(job)?, now)
-        }
-        Call::Cancel(ws, df, job) => {
-            let dataflow = dataflow(state, oid, ws, df)?.clone();
-            may_write(state, oid, ws)?;
-            jobs::cancel(incoming, state, &dataflow, guid(job)?, now)
-        }
-    }
-}
+const EXECUTE_OPTIONS: [&str; 2] = ["SkipApplyChanges", "ApplyChangesIfNeeded"];
 
 /// An error as Fabric writes it.
 pub(super) fn error(status: u16, code: &str, message: &str) -> Reply {
     let id = Uuid::new_v4().to_string();
-    Reply::json(
-        status,
-        &json!({"requestId": id, "errorCode": code, "message": message}),
-    )
-    .with_header("requestid", &id)
-    .with_header("x-ms-public-api-error-code", code)
+    let body = json!({"requestId": id, "errorCode": code, "message": message});
+    Reply::json(status, &body)
+        .with_header("requestid", &id)
+        .with_header("x-ms-public-api-error-code", code)
 }
 
-/// The caller, by the token.
-fn caller(incoming: &Incoming, state: &State, now: Timestamp) -> Result<Claims, Reply> {
-    let claims = incoming
-        .bearer()
-        .and_then(|token| state.claims_of(token))
-        .filter(|claims| claims.aud == AUDIENCE)
+fn workspaces(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let caller = call.caller()?.oid;
+    let workspaces = call.state.world.workspaces.iter();
+    let all = workspaces
+        .filter(|workspace| workspace.admits(caller))
+        .map(|workspace| {
+            json!({
+                "id": workspace.id, "displayName": workspace.name, "description": "",
+                "type": "Workspace",
+            })
+        })
+        .collect();
+    page(call, all)
+}
+
+fn shown_item(dataflow: &Item) -> Value {
+    json!({
+        "id": dataflow.id, "displayName": dataflow.name, "description": "",
+        "type": "Dataflow", "workspaceId": dataflow.workspace,
+    })
+}
+
+fn dataflows(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let all = call.items(DataflowGen2, shown_item)?;
+    page(call, all)
+}
+
+fn dataflow(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(DataflowGen2, Access::List)?;
+    Ok(Reply::json(200, &shown_item(&dataflow)).into())
+}
+
+/// The requested page of a list, with the address of the next one.
+fn page(call: &Call<'_>, all: Vec<Value>) -> Result<Answer, Reply> {
+    let size = call.state.world.fabric_page_size.unwrap_or(DEFAULT_PAGE);
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let token = call.request.query_value("continuationToken");
+    let skip = token
+        .map_or(Some(0), |token| token.strip_prefix(TOKEN)?.parse().ok())
         .ok_or_else(|| {
-            error(
-                401,
-                "Unauthorized",
-                "The caller is not authenticated to access this resource",
-            )
+            let message = "The continuation token is not one that was given out.";
+            call.refuse(400, "InvalidParameter", message)
         })?;
-    if claims.expired(now) {
-        return Err(error(
-            401,
-            "TokenExpired",
-            "Access token has expired, resubmit with a new access token",
-        ));
+    let end = size.saturating_add(skip);
+    let next = (end < all.len()).then(|| format!("{TOKEN}{end}"));
+    let value: Vec<Value> = all.into_iter().skip(skip).take(size).collect();
+    let mut body = json!({"value": value});
+    let here = format!("{}{}", call.request.base, call.request.path);
+    let uri = next
+        .as_ref()
+        .map(|next| format!("{here}?continuationToken={next}"));
+    add(&mut body, "continuationToken", next);
+    add(&mut body, "continuationUri", uri);
+    Ok(Reply::json(200, &body).into())
+}
+
+/// 202 with the address of an instance and the time to wait.
+fn accepted(call: &Call<'_>, dataflow: &Item, instance: &str) -> Answer {
+    let location = format!(
+        "{}/v1/workspaces/{}/items/{}/jobs/instances/{instance}",
+        call.request.base, dataflow.workspace, dataflow.id
+    );
+    Reply::empty(202)
+        .with_header("location", &location)
+        .with_header("retry-after", &dataflow.retry_after_s.to_string())
+        .with_header(
+            "access-control-expose-headers",
+            "RequestId,Location,Retry-After",
+        )
+        .into()
+}
+
+fn execute(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    run(call, "Execute")
+}
+
+fn run_by_query(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let job_type = call.request.query_value("jobType");
+    run(call, &job_type.unwrap_or_default())
+}
+
+fn run_by_path(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    run(call, call.routed.id("type"))
+}
+
+fn run(call: &mut Call<'_>, job_type: &str) -> Result<Answer, Reply> {
+    let dataflow = call.item(DataflowGen2, Access::Write)?;
+    let job_type = ["Refresh", "Execute"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(job_type))
+        .ok_or_else(|| call.refuse(400, "InvalidJobType", "The job type is invalid."))?;
+    let execution = execution(&call.request.body, &dataflow)
+        .map_err(|message| call.refuse(400, "InvalidInput", &message))?;
+    let request = RunRequest {
+        job_type: job_type.to_owned(),
+        execution,
+        by_app: call.caller()?.idtyp == Principal::App,
+        enhanced: None,
+    };
+    let requester = call.requester();
+    let run = call
+        .state
+        .request_run(dataflow.id, call.now, requester, request)
+        .map_err(|refusal| call.refused(&refusal))?;
+    Ok(accepted(call, &dataflow, &run.id))
+}
+
+/// The `executionData` of the body; null where there is none. The error is a message.
+fn execution(body: &[u8], dataflow: &Item) -> Result<Value, String> {
+    if body.is_empty() {
+        return Ok(Value::Null);
     }
-    Ok(claims.clone())
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        return Err("The body must be a JSON object.".to_owned());
+    };
+    let data = match fields.remove("executionData") {
+        None | Some(Value::Null) => return Ok(Value::Null),
+        Some(Value::Object(data)) => data,
+        Some(_) => return Err("`executionData` must be an object.".to_owned()),
+    };
+    for (name, value) in &data {
+        match name.as_str() {
+            "executeOption" => {
+                let option = value.as_str().unwrap_or_default();
+                if !EXECUTE_OPTIONS.contains(&option) {
+                    return Err(format!("`executeOption` {value} is not one."));
+                }
+            }
+            "parameters" => {
+                for parameter in value.as_array().into_iter().flatten() {
+                    let name = parameter.get("parameterName").and_then(Value::as_str);
+                    let name = name.unwrap_or_default();
+                    if !dataflow.parameters.iter().any(|known| known == name) {
+                        return Err(format!("The dataflow has no parameter '{name}'."));
+                    }
+                }
+            }
+            other => return Err(format!("`executionData` has no field `{other}`.")),
+        }
+    }
+    Ok(Value::Object(data))
 }
 
-fn guid(segment: &str) -> Result<Uuid, Reply> {
-    Uuid::parse_str(segment)
-        .map_err(|_| error(400, "InvalidParameter", "An id in the path is not a GUID."))
+fn shown_run(call: &Call<'_>, run: &Run, dataflow: &Item) -> Value {
+    let status = run.status(call.now);
+    let hides_end = status == "Cancelled" && dataflow.cancelled_without_end;
+    let ended = run.ended_at(call.now).filter(|_| !hides_end);
+    let failure = run.failure(call.now).map(|failure| {
+        json!({
+            "requestId": run.activity, "errorCode": failure.code,
+            "message": failure.message, "isRetriable": failure.retriable,
+        })
+    });
+    let job_type = match run.request.job_type.as_str() {
+        "" => "Refresh",
+        other => other,
+    };
+    json!({
+        "id": run.id,
+        "itemId": run.item,
+        "jobType": job_type,
+        "invokeType": run.invoke_type(),
+        "status": status,
+        "failureReason": failure,
+        "rootActivityId": run.activity,
+        "startTimeUtc": utc_without_z(run.started_at),
+        "endTimeUtc": ended.map(utc_without_z),
+    })
 }
 
-fn forbidden() -> Reply {
-    error(
-        403,
-        "InsufficientPrivileges",
-        "The caller does not have sufficient permissions to perform this operation.",
-    )
+fn instance(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(DataflowGen2, Access::Read)?;
+    let run = call.run_in_path(&dataflow)?;
+    let mut reply = Reply::json(200, &shown_run(call, run, &dataflow));
+    if let Some(seconds) = dataflow.poll_retry_after_s
+        && run.ended_at(call.now).is_none()
+    {
+        reply.set_header("retry-after", &seconds.to_string());
+    }
+    Ok(reply.into())
 }
 
-/// 404 for a workspace that is not there, 403 for one that the caller was not added to.
-fn workspace<'a>(state: &'a State, caller: Uuid, segment: &str) -> Result<&'a Workspace, Reply> {
-    let id = guid(segment)?;
-    let workspace = state
-        .world
-        .workspaces
-        .iter()
-        .find(|workspace| workspace.id == id)
-        .ok_or_else(|| {
-            error(
-                404,
-                "WorkspaceNotFound",
-                "The workspace could not be found.",
-            )
-        })?;
-    if workspace.admits(caller) {
-        Ok(workspace)
-    } else {
-        Err(forbidden())
+fn instances(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(DataflowGen2, Access::Read)?;
+    let value: Vec<Value> = call
+        .visible_runs(&dataflow)
+        .filter(|run| dataflow.lists_running || run.ended_at(call.now).is_some())
+        .take(usize::try_from(DEFAULT_PAGE).unwrap_or(usize::MAX))
+        .map(|run| shown_run(call, run, &dataflow))
+        .collect();
+    Ok(Reply::json(200, &json!({"value": value})).into())
+}
+
+fn cancel(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(DataflowGen2, Access::Write)?;
+    let id = call.run_in_path(&dataflow)?.id.clone();
+    if !dataflow.refreshable {
+        return Err(call.forbidden());
+    }
+    match call.state.cancel(&id, call.now) {
+        CancelOutcome::Marked => Ok(accepted(call, &dataflow, &id)),
+        _ => Err(call.refuse(
+            400,
+            "JobAlreadyCompleted",
+            "The job instance has already completed.",
+        )),
     }
 }
-
-/// Refuses those who may look and not touch.
-fn may_write(state: &State, caller: Uuid, ws: &str) -> Result<(), Reply> {
-    if workspace(state, caller, ws)?.may_write(caller) {
-        Ok(())
-    } else {
-        Err(forbidden())
-    }
-}
-
-fn dataflow<'a>(
-    state: &'a State,
-    caller: Uuid,
-    ws: &str,
-    df: &str,
-) -> Result<&'a DataflowGen2, Reply> {
-    let workspace = workspace(state, caller, ws)?;
-    let id = guid(df)?;
-    state
-        .dataflow_gen2(id)
-        .filter(|dataflow| dataflow.workspace == workspace.id)
-        .ok_or_else(not_found)
-}
-
-fn not_found() -> Reply {
-    error(404, "ItemNotFound", "The requested item is not found.")
-}
-
-fn readable(dataflow: &DataflowGen2) -> Result<&DataflowGen2, Reply> {
-    if dataflow.readable {
-        Ok(dataflow)
-    } else {
-        Err(forbidden())
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,357 +1,239 @@
-//! Power BI's REST interface under `/v1.0/myorg`: workspaces, Gen1 dataflows and semantic models
-//! (facts, 2, 5.2).
-//!
-//! Order of the checks: the token, the shape of the path, the workspace, the dataflow, what was
-//! asked. The service's own order is not documented; that one is a guess.
+//! Power BI's REST interface: workspaces and Gen1 dataflows (facts, 2 and 5.2). Semantic models are
+//! in `models`.
 
-mod dataflows;
-mod groups;
-mod models;
-
-use http::Method;
-use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
+use super::api::{Access, add};
+use super::{Call, Service, models, route};
 use crate::clock::rfc3339_millis;
-use crate::faults::Operation;
-use crate::message::{Incoming, Reply};
-use crate::service::fabric;
-use crate::state::{Claims, Refusal, State};
-use crate::world::{Dataflow, Principal, SemanticModel, Workspace};
+use crate::faults::Operation as Op;
+use crate::message::{Answer, Reply};
+use crate::state::{CancelOutcome, RunRequest};
+use crate::world::{Item, ItemKind};
 
-/// The audience that a token for Power BI must have, to the letter. That of Fabric does as well
-/// (facts, 3).
-pub const AUDIENCE: &str = "https://analysis.windows.net/powerbi/api";
+/// The audience that a token for Power BI must have exactly. Fabric's is accepted as well (facts, 3).
+pub(super) const AUDIENCE: &str = "https://analysis.windows.net/powerbi/api";
 
-/// A request to Power BI. Ids are kept as the path has them, to be judged after the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// `GET /groups`
-    Groups,
-    /// `GET /groups/{ws}/dataflows`
-    Dataflows(String),
-    /// `GET /groups/{ws}/dataflows/{df}`
-    Dataflow(String, String),
-    /// `GET /groups/{ws}/dataflows/{df}/transactions`
-    Transactions(String, String),
-    /// `POST /groups/{ws}/dataflows/{df}/refreshes`
-    Refresh(String, String),
-    /// `POST /groups/{ws}/dataflows/transactions/{id}/cancel`, the id still encoded
-    Cancel(String, String),
-    /// `GET /groups/{ws}/datasets`
-    Models(String),
-    /// `GET /groups/{ws}/datasets/{id}`
-    Model(String, String),
-    /// `POST /groups/{ws}/datasets/{id}/refreshes`
-    ModelRefresh(String, String),
-    /// `GET /groups/{ws}/datasets/{id}/refreshes`
-    ModelHistory(String, String),
-    /// `GET /groups/{ws}/datasets/{id}/refreshes/{refresh}`
-    ModelDetails(String, String, String),
-    /// `DELETE /groups/{ws}/datasets/{id}/refreshes/{refresh}`
-    ModelCancel(String, String, String),
-    /// Another method or path under `/v1.0/myorg`.
-    Unknown,
-}
+pub(super) const SERVICE: Service = Service {
+    name: "power_bi",
+    prefix: "/v1.0/myorg/",
+    fallback: |call| {
+        call.caller()?;
+        Err(call.not_found())
+    },
+    routes: &[
+        route("GET", "groups", Op::Groups, groups),
+        route(
+            "GET",
+            "groups/{workspace}/dataflows",
+            Op::Dataflows,
+            dataflows,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/dataflows/{item}",
+            Op::Dataflows,
+            dataflow,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/dataflows/{item}/transactions",
+            Op::Transactions,
+            transactions,
+        ),
+        route(
+            "POST",
+            "groups/{workspace}/dataflows/{item}/refreshes",
+            Op::Refresh,
+            refresh,
+        ),
+        route(
+            "POST",
+            "groups/{workspace}/dataflows/transactions/{transaction}/cancel",
+            Op::Cancel,
+            cancel,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/datasets",
+            Op::Models,
+            models::list,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/datasets/{item}",
+            Op::Models,
+            models::get,
+        ),
+        route(
+            "POST",
+            "groups/{workspace}/datasets/{item}/refreshes",
+            Op::ModelRefresh,
+            models::refresh,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/datasets/{item}/refreshes",
+            Op::ModelHistory,
+            models::history,
+        ),
+        route(
+            "GET",
+            "groups/{workspace}/datasets/{item}/refreshes/{run}",
+            Op::ModelDetails,
+            models::details,
+        ),
+        route(
+            "DELETE",
+            "groups/{workspace}/datasets/{item}/refreshes/{run}",
+            Op::ModelCancel,
+            models::cancel,
+        ),
+    ],
+};
 
-impl Call {
-    /// The call that this method and path stand for; `None` outside of `/v1.0/myorg`.
-    #[must_use]
-    pub fn of(method: &Method, segments: &[&str]) -> Option<Self> {
-        let ["v1.0", "myorg", rest @ ..] = segments else {
-            return None;
-        };
-        let text = |segment: &&str| (*segment).to_owned();
-        Some(match (method.as_str(), rest) {
-            ("GET", ["groups"]) => Self::Groups,
-            ("GET", ["groups", ws, "dataflows"]) => Self::Dataflows(text(ws)),
-            ("GET", ["groups", ws, "dataflows", df]) => Self::Dataflow(text(ws), text(df)),
-            ("GET", ["groups", ws, "dataflows", df, "transactions"]) => {
-                Self::Transactions(text(ws), text(df))
-            }
-            ("POST", ["groups", ws, "dataflows", df, "refreshes"]) => {
-                Self::Refresh(text(ws), text(df))
-            }
-            ("POST", ["groups", ws, "dataflows", "transactions", id, "cancel"]) => {
-                Self::Cancel(text(ws), text(id))
-            }
-            ("GET", ["groups", ws, "datasets"]) => Self::Models(text(ws)),
-            ("GET", ["groups", ws, "datasets", id]) => Self::Model(text(ws), text(id)),
-            ("POST", ["groups", ws, "datasets", id, "refreshes"]) => {
-                Self::ModelRefresh(text(ws), text(id))
-            }
-            ("GET", ["groups", ws, "datasets", id, "refreshes"]) => {
-                Self::ModelHistory(text(ws), text(id))
-            }
-            ("GET", ["groups", ws, "datasets", id, "refreshes", refresh]) => {
-                Self::ModelDetails(text(ws), text(id), text(refresh))
-            }
-            ("DELETE", ["groups", ws, "datasets", id, "refreshes", refresh]) => {
-                Self::ModelCancel(text(ws), text(id), text(refresh))
-            }
-            _ => Self::Unknown,
+/// The workspaces of the caller, with the filter and the paging that clients use.
+fn groups(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let caller = call.caller()?.oid;
+    let bad = |message: &str| call.refuse(400, "BadRequest", message);
+    let filter = call.request.query_value("$filter");
+    let name = filter
+        .map(|filter| {
+            filtered_name(&filter).ok_or_else(|| bad("Only $filter=name eq '…' is simulated."))
         })
-    }
-
-    /// What it asks for, in the words of faults and log.
-    #[must_use]
-    pub fn operation(&self) -> Option<Operation> {
-        match self {
-            Self::Groups => Some(Operation::Groups),
-            Self::Dataflows(_) | Self::Dataflow(..) => Some(Operation::Dataflows),
-            Self::Transactions(..) => Some(Operation::Transactions),
-            Self::Refresh(..) => Some(Operation::Refresh),
-            Self::Cancel(..) => Some(Operation::Cancel),
-            Self::Models(_) | Self::Model(..) => Some(Operation::Models),
-            Self::ModelRefresh(..) => Some(Operation::ModelRefresh),
-            Self::ModelHistory(..) => Some(Operation::ModelHistory),
-            Self::ModelDetails(..) => Some(Operation::ModelDetails),
-            Self::ModelCancel(..) => Some(Operation::ModelCancel),
-            Self::Unknown => None,
-        }
-    }
-
-    /// The ids that it names and that are GUIDs: the workspace, the dataflow or model, the refresh.
-    #[must_use]
-    pub fn ids(&self) -> Vec<&str> {
-        match self {
-            Self::Groups | Self::Unknown => Vec::new(),
-            Self::Dataflows(ws) | Self::Cancel(ws, _) | Self::Models(ws) => vec![ws],
-            Self::Dataflow(ws, id)
-            | Self::Transactions(ws, id)
-            | Self::Refresh(ws, id)
-            | Self::Model(ws, id)
-            | Self::ModelRefresh(ws, id)
-            | Self::ModelHistory(ws, id) => vec![ws, id],
-            Self::ModelDetails(ws, id, refresh) | Self::ModelCancel(ws, id, refresh) => {
-                vec![ws, id, refresh]
-            }
-        }
-    }
-
-    /// The transaction id in the path, which must be percent-encoded.
-    #[must_use]
-    pub fn transaction(&self) -> Option<&str> {
-        match self {
-            Self::Cancel(_, id) => Some(id),
-            _ => None,
-        }
-    }
-
-    /// What it names: its ids, and the dataflow of its transaction.
-    #[must_use]
-    pub fn targets(&self, state: &State) -> Vec<String> {
-        let run = self
-            .transaction()
-            .and_then(|id| state.run(&decode(id)))
-            .map(|run| run.dataflow.to_string());
-        let ids = self.ids().into_iter().map(str::to_owned);
-        ids.chain(run).collect()
-    }
+        .transpose()?;
+    let number = |parameter, default| {
+        call.number_of(parameter)
+            .unwrap_or(Ok(default))
+            .map_err(|()| bad("$top and $skip take a number."))
+    };
+    let workspaces = call.state.world.workspaces.iter();
+    let value: Vec<Value> = workspaces
+        .filter(|workspace| workspace.admits(caller))
+        .filter(|workspace| name.as_ref().is_none_or(|name| *name == workspace.name))
+        .skip(number("$skip", 0)?)
+        .take(number("$top", usize::MAX)?)
+        .map(|workspace| {
+            json!({
+                "id": workspace.id, "name": workspace.name, "isReadOnly": false,
+                "isOnDedicatedCapacity": workspace.dedicated, "type": "Workspace",
+            })
+        })
+        .collect();
+    let body = json!({
+        "@odata.context": format!("{}/v1.0/myorg/$metadata#groups", call.request.base),
+        "@odata.count": value.len(),
+        "value": value,
+    });
+    Ok(Reply::json(200, &body).into())
 }
 
-fn decode(segment: &str) -> String {
+/// The name in `name eq '…'`, where a quote is doubled.
+fn filtered_name(filter: &str) -> Option<String> {
+    let rest = filter.trim().strip_prefix("name eq '")?;
+    Some(rest.strip_suffix('\'')?.replace("''", "'"))
+}
+
+fn dataflows(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let base = &call.request.base;
+    let shown = |dataflow: &Item| {
+        json!({
+            "objectId": dataflow.id,
+            "name": dataflow.name,
+            "description": "",
+            "modelUrl": format!("{base}/model/{}/model.json", dataflow.id),
+            "configuredBy": "owner@example.com",
+            "generation": dataflow.generation,
+        })
+    };
+    let value = call.items(ItemKind::Dataflow, shown)?;
+    Ok(Reply::json(200, &json!({"value": value})).into())
+}
+
+fn dataflow(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(ItemKind::Dataflow, Access::List)?;
+    let body = json!({
+        "name": dataflow.name, "description": "", "version": "1.0",
+        "culture": "en-US", "modifiedTime": rfc3339_millis(call.now), "entities": [],
+    });
+    Ok(Reply::json(200, &body).into())
+}
+
+fn transactions(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(ItemKind::Dataflow, Access::Read)?;
+    let shown = call.visible_runs(&dataflow).map(|run| {
+        let mut shown = json!({
+            "id": run.id,
+            "refreshType": run.refresh_type,
+            "startTime": rfc3339_millis(run.started_at),
+            "status": run.status(call.now),
+        });
+        add(
+            &mut shown,
+            "endTime",
+            run.ended_at(call.now).map(rfc3339_millis),
+        );
+        shown
+    });
+    let body = json!({
+        "@odata.context": format!(
+            "{}/v1.0/myorg/groups/{}/$metadata#transactions",
+            call.request.base, dataflow.workspace
+        ),
+        "value": shown.collect::<Vec<_>>(),
+    });
+    Ok(Reply::json(200, &body).into())
+}
+
+fn refresh(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let dataflow = call.item(ItemKind::Dataflow, Access::Write)?.id;
+    // `notifyOption` is required, and an empty body is refused (facts, 2.1). The message is ours.
+    let body: Value = serde_json::from_slice(&call.request.body).unwrap_or_default();
+    let notify = body.get("notifyOption").and_then(Value::as_str);
+    if !call.request.is_of_type("application/json")
+        || !matches!(notify, Some("NoNotification" | "MailOnFailure"))
+    {
+        return Err(call.refuse(
+            400,
+            "BadRequest",
+            "The body must be JSON with notifyOption \"NoNotification\" or \"MailOnFailure\".",
+        ));
+    }
+    let requester = call.requester();
+    call.state
+        .request_run(dataflow, call.now, requester, RunRequest::default())
+        .map_err(|refusal| call.refused(&refusal))?;
+    Ok(Reply::empty(200).into())
+}
+
+/// A segment of a path without its percent-encoding.
+pub(super) fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
-/// What Power BI answers. Every reply has a `RequestId` of its own.
-pub fn answer(
-    call: &Call,
-    incoming: &Incoming,
-    state: &mut State,
-    now: Timestamp,
-    number: u64,
-) -> Reply {
-    let reply = try_answer(call, incoming, state, now, number).unwrap_or_else(|refused| refused);
-    let mut reply = reply;
-    reply.set_default_header("requestid", &Uuid::new_v4().to_string());
-    reply
-}
-
-fn try_answer(
-    call: &Call,
-    incoming: &Incoming,
-    state: &mut State,
-    now: Timestamp,
-    number: u64,
-) -> Result<Reply, Reply> {
-    let claims = caller(incoming, state, now)?;
-    let caller = claims.oid;
-    match call {
-        Call::Unknown => Err(error(404, "PowerBIEntityNotFound", "")),
-        Call::Groups => groups::list(incoming, state, caller),
-        Call::Dataflows(ws) => {
-            let workspace = workspace(state, caller, ws)?;
-            let all: Vec<Value> = state
-                .world
-                .dataflows
-                .iter()
-                .filter(|dataflow| dataflow.workspace == workspace.id)
-                .map(|dataflow| dataflows::listed(dataflow, &incoming.base))
-                .collect();
-            Ok(Reply::json(200, &json!({"value": all})))
-        }
-        Call::Dataflow(ws, df) => {
-            let dataflow = dataflow(state, caller, ws, df)?;
-            Ok(Reply::json(
-                200,
-                &json!({
-                    "name": dataflow.name, "description": "", "version": "1.0",
-                    "culture": "en-US", "modifiedTime": rfc3339_millis(now), "entities": [],
-                }),
-            ))
-        }
-        Call::Transactions(ws, df) => {
-            let dataflow = dataflow(state, caller, ws, df)?;
-            if dataflow.readable && (dataflow.apps_may_read || claims.idtyp == Principal::User) {
-                Ok(dataflows::transactions(
-                    state,
-                    dataflow,
-                    &incoming.base,
-                    now,
-                ))
-            } else {
-                Err(error(403, "PowerBINotAuthorizedException", ""))
-            }
-        }
-        Call::Refresh(ws, df) => {
-            let id = dataflow(state, caller, ws, df)?.id;
-            may_write(state, caller, ws)?;
-            dataflows::refresh(incoming, state, id, now, number)
-        }
-        Call::Cancel(ws, id) => {
-            let workspace = workspace(state, caller, ws)?.id;
-            may_write(state, caller, ws)?;
-            dataflows::cancel(state, workspace, id, now)
-        }
-        Call::Models(ws) => {
-            let workspace = workspace(state, caller, ws)?;
-            let all: Vec<Value> = state
-                .world
-                .models
-                .iter()
-                .filter(|model| model.workspace == workspace.id)
-                .map(|model| models::listed(model, &incoming.base))
-                .collect();
-            Ok(Reply::json(200, &json!({"value": all})))
-        }
-        Call::Model(ws, id) => {
-            let model = model(state, caller, ws, id)?;
-            Ok(Reply::json(200, &models::listed(model, &incoming.base)))
-        }
-        Call::ModelRefresh(ws, id) => {
-            let model = model(state, caller, ws, id)?;
-            let (workspace, id) = (model.workspace, model.id);
-            may_write(state, caller, ws)?;
-            models::refresh(incoming, state, workspace, id, now, number)
-        }
-        Call::ModelHistory(ws, id) => {
-            let model = readable(model(state, caller, ws, id)?)?;
-            models::history(incoming, state, model, now)
-        }
-        Call::ModelDetails(ws, id, refresh) => {
-            let model = readable(model(state, caller, ws, id)?)?;
-            models::details(state, model, guid(refresh)?, now)
-        }
-        Call::ModelCancel(ws, id, refresh) => {
-            let model = model(state, caller, ws, id)?.id;
-            may_write(state, caller, ws)?;
-            models::cancel(state, model, guid(refresh)?, now)
-        }
-    }
-}
-
-/// An error as Power BI writes it.
-fn error(status: u16, code: &'static str, message: &str) -> Reply {
-    let refusal = Refusal {
-        status,
-        code,
-        message: message.to_owned(),
-    };
-    Reply::json(status, &refusal.body())
-}
-
-/// The caller, by the token.
-fn caller(incoming: &Incoming, state: &State, now: Timestamp) -> Result<Claims, Reply> {
-    // What the service says to a missing or foreign token is not known: an empty 401 is a guess.
-    let unauthorized = || Reply::empty(401).with_header("www-authenticate", "Bearer realm=\"\"");
-    let token = incoming.bearer().ok_or_else(unauthorized)?;
-    let claims = state
-        .claims_of(token)
-        .filter(|claims| claims.aud == AUDIENCE || claims.aud == fabric::AUDIENCE)
-        .ok_or_else(unauthorized)?;
-    if claims.expired(now) {
-        return Err(error(
-            403,
-            "TokenExpired",
-            "Access token has expired, resubmit with a new access token",
+fn cancel(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let workspace = call.workspace(Access::Write)?.id;
+    let segment = call.routed.id("transaction");
+    // Transaction ids contain `:`, `@` and `$`. The service does not accept them unencoded.
+    if segment.contains([':', '@', '$']) {
+        return Err(call.refuse(
+            400,
+            "BadRequest",
+            "The transaction id in the path must be percent-encoded.",
         ));
     }
-    Ok(claims.clone())
+    let id = decoded(segment);
+    let run = call.state.run(&id);
+    let item = run.and_then(|run| call.state.world.find_item(run.item));
+    let outcome = match item.is_some_and(|item| item.workspace == workspace) {
+        true => call.state.cancel(&id, call.now),
+        false => CancelOutcome::NotFound,
+    };
+    let status = match outcome {
+        CancelOutcome::Marked => "SuccessfullyMarked",
+        CancelOutcome::AlreadyConcluded => "AlreadyConcluded",
+        CancelOutcome::NotFound => "NotFound",
+    };
+    Ok(Reply::json(200, &json!({"transactionId": id, "status": status})).into())
 }
-
-fn guid(segment: &str) -> Result<Uuid, Reply> {
-    Uuid::parse_str(segment)
-        .map_err(|_| error(400, "BadRequest", "An id in the path is not a GUID."))
-}
-
-/// 404 for a workspace that is not there, 403 for one that the caller was not added to.
-fn workspace<'a>(state: &'a State, caller: Uuid, segment: &str) -> Result<&'a Workspace, Reply> {
-    let id = guid(segment)?;
-    let workspace = state
-        .world
-        .workspaces
-        .iter()
-        .find(|workspace| workspace.id == id)
-        .ok_or_else(|| error(404, "PowerBIEntityNotFound", ""))?;
-    if workspace.admits(caller) {
-        Ok(workspace)
-    } else {
-        Err(error(403, "PowerBINotAuthorizedException", ""))
-    }
-}
-
-fn dataflow<'a>(state: &'a State, caller: Uuid, ws: &str, df: &str) -> Result<&'a Dataflow, Reply> {
-    let workspace = workspace(state, caller, ws)?;
-    let id = guid(df)?;
-    state
-        .dataflow(id)
-        .filter(|dataflow| dataflow.workspace == workspace.id)
-        .ok_or_else(|| error(404, "PowerBIEntityNotFound", ""))
-}
-
-/// Refuses those who may look and not touch.
-fn may_write(state: &State, caller: Uuid, ws: &str) -> Result<(), Reply> {
-    if workspace(state, caller, ws)?.may_write(caller) {
-        Ok(())
-    } else {
-        Err(error(403, "PowerBINotAuthorizedException", ""))
-    }
-}
-
-fn model<'a>(
-    state: &'a State,
-    caller: Uuid,
-    ws: &str,
-    id: &str,
-) -> Result<&'a SemanticModel, Reply> {
-    let workspace = workspace(state, caller, ws)?;
-    let id = guid(id)?;
-    state
-        .model(id)
-        .filter(|model| model.workspace == workspace.id)
-        .ok_or_else(|| error(404, "PowerBIEntityNotFound", ""))
-}
-
-fn readable(model: &SemanticModel) -> Result<&SemanticModel, Reply> {
-    if model.readable {
-        Ok(model)
-    } else {
-        Err(error(403, "PowerBINotAuthorizedException", ""))
-    }
-}
-
-#[cfg(test)]
-mod tests;

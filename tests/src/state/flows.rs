@@ -1,4 +1,4 @@
-//! The runs of flows: what they do inside, what they swallow, and what their Response says.
+//! The runs of flows: the refresh inside, its swallowed refusals, and the Response.
 
 use std::time::Duration;
 
@@ -6,87 +6,72 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Asker, Happening, Refusal, State};
+use super::{Event, Refusal, Requester, RunRequest, State};
 use crate::clock::later;
 use crate::message::Reply;
 use crate::secret::Secret;
-use crate::world::{Inner, Relay, Respond, RespondMode};
+use crate::world::{Relay, ResponseAction, ResponseMode};
 
 /// How long a caller is held open for a synchronous Response (facts, 1.3).
 const SYNC_LIMIT: Duration = Duration::from_secs(120);
 
-/// What the refresh inside a flow run was answered, and when.
+/// The refresh that a flow run requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InnerAnswer {
-    /// When the flow asked.
+pub(crate) struct InnerRefresh {
+    /// When the flow requested it.
     pub at: Timestamp,
     /// The id of the run (`None`: accepted, and no run began), or the refusal.
-    pub answer: Result<Option<String>, Refusal>,
+    pub result: Result<Option<String>, Refusal>,
 }
 
-/// Where a caller polls for an asynchronous Response.
+/// The operation that a caller polls for an asynchronous Response.
 #[derive(Clone, Debug)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// The operation's id.
     pub id: Uuid,
-    /// The signature that its address carries, made for this operation alone.
+    /// The signature of its URL, made for this operation alone.
     pub sig: Secret,
     polls_left: u32,
 }
 
 /// One run of a flow.
 #[derive(Clone, Debug)]
-pub struct FlowRun {
+pub(crate) struct FlowRun {
     /// The run id: 29 digits, "CU", 2 digits.
     pub id: String,
     /// The workflow id of the flow.
     pub flow: String,
-    /// The caller's tracking id, or the run id where the caller gave none.
+    /// The caller's tracking id, or the run id where the caller sent none.
     pub tracking_id: String,
     /// The number of the trigger in the log.
     pub request: u64,
     /// When the trigger was accepted.
     pub accepted_at: Timestamp,
-    /// What the refresh inside was answered; `None`: there is none, or it is not reached yet.
-    pub inner: Option<InnerAnswer>,
-    /// Where to poll for the Response; `None`: it is not asynchronous.
+    /// The refresh inside; `None`: there is none, or it is not reached yet.
+    pub inner: Option<InnerRefresh>,
+    /// The operation to poll; `None`: the Response is not asynchronous.
     pub operation: Option<Operation>,
     /// The Response action as it was when the run began.
-    pub respond: Option<Respond>,
-    /// What it refreshes inside.
-    pub refreshes: Option<Inner>,
-}
-
-/// What a poll for a Response is answered.
-#[derive(Debug)]
-pub enum PollAnswer {
-    /// Not yet.
-    Wait,
-    /// The Response.
-    Done(Reply),
+    pub respond: Option<ResponseAction>,
+    /// The item that it refreshes.
+    pub refreshes: Option<Uuid>,
 }
 
 impl State {
     /// Begins a run of the flow `workflow`, whose trigger was accepted. `None`: no such flow.
-    pub fn begin_flow_run(
+    pub(crate) fn begin_flow_run(
         &mut self,
         workflow: &str,
-        scale_unit: u8,
+        scale_unit: &str,
         tracking_id: Option<&str>,
         request: u64,
         now: Timestamp,
     ) -> Option<FlowRun> {
-        let flow = self
-            .world
-            .flows
-            .iter()
-            .find(|flow| flow.id.eq_ignore_ascii_case(workflow))?
-            .clone();
-        let id = invent_run_id(scale_unit);
-        let operation = flow
-            .respond
-            .as_ref()
-            .filter(|respond| respond.mode == RespondMode::Async)
+        let flow = self.world.find_flow(workflow)?.clone();
+        let id = new_run_id(scale_unit);
+        let respond = flow.respond.as_ref();
+        let operation = respond
+            .filter(|respond| respond.mode == ResponseMode::Async)
             .map(|respond| Operation {
                 id: Uuid::new_v4(),
                 sig: Secret::new(format!("INVENTED-{}", Uuid::new_v4().simple())),
@@ -101,125 +86,103 @@ impl State {
             inner: None,
             operation,
             respond: flow.respond,
-            refreshes: flow.inner,
+            refreshes: flow.refreshes,
         });
         if flow.start_delay_ms == 0 {
             self.refresh_inside(&id, now);
         } else {
-            self.schedule(
-                now,
-                flow.start_delay_ms,
-                Happening::InnerRefresh {
-                    flow_run: id.clone(),
-                },
-            );
+            let flow_run = id.clone();
+            self.schedule(now, flow.start_delay_ms, Event::InnerRefresh { flow_run });
         }
         self.flow_run(&id).cloned()
     }
 
-    /// The flow run reaches its inner refresh. A refusal is kept here and told to nobody: that is
-    /// the incident that this project is about.
+    /// The flow run reaches its refresh, with the connection of the flow's owner. A refusal is
+    /// stored here and not reported to anyone: that is the incident that this project is about.
     pub(super) fn refresh_inside(&mut self, flow_run: &str, now: Timestamp) {
-        let Some((inner, asker)) = self.flow_run(flow_run).and_then(|run| {
-            let asker = Asker {
-                name: run.tracking_id.clone(),
-                request: Some(run.request),
-            };
-            Some((run.refreshes?, asker))
-        }) else {
+        let Some(run) = self.flow_run(flow_run) else {
             return;
         };
-        let answer = self.request_inner(inner, now, &asker);
+        let Some(item) = run.refreshes else {
+            return;
+        };
+        let requester = Requester::Trigger {
+            tracking_id: Some(run.tracking_id.clone()),
+            request: run.request,
+        };
+        let result = self
+            .request_run(item, now, requester, RunRequest::default())
+            .map(|accepted| accepted.began.then_some(accepted.id));
         if let Some(run) = self.flow_runs.iter_mut().find(|run| run.id == flow_run) {
-            run.inner = Some(InnerAnswer { at: now, answer });
+            run.inner = Some(InnerRefresh { at: now, result });
         }
     }
 
     /// The flow run with this id.
-    #[must_use]
-    pub fn flow_run(&self, id: &str) -> Option<&FlowRun> {
+    pub(crate) fn flow_run(&self, id: &str) -> Option<&FlowRun> {
         self.flow_runs.iter().find(|run| run.id == id)
     }
 
-    /// The runs of a flow, oldest first.
-    pub fn flow_runs_of<'a>(&'a self, workflow: &'a str) -> impl Iterator<Item = &'a FlowRun> {
-        self.flow_runs
-            .iter()
-            .filter(move |run| run.flow.eq_ignore_ascii_case(workflow))
+    /// All flow runs, oldest first.
+    pub(crate) fn flow_runs(&self) -> &[FlowRun] {
+        &self.flow_runs
     }
 
-    /// What a caller who is held open by this flow run is answered, if it is time.
-    #[must_use]
-    pub fn held_response(&self, flow_run: &str, now: Timestamp) -> Option<Reply> {
+    /// The reply to a caller who waits for a synchronous Response, once it is time.
+    pub(crate) fn held_response(&self, flow_run: &str, now: Timestamp) -> Option<Reply> {
         let run = self.flow_run(flow_run)?;
         let limit = later(run.accepted_at, SYNC_LIMIT);
-        self.response(run, now.min(limit)).or_else(|| {
-            (now >= limit).then(|| {
-                Reply::json(
-                    504,
-                    &json!({"error": {"code": "GatewayTimeout", "message":
-                        "The gateway did not receive a response from 'manual' within the specified time period."}}),
-                )
-            })
-        })
+        let timeout = || {
+            Reply::json(
+                504,
+                &json!({"error": {"code": "GatewayTimeout", "message":
+                    "The gateway did not receive a response from 'manual' within the specified time period."}}),
+            )
+        };
+        let response = self.response(run, now.min(limit));
+        response.or_else(|| (now >= limit).then(timeout))
     }
 
-    /// A poll of an operation: uses up one of its 202 answers, then waits for the Response.
-    pub fn poll(&mut self, flow_run: &str, now: Timestamp) -> PollAnswer {
-        let operation = self
-            .flow_runs
-            .iter_mut()
-            .find(|run| run.id == flow_run)
-            .and_then(|run| run.operation.as_mut());
-        if let Some(operation) = operation
-            && operation.polls_left > 0
-        {
+    /// A poll of an operation: uses up one of its 202 replies, then waits for the Response.
+    /// `None`: not yet.
+    pub(crate) fn poll(&mut self, flow_run: &str, now: Timestamp) -> Option<Reply> {
+        let run = self.flow_runs.iter_mut().find(|run| run.id == flow_run)?;
+        let operation = run.operation.as_mut()?;
+        if operation.polls_left > 0 {
             operation.polls_left -= 1;
-            return PollAnswer::Wait;
+            return None;
         }
-        self.flow_run(flow_run)
-            .and_then(|run| self.response(run, now))
-            .map_or(PollAnswer::Wait, PollAnswer::Done)
+        self.response(self.flow_run(flow_run)?, now)
     }
 
-    /// What the Response action of `run` says, once it is reached.
+    /// The reply of the Response action of `run`, once it is reached.
     fn response(&self, run: &FlowRun, now: Timestamp) -> Option<Reply> {
         let respond = run.respond.as_ref()?;
-        let (reached, told) = match (&run.inner, run.refreshes) {
+        let (reached, reply) = match (&run.inner, run.refreshes) {
             (None, Some(_)) => return None,
-            (None, None) => (run.accepted_at, None),
-            (Some(inner), _) => match (respond.relay, &inner.answer) {
-                (Relay::Nothing, _) => (inner.at, None),
-                (_, Err(refusal)) => (inner.at, Some((refusal.status, refusal.body()))),
-                (Relay::Start, Ok(_)) => (inner.at, Some((200, json!({"status": "started"})))),
-                (Relay::Completion, Ok(transaction)) => {
-                    let (ended, status) =
-                        self.end_of(run.refreshes?, transaction.as_deref()?, now)?;
-                    (ended, Some((200, tell_end(&status))))
+            (None, None) => (run.accepted_at, own_reply(respond)),
+            (Some(inner), _) => match (respond.relay, &inner.result) {
+                (Relay::Nothing, _) => (inner.at, own_reply(respond)),
+                (_, Err(refusal)) => (inner.at, Reply::json(refusal.status, &refusal.body())),
+                (Relay::Start, Ok(_)) => {
+                    (inner.at, Reply::json(200, &json!({"status": "started"})))
+                }
+                (Relay::Completion, Ok(id)) => {
+                    let refresh = self.run(id.as_deref()?)?;
+                    let status = &refresh.ends_with;
+                    let succeeded = matches!(status.as_str(), "Success" | "Completed");
+                    let word = if succeeded { "completed" } else { "failed" };
+                    let body = json!({"status": word, "dataflow_status": status});
+                    (refresh.ended_at(now)?, Reply::json(200, &body))
                 }
             },
         };
-        if now < later(reached, Duration::from_millis(respond.delay_ms)) {
-            return None;
-        }
-        Some(match told {
-            Some((status, body)) => Reply::json(status, &body),
-            None => as_written(respond),
-        })
+        (now >= later(reached, Duration::from_millis(respond.delay_ms))).then_some(reply)
     }
 }
 
-/// How a flow that waits for the end of the run tells it.
-fn tell_end(status: &str) -> Value {
-    let word = match status {
-        "Success" | "Completed" => "completed",
-        _ => "failed",
-    };
-    json!({"status": word, "dataflow_status": status})
-}
-
-/// The Response as its author wrote it.
-fn as_written(respond: &Respond) -> Reply {
+/// The Response with its own status and body.
+fn own_reply(respond: &ResponseAction) -> Reply {
     let (default_type, body) = match &respond.body {
         Value::Null => return Reply::empty(respond.status),
         Value::String(text) => ("text/plain; charset=utf-8", text.clone()),
@@ -229,12 +192,9 @@ fn as_written(respond: &Respond) -> Reply {
     Reply::text(respond.status, content_type, body)
 }
 
-/// A run id as Power Automate writes it: 29 digits, of which the first are always 0858 in our
-/// time, then "CU" and the scale unit (facts, 1.3).
-fn invent_run_id(scale_unit: u8) -> String {
+/// A run id as Power Automate writes it: 29 digits, of which the first are 0858 nowadays, then
+/// "CU" and the scale unit (facts, 1.3).
+fn new_run_id(scale_unit: &str) -> String {
     let digits = Uuid::new_v4().as_u128() % 10_u128.pow(25);
-    format!("0858{digits:025}CU{scale_unit:02}")
+    format!("0858{digits:025}CU{scale_unit:0>2}")
 }
-
-#[cfg(test)]
-mod tests;

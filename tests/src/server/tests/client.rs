@@ -1,4 +1,4 @@
-//! A client that shows the bytes as they came.
+//! A client that returns the received bytes.
 
 use std::io;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use tokio::time::timeout;
 
 use crate::Simulator;
 
-/// Keeps a broken test from hanging; no test waits for it.
+/// Keeps a broken test from hanging.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a test looks at a connection on which nothing is to happen.
+/// How long a test watches a connection on which nothing should happen.
 pub(super) const SILENCE: Duration = Duration::from_millis(150);
 
 #[derive(Debug)]
-pub(super) struct Raw {
+pub(super) struct RawReply {
     pub(super) status: u16,
     pub(super) head: String,
     pub(super) body: Vec<u8>,
 }
 
-impl Raw {
+impl RawReply {
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let split = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
@@ -69,7 +69,7 @@ pub(super) async fn connected(simulator: &Simulator, text: &str) -> TcpStream {
     stream
 }
 
-/// Everything that comes back until the connection ends.
+/// All bytes until the connection ends.
 pub(super) async fn bytes_of(simulator: &Simulator, text: &str) -> io::Result<Vec<u8>> {
     let mut stream = connected(simulator, text).await;
     let mut bytes = Vec::new();
@@ -85,12 +85,12 @@ pub(super) async fn send(
     target: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Raw {
+) -> RawReply {
     let text = request_text(method, target, headers, body);
-    Raw::parse(&bytes_of(simulator, &text).await.unwrap()).unwrap()
+    RawReply::parse(&bytes_of(simulator, &text).await.unwrap()).unwrap()
 }
 
-/// Waits for something that is sure to happen.
+/// Waits for something that must happen.
 pub(super) async fn until(happened: impl Fn() -> bool) {
     let waiting = async {
         while !happened() {

@@ -1,4 +1,4 @@
-//! The same over TLS, by a client that trusts the simulator's CA or does not.
+//! The simulator over TLS, with a client that trusts the simulator's CA or does not.
 
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -34,13 +34,13 @@ fn trusting(simulator: &Simulator) -> RootCertStore {
     roots
 }
 
-async fn started(world: World) -> Simulator {
+async fn started_with_tls(world: World) -> Simulator {
     Simulator::builder(world).tls().start().await.unwrap()
 }
 
 #[tokio::test]
-async fn who_trusts_the_ca_is_served_under_both_names() {
-    let simulator = started(scenario::order_list_completes()).await;
+async fn a_client_that_trusts_the_ca_is_served_for_both_names() {
+    let simulator = started_with_tls(scenario::order_list_completes()).await;
     for name in ["127.0.0.1", "localhost"] {
         let mut stream = handshake(&simulator, trusting(&simulator), name)
             .await
@@ -49,14 +49,14 @@ async fn who_trusts_the_ca_is_served_under_both_names() {
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
-        assert_eq!(Raw::parse(&bytes).unwrap().status, 404);
+        assert_eq!(RawReply::parse(&bytes).unwrap().status, 404);
     }
 }
 
 #[tokio::test]
-async fn who_does_not_trust_the_ca_is_not_served() {
-    let simulator = started(scenario::order_list_completes()).await;
-    let foreign = started(World::new()).await;
+async fn a_client_that_does_not_trust_the_ca_is_not_served() {
+    let simulator = started_with_tls(scenario::order_list_completes()).await;
+    let foreign = started_with_tls(World::new()).await;
     assert!(
         handshake(&simulator, trusting(&foreign), "localhost")
             .await
@@ -67,10 +67,10 @@ async fn who_does_not_trust_the_ca_is_not_served() {
 
 #[tokio::test]
 async fn a_reset_works_under_tls_too() {
-    let rule = FaultRule::on(Operation::Trigger, Mishap::Reset);
+    let rule = FaultRule::on(Operation::Trigger, Fault::Reset);
     let world = scenario::order_list_completes().fault(rule);
     let text = trigger_text(&world.flows[0]);
-    let simulator = started(world).await;
+    let simulator = started_with_tls(world).await;
     let mut stream = handshake(&simulator, trusting(&simulator), "localhost")
         .await
         .unwrap();
