@@ -3,14 +3,14 @@
 use super::*;
 use crate::contract::{
     CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
-    QuotaGuard, QuotaMode, QuotaUnreadable, Verification, WhenUnreadable,
+    QuotaGuard, QuotaMode, QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
 };
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     DATAFLOW, WORKSPACE, World, answer, broken, call_context, dataflow, enhanced, error as refusal,
     flow, gen2, ok, request, standard, timed, verified,
 };
-use crate::transport::TransportKind;
 
 fn ask(world: &World, question: Question) -> Result<Inspection, RefreshError> {
     let query = Query {
@@ -68,7 +68,7 @@ fn a_plan_shows_what_would_be_sent_and_what_runs_now() {
 }
 
 #[test]
-fn a_plan_without_a_look_asks_nothing_and_one_with_a_bad_look_is_its_error() {
+fn a_plan_fails_with_the_error_of_its_history() {
     let mut blind = request(verified());
     blind.follow = FollowMode::NotAtAll;
     let world = World::new();
@@ -80,7 +80,7 @@ fn a_plan_without_a_look_asks_nothing_and_one_with_a_bad_look_is_its_error() {
 }
 
 #[test]
-fn a_check_of_a_sound_target_finds_everything_good() {
+fn a_check_of_a_valid_target_is_good() {
     let world = World::new().answers_get(listed(&row("order_list", 1)));
     let found = findings(&world, verified());
     let subjects: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
@@ -97,7 +97,7 @@ fn a_check_of_a_sound_target_finds_everything_good() {
 }
 
 #[test]
-fn a_check_warns_of_an_old_url_and_of_a_flow_that_nothing_verifies() {
+fn a_check_warns_of_an_old_url_and_a_missing_verification() {
     let Target::PowerAutomate(mut old) = flow(Verification::None) else {
         panic!("no flow");
     };
@@ -111,7 +111,7 @@ fn a_check_warns_of_an_old_url_and_of_a_flow_that_nothing_verifies() {
 }
 
 #[test]
-fn a_check_tells_twins_apart() {
+fn a_check_compares_similar_names() {
     let twin = r#"{"objectId":"55555555-5555-5555-5555-555555555555","name":"order_lists"}"#;
     let world = World::new().answers_get(listed(twin));
     let found = findings(&world, verified());
@@ -137,7 +137,7 @@ fn a_check_tells_twins_apart() {
 }
 
 #[test]
-fn a_check_carries_the_error_that_a_refresh_would_end_with() {
+fn a_check_has_the_error_of_a_refresh() {
     let world = World::new()
         .answers_get(refusal(403, "PowerBINotAuthorizedException"))
         .answers_get(broken(TransportKind::Denied));
@@ -160,7 +160,7 @@ fn a_check_carries_the_error_that_a_refresh_would_end_with() {
 }
 
 #[test]
-fn a_check_warns_of_a_limit_that_is_reached() {
+fn a_check_warns_of_a_reached_limit() {
     let mut world = World::new();
     for number in 1..=8 {
         let id = format!("r{number}");
@@ -262,7 +262,7 @@ fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
 // Every kind.
 
 #[test]
-fn a_plan_of_every_kind_shows_what_runs_and_what_is_used_and_only_reads() {
+fn a_plan_of_every_kind_shows_the_running_refresh_and_the_quota() {
     for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
         let world = World::new()
             .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
@@ -291,7 +291,7 @@ fn quota(limit: u32) -> QuotaGuard {
 }
 
 #[test]
-fn a_plan_goes_without_a_history_where_the_refresh_would() {
+fn a_plan_needs_a_history_if_the_refresh_does() {
     let mut accepting = dataflow();
     accepting.item.when_unreadable = WhenUnreadable::Accept;
     for (accepts, follow, unreadable, status, planned) in [
@@ -357,7 +357,7 @@ fn a_plan_goes_without_a_history_where_the_refresh_would() {
 }
 
 #[test]
-fn a_plan_tells_the_wrong_generation_and_only_reads() {
+fn a_plan_reports_the_wrong_generation() {
     let world = World::new()
         .serves("/jobs/instances", refusal(404, "ItemNotFound"))
         .serves(
@@ -377,12 +377,12 @@ fn a_plan_tells_the_wrong_generation_and_only_reads() {
     assert!(
         found
             .iter()
-            .any(|(_, _, told)| told.contains("no Fabric item"))
+            .any(|(_, _, told)| told.contains("not a Fabric item"))
     );
 }
 
 #[test]
-fn a_check_of_every_kind_finds_a_sound_target_good() {
+fn a_check_of_every_kind_is_good() {
     let item = format!(r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n"}}"#);
     for (target, subjects) in [
         (
@@ -407,7 +407,7 @@ fn a_check_of_every_kind_finds_a_sound_target_good() {
 }
 
 #[test]
-fn a_check_only_warns_of_a_history_that_the_target_goes_without() {
+fn a_check_only_warns_of_an_accepted_unreadable_history() {
     let mut accepting = dataflow();
     accepting.item.when_unreadable = WhenUnreadable::Accept;
     for (target, expected) in [
@@ -440,7 +440,7 @@ fn a_target_is_resolved_to_ids() {
 }
 
 #[test]
-fn a_run_of_every_kind_is_asked_to_stop_and_one_that_is_over_is_no_error() {
+fn a_run_of_every_kind_is_cancelled_and_an_ended_one_is_not_an_error() {
     let taken = || Ok(answer(202, ""));
     for (target, answer, expected) in [
         (gen2(), taken(), CancellationStatus::Requested),
@@ -510,7 +510,7 @@ fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshErro
 }
 
 #[test]
-fn a_run_is_asked_to_stop_by_its_encoded_id() {
+fn a_run_is_cancelled_by_its_encoded_id() {
     for (status, expected) in [
         ("SuccessfullyMarked", CancellationStatus::Requested),
         ("successfullyMarked", CancellationStatus::Requested),
@@ -529,7 +529,7 @@ fn a_run_is_asked_to_stop_by_its_encoded_id() {
 }
 
 #[test]
-fn a_stop_that_the_service_does_not_take_is_an_error() {
+fn a_rejected_cancellation_is_an_error() {
     let target: fn() -> DataflowTarget = dataflow;
     for (answer, kind) in [
         (Ok(answer(200, r#"{"status":"invalid"}"#)), "invalid"),

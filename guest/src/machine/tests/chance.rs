@@ -16,12 +16,12 @@ use crate::contract::{
     Subject, Target, TriggerTrace, Verification, WatchedItem, WhenUnreadable,
 };
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, Happened, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, follow,
     gen2, item, page, request, standard, start, trace, with,
 };
 use crate::time::Moment;
-use crate::transport::TransportKind;
 
 /// How many stories are told.
 const STORIES: u32 = 600;
@@ -148,7 +148,7 @@ fn look() -> impl Strategy<Value = Option<Answer>> {
 fn post() -> impl Strategy<Value = (Option<Answer>, bool)> {
     let busy = r#"{"error":{"code":"InvalidRequest","message":"Another refresh request is already executing"}}"#;
     let refused = vec![
-        Some(refusal(400, crate::classify::DAILY_LIMIT)),
+        Some(refusal(400, crate::api::error::DAILY_LIMIT)),
         Some(refusal(401, "")),
         Some(refusal(403, "")),
         Some(refusal(404, "")),
@@ -430,7 +430,7 @@ fn tell(story: &Story) {
 }
 
 #[test]
-fn whatever_happens_no_verdict_says_more_than_the_world_knows() {
+fn no_verdict_claims_more_than_the_world_shows() {
     let config = Config {
         failure_persistence: None,
         ..Config::with_cases(STORIES)

@@ -48,7 +48,7 @@ const JSON: &str = "Content-Type: application/json\nx-ms-client-tracking-id: run
 const NO_BODY: &str = "x-ms-client-tracking-id: run-1\n";
 
 #[test]
-fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
+fn a_flow_gets_its_url_unchanged_and_the_standard_fields() {
     let Target::PowerAutomate(mut sas) = flow(Verification::None) else {
         panic!("no flow");
     };
@@ -72,7 +72,7 @@ fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
 }
 
 #[test]
-fn a_dataflow_is_asked_for_with_its_required_notify_option() {
+fn a_dataflow_is_refreshed_with_the_required_notify_option() {
     for (mail, option) in [(false, "NoNotification"), (true, "MailOnFailure")] {
         let mut target = dataflow();
         target.mail_on_failure = mail;
@@ -86,7 +86,7 @@ fn a_dataflow_is_asked_for_with_its_required_notify_option() {
 }
 
 #[test]
-fn a_fabric_dataflow_is_executed_with_what_is_asked_for_and_nothing_else() {
+fn a_fabric_dataflow_is_executed_with_the_given_options_only() {
     let parameter = |name: &str, value: &str| Parameter {
         name: name.into(),
         value: value.into(),
@@ -143,7 +143,7 @@ fn a_fabric_dataflow_is_executed_with_what_is_asked_for_and_nothing_else() {
 }
 
 #[test]
-fn a_standard_refresh_of_a_model_says_who_gets_mail() {
+fn a_standard_refresh_of_a_model_has_a_notify_option() {
     for (mail, option) in [(false, "NoNotification"), (true, "MailOnFailure")] {
         let target = Target::SemanticModel(ModelTarget {
             item: item(),
@@ -159,7 +159,7 @@ fn a_standard_refresh_of_a_model_says_who_gets_mail() {
 }
 
 #[test]
-fn an_enhanced_refresh_has_every_field_that_is_given_and_never_a_notify_option() {
+fn an_enhanced_refresh_has_the_given_fields_and_no_notify_option() {
     let all = EnhancedRefresh {
         type_: Some("full".into()),
         objects: vec![
@@ -207,7 +207,7 @@ fn an_enhanced_refresh_has_every_field_that_is_given_and_never_a_notify_option()
 }
 
 #[test]
-fn a_history_and_a_run_are_read_where_the_services_keep_them() {
+fn a_history_and_a_run_are_read_at_their_addresses() {
     let by = |content: fn(_) -> Content| flow(Verification::Content(content(item())));
     let dataflows = format!("GET {GROUP}/dataflows/{ITEM}/transactions\n");
     let jobs = format!("GET {FABRIC}/items/{ITEM}/jobs/instances\n");
@@ -244,7 +244,7 @@ fn a_history_and_a_run_are_read_where_the_services_keep_them() {
 }
 
 #[test]
-fn a_run_is_stopped_by_its_encoded_id_for_every_kind() {
+fn a_run_is_cancelled_by_its_encoded_id_for_every_kind() {
     let transaction = "2020-09-11T19:21:52.8778432Z@9cc7a48b-2ad0-4d3c-8f2b-0a0a0a0a0a0a$1374282";
     let encoded =
         "2020-09-11T19%3A21%3A52.8778432Z%409cc7a48b-2ad0-4d3c-8f2b-0a0a0a0a0a0a%241374282";
@@ -291,7 +291,7 @@ fn a_run_is_stopped_by_its_encoded_id_for_every_kind() {
 }
 
 #[test]
-fn lists_are_read_where_the_services_keep_them() {
+fn lists_are_read_at_their_addresses() {
     let mut named = item();
     named.workspace = "W".into();
     named.item = "I".into();

@@ -3,18 +3,18 @@
 use super::*;
 use crate::contract::{Content, Event, FollowMode, IfRunning, Sent, Status, Target, Verification};
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, Happened, answer, broken, dataflow, error as refusal, flow, page, request, taken,
     verified,
 };
-use crate::transport::TransportKind;
 
 fn answers() -> Vec<Answer> {
     vec![
         Ok(taken()),
         Ok(answer(200, r#"{"status":"completed"}"#)),
         page(),
-        refusal(400, crate::classify::DAILY_LIMIT),
+        refusal(400, crate::api::error::DAILY_LIMIT),
         refusal(401, "AuthorizationFailed"),
         refusal(429, ""),
         refusal(500, ""),
@@ -117,7 +117,7 @@ fn requests() -> Vec<RefreshRequest> {
 }
 
 #[test]
-fn no_trigger_follows_one_that_may_have_arrived_and_none_leaves_without_an_intent() {
+fn no_trigger_follows_a_possible_arrival_or_precedes_its_intent() {
     for sequence in sequences() {
         for request in requests() {
             for runs in worlds() {

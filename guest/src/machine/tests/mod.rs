@@ -1,5 +1,6 @@
 //! The machine against a scripted world: every way that a refresh can go.
 
+mod audit_log;
 mod chance;
 mod follow;
 mod golden;
@@ -9,7 +10,6 @@ mod kinds;
 mod look;
 mod names;
 mod quota;
-mod record;
 mod response;
 mod run;
 mod trigger;

@@ -92,7 +92,7 @@ fn names_are_resolved_exactly_for_every_kind() {
 }
 
 #[test]
-fn no_near_miss_is_taken_and_what_there_is_is_listed() {
+fn a_similar_name_is_never_taken_and_the_names_are_listed() {
     for (workspaces, items, code, told) in [
         (
             vec![(TWIN, "data admin")],
@@ -100,12 +100,12 @@ fn no_near_miss_is_taken_and_what_there_is_is_listed() {
             "name_not_found",
             "data admin",
         ),
-        (vec![], vec![], "name_not_found", "None is to be seen"),
+        (vec![], vec![], "name_not_found", "None is visible"),
         (
             vec![(WORKSPACE, "Data Admin")],
             vec![("x", "Other"), (TWIN, "Master Order Lists")],
             "name_not_found",
-            "There are Master Order Lists (55555555-5555-5555-5555-555555555555), Other (x).",
+            "Available: Master Order Lists (55555555-5555-5555-5555-555555555555), Other (x).",
         ),
         (
             vec![(WORKSPACE, "Data Admin"), (TWIN, "Data Admin")],
@@ -132,7 +132,7 @@ fn no_near_miss_is_taken_and_what_there_is_is_listed() {
 }
 
 #[test]
-fn lists_that_cannot_be_had_are_the_error_that_they_are() {
+fn an_unreadable_list_is_reported_as_its_own_error() {
     for (answer, kind) in [
         (refusal(403, ""), "unauthorized"),
         (refusal(404, ""), "invalid"),
@@ -174,7 +174,7 @@ fn names_are_resolved_for_a_follow_and_a_cancel_too() {
 }
 
 #[test]
-fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left() {
+fn unresolved_names_leave_a_follow_unknown() {
     for (world, code) in [
         (serving(&[], &[]), "read_failed"),
         (
@@ -196,7 +196,7 @@ fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left
 }
 
 #[test]
-fn an_item_of_another_generation_is_told_so() {
+fn an_item_of_another_generation_is_reported() {
     let fabric =
         "https://api.fabric.example/v1/workspaces/33333333-3333-3333-3333-333333333333/dataflows";
     let power_bi = "/v1.0/myorg/groups/33333333-3333-3333-3333-333333333333/dataflows";
@@ -228,7 +228,7 @@ fn an_item_of_another_generation_is_told_so() {
 }
 
 #[test]
-fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tells_nothing_else() {
+fn a_missing_item_is_reported_with_the_available_names() {
     for target in [verified(), gen2(), standard()] {
         let missing = |world: World| {
             world
@@ -268,7 +268,7 @@ fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tell
 }
 
 #[test]
-fn a_bearer_token_goes_to_the_apis_alone_and_into_no_text() {
+fn a_bearer_token_goes_to_the_apis_only_and_into_no_text() {
     const TOKEN: &str = "INVENTED-bearer-0123456789";
     for target in targets() {
         let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Failed").by_trigger());
