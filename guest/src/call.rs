@@ -14,26 +14,11 @@ use crate::session::{Cancelled, Session, TimeLimit};
 use crate::time::{Moment, duration_text, retry_after_ms};
 use crate::url::host_of;
 
-/// What solves a failed call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Remedy {
-    /// Other credentials.
-    Credentials,
-    /// Another request or target.
-    Request,
-    /// Another policy of the host.
-    Policy,
-    /// The same call, later.
-    Wait,
-    /// Another connection: waiting does not help.
-    Connection,
-}
-
 /// A call without a usable response that started nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct CallError {
-    /// What solves it.
-    pub(crate) remedy: Remedy,
+    /// What it means.
+    pub(crate) class: Class,
     /// A stable code.
     pub(crate) code: &'static str,
     /// What happened, in a sentence.
@@ -92,7 +77,7 @@ impl CallError {
         let service_error = ErrorDetails::of(answer).redacted(&session.redactor);
         let message = answer_message(answer, &service_error, what);
         Self {
-            remedy: Remedy::Wait,
+            class: Class::Later,
             code: "response_unreadable",
             message: format!("{message} The response does not have the expected form."),
             hint: "Check the endpoint, and whether a proxy answers in its place.",
@@ -106,13 +91,7 @@ impl CallError {
 
     fn of_row(row: &Row) -> Self {
         Self {
-            remedy: match row.class {
-                Class::Unauthorized => Remedy::Credentials,
-                Class::Invalid | Class::Refused | Class::Over => Remedy::Request,
-                Class::Later | Class::Lost | Class::Busy => Remedy::Wait,
-                Class::Denied => Remedy::Policy,
-                Class::Broken => Remedy::Connection,
-            },
+            class: row.class,
             code: row.code,
             message: String::new(),
             hint: row.hint,
@@ -135,12 +114,19 @@ impl CallError {
             http_calls: 0,
             service_error: self.service_error,
         };
-        match self.remedy {
-            Remedy::Credentials => RefreshError::Unauthorized(problem),
-            Remedy::Request => RefreshError::Invalid(problem),
-            Remedy::Policy => RefreshError::Denied(problem),
-            Remedy::Wait | Remedy::Connection => RefreshError::Unavailable(problem),
+        match self.class {
+            Class::Unauthorized => RefreshError::Unauthorized(problem),
+            Class::Invalid | Class::Refused | Class::Over => RefreshError::Invalid(problem),
+            Class::Denied => RefreshError::Denied(problem),
+            Class::Later | Class::Lost | Class::Busy | Class::Broken => {
+                RefreshError::Unavailable(problem)
+            }
         }
+    }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self.class, Class::Later | Class::Lost | Class::Busy)
     }
 }
 
@@ -192,46 +178,26 @@ impl From<Cancelled> for Stop {
     }
 }
 
-impl From<RetryError> for Stop {
-    fn from(error: RetryError) -> Self {
-        match error {
-            RetryError::Failed(error) => Self::Error(error.into_error()),
-            RetryError::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
-/// Why retrying ended without a response.
-#[derive(Debug)]
-pub(crate) enum RetryError {
-    /// The last failure.
-    Failed(Box<CallError>),
-    /// The host cancelled.
-    Cancelled,
-}
-
 /// Repeats `read` until it succeeds, fails in a way that waiting does not solve, or the next try
-/// would come after the deadline.
+/// would come after the deadline; the inner error is the last failure.
 pub(crate) fn retry<T>(
     session: &mut Session<'_>,
     mut read: impl FnMut(&mut Session<'_>) -> Result<T, CallError>,
-) -> Result<T, RetryError> {
+) -> Result<Result<T, CallError>, Cancelled> {
     let mut tries = 0_u32;
     loop {
         let error = match read(session) {
-            Ok(response) => return Ok(response),
+            Ok(response) => return Ok(Ok(response)),
             Err(error) => error,
         };
         tries = tries.saturating_add(1);
         let wait = session.wait_before_retry(error.retry_after_ms, tries);
-        let (Remedy::Wait, Some(wait)) = (error.remedy, wait) else {
-            return Err(RetryError::Failed(Box::new(error)));
+        let Some(wait) = wait.filter(|_| error.is_temporary()) else {
+            return Ok(Err(error));
         };
         let message = format!("{} Trying again in {}.", error.message, duration_text(wait));
         session.report(Phase::WaitingToRetry, Level::Warning, message);
-        session
-            .wait(wait)
-            .map_err(|Cancelled| RetryError::Cancelled)?;
+        session.wait(wait)?;
     }
 }
 
@@ -247,14 +213,22 @@ pub(crate) fn get<T>(
     let answer = session
         .send_to_api(Method::Get, url, limit)
         .map_err(|error| CallError::of_transport(session, &error, call, what, url))?;
+    let parsed = parsed(session, call, &answer, what, parse)?;
+    Ok((parsed, answer))
+}
+
+fn parsed<T>(
+    session: &Session<'_>,
+    call: CallKind,
+    answer: &HttpAnswer,
+    what: &str,
+    parse: impl Fn(&HttpAnswer) -> Option<T>,
+) -> Result<T, CallError> {
     if !answer.is_success() {
-        let classified = classify(call, &answer, &session.redactor);
-        return Err(CallError::of_answer(session, classified, &answer, what));
+        let classified = classify(call, answer, &session.redactor);
+        return Err(CallError::of_answer(session, classified, answer, what));
     }
-    match parse(&answer) {
-        Some(parsed) => Ok((parsed, answer)),
-        None => Err(CallError::unreadable(session, &answer, what)),
-    }
+    parse(answer).ok_or_else(|| CallError::unreadable(session, answer, what))
 }
 
 /// A history as it was read.
@@ -281,12 +255,8 @@ pub(crate) fn look(
     content: &WatchedContent<'_>,
 ) -> Result<History, CallError> {
     let (runs, answer) = get_history(session, content, TimeLimit::Deadline)?;
-    let at = session.set_service_clock(&answer);
-    Ok(History {
-        runs,
-        at,
-        retry_after_ms: retry_after(&answer, at),
-    })
+    session.set_service_clock(&answer);
+    Ok(history(session, runs, &answer))
 }
 
 /// Reads the history; sets the service's clock only if it is not known yet.
@@ -299,12 +269,7 @@ pub(crate) fn read_history(
     if !session.knows_service_clock() {
         session.set_service_clock(&answer);
     }
-    let at = session.service_now();
-    Ok(History {
-        runs,
-        at,
-        retry_after_ms: retry_after(&answer, at),
-    })
+    Ok(history(session, runs, &answer))
 }
 
 fn get_history(
@@ -313,15 +278,20 @@ fn get_history(
     limit: TimeLimit,
 ) -> Result<(Vec<Run>, HttpAnswer), CallError> {
     let call = CallKind::new(content.kind.target_kind(), Purpose::Read);
-    let what = "Reading the history failed";
-    get(
-        session,
-        call,
-        &content.history_url(),
-        limit,
-        what,
-        |answer| content.history(answer),
-    )
+    let (url, what) = (content.history_url(), "Reading the history failed");
+    get(session, call, &url, limit, what, |answer| {
+        content.history(answer)
+    })
+}
+
+fn history(session: &Session<'_>, runs: Vec<Run>, answer: &HttpAnswer) -> History {
+    let at = session.service_now();
+    let retry_after_ms = retry_after(answer, at);
+    History {
+        runs,
+        at,
+        retry_after_ms,
+    }
 }
 
 /// Reads one run on its own page, and how long the service asks to wait before the next request. A
@@ -345,14 +315,10 @@ pub(crate) fn read_run(
     if answer.status == 404 {
         return Ok((None, wait));
     }
-    if !answer.is_success() {
-        let classified = classify(call, &answer, &session.redactor);
-        return Err(CallError::of_answer(session, classified, &answer, what));
-    }
-    match content.run(&answer, run) {
-        Some(run) => Ok((Some(run), wait)),
-        None => Err(CallError::unreadable(session, &answer, what)),
-    }
+    let run = parsed(session, call, &answer, what, |answer| {
+        content.run(answer, run)
+    })?;
+    Ok((Some(run), wait))
 }
 
 /// How long a response asks to wait; a date is measured from the response's own date.

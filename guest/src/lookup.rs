@@ -86,7 +86,7 @@ fn read(
 ) -> Step<Vec<ListedItem>> {
     Ok(match attempts {
         Attempts::Once => list(session).map_err(CallError::into_error)?,
-        Attempts::UntilDeadline => retry(session, list)?,
+        Attempts::UntilDeadline => retry(session, list)?.map_err(CallError::into_error)?,
     })
 }
 

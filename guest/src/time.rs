@@ -140,13 +140,7 @@ pub(crate) fn duration_text(milliseconds: u64) -> String {
 
 fn parse_local(text: &str) -> Option<(Moment, Option<Offset>)> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
-    let mut parts = date.split('-');
-    let year = number(parts.next()?, 4..=4)?;
-    let month = number(parts.next()?, 2..=2)?;
-    let day = number(parts.next()?, 2..=2)?;
-    if parts.next().is_some() {
-        return None;
-    }
+    let [year, month, day] = three_numbers(date, '-', [4, 2, 2])?;
     let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (time, zone) = rest.split_at_checked(zone)?;
     let days = days_of(year, month, day)?;
@@ -181,11 +175,8 @@ fn time_of_day(text: &str) -> Option<i64> {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (text, None),
     };
-    let mut parts = whole.split(':');
-    let hours = number(parts.next()?, 2..=2)?;
-    let minutes = number(parts.next()?, 2..=2)?;
-    let seconds = number(parts.next()?, 2..=2)?;
-    if parts.next().is_some() || hours > 23 || minutes > 59 || seconds > 60 {
+    let [hours, minutes, seconds] = three_numbers(whole, ':', [2, 2, 2])?;
+    if hours > 23 || minutes > 59 || seconds > 60 {
         return None;
     }
     let milliseconds = match fraction {
@@ -197,6 +188,14 @@ fn time_of_day(text: &str) -> Option<i64> {
         }
     };
     Some(hours * HOUR_MS + minutes * MINUTE_MS + seconds.min(59) * 1000 + milliseconds)
+}
+
+/// Three numbers of these lengths.
+fn three_numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.splitn(3, separator);
+    let mut next = |length| number(parts.next()?, length..=length);
+    let [first, second, third] = lengths;
+    Some([next(first)?, next(second)?, next(third)?])
 }
 
 fn all_digits(text: &str) -> bool {
@@ -227,23 +226,21 @@ fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
 /// The date of a day since 1970.
 fn civil(day: i64) -> (i64, i64, i64) {
     let day = day + EPOCH_DAY;
-    let mut year = day * 400 / DAYS_IN_400_YEARS;
-    while days_before_year(year) > day {
+    // The year by its average length, which may be one too late in a leap cycle.
+    let mut year = day.div_euclid(DAYS_IN_400_YEARS) * 400
+        + day.rem_euclid(DAYS_IN_400_YEARS) * 400 / DAYS_IN_400_YEARS;
+    if days_before_year(year) > day {
         year -= 1;
     }
-    while days_before_year(year + 1) <= day {
+    if days_before_year(year + 1) <= day {
         year += 1;
     }
     let of_year = day - days_before_year(year);
-    let mut month = 11;
-    while days_before_month(month) > of_year {
-        month -= 1;
-    }
+    let month = (5 * of_year + 2) / 153;
     let date = of_year - days_before_month(month) + 1;
-    if month < 10 {
-        (year, month + 3, date)
-    } else {
-        (year + 1, month - 9, date)
+    match month {
+        0..10 => (year, month + 3, date),
+        _ => (year + 1, month - 9, date),
     }
 }
 

@@ -138,13 +138,11 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
         query if query.starts_with('?') => format!("/{query}"),
         path => path.to_owned(),
     };
-    call.set_method(&method).map_err(|()| unbuilt("method"))?;
-    call.set_scheme(Some(&scheme))
-        .map_err(|()| unbuilt("scheme"))?;
-    call.set_authority(Some(parts.authority))
-        .map_err(|()| unbuilt("host"))?;
-    call.set_path_with_query(Some(&path))
-        .map_err(|()| unbuilt("path"))?;
+    call.set_method(&method)
+        .and_then(|()| call.set_scheme(Some(&scheme)))
+        .and_then(|()| call.set_authority(Some(parts.authority)))
+        .and_then(|()| call.set_path_with_query(Some(&path)))
+        .map_err(|()| unbuilt("URL"))?;
     Ok(call)
 }
 
@@ -154,12 +152,8 @@ fn options(timeout_ms: u64) -> Result<RequestOptions, TransportError> {
     let options = RequestOptions::new();
     options
         .set_connect_timeout(limit)
-        .map_err(|()| unbuilt("timeout"))?;
-    options
-        .set_first_byte_timeout(limit)
-        .map_err(|()| unbuilt("timeout"))?;
-    options
-        .set_between_bytes_timeout(limit)
+        .and_then(|()| options.set_first_byte_timeout(limit))
+        .and_then(|()| options.set_between_bytes_timeout(limit))
         .map_err(|()| unbuilt("timeout"))?;
     Ok(options)
 }

@@ -155,26 +155,19 @@ pub(crate) fn in_parentheses(error: &ServiceError) -> String {
 pub(crate) fn snake_case(code: &str) -> String {
     let chars: Vec<char> = code.chars().take(64).collect();
     let mut out = String::new();
-    let mut before: Option<char> = None;
-    for (at, c) in chars.iter().copied().enumerate() {
-        if !c.is_ascii_alphanumeric() {
-            before = None;
-            continue;
-        }
-        let begins_word = match before {
-            None => true,
-            Some(p) => {
-                let next_is_lower = chars
-                    .get(at.saturating_add(1))
-                    .is_some_and(char::is_ascii_lowercase);
-                c.is_ascii_uppercase() && (!p.is_ascii_uppercase() || next_is_lower)
+    let mut before = None;
+    for (at, c) in chars.iter().enumerate() {
+        let next_is_lower = chars.get(at + 1).is_some_and(char::is_ascii_lowercase);
+        let starts_word = before.is_none_or(|before: &char| {
+            c.is_ascii_uppercase() && (!before.is_ascii_uppercase() || next_is_lower)
+        });
+        before = Some(c).filter(|c| c.is_ascii_alphanumeric());
+        if before.is_some() {
+            if starts_word && !out.is_empty() {
+                out.push('_');
             }
-        };
-        if begins_word && !out.is_empty() {
-            out.push('_');
+            out.push(c.to_ascii_lowercase());
         }
-        out.push(c.to_ascii_lowercase());
-        before = Some(c);
     }
     out
 }

@@ -6,7 +6,7 @@
 use super::verdicts::{Facts, RunContext, ended};
 use super::watch::{RunSearch, watch};
 use crate::api::content::WatchedContent;
-use crate::call::{History, RetryError, Step, Stop, read_history, retry};
+use crate::call::{History, Step, Stop, read_history, retry};
 use crate::contract::{
     Evidence, FollowRequest, Matched, RefreshError, Sent, Status, Target, TriggerTrace, Verdict,
     invalid, problem, run_with_id,
@@ -62,7 +62,6 @@ pub(crate) fn ours(
     let poll_from = trace.poll_from.as_ref();
     let trigger = format!("The {noun} was triggered at {sent_at}.");
     let search = RunSearch {
-        content,
         by_id: facts.matched == Matched::Exact && work.has_run_page(),
         poll_from: poll_from.map(|at| moment("poll-from", at)).transpose()?,
         window: Some(MatchWindow {
@@ -72,9 +71,8 @@ pub(crate) fn ours(
             until: base.after_ms(content.item.start_within_ms),
         }),
         known: trace.service_run.clone(),
-        context: RunContext::ours(&request.name, &trigger, sent_at),
-        until_started: false,
         read_at_least_once: true,
+        ..RunSearch::new(content, RunContext::ours(&request.name, &trigger, sent_at))
     };
     watch(session, facts, search)
 }
@@ -101,14 +99,9 @@ pub(crate) fn newest(
         return Ok(verdict);
     }
     let search = RunSearch {
-        content,
-        window: None,
-        by_id: false,
         poll_from: history.readable_from(),
         known: Some(newest.id.clone()),
-        context,
-        until_started: false,
-        read_at_least_once: false,
+        ..RunSearch::new(content, context)
     };
     watch(session, facts, search)
 }
@@ -127,8 +120,6 @@ pub(crate) fn since(
     // service's clock, by which a run may start until `start_within` from now.
     let (content, history) = first_history(session, request, &target)?;
     let search = RunSearch {
-        content,
-        by_id: false,
         poll_from: history.readable_from(),
         window: Some(MatchWindow {
             baseline: Vec::new(),
@@ -137,10 +128,8 @@ pub(crate) fn since(
             // Whenever the trigger was sent, it was before now.
             until: history.at.max(from).after_ms(content.item.start_within_ms),
         }),
-        known: None,
-        context: RunContext::other(&request.name, Some(from)),
-        until_started: false,
         read_at_least_once: true,
+        ..RunSearch::new(content, RunContext::other(&request.name, Some(from)))
     };
     watch(session, facts, search)
 }
@@ -163,13 +152,10 @@ fn first_history<'t>(
             "Give the target a `verify:` with its content.",
         )));
     };
-    let read = retry(session, |session| {
-        read_history(session, &content, TimeLimit::CallOnly)
-    });
-    match read {
+    let limit = TimeLimit::CallOnly;
+    match retry(session, |session| read_history(session, &content, limit))? {
         Ok(history) => Ok((content, history)),
-        Err(RetryError::Cancelled) => Err(Stop::Cancelled),
-        Err(RetryError::Failed(error)) => Err(Stop::Error(explain(session, &content, *error))),
+        Err(error) => Err(explain(session, &content, error).into()),
     }
 }
 

@@ -9,7 +9,8 @@ use super::watch::watch_other;
 use crate::api::content::WatchedContent;
 use crate::api::quota;
 use crate::api::run::{Run, newest_running};
-use crate::call::{CallError, History, Remedy, RetryError, Step, Stop, look, retry};
+use crate::call::{CallError, History, Step, Stop, look, retry};
+use crate::classify::Class;
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Level, Phase, QuotaGuard, QuotaMode, QuotaState,
     QuotaUnreadable, RefreshError, RefreshRequest, Status, Verdict, WhenUnreadable, invalid,
@@ -162,18 +163,16 @@ fn first_history(
     if !is_followed(request.follow) {
         return Ok(look(session, content));
     }
-    match retry(session, |session| look(session, content)) {
-        Ok(history) => Ok(Ok(history)),
-        Err(RetryError::Cancelled) => Err(Stop::Cancelled),
-        Err(RetryError::Failed(error)) if is_accepted(content, &error) => Ok(Err(*error)),
-        Err(RetryError::Failed(error)) => Err(Stop::Error(explain(session, content, *error))),
+    match retry(session, |session| look(session, content))? {
+        Err(error) if !is_accepted(content, &error) => Err(explain(session, content, error).into()),
+        other => Ok(other),
     }
 }
 
 /// Whether the target accepts that the history may not be read. A host without a token is another
 /// case.
 pub(crate) fn is_accepted(content: &WatchedContent<'_>, error: &CallError) -> bool {
-    error.remedy == Remedy::Credentials
+    error.class == Class::Unauthorized
         && error.code != "token_refused"
         && content.item.when_unreadable == WhenUnreadable::Accept
 }

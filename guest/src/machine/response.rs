@@ -8,7 +8,7 @@ use super::verdicts::Facts;
 use crate::api::error::{in_parentheses, snake_case};
 use crate::api::flow::FlowResponse;
 use crate::api::reply::is_html;
-use crate::call::{CallError, Remedy, RetryError, Step, Stop, retry, retry_after};
+use crate::call::{CallError, Step, retry, retry_after};
 use crate::classify::{CallKind, Class, Classified, Purpose, by_service_code, classify};
 use crate::contract::{
     Evidence, FollowMode, Level, Matched, Phase, RefreshRequest, ServiceError, Status, TargetKind,
@@ -20,6 +20,8 @@ use crate::url::resolve;
 
 /// The longest pause between two polls, unless the flow names one.
 const LONGEST_POLL_MS: u64 = 10_000;
+/// The code of a `Location` whose run no longer exists.
+const FLOW_RUN_NOT_FOUND: &str = "flow_run_not_found";
 /// The code of a Response that reports a failure without a code.
 const REPORTED_FAILURE: &str = "flow_reported_failure";
 
@@ -192,13 +194,12 @@ fn poll(
         session.wait(pause.min(remaining))?;
         let message = "Polling the flow's Response.";
         session.report(Phase::Following, Level::Debug, message);
-        let answer = match retry(session, |session| poll_once(session, &url)) {
+        let answer = match retry(session, |session| poll_once(session, &url))? {
             Ok(Polled::NotYet(answer)) => answer,
             Ok(Polled::Response(answer)) => {
                 return Ok(polled_verdict(session, facts, request, &answer));
             }
-            Err(RetryError::Cancelled) => return Err(Stop::Cancelled),
-            Err(RetryError::Failed(error)) => return Ok(unread(facts, *error)),
+            Err(error) => return Ok(unread(facts, error)),
         };
         wait = retry_after(&answer, session.service_now());
         if let Some(next) = answer.header("location").and_then(|l| resolve(&url, l)) {
@@ -236,7 +237,7 @@ fn poll_once(session: &mut Session<'_>, url: &str) -> Result<Polled, CallError> 
     }
     let mut error = CallError::of_answer(session, classified, &answer, WHAT);
     if is_rejection && is_gone {
-        error.code = "flow_run_not_found";
+        error.code = FLOW_RUN_NOT_FOUND;
     }
     Err(error)
 }
@@ -257,12 +258,12 @@ fn polled_verdict(
 
 /// The Response cannot be read, so the outcome is unknown.
 fn unread(facts: &Facts, error: CallError) -> Verdict {
-    let code = match error.remedy {
-        Remedy::Credentials => "read_forbidden",
-        Remedy::Policy => "location_denied",
-        Remedy::Request if error.code == "flow_run_not_found" => error.code,
-        Remedy::Request => "read_failed",
-        Remedy::Wait | Remedy::Connection => "read_unavailable",
+    let code = match error.class {
+        Class::Unauthorized => "read_forbidden",
+        Class::Denied => "location_denied",
+        _ if error.code == FLOW_RUN_NOT_FOUND => error.code,
+        Class::Invalid | Class::Refused | Class::Over => "read_failed",
+        Class::Later | Class::Lost | Class::Busy | Class::Broken => "read_unavailable",
     };
     let message = format!(
         "The flow is running, but its Response cannot be read. {}",

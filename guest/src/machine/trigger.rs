@@ -4,15 +4,15 @@
 //! history again and stores an intent of its own.
 
 use super::guard::{self, Clearance};
-use super::reply::{LostTrigger, Reply, flow_run, reply};
+use super::reply::{Reply, flow_run, reply};
 use super::response;
 use super::verdicts::{Facts, RunContext, is_followed, not_verifiable, not_verified, unreadable};
 use super::watch::{RunSearch, watch};
 use crate::api::error::DAILY_LIMIT;
 use crate::api::quota;
 use crate::api::run::baseline;
-use crate::call::{CallError, History, Remedy, Step, Stop, answer_message, retry_after};
-use crate::classify::Classified;
+use crate::call::{CallError, History, Step, Stop, answer_message, retry_after};
+use crate::classify::{Class, Classified};
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, RefreshError, RefreshRequest,
     Sent, Status, StoreError, Triggered, Verdict, problem, run_with_id,
@@ -77,7 +77,7 @@ pub(crate) fn run(
         match reply(work, session, &attempt.call.url, answer) {
             Reply::NotStarted(error) => not_started(session, &attempt, *error)?,
             Reply::Busy(error) => busy(session, &attempt, *error)?,
-            Reply::Lost(lost) => return lost_trigger(session, facts, &attempt, lost),
+            Reply::Lost(error) => return lost(session, facts, &attempt, *error),
             Reply::Rejected(answer, classified) => {
                 return Ok(rejected(session, facts, &attempt, &answer, classified));
             }
@@ -109,21 +109,24 @@ fn store_intent(session: &mut Session<'_>, attempt: &Attempt<'_>) -> Step<()> {
         attempt: attempt.number,
         overridden: attempt.clearance.overridden.clone(),
     };
-    session.append_intent(intent).map_err(|error| match error {
-        StoreError::Unavailable(why) => Stop::Error(RefreshError::AuditUnavailable(problem(
+    let Err(error) = session.append_intent(intent) else {
+        return Ok(());
+    };
+    let (StoreError::Unavailable(why) | StoreError::Refused(why)) = &error;
+    let why = session.redactor.line(why, 300);
+    let stop = |code, what, hint| {
+        let message = format!("{what}, so nothing was triggered: {why}.");
+        problem(code, message, hint)
+    };
+    Err(match error {
+        StoreError::Unavailable(_) => Stop::Error(RefreshError::AuditUnavailable(stop(
             "audit_unavailable",
-            format!(
-                "The intent could not be stored, so nothing was triggered: {}.",
-                session.redactor.line(&why, 300)
-            ),
+            "The intent could not be stored",
             "Make the audit log writable, then start again.",
         ))),
-        StoreError::Refused(why) => Stop::ClaimLost(RefreshError::ClaimLost(problem(
+        StoreError::Refused(_) => Stop::ClaimLost(RefreshError::ClaimLost(stop(
             "claim_lost",
-            format!(
-                "The audit log refused the intent, so nothing was triggered: {}.",
-                session.redactor.line(&why, 300)
-            ),
+            "The audit log refused the intent",
             "Wait for the verdict of the other process that drives this run.",
         ))),
     })
@@ -145,7 +148,7 @@ fn wait_before_attempt(
 
 /// Nothing was started: waits for the next attempt, or stops.
 fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> Step<()> {
-    if error.remedy == Remedy::Credentials {
+    if error.class == Class::Unauthorized {
         let mut triggered = triggered(session, error.status, &error.message);
         triggered.service_error = error.service_error.clone();
         session.append_triggered(triggered);
@@ -153,7 +156,7 @@ fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallErro
         session.append_observed("not_sent", None, &error.message);
     }
     let wait = wait_before_attempt(session, attempt, &error);
-    let (Remedy::Wait, Some(wait)) = (error.remedy, wait) else {
+    let Some(wait) = wait.filter(|_| error.is_temporary()) else {
         return Err(Stop::Error(error.into_error()));
     };
     let (message, again) = (&error.message, duration_text(wait));
@@ -180,26 +183,26 @@ fn busy(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> S
     Ok(session.wait(wait)?)
 }
 
-fn lost_trigger(
+fn lost(
     session: &mut Session<'_>,
     facts: &mut Facts,
     attempt: &Attempt<'_>,
-    lost: LostTrigger,
+    error: CallError,
 ) -> Step<Verdict> {
     facts.sent = Sent::Maybe;
-    facts.service_error = lost.service_error.clone();
-    let poll_from = poll_from(session, attempt, lost.retry_after);
+    facts.service_error = error.service_error.clone();
+    let poll_from = poll_from(session, attempt, error.retry_after_ms);
     session.append_triggered(Triggered {
         poll_from: poll_from.map(|at| at.to_string()),
-        service_error: lost.service_error,
-        ..triggered(session, lost.status, &lost.message)
+        service_error: error.service_error,
+        ..triggered(session, error.status, &error.message)
     });
     // A response, even a gateway's, proves that the trigger is no longer on its way.
-    let answered = lost.status.map(|_| session.service_now());
+    let answered = error.status.map(|_| session.service_now());
     let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
-    match search(attempt, base, None, poll_from, &lost.message) {
+    match search(attempt, base, None, poll_from, &error.message) {
         Some(search) => watch(session, facts, search),
-        None => Ok(facts.verdict(Status::Unknown, lost.code, lost.message, lost.hint)),
+        None => Ok(facts.verdict(Status::Unknown, error.code, error.message, error.hint)),
     }
 }
 
@@ -343,7 +346,6 @@ fn search<'a>(
     let by_id = attempt.work.has_run_page() && known.is_some();
     let readable_from = history.readable_from().filter(|_| !by_id);
     Some(RunSearch {
-        content,
         by_id,
         poll_from: poll_from.max(readable_from),
         window: Some(MatchWindow {
@@ -353,8 +355,10 @@ fn search<'a>(
             until: base.after_ms(content.item.start_within_ms),
         }),
         known,
-        context: RunContext::ours(&request.name, message, attempt.sent_at),
         until_started: request.follow == FollowMode::UntilStarted,
-        read_at_least_once: false,
+        ..RunSearch::new(
+            content,
+            RunContext::ours(&request.name, message, attempt.sent_at),
+        )
     })
 }

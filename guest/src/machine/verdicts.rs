@@ -7,8 +7,8 @@ use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::error::in_parentheses;
 use crate::api::quota;
 use crate::api::run::{Run, RunState};
-use crate::call::{CallError, Remedy};
-use crate::classify::of_run;
+use crate::call::CallError;
+use crate::classify::{Class, of_run};
 use crate::contract::{
     Evidence, FollowMode, Matched, QuotaState, Sent, ServiceError, ServiceRun, Status, Verdict,
 };
@@ -358,10 +358,10 @@ pub(crate) fn not_readable_yet(facts: &Facts, context: &RunContext, from: Moment
 
 /// The history could not be read, so the outcome is unknown.
 pub(crate) fn unread(facts: &Facts, context: &RunContext, error: CallError) -> Verdict {
-    let code = match error.remedy {
-        Remedy::Credentials => "read_forbidden",
-        Remedy::Request | Remedy::Policy => "read_failed",
-        Remedy::Wait | Remedy::Connection => "read_unavailable",
+    let code = match error.class {
+        Class::Unauthorized => "read_forbidden",
+        Class::Invalid | Class::Refused | Class::Over | Class::Denied => "read_failed",
+        Class::Later | Class::Lost | Class::Busy | Class::Broken => "read_unavailable",
     };
     let message = context.message(&error.message);
     let verdict = facts.verdict(Status::Unknown, code, message, error.hint);

@@ -9,7 +9,7 @@ use super::verdicts::{
 };
 use crate::api::content::WatchedContent;
 use crate::api::run::{Run, RunState, newest_running};
-use crate::call::{CallError, RetryError, Step, Stop, read_history, read_run, retry};
+use crate::call::{CallError, Step, read_history, read_run, retry};
 use crate::contract::{Evidence, Level, Matched, Phase, Sent, Status, Verdict};
 use crate::matching::{Match, MatchWindow};
 use crate::session::{Pace, Session, TimeLimit};
@@ -34,6 +34,22 @@ pub(crate) struct RunSearch<'t> {
     pub(crate) until_started: bool,
     /// Whether the history is read at least once, whatever is left of the deadline.
     pub(crate) read_at_least_once: bool,
+}
+
+impl<'t> RunSearch<'t> {
+    /// A search without any limits, for a run of which nothing is known.
+    pub(crate) fn new(content: WatchedContent<'t>, context: RunContext) -> Self {
+        Self {
+            content,
+            window: None,
+            known: None,
+            by_id: false,
+            poll_from: None,
+            context,
+            until_started: false,
+            read_at_least_once: false,
+        }
+    }
 }
 
 /// What one reading shows.
@@ -79,11 +95,10 @@ pub(crate) fn watch(
     loop {
         // Taken before the request: a run that starts meanwhile may be missing in the response.
         let asked_at = session.service_now();
-        let read = retry(session, |session| read_once(session, &search, limit));
+        let read = retry(session, |session| read_once(session, &search, limit))?;
         let (history, retry_after_ms) = match read {
             Ok(read) => read,
-            Err(RetryError::Cancelled) => return Err(Stop::Cancelled),
-            Err(RetryError::Failed(error)) => return Ok(unread(facts, &search.context, *error)),
+            Err(error) => return Ok(unread(facts, &search.context, error)),
         };
         limit = TimeLimit::Deadline;
         facts.evidence = Evidence::Service;
@@ -234,12 +249,10 @@ fn deduplicated(
     let read;
     let (history, retry_after_ms) = if search.by_id {
         // The run's own page shows no other run.
-        read = match retry(session, |session| {
-            read_history(session, &content, TimeLimit::Deadline)
-        }) {
+        let limit = TimeLimit::Deadline;
+        read = match retry(session, |session| read_history(session, &content, limit))? {
             Ok(history) => history,
-            Err(RetryError::Cancelled) => return Err(Stop::Cancelled),
-            Err(RetryError::Failed(_)) => return Ok(alone()),
+            Err(_) => return Ok(alone()),
         };
         (read.runs.as_slice(), read.retry_after_ms)
     } else {
@@ -275,14 +288,9 @@ pub(crate) fn watch_other(
         ..facts
     };
     let search = RunSearch {
-        content,
-        window: None,
         known: Some(running.id.clone()),
-        by_id: false,
         poll_from: retry_after_ms.map(|wait| session.service_now().after_ms(wait)),
-        context: RunContext::other(name, None),
-        until_started: false,
-        read_at_least_once: false,
+        ..RunSearch::new(content, RunContext::other(name, None))
     };
     watch(session, &mut facts, search)
 }
