@@ -8,13 +8,13 @@ use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::dataflow;
 use crate::api::error::snake_case;
 use crate::api::reply::is_html;
-use crate::call::{CallError, Stop, read_run, retry_after};
+use crate::call::{CallError, read_run, retry_after};
 use crate::classify::{CallKind, Class, Purpose, classify};
 use crate::contract::{
     CancelRequest, Cancellation, CancellationStatus, Operation, RefreshError, invalid,
     not_supported,
 };
-use crate::lookup::{Attempts, resolve};
+use crate::lookup::resolve_once;
 use crate::ports::{HttpAnswer, Ports};
 use crate::request::{Work, check_run_id, secrets_of};
 use crate::session::{Session, TimeLimit};
@@ -40,8 +40,7 @@ fn cancel(
 ) -> Result<Cancellation, RefreshError> {
     check_run_id(&request.run_id)?;
     let endpoints = &request.call_context.endpoints;
-    let target =
-        resolve(session, &request.target, endpoints, Attempts::Once).map_err(Stop::into_error)?;
+    let target = resolve_once(session, &request.target, endpoints)?;
     let Some(content) = Work::of(&target, endpoints)?.content else {
         return Err(not_supported(Operation::Cancel));
     };
@@ -99,17 +98,14 @@ fn send(
     let classified = classify(call, &answer, &session.redactor);
     let class = classified.row.class;
     let error = CallError::of_answer(session, classified, &answer, WHAT);
-    match class {
-        Class::Over => Ok((CancellationStatus::AlreadyConcluded, None)),
+    let status = match (class, content.kind) {
+        (Class::Over, _) => CancellationStatus::AlreadyConcluded,
         // The item's address was right before, so it is the run that is missing.
-        _ if answer.status == 404 && content.kind == ContentKind::Gen2 => {
-            Ok((CancellationStatus::NotFound, None))
-        }
-        Class::Invalid if content.kind == ContentKind::Model => {
-            not_cancellable(session, content, run, error).map(|status| (status, None))
-        }
-        _ => Err(error.into_error()),
-    }
+        (_, ContentKind::Gen2) if answer.status == 404 => CancellationStatus::NotFound,
+        (Class::Invalid, ContentKind::Model) => not_cancellable(session, content, run, error)?,
+        _ => return Err(error.into_error()),
+    };
+    Ok((status, None))
 }
 
 /// What a model's rejection means: it is the same for a refresh that has ended, one that does not

@@ -11,14 +11,7 @@ pub use crate::bindings::powerbi::refresh::audit_store::{
     Conclusion, Entry, Event, Note, Observed, Receipt, Resolution, StoreError, Triggered,
 };
 pub use crate::bindings::powerbi::refresh::control::{Level, Phase, Update, Wake};
-pub use crate::bindings::powerbi::refresh::types::{
-    ApplyChanges, CallContext, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
-    Evidence, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Matched, ModelObject,
-    ModelRefresh, ModelTarget, Operation, Outgoing, Parameter, PowerAutomateTarget, Problem,
-    QuotaGuard, QuotaMode, QuotaState, QuotaUnreadable, RefreshError, RefreshRequest, Sent,
-    ServiceError, ServiceRun, Status, Subject, Target, TargetKind, TriggerBody, TriggerTrace,
-    Unsupported, Verdict, Verification, WatchedItem, WhenUnreadable,
-};
+pub use crate::bindings::powerbi::refresh::types::*;
 
 impl RefreshError {
     /// The problem that the error carries, if it carries one.

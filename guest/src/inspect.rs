@@ -17,7 +17,7 @@ use crate::contract::{
     Endpoints, Finding, FindingLevel, Inspection, Item, Operation, Plan, Query, Question,
     RefreshError, RefreshRequest, Target, not_supported,
 };
-use crate::lookup::{self, Attempts, available, explain, find_item, missing};
+use crate::lookup::{self, Attempts, available, explain, find_item, missing, resolve_once};
 use crate::machine::guard;
 use crate::ports::Ports;
 use crate::request::{Work, check_run_id, outgoing, secrets_of};
@@ -68,18 +68,10 @@ fn answer(
     }
 }
 
-fn resolve_once(
-    session: &mut Session<'_>,
-    endpoints: &Endpoints,
-    target: &Target,
-) -> Result<Target, RefreshError> {
-    lookup::resolve(session, target, endpoints, Attempts::Once).map_err(Stop::into_error)
-}
-
 fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, RefreshError> {
     check_run_id(&request.run_id)?;
     let endpoints = &request.call_context.endpoints;
-    let target = resolve_once(session, endpoints, &request.target)?;
+    let target = resolve_once(session, &request.target, endpoints)?;
     let work = Work::of(&target, endpoints)?;
     guard::check(request, &work)?;
     let call = work.request(session, request.response_timeout_ms)?;
@@ -109,7 +101,7 @@ fn runs(
     endpoints: &Endpoints,
     target: &Target,
 ) -> Result<Inspection, RefreshError> {
-    let target = resolve_once(session, endpoints, target)?;
+    let target = resolve_once(session, target, endpoints)?;
     let Some(content) = Work::of(&target, endpoints)?.content else {
         return Err(not_supported(Operation::Inspect));
     };
@@ -162,7 +154,7 @@ fn to_items(listed: Vec<ListedItem>, kind: Option<ContentKind>) -> Vec<Item> {
 
 /// The findings of an access check. A target that is itself wrong is one bad finding.
 fn findings(session: &mut Session<'_>, endpoints: &Endpoints, target: &Target) -> Vec<Finding> {
-    let resolved = match resolve_once(session, endpoints, target) {
+    let resolved = match resolve_once(session, target, endpoints) {
         Ok(resolved) => resolved,
         Err(error) => return vec![bad("names", error)],
     };

@@ -7,7 +7,7 @@
 use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::reply::ListedItem;
 use crate::api::{dataflow, gen2, model};
-use crate::call::{CallError, Step, get, retry};
+use crate::call::{CallError, Step, Stop, get, retry};
 use crate::classify::{CallKind, Purpose};
 use crate::contract::{
     Content, DataflowTarget, Endpoints, Gen2Target, ModelTarget, PowerAutomateTarget, RefreshError,
@@ -62,6 +62,15 @@ pub(crate) fn resolve(
         }
     }
     Ok(resolved)
+}
+
+/// The target with ids in place of names; each list is requested once.
+pub(crate) fn resolve_once(
+    session: &mut Session<'_>,
+    target: &Target,
+    endpoints: &Endpoints,
+) -> Result<Target, RefreshError> {
+    resolve(session, target, endpoints, Attempts::Once).map_err(Stop::into_error)
 }
 
 /// The id of a workspace that is given by id or name.
@@ -212,17 +221,17 @@ pub(crate) fn missing(
 }
 
 fn wrong_generation(name: &str, actual: ContentKind) -> RefreshError {
-    let (message, hint) = match actual {
+    let (what, hint) = match actual {
         ContentKind::Gen2 => (
-            format!("{name} is a Gen2 dataflow with CI/CD, which the Power BI API does not serve."),
+            "a Gen2 dataflow with CI/CD, which the Power BI API does not serve",
             "Set `kind: dataflow-gen2`.",
         ),
         ContentKind::Dataflow | ContentKind::Model => (
-            format!("{name} is a dataflow of the Power BI API, not a Fabric item."),
+            "a dataflow of the Power BI API, not a Fabric item",
             "Set `kind: dataflow`.",
         ),
     };
-    invalid("wrong_generation", message, hint)
+    invalid("wrong_generation", format!("{name} is {what}."), hint)
 }
 
 fn items_of(
@@ -243,7 +252,6 @@ pub(crate) fn workspaces(
     if kind == ContentKind::Gen2 {
         return fabric_list(session, gen2::workspaces_url(&endpoints.fabric), WHAT);
     }
-    let kind = ContentKind::Dataflow;
     let mut all: Vec<ListedItem> = Vec::new();
     for page in 0..MOST_PAGES {
         let skip = page.saturating_mul(PAGE);
@@ -264,26 +272,22 @@ pub(crate) fn items(
     kind: ContentKind,
     workspace: &str,
 ) -> Result<Vec<ListedItem>, CallError> {
-    match kind {
+    let what = format!("Listing the {}s of the workspace failed", kind.noun());
+    let (url, parse): (_, fn(&_) -> _) = match kind {
         ContentKind::Gen2 => {
             let url = gen2::dataflows_url(&endpoints.fabric, workspace);
-            fabric_list(
-                session,
-                url,
-                "Listing the workspace's Gen2 dataflows failed",
-            )
+            return fabric_list(session, url, &what);
         }
-        ContentKind::Dataflow => {
-            let url = dataflow::dataflows_url(&endpoints.power_bi, workspace);
-            let what = "Listing the workspace's dataflows failed";
-            list(session, kind, &url, what, dataflow::dataflows)
-        }
-        ContentKind::Model => {
-            let url = model::models_url(&endpoints.power_bi, workspace);
-            let what = "Listing the workspace's semantic models failed";
-            list(session, kind, &url, what, dataflow::named_items)
-        }
-    }
+        ContentKind::Dataflow => (
+            dataflow::dataflows_url(&endpoints.power_bi, workspace),
+            dataflow::dataflows,
+        ),
+        ContentKind::Model => (
+            model::models_url(&endpoints.power_bi, workspace),
+            dataflow::named_items,
+        ),
+    };
+    list(session, kind, &url, &what, parse)
 }
 
 /// A list of Fabric, which returns a token for the next page. The token is sent to the known

@@ -67,15 +67,13 @@ impl<'t> Work<'t> {
             Target::DataflowGen2(target) => gen2::execute_body(target)?,
             Target::SemanticModel(target) => model::refresh_body(&target.refresh),
         };
-        let (url, authorization) = match (self.target, &self.content) {
+        let (url, takes_token) = match (self.target, &self.content) {
             (Target::PowerAutomate(flow), content) => {
                 let has_sig = Parts::of(&flow.url).is_some_and(|url| url.query("sig").is_some());
-                let takes_token = content.is_none() && !has_sig;
-                let token = session.authorization().filter(|_| takes_token);
-                (flow.url.clone(), token)
+                (flow.url.clone(), content.is_none() && !has_sig)
             }
-            (_, Some(content)) => (content.refresh_url(), session.authorization()),
-            (_, None) => (String::new(), None),
+            (_, Some(content)) => (content.refresh_url(), true),
+            (_, None) => (String::new(), false),
         };
         let mut headers = Vec::new();
         // An empty body is not JSON, and a service may reject it as such.
@@ -83,7 +81,7 @@ impl<'t> Work<'t> {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
         }
         headers.push((TRACKING_HEADER.to_owned(), session.run_id.clone()));
-        headers.extend(authorization);
+        headers.extend(session.authorization().filter(|_| takes_token));
         Ok(HttpRequest {
             method: Method::Post,
             url,
@@ -93,26 +91,26 @@ impl<'t> Work<'t> {
         })
     }
 
-    /// The noun for messages.
-    pub(crate) fn noun(&self) -> &'static str {
-        match (self.target, &self.content) {
-            (Target::PowerAutomate(_), _) | (_, None) => "flow",
-            (_, Some(content)) => content.noun(),
-        }
-    }
-
     /// Whether a flow is triggered, and the content only through it.
     pub(crate) fn is_flow(&self) -> bool {
         matches!(self.target, Target::PowerAutomate(_))
     }
 
+    fn triggered_content(&self) -> Option<&WatchedContent<'t>> {
+        self.content.as_ref().filter(|_| !self.is_flow())
+    }
+
+    /// The noun for messages.
+    pub(crate) fn noun(&self) -> &'static str {
+        let content = self.triggered_content();
+        content.map_or("flow", WatchedContent::noun)
+    }
+
     /// A call to the service that is triggered.
     pub(crate) fn call(&self, purpose: Purpose) -> CallKind {
-        let service = match self.target {
-            Target::PowerAutomate(_) => TargetKind::PowerAutomate,
-            Target::Dataflow(_) => TargetKind::Dataflow,
-            Target::DataflowGen2(_) => TargetKind::DataflowGen2,
-            Target::SemanticModel(_) => TargetKind::SemanticModel,
+        let service = match self.triggered_content() {
+            Some(content) => content.kind.target_kind(),
+            None => TargetKind::PowerAutomate,
         };
         CallKind::new(service, purpose)
     }

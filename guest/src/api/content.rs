@@ -38,25 +38,26 @@ impl ContentKind {
         }
     }
 
+    /// The base address of the API that serves this kind.
+    fn base(self, endpoints: &Endpoints) -> &str {
+        match self {
+            Self::Dataflow | Self::Model => &endpoints.power_bi,
+            Self::Gen2 => &endpoints.fabric,
+        }
+    }
+
     /// Checks the base address of the API that serves this kind.
     pub(crate) fn check_endpoint(self, endpoints: &Endpoints) -> Result<(), RefreshError> {
-        let (api, endpoint, hint) = match self {
-            Self::Dataflow | Self::Model => {
-                let hint = "Give it as `https://api.powerbi.com`.";
-                ("Power BI", &endpoints.power_bi, hint)
-            }
-            Self::Gen2 => {
-                let hint = "Give it as `https://api.fabric.microsoft.com`.";
-                ("Fabric", &endpoints.fabric, hint)
-            }
+        let (api, hint) = match self {
+            Self::Dataflow | Self::Model => ("Power BI", "Give it as `https://api.powerbi.com`."),
+            Self::Gen2 => ("Fabric", "Give it as `https://api.fabric.microsoft.com`."),
         };
-        match Parts::of(endpoint) {
+        match Parts::of(self.base(endpoints)) {
             Some(parts) if !parts.path_and_query.contains('?') => Ok(()),
-            _ => Err(invalid(
-                "endpoint_invalid",
-                format!("The endpoint of the {api} API is not an absolute URL."),
-                hint,
-            )),
+            _ => {
+                let message = format!("The endpoint of the {api} API is not an absolute URL.");
+                Err(invalid("endpoint_invalid", message, hint))
+            }
         }
     }
 }
@@ -96,19 +97,16 @@ impl<'t> WatchedContent<'t> {
     /// Checks that the content can be asked for: an address, and ids instead of names.
     pub(crate) fn check(&self) -> Result<(), RefreshError> {
         self.kind.check_endpoint(self.endpoints)?;
-        for (what, id) in [
-            ("workspace", &self.item.workspace),
-            (self.noun(), &self.item.item),
-        ] {
-            if !is_guid(id) {
-                return Err(invalid(
-                    "not_a_guid",
-                    format!("The id of the {what} is not a GUID."),
-                    "Give the id from the service's address bar, not the name.",
-                ));
-            }
-        }
-        Ok(())
+        let what = match self.item {
+            item if !is_guid(&item.workspace) => "workspace",
+            item if !is_guid(&item.item) => self.noun(),
+            _ => return Ok(()),
+        };
+        Err(invalid(
+            "not_a_guid",
+            format!("The id of the {what} is not a GUID."),
+            "Give the id from the service's address bar, not the name.",
+        ))
     }
 
     /// The noun for messages.
@@ -116,23 +114,25 @@ impl<'t> WatchedContent<'t> {
         self.kind.noun()
     }
 
+    fn base(&self) -> &str {
+        self.kind.base(self.endpoints)
+    }
+
     /// The address that refreshes it.
     pub(crate) fn refresh_url(&self) -> String {
         match self.kind {
-            ContentKind::Dataflow => dataflow::refresh_url(&self.endpoints.power_bi, self.item),
-            ContentKind::Gen2 => gen2::execute_url(&self.endpoints.fabric, self.item),
-            ContentKind::Model => model::refreshes_url(&self.endpoints.power_bi, self.item),
+            ContentKind::Dataflow => dataflow::refresh_url(self.base(), self.item),
+            ContentKind::Gen2 => gen2::execute_url(self.base(), self.item),
+            ContentKind::Model => model::refreshes_url(self.base(), self.item),
         }
     }
 
     /// The address of its history.
     pub(crate) fn history_url(&self) -> String {
         match self.kind {
-            ContentKind::Dataflow => {
-                dataflow::transactions_url(&self.endpoints.power_bi, self.item)
-            }
-            ContentKind::Gen2 => gen2::instances_url(&self.endpoints.fabric, self.item),
-            ContentKind::Model => model::history_url(&self.endpoints.power_bi, self.item),
+            ContentKind::Dataflow => dataflow::transactions_url(self.base(), self.item),
+            ContentKind::Gen2 => gen2::instances_url(self.base(), self.item),
+            ContentKind::Model => model::history_url(self.base(), self.item),
         }
     }
 
@@ -149,10 +149,8 @@ impl<'t> WatchedContent<'t> {
     pub(crate) fn run_url(&self, run: &str) -> Option<String> {
         match self.kind {
             ContentKind::Dataflow => None,
-            ContentKind::Gen2 => Some(gen2::instance_url(&self.endpoints.fabric, self.item, run)),
-            ContentKind::Model => {
-                Some(model::refresh_url(&self.endpoints.power_bi, self.item, run))
-            }
+            ContentKind::Gen2 => Some(gen2::instance_url(self.base(), self.item, run)),
+            ContentKind::Model => Some(model::refresh_url(self.base(), self.item, run)),
         }
     }
 
@@ -167,20 +165,11 @@ impl<'t> WatchedContent<'t> {
 
     /// The method and address that cancel one run.
     pub(crate) fn cancel_call(&self, run: &str) -> (Method, String) {
-        let endpoints = self.endpoints;
+        let (base, item) = (self.base(), self.item);
         match self.kind {
-            ContentKind::Dataflow => (
-                Method::Post,
-                dataflow::cancel_url(&endpoints.power_bi, self.item, run),
-            ),
-            ContentKind::Gen2 => (
-                Method::Post,
-                gen2::cancel_url(&endpoints.fabric, self.item, run),
-            ),
-            ContentKind::Model => (
-                Method::Delete,
-                model::refresh_url(&endpoints.power_bi, self.item, run),
-            ),
+            ContentKind::Dataflow => (Method::Post, dataflow::cancel_url(base, item, run)),
+            ContentKind::Gen2 => (Method::Post, gen2::cancel_url(base, item, run)),
+            ContentKind::Model => (Method::Delete, model::refresh_url(base, item, run)),
         }
     }
 }

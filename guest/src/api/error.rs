@@ -62,28 +62,20 @@ impl ErrorBody<'_> {
         let inner = nested.as_ref().unwrap_or(self);
         let power_bi: Option<ErrorBody<'_>> = inner.power_bi.object();
         let places = [Some(inner), power_bi.as_ref(), Some(self)];
-        let first = |fields: fn(&ErrorBody<'_>) -> [Option<String>; 3], fits: fn(&str) -> bool| {
-            places
-                .into_iter()
-                .flatten()
-                .flat_map(fields)
-                .flatten()
+        let texts = |fields: fn(&ErrorBody<'_>) -> [Option<String>; 3]| {
+            let texts = places.into_iter().flatten().flat_map(fields).flatten();
+            texts
                 .map(|text| text.trim().to_owned())
-                .find(|text| !text.is_empty() && fits(text))
-                .unwrap_or_default()
+                .filter(|text| !text.is_empty())
         };
         // In flat forms `error` is a code or a sentence; a code has no blanks.
-        let is_code = |text: &str| !text.contains(char::is_whitespace);
-        let mut message = first(message_fields, |_| true);
-        if message.is_empty() {
-            message = first(
-                |body| [body.error.string(), None, None],
-                |text| text.contains(char::is_whitespace),
-            );
-        }
+        let is_code = |text: &String| !text.contains(char::is_whitespace);
+        let message = texts(message_fields).next();
         ErrorDetails {
-            code: first(code_fields, is_code),
-            message,
+            code: texts(code_fields).find(is_code).unwrap_or_default(),
+            message: message
+                .or_else(|| texts(code_fields).find(|text| !is_code(text)))
+                .unwrap_or_default(),
             activity_id: String::new(),
         }
     }

@@ -7,11 +7,12 @@
 //! `status` decides if it is `completed`, `started` or `failed`; any other success only shows that
 //! the flow ran.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{ErrorBody, ErrorDetails};
 use super::reply::{object_in, to_json};
@@ -25,17 +26,10 @@ const TRIGGER_TYPE: &str = "Gen1_Dataflow_Refresh";
 const MOST_LEVELS: u32 = 64;
 
 /// The fields of an object in their order. If a name is repeated, its last value counts.
-struct Fields<'a>(Vec<(String, Value<'a>)>);
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Value<'a> {
-    Text(&'a str),
-    Json(&'a RawValue),
-}
+struct Fields<'a>(Vec<(String, Cow<'a, RawValue>)>);
 
 impl<'a> Fields<'a> {
-    fn set(&mut self, name: String, value: Value<'a>) {
+    fn set(&mut self, name: String, value: Cow<'a, RawValue>) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
@@ -56,7 +50,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Fields(Vec::new());
                 while let Some((name, value)) = map.next_entry()? {
-                    fields.set(name, Value::Json(value));
+                    fields.set(name, Cow::Borrowed(value));
                 }
                 Ok(fields)
             }
@@ -86,7 +80,8 @@ pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String
         ("source", &body.source),
     ] {
         if (name, value) != ("source", "") {
-            fields.set(name.to_owned(), Value::Text(value));
+            let value = to_raw_value(value).unwrap_or_default();
+            fields.set(name.to_owned(), Cow::Owned(value));
         }
     }
     for (name, value) in payload.0 {
@@ -100,9 +95,8 @@ pub(crate) fn dataflow_name(body: &TriggerBody) -> Option<String> {
     let payload = payload(body).ok()?;
     let named = payload.0.iter().find(|(name, _)| name == "dataflow_name");
     match named {
-        Some((_, Value::Json(name))) => serde_json::from_str(name.get()).ok(),
-        _ if body.standard_fields => Some(body.dataflow_name.clone()),
-        _ => None,
+        Some((_, name)) => serde_json::from_str(name.get()).ok(),
+        None => Some(body.dataflow_name.clone()).filter(|_| body.standard_fields),
     }
 }
 
@@ -124,29 +118,21 @@ fn payload(body: &TriggerBody) -> Result<Fields<'_>, RefreshError> {
 
 /// The JSON value, unless it is nested too deeply to be sent.
 pub(super) fn nested_at_most(json: &str) -> Option<&RawValue> {
-    fn fits(value: &RawValue, levels: u32) -> bool {
+    fn fits(json: &str, levels: u32) -> bool {
         let Some(inner) = levels.checked_sub(1) else {
             return false;
         };
-        let json = value.get();
-        let values: Vec<&RawValue> = match json.bytes().next() {
-            Some(b'[') => serde_json::from_str(json).unwrap_or_default(),
-            Some(b'{') => match serde_json::from_str(json) {
-                Ok(Fields(fields)) => fields.iter().filter_map(json_of).collect(),
-                Err(_) => return false,
-            },
-            _ => return true,
-        };
-        values.into_iter().all(|value| fits(value, inner))
-    }
-    fn json_of<'a>((_, value): &(String, Value<'a>)) -> Option<&'a RawValue> {
-        match value {
-            Value::Json(json) => Some(json),
-            Value::Text(_) => None,
+        let fits = |value: &RawValue| fits(value.get(), inner);
+        match json.bytes().next() {
+            Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json)
+                .is_ok_and(|values| values.into_iter().all(fits)),
+            Some(b'{') => serde_json::from_str::<Fields<'_>>(json)
+                .is_ok_and(|fields| fields.0.iter().all(|(_, value)| fits(value))),
+            _ => true,
         }
     }
     let value: &RawValue = serde_json::from_str(json).ok()?;
-    fits(value, MOST_LEVELS).then_some(value)
+    fits(value.get(), MOST_LEVELS).then_some(value)
 }
 
 /// What a successful Response reports. A message may be empty.

@@ -16,6 +16,7 @@ use crate::matching::MatchWindow;
 use crate::redact::Redactor;
 use crate::time::{Moment, duration_text};
 
+const NOT_SEEN_YET: &str = "refresh_not_seen_yet";
 const FOLLOW_HINT: &str = "Follow the run later: following never triggers again.";
 
 /// What is known about one refresh so far.
@@ -155,28 +156,27 @@ pub(crate) fn ended(
             let row = of_run(content.kind.target_kind(), code);
             let why = error.as_ref().map(in_parentheses).unwrap_or_default();
             let message = format!("The refresh of {name} failed: {description}{why}.");
-            let mut verdict = facts.verdict(Status::Failed, row.code, message, row.hint);
-            verdict.retryable = row.retryable;
-            verdict.service_error = error.or(verdict.service_error);
-            verdict
+            Verdict {
+                retryable: row.retryable,
+                service_error: error.or_else(|| facts.service_error.clone()),
+                ..facts.verdict(Status::Failed, row.code, message, row.hint)
+            }
         }
-        RunState::Cancelled => facts.verdict(
-            Status::Cancelled,
-            "",
-            format!("The refresh of {name} was cancelled: {description}."),
-            "Start again unless it was cancelled on purpose.",
-        ),
-        RunState::Deduped => Verdict {
-            own_run: false,
-            ..facts.verdict(
-                Status::Skipped,
-                "deduplicated",
-                format!(
-                    "The service dropped the run of {name} because another run was in progress: {description}."
-                ),
-                "Start again if the other run does not include the latest data.",
-            )
-        },
+        RunState::Cancelled => {
+            let message = format!("The refresh of {name} was cancelled: {description}.");
+            let hint = "Start again unless it was cancelled on purpose.";
+            facts.verdict(Status::Cancelled, "", message, hint)
+        }
+        RunState::Deduped => {
+            let message = format!(
+                "The service dropped the run of {name} because another run was in progress: {description}."
+            );
+            let hint = "Start again if the other run does not include the latest data.";
+            Verdict {
+                own_run: false,
+                ..facts.verdict(Status::Skipped, "deduplicated", message, hint)
+            }
+        }
         RunState::Running | RunState::Unknown => return None,
     };
     Some(verdict)
@@ -328,31 +328,21 @@ pub(crate) fn not_started(
 /// The deadline came before the end of the time in which the run may start.
 pub(crate) fn not_seen_yet(facts: &Facts, context: &RunContext, window: &MatchWindow) -> Verdict {
     let (name, until) = (&context.name, window.until);
-    let message = format!(
+    let message = context.message(&format!(
         "No refresh of {name} had started at the deadline; it may still start until {until}."
-    );
-    facts.verdict(
-        Status::Unknown,
-        "refresh_not_seen_yet",
-        context.message(&message),
-        FOLLOW_HINT,
-    )
+    ));
+    facts.verdict(Status::Unknown, NOT_SEEN_YET, message, FOLLOW_HINT)
 }
 
 /// The deadline comes before the service accepts the first request for the run.
 pub(crate) fn not_readable_yet(facts: &Facts, context: &RunContext, from: Moment) -> Verdict {
     let name = &context.name;
-    let message = format!(
+    let message = context.message(&format!(
         "The service accepts no request for the run of {name} before {from}, which is after the deadline."
-    );
+    ));
     Verdict {
         retry_at: Some(from.to_string()),
-        ..facts.verdict(
-            Status::Unknown,
-            "refresh_not_seen_yet",
-            context.message(&message),
-            FOLLOW_HINT,
-        )
+        ..facts.verdict(Status::Unknown, NOT_SEEN_YET, message, FOLLOW_HINT)
     }
 }
 
