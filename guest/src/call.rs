@@ -103,27 +103,6 @@ impl CallError {
         }
     }
 
-    /// The error of the contract, if nothing was started.
-    pub(crate) fn into_error(self) -> RefreshError {
-        let problem = Problem {
-            code: self.code.to_owned(),
-            message: self.message,
-            hint: self.hint.to_owned(),
-            retryable: self.retryable,
-            retry_at: self.retry_at.map(|at| at.to_string()),
-            http_calls: 0,
-            service_error: self.service_error,
-        };
-        match self.class {
-            Class::Unauthorized => RefreshError::Unauthorized(problem),
-            Class::Invalid | Class::Refused | Class::Over => RefreshError::Invalid(problem),
-            Class::Denied => RefreshError::Denied(problem),
-            Class::Later | Class::Lost | Class::Busy | Class::Broken => {
-                RefreshError::Unavailable(problem)
-            }
-        }
-    }
-
     /// Whether the same call may succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self.class, Class::Later | Class::Lost | Class::Busy)
@@ -157,6 +136,30 @@ impl Stop {
                 "Start again: nothing was triggered.",
             )),
         }
+    }
+}
+
+impl From<CallError> for RefreshError {
+    /// The error of the contract, if nothing was started.
+    fn from(error: CallError) -> Self {
+        let problem = Problem {
+            retryable: error.retryable,
+            retry_at: error.retry_at.map(|at| at.to_string()),
+            service_error: error.service_error,
+            ..problem(error.code, error.message, error.hint)
+        };
+        match error.class {
+            Class::Unauthorized => Self::Unauthorized(problem),
+            Class::Invalid | Class::Refused | Class::Over => Self::Invalid(problem),
+            Class::Denied => Self::Denied(problem),
+            Class::Later | Class::Lost | Class::Busy | Class::Broken => Self::Unavailable(problem),
+        }
+    }
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Self::Error(error.into())
     }
 }
 

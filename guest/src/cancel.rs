@@ -79,9 +79,9 @@ fn send(
     let (method, url) = content.cancel_call(run);
     let answer = session
         .send_to_api(method, &url, TimeLimit::Deadline)
-        .map_err(|error| CallError::of_transport(session, &error, call, WHAT, &url).into_error())?;
+        .map_err(|error| CallError::of_transport(session, &error, call, WHAT, &url))?;
     if answer.is_success() && is_html(&answer) {
-        return Err(CallError::unreadable(session, &answer, WHAT).into_error());
+        return Err(CallError::unreadable(session, &answer, WHAT).into());
     }
     if answer.is_success() {
         let status = match content.kind {
@@ -103,7 +103,7 @@ fn send(
         // The item's address was right before, so it is the run that is missing.
         (_, ContentKind::Gen2) if answer.status == 404 => CancellationStatus::NotFound,
         (Class::Invalid, ContentKind::Model) => not_cancellable(session, content, run, error)?,
-        _ => return Err(error.into_error()),
+        _ => return Err(error.into()),
     };
     Ok((status, None))
 }
@@ -120,7 +120,7 @@ fn not_cancellable(
     match read_run(session, content, &url, run, TimeLimit::Deadline) {
         Ok((Some(run), _)) if run.is_final() => Ok(CancellationStatus::AlreadyConcluded),
         Ok((None, _)) if error.status == Some(404) => Ok(CancellationStatus::NotFound),
-        _ => Err(error.into_error()),
+        _ => Err(error.into()),
     }
 }
 
@@ -140,6 +140,6 @@ fn of_dataflow(
             format!("{WHAT}: the service answered `{status}`."),
             "Check the run's id in the dataflow's history.",
         )),
-        None => Err(CallError::unreadable(session, answer, WHAT).into_error()),
+        None => Err(CallError::unreadable(session, answer, WHAT).into()),
     }
 }

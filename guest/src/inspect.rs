@@ -114,7 +114,7 @@ fn runs(
 fn workspaces(session: &mut Session<'_>, endpoints: &Endpoints) -> Result<Vec<Item>, RefreshError> {
     let kind = ContentKind::Dataflow;
     kind.check_endpoint(endpoints)?;
-    let listed = lookup::workspaces(session, endpoints, kind).map_err(CallError::into_error)?;
+    let listed = lookup::workspaces(session, endpoints, kind)?;
     Ok(to_items(listed, None))
 }
 
@@ -140,7 +140,7 @@ fn items(
     kind: ContentKind,
 ) -> Result<Vec<Item>, RefreshError> {
     let listed = lookup::items(session, endpoints, kind, workspace_id);
-    Ok(to_items(listed.map_err(CallError::into_error)?, Some(kind)))
+    Ok(to_items(listed?, Some(kind)))
 }
 
 fn to_items(listed: Vec<ListedItem>, kind: Option<ContentKind>) -> Vec<Item> {
@@ -154,183 +154,177 @@ fn to_items(listed: Vec<ListedItem>, kind: Option<ContentKind>) -> Vec<Item> {
 
 /// The findings of an access check. A target that is itself wrong is one bad finding.
 fn findings(session: &mut Session<'_>, endpoints: &Endpoints, target: &Target) -> Vec<Finding> {
-    let resolved = match resolve_once(session, target, endpoints) {
-        Ok(resolved) => resolved,
-        Err(error) => return vec![bad("names", error)],
-    };
-    let work = match Work::of(&resolved, endpoints) {
-        Ok(work) => work,
-        Err(error) => return vec![bad("target", error)],
-    };
-    let mut findings = Vec::new();
-    let mut flow_refreshes = None;
-    if let Target::PowerAutomate(flow) = work.target {
-        findings.push(of_url(&flow.url));
-        flow_refreshes = dataflow_name(&flow.body);
-        findings.push(match work.request(session, session.call_timeout_ms) {
-            Err(error) => bad("payload", error),
-            Ok(_) => good("payload", "The payload is a JSON object.".to_owned()),
-        });
-        if work.content.is_none() && !work.by_response {
-            findings.push(warning(
+    let mut findings = Findings::default();
+    match resolve_once(session, target, endpoints) {
+        Err(error) => findings.bad("names", error),
+        Ok(resolved) => match Work::of(&resolved, endpoints) {
+            Err(error) => findings.bad("target", error),
+            Ok(work) => findings.check(session, &work),
+        },
+    }
+    findings.0
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn check(&mut self, session: &mut Session<'_>, work: &Work<'_>) {
+        let mut flow_refreshes = None;
+        if let Target::PowerAutomate(flow) = work.target {
+            self.check_url(&flow.url);
+            flow_refreshes = dataflow_name(&flow.body);
+            match work.request(session, session.call_timeout_ms) {
+                Err(error) => self.bad("payload", error),
+                Ok(_) => self.good("payload", "The payload is a JSON object."),
+            }
+        }
+        if let Some(content) = work.content {
+            self.check_workspace(session, &content, flow_refreshes.as_deref());
+            self.check_history(session, &content);
+        } else if !work.by_response {
+            self.warning(
                 "verification",
-                "The outcome of the refresh is not verified: the best verdict is `accepted`."
-                    .to_owned(),
+                "The outcome of the refresh is not verified: the best verdict is `accepted`.",
                 "Give the target a `verify:` with its content, or the flow a Response action.",
-            ));
+            );
         }
     }
-    if let Some(content) = work.content {
-        of_workspace(session, &content, flow_refreshes.as_deref(), &mut findings);
-        of_history(session, &content, &mut findings);
-    }
-    findings
-}
 
-fn of_url(url: &str) -> Finding {
-    let host = Parts::of(url).map_or("", |parts| parts.host());
-    if host.to_ascii_lowercase().ends_with(".logic.azure.com") {
-        return warning(
-            "url",
-            format!(
+    fn check_url(&mut self, url: &str) {
+        let host = Parts::of(url).map_or("", |parts| parts.host());
+        if host.to_ascii_lowercase().ends_with(".logic.azure.com") {
+            let message = format!(
                 "The trigger URL has the old form, at {host}: flow URLs of this form stopped working after 30 November 2025."
-            ),
-            "Copy the new URL from the flow's trigger. Only an Azure Logic App keeps the old form.",
-        );
+            );
+            let hint = "Copy the new URL from the flow's trigger. Only an Azure Logic App keeps the old form.";
+            return self.warning("url", message, hint);
+        }
+        let message = format!("The trigger URL has the expected form, at {host}.");
+        self.good("url", message);
     }
-    good(
-        "url",
-        format!("The trigger URL has the expected form, at {host}."),
-    )
-}
 
-fn of_workspace(
-    session: &mut Session<'_>,
-    content: &WatchedContent<'_>,
-    flow_refreshes: Option<&str>,
-    findings: &mut Vec<Finding>,
-) {
-    let workspace = &content.item.workspace;
-    match lookup::items(session, content.endpoints, content.kind, workspace) {
-        Err(error) => findings.push(unread("workspace", content, error)),
-        Ok(listed) => {
-            let count = counted(listed.len(), content.noun());
-            let message = format!("The workspace can be read; it has {count}.");
-            findings.push(good("workspace", message));
-            findings.push(of_item(session, content, &listed, flow_refreshes));
+    fn check_workspace(
+        &mut self,
+        session: &mut Session<'_>,
+        content: &WatchedContent<'_>,
+        flow_refreshes: Option<&str>,
+    ) {
+        let workspace = &content.item.workspace;
+        match lookup::items(session, content.endpoints, content.kind, workspace) {
+            Err(error) => self.unread("workspace", content, error),
+            Ok(listed) => {
+                let count = counted(listed.len(), content.noun());
+                let message = format!("The workspace can be read; it has {count}.");
+                self.good("workspace", message);
+                self.check_item(session, content, &listed, flow_refreshes);
+            }
         }
     }
-}
 
-fn of_item(
-    session: &mut Session<'_>,
-    content: &WatchedContent<'_>,
-    listed: &[ListedItem],
-    flow_refreshes: Option<&str>,
-) -> Finding {
-    let subject = match content.kind {
-        ContentKind::Dataflow | ContentKind::Gen2 => "dataflow",
-        ContentKind::Model => "model",
-    };
-    let Some(found) = find_item(listed, content) else {
-        return bad(subject, missing(session, content, listed, flow_refreshes));
-    };
-    if found.generation == Some(2) {
-        return warning(
-            subject,
-            format!("{} is a generation 2 dataflow.", found.name),
-            "Compare the listed runs with those in the service: the Power BI API may not show its history.",
-        );
+    fn check_item(
+        &mut self,
+        session: &mut Session<'_>,
+        content: &WatchedContent<'_>,
+        listed: &[ListedItem],
+        flow_refreshes: Option<&str>,
+    ) {
+        let (noun, subject) = match content.kind {
+            ContentKind::Dataflow | ContentKind::Gen2 => (content.noun(), "dataflow"),
+            ContentKind::Model => (content.noun(), "model"),
+        };
+        let Some(found) = find_item(listed, content) else {
+            return self.bad(subject, missing(session, content, listed, flow_refreshes));
+        };
+        let found_name = &found.name;
+        if found.generation == Some(2) {
+            let message = format!("{found_name} is a generation 2 dataflow.");
+            let hint = "Compare the listed runs with those in the service: the Power BI API may not show its history.";
+            return self.warning(subject, message, hint);
+        }
+        if let Some(name) = flow_refreshes.filter(|name| name != found_name) {
+            let available = available(listed, Some(name));
+            let message = format!(
+                "The watched {noun} is named {found_name}, but the flow refreshes {name}.{available}"
+            );
+            let hint = "Check that the flow refreshes the content that `verify:` watches.";
+            return self.warning(subject, message, hint);
+        }
+        self.good(subject, format!("The {noun} was found: {found_name}."));
     }
-    let noun = content.noun();
-    match flow_refreshes {
-        Some(name) if name != found.name => warning(
-            subject,
-            format!(
-                "The watched {noun} is named {}, but the flow refreshes {name}.{}",
-                found.name,
-                available(listed, Some(name))
-            ),
-            "Check that the flow refreshes the content that `verify:` watches.",
-        ),
-        _ => good(subject, format!("The {noun} was found: {}.", found.name)),
-    }
-}
 
-fn of_history(
-    session: &mut Session<'_>,
-    content: &WatchedContent<'_>,
-    findings: &mut Vec<Finding>,
-) {
-    let subject = match content.kind {
-        ContentKind::Dataflow => "transactions",
-        ContentKind::Gen2 | ContentKind::Model => "history",
-    };
-    let runs = match read_history(session, content, TimeLimit::Deadline) {
-        Err(error) => return findings.push(unread(subject, content, error)),
-        Ok(history) => history.runs,
-    };
-    let (noun, count) = (content.noun(), counted(runs.len(), "run"));
-    let message = format!("The history of the {noun} can be read; it shows {count}.");
-    findings.push(good(subject, message));
-    let slot = quota::next_slot(&runs, session.service_now());
-    if let Some(slot) = slot.filter(|_| content.kind == ContentKind::Dataflow) {
-        findings.push(warning(
-            "daily_limit",
-            format!(
+    fn check_history(&mut self, session: &mut Session<'_>, content: &WatchedContent<'_>) {
+        let subject = match content.kind {
+            ContentKind::Dataflow => "transactions",
+            ContentKind::Gen2 | ContentKind::Model => "history",
+        };
+        let runs = match read_history(session, content, TimeLimit::Deadline) {
+            Err(error) => return self.unread(subject, content, error),
+            Ok(history) => history.runs,
+        };
+        let (noun, count) = (content.noun(), counted(runs.len(), "run"));
+        let message = format!("The history of the {noun} can be read; it shows {count}.");
+        self.good(subject, message);
+        let slot = quota::next_slot(&runs, session.service_now());
+        if let Some(slot) = slot.filter(|_| content.kind == ContentKind::Dataflow) {
+            let message = format!(
                 "The dataflow had {} or more refreshes in the last 24 h; the next slot opens at {slot}.",
                 quota::DAILY_REFRESHES
-            ),
-            "Wait for the next slot. Scheduled refreshes count too.",
-        ));
+            );
+            let hint = "Wait for the next slot. Scheduled refreshes count too.";
+            self.warning("daily_limit", message, hint);
+        }
+    }
+
+    /// A part that cannot be read: bad, unless the target accepts that.
+    fn unread(&mut self, subject: &str, content: &WatchedContent<'_>, error: CallError) {
+        if guard::is_accepted(content, &error) {
+            let message = format!(
+                "{} A refresh is triggered without reading the history, and ends in `accepted`.",
+                error.message
+            );
+            return self.warning(subject, message, error.hint);
+        }
+        self.bad(subject, error.into());
+    }
+
+    fn good(&mut self, subject: &str, message: impl Into<String>) {
+        self.add(subject, FindingLevel::Good, message.into(), "", None);
+    }
+
+    fn warning(&mut self, subject: &str, message: impl Into<String>, hint: &str) {
+        self.add(subject, FindingLevel::Warning, message.into(), hint, None);
+    }
+
+    fn bad(&mut self, subject: &str, mut error: RefreshError) {
+        let (message, hint) = match error.problem_mut() {
+            Some(problem) => (problem.message.clone(), problem.hint.clone()),
+            None => (String::new(), String::new()),
+        };
+        self.add(subject, FindingLevel::Bad, message, &hint, Some(error));
+    }
+
+    fn add(
+        &mut self,
+        subject: &str,
+        level: FindingLevel,
+        message: String,
+        hint: &str,
+        error: Option<RefreshError>,
+    ) {
+        self.0.push(Finding {
+            subject: subject.to_owned(),
+            level,
+            message,
+            hint: hint.to_owned(),
+            error,
+        });
     }
 }
 
 fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
-}
-
-/// A part that cannot be read: bad, unless the target accepts that.
-fn unread(subject: &str, content: &WatchedContent<'_>, error: CallError) -> Finding {
-    if guard::is_accepted(content, &error) {
-        let message = format!(
-            "{} A refresh is triggered without reading the history, and ends in `accepted`.",
-            error.message
-        );
-        return warning(subject, message, error.hint);
-    }
-    bad(subject, error.into_error())
-}
-
-fn good(subject: &str, message: String) -> Finding {
-    Finding {
-        subject: subject.to_owned(),
-        level: FindingLevel::Good,
-        message,
-        hint: String::new(),
-        error: None,
-    }
-}
-
-fn warning(subject: &str, message: String, hint: &str) -> Finding {
-    Finding {
-        level: FindingLevel::Warning,
-        hint: hint.to_owned(),
-        ..good(subject, message)
-    }
-}
-
-fn bad(subject: &str, mut error: RefreshError) -> Finding {
-    let (message, hint) = match error.problem_mut() {
-        Some(problem) => (problem.message.clone(), problem.hint.clone()),
-        None => (String::new(), String::new()),
-    };
-    Finding {
-        level: FindingLevel::Bad,
-        error: Some(error),
-        ..warning(subject, message, &hint)
-    }
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub(crate) fn workspace_id(
     if is_guid(name) {
         return Ok(name.to_owned());
     }
-    let listed = workspaces(session, endpoints, kind).map_err(CallError::into_error)?;
+    let listed = workspaces(session, endpoints, kind)?;
     pick("workspace", name, &listed)
 }
 
@@ -94,8 +94,8 @@ fn read(
     mut list: impl FnMut(&mut Session<'_>) -> Result<Vec<ListedItem>, CallError>,
 ) -> Step<Vec<ListedItem>> {
     Ok(match attempts {
-        Attempts::Once => list(session).map_err(CallError::into_error)?,
-        Attempts::UntilDeadline => retry(session, list)?.map_err(CallError::into_error)?,
+        Attempts::Once => list(session)?,
+        Attempts::UntilDeadline => retry(session, list)??,
     })
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn explain(
     {
         return missing(session, content, &listed, None);
     }
-    error.into_error()
+    error.into()
 }
 
 /// Why the item is not in the list of its own kind. `name` is its name, if that is known.
@@ -325,9 +325,11 @@ fn list<T>(
 /// A token for a query. The service returns it encoded, and encoding it twice would change it. [V]
 /// fabric/articles/pagination
 fn encoded(token: &str) -> String {
-    match token.contains('%') {
-        true => encode_segment(token).replace("%25", "%"),
-        false => encode_segment(token),
+    let encoded = encode_segment(token);
+    if token.contains('%') {
+        encoded.replace("%25", "%")
+    } else {
+        encoded
     }
 }
 

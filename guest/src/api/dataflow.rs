@@ -20,10 +20,8 @@ struct RefreshBody {
 
 /// The body of a refresh: `notifyOption` is required, an empty object is a 400. [V]
 pub(crate) fn refresh_body(mail_on_failure: bool) -> String {
-    let notify_option = match mail_on_failure {
-        true => "MailOnFailure",
-        false => "NoNotification",
-    };
+    let (none, mail) = ("NoNotification", "MailOnFailure");
+    let notify_option = if mail_on_failure { mail } else { none };
     to_json(&RefreshBody { notify_option })
 }
 

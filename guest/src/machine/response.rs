@@ -4,7 +4,7 @@
 //! be followed later: what is not settled here stays `unknown`.
 
 use super::reply::flow_run;
-use super::verdicts::Facts;
+use super::verdicts::{Facts, unread_code};
 use crate::api::error::{in_parentheses, snake_case};
 use crate::api::flow::FlowResponse;
 use crate::api::reply::is_html;
@@ -60,25 +60,18 @@ pub(crate) fn await_response(
     let FlowResponse::Later(location) = response else {
         return Ok(verdict_on(facts, request, response, &answer));
     };
+    let name = &request.name;
     if request.follow != FollowMode::ToTheEnd {
-        return Ok(facts.verdict(
-            Status::Accepted,
-            "response_not_awaited",
-            format!(
-                "The flow for {} is running; its Response was not awaited.",
-                request.name
-            ),
-            "Follow the next refresh to the end for a verdict: a Response cannot be requested later.",
-        ));
+        let message = format!("The flow for {name} is running; its Response was not awaited.");
+        let hint = "Follow the next refresh to its end: a Response cannot be requested later.";
+        return Ok(facts.verdict(Status::Accepted, "response_not_awaited", message, hint));
     }
     match resolve(trigger_url, &location) {
         Some(url) => poll(session, facts, request, url, &answer),
-        None => Ok(facts.verdict(
-            Status::Unknown,
-            "read_failed",
-            "The flow's Response cannot be polled: its `Location` is not an address.",
-            NO_FOLLOW_HINT,
-        )),
+        None => {
+            let message = "The flow's Response cannot be polled: its `Location` is not an address.";
+            Ok(facts.verdict(Status::Unknown, "read_failed", message, NO_FOLLOW_HINT))
+        }
     }
 }
 
@@ -97,23 +90,17 @@ fn verdict_on(
             return failed(facts, request, answer, error, REPORTED_FAILURE);
         }
         FlowResponse::None => {
-            return facts.verdict(
-                Status::Accepted,
-                "flow_has_no_response",
-                "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.",
-                "Give the flow a Response action, or verify by the dataflow's transactions.",
-            );
+            let message = "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.";
+            let hint = "Give the flow a Response action, or verify by the dataflow's transactions.";
+            return facts.verdict(Status::Accepted, "flow_has_no_response", message, hint);
         }
         FlowResponse::Unclear | FlowResponse::Later(_) => {
-            let status = answer.status;
-            return facts.verdict(
-                Status::Accepted,
-                "flow_response_unclear",
-                format!(
-                    "The flow's Response (HTTP {status}) does not report the outcome of the refresh of {name}."
-                ),
-                "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.",
+            let message = format!(
+                "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}.",
+                answer.status
             );
+            let hint = "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.";
+            return facts.verdict(Status::Accepted, "flow_response_unclear", message, hint);
         }
     };
     set_matched(facts);
@@ -184,12 +171,8 @@ fn poll(
         let remaining = session.remaining_ms();
         if remaining == 0 || wait.is_some_and(|wait| wait > remaining) {
             let name = &request.name;
-            return Ok(facts.verdict(
-                Status::Unknown,
-                "still_running",
-                format!("The flow had not responded for {name} at the deadline."),
-                NO_FOLLOW_HINT,
-            ));
+            let message = format!("The flow had not responded for {name} at the deadline.");
+            return Ok(facts.verdict(Status::Unknown, "still_running", message, NO_FOLLOW_HINT));
         }
         session.wait(pause.min(remaining))?;
         let message = "Polling the flow's Response.";
@@ -259,11 +242,9 @@ fn polled_verdict(
 /// The Response cannot be read, so the outcome is unknown.
 fn unread(facts: &Facts, error: CallError) -> Verdict {
     let code = match error.class {
-        Class::Unauthorized => "read_forbidden",
         Class::Denied => "location_denied",
         _ if error.code == FLOW_RUN_NOT_FOUND => error.code,
-        Class::Invalid | Class::Refused | Class::Over => "read_failed",
-        Class::Later | Class::Lost | Class::Busy | Class::Broken => "read_unavailable",
+        class => unread_code(class),
     };
     let message = format!(
         "The flow is running, but its Response cannot be read. {}",

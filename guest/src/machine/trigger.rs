@@ -157,7 +157,7 @@ fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallErro
     }
     let wait = wait_before_attempt(session, attempt, &error);
     let Some(wait) = wait.filter(|_| error.is_temporary()) else {
-        return Err(Stop::Error(error.into_error()));
+        return Err(error.into());
     };
     let (message, again) = (&error.message, duration_text(wait));
     let message = format!("{message} Nothing was started; trying again in {again}.");

@@ -348,18 +348,26 @@ pub(crate) fn not_readable_yet(facts: &Facts, context: &RunContext, from: Moment
 
 /// The history could not be read, so the outcome is unknown.
 pub(crate) fn unread(facts: &Facts, context: &RunContext, error: CallError) -> Verdict {
-    let code = match error.class {
-        Class::Unauthorized => "read_forbidden",
-        Class::Invalid | Class::Refused | Class::Over | Class::Denied => "read_failed",
-        Class::Later | Class::Lost | Class::Busy | Class::Broken => "read_unavailable",
-    };
     let message = context.message(&error.message);
-    let verdict = facts.verdict(Status::Unknown, code, message, error.hint);
     Verdict {
         evidence: Evidence::None,
         retry_at: error.retry_at.map(|at| at.to_string()),
-        service_error: error.service_error.or(verdict.service_error),
-        ..verdict
+        service_error: error.service_error.or_else(|| facts.service_error.clone()),
+        ..facts.verdict(
+            Status::Unknown,
+            unread_code(error.class),
+            message,
+            error.hint,
+        )
+    }
+}
+
+/// The code of an outcome that is unknown because it cannot be read.
+pub(crate) fn unread_code(class: Class) -> &'static str {
+    match class {
+        Class::Unauthorized => "read_forbidden",
+        Class::Invalid | Class::Refused | Class::Over | Class::Denied => "read_failed",
+        Class::Later | Class::Lost | Class::Busy | Class::Broken => "read_unavailable",
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn watch(
     mut search: RunSearch<'_>,
 ) -> Step<Verdict> {
     let mut pace = Pace::up_to(search.content.item.poll_ms);
-    let mut reported = ReportedStates::default();
+    let (mut reported, mut warned) = (None, Vec::new());
     let mut limit = match search.read_at_least_once {
         true => TimeLimit::CallOnly,
         false => TimeLimit::Deadline,
@@ -109,13 +109,14 @@ pub(crate) fn watch(
                 if !seen {
                     seen = true;
                     search.known = Some(run.id.clone());
-                    reported.status = Some(run.status.clone());
+                    reported = Some(run.status.clone());
                     if search.context.is_ours() {
                         matched(session, facts, run);
                     }
                 }
                 facts.run = Some(run.to_service_run());
-                reported.report(session, run, search.context.is_ours());
+                warn_if_unknown(session, &mut warned, run);
+                report_state(session, &mut reported, run, search.context.is_ours());
                 if run.state == RunState::Deduped && search.context.is_ours() {
                     return deduplicated(session, facts, &search, &history, retry_after_ms);
                 }
@@ -295,30 +296,25 @@ pub(crate) fn watch_other(
     watch(session, &mut facts, search)
 }
 
-/// The states of a run that were reported.
-#[derive(Default)]
-struct ReportedStates {
-    status: Option<String>,
-    unknown: Vec<String>,
+/// Reports the state of a run; a state of ours that is new is stored.
+fn report_state(session: &mut Session<'_>, reported: &mut Option<String>, run: &Run, ours: bool) {
+    let message = format!("The state of the run is `{}`.", run.status);
+    if reported.as_ref() == Some(&run.status) {
+        session.report(Phase::Following, Level::Debug, message);
+        return;
+    }
+    *reported = Some(run.status.clone());
+    session.report(Phase::Following, Level::Info, message.as_str());
+    if ours {
+        session.append_observed("status", Some(run.to_service_run()), &message);
+    }
 }
 
-impl ReportedStates {
-    fn report(&mut self, session: &mut Session<'_>, run: &Run, ours: bool) {
-        if run.state == RunState::Unknown && !self.unknown.contains(&run.status) {
-            self.unknown.push(run.status.clone());
-            let state = session.redactor.line(&run.status, 64);
-            let message = format!("Unknown state `{state}` of the run: not taken for success.");
-            session.report(Phase::Following, Level::Warning, message);
-        }
-        let message = format!("The state of the run is `{}`.", run.status);
-        if self.status.as_ref() == Some(&run.status) {
-            session.report(Phase::Following, Level::Debug, message);
-            return;
-        }
-        self.status = Some(run.status.clone());
-        session.report(Phase::Following, Level::Info, message.as_str());
-        if ours {
-            session.append_observed("status", Some(run.to_service_run()), &message);
-        }
+fn warn_if_unknown(session: &Session<'_>, warned: &mut Vec<String>, run: &Run) {
+    if run.state == RunState::Unknown && !warned.contains(&run.status) {
+        warned.push(run.status.clone());
+        let state = session.redactor.line(&run.status, 64);
+        let message = format!("Unknown state `{state}` of the run: not taken for success.");
+        session.report(Phase::Following, Level::Warning, message);
     }
 }
