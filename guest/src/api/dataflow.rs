@@ -131,19 +131,4 @@ mod tests {
             .collect();
         assert_eq!(ids, ["b", "c", "a"]);
     }
-
-    #[test]
-    fn a_response_without_a_list_is_not_an_empty_history() {
-        for body in [
-            "",
-            "{}",
-            "[]",
-            r#"{"value":{}}"#,
-            "<html>",
-            r#"{"value":[{"id":"a"}"#,
-        ] {
-            assert_eq!(transactions(&answer(body)), None, "{body}");
-        }
-        assert_eq!(transactions(&answer(r#"{"value":[]}"#)), Some(vec![]));
-    }
 }

@@ -214,24 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn every_state_of_the_reference_is_read() {
-        for (status, state) in [
-            ("NotStarted", RunState::Running),
-            ("InProgress", RunState::Running),
-            ("Completed", RunState::Succeeded),
-            ("Failed", RunState::Failed),
-            ("Cancelled", RunState::Cancelled),
-            ("Deduped", RunState::Deduped),
-            ("TimedOut", RunState::Failed),
-            ("Disabled", RunState::Failed),
-            ("OwnerUserMissing", RunState::Unknown),
-        ] {
-            let run = job(&format!(r#""status":"{status}""#)).unwrap();
-            assert_eq!(run.state, state, "{status}");
-        }
-    }
-
-    #[test]
     fn publishing_is_not_a_refresh() {
         let rows: Vec<String> = ["Refresh", "Execute", "Publish", "applyChanges", ""]
             .iter()

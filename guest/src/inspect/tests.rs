@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::contract::{
-    CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
-    QuotaGuard, QuotaMode, QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
+    CancelRequest, CancellationStatus, Credentials, FindingLevel, FollowMode, QuotaGuard,
+    QuotaMode, QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
 };
 use crate::ports::Method;
 use crate::ports::TransportKind;
@@ -77,23 +77,6 @@ fn a_plan_fails_with_the_error_of_its_history() {
     let world = World::new().answers_every_get(refusal(503, ""));
     let error = ask(&world, Question::Plan(request(verified()))).unwrap_err();
     assert!(matches!(error, RefreshError::Unavailable(problem) if problem.http_calls == 1));
-}
-
-#[test]
-fn a_check_of_a_valid_target_is_good() {
-    let world = World::new().answers_get(listed(&row("order_list", 1)));
-    let found = findings(&world, verified());
-    let subjects: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
-    assert_eq!(
-        subjects,
-        ["url", "payload", "workspace", "dataflow", "transactions"]
-    );
-    assert!(
-        found
-            .iter()
-            .all(|(_, level, _)| *level == FindingLevel::Good),
-        "{found:?}"
-    );
 }
 
 #[test]
@@ -292,67 +275,37 @@ fn quota(limit: u32) -> QuotaGuard {
 
 #[test]
 fn a_plan_needs_a_history_if_the_refresh_does() {
-    let mut accepting = dataflow();
-    accepting.item.when_unreadable = WhenUnreadable::Accept;
-    for (accepts, follow, unreadable, status, planned) in [
-        (true, FollowMode::ToTheEnd, QuotaUnreadable::Send, 403, true),
-        (
-            true,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Skip,
-            403,
-            false,
-        ),
-        (
-            true,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Send,
-            503,
-            false,
-        ),
-        (
-            false,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Send,
-            403,
-            false,
-        ),
-        (
-            false,
-            FollowMode::NotAtAll,
-            QuotaUnreadable::Send,
-            503,
-            true,
-        ),
-        (
-            false,
-            FollowMode::NotAtAll,
-            QuotaUnreadable::Skip,
-            503,
-            false,
-        ),
+    use FollowMode::{NotAtAll, ToTheEnd};
+    use QuotaUnreadable::{Send, Skip};
+    for (accepted, follow, unreadable, status, planned) in [
+        (WhenUnreadable::Accept, ToTheEnd, Send, 403, true),
+        (WhenUnreadable::Accept, ToTheEnd, Skip, 403, false),
+        (WhenUnreadable::Accept, ToTheEnd, Send, 503, false),
+        (WhenUnreadable::Stop, ToTheEnd, Send, 403, false),
+        (WhenUnreadable::Stop, NotAtAll, Send, 503, true),
+        (WhenUnreadable::Stop, NotAtAll, Skip, 503, false),
     ] {
-        let target = if accepts {
-            accepting.clone()
-        } else {
-            dataflow()
-        };
-        let mut wanted = request(Target::Dataflow(target));
-        wanted.follow = follow;
-        wanted.quota = Some(quota(2));
-        wanted.quota.as_mut().unwrap().when_unreadable = unreadable;
+        let mut target = dataflow();
+        target.item.when_unreadable = accepted;
+        let mut planned_request = request(Target::Dataflow(target));
+        planned_request.follow = follow;
+        planned_request.quota = Some(QuotaGuard {
+            when_unreadable: unreadable,
+            ..quota(2)
+        });
         let world = World::new().answers_every_get(refusal(status, ""));
-        match ask(&world, Question::Plan(wanted)) {
-            // What was not read is not counted as nothing.
+        match ask(&world, Question::Plan(planned_request)) {
+            // An unread history does not count as an empty one.
             Ok(Inspection::Plan(plan)) => assert!(planned && plan.quota.is_none()),
             other => assert!(!planned, "{other:?}"),
         }
     }
-    let mut blind = request(flow(Verification::None));
-    blind.quota = Some(quota(2));
-    let error = ask(&World::new(), Question::Plan(blind)).unwrap_err();
-    assert!(
-        matches!(error, RefreshError::Invalid(problem) if problem.code == "quota_without_history")
+    let mut without_history = request(flow(Verification::None));
+    without_history.quota = Some(quota(2));
+    let error = ask(&World::new(), Question::Plan(without_history)).unwrap_err();
+    assert_eq!(
+        kind_and_code(error),
+        ("invalid", "quota_without_history".into())
     );
 }
 
@@ -370,7 +323,7 @@ fn a_plan_reports_the_wrong_generation() {
         );
     for question in [Question::Plan(request(gen2())), Question::Runs(gen2())] {
         let error = ask(&world, question).unwrap_err();
-        assert!(matches!(error, RefreshError::Invalid(p) if p.code == "wrong_generation"));
+        assert_eq!(kind_and_code(error), ("invalid", "wrong_generation".into()));
     }
     let found = findings(&world, gen2());
     assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Bad));
@@ -383,26 +336,26 @@ fn a_plan_reports_the_wrong_generation() {
 
 #[test]
 fn a_check_of_every_kind_is_good() {
-    let item = format!(r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n"}}"#);
+    let item = format!(
+        r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n","name":"order_list"}}"#
+    );
     for (target, subjects) in [
+        (verified(), "url payload workspace dataflow transactions"),
         (
             Target::Dataflow(dataflow()),
-            ["workspace", "dataflow", "transactions"],
+            "workspace dataflow transactions",
         ),
-        (gen2(), ["workspace", "dataflow", "history"]),
-        (standard(), ["workspace", "model", "history"]),
+        (gen2(), "workspace dataflow history"),
+        (standard(), "workspace model history"),
     ] {
         let world = World::new()
             .serves("/dataflows", listed(&item))
             .serves("/datasets", listed(&item));
         let found = findings(&world, target);
-        let told: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
-        assert_eq!(told, subjects);
-        assert!(
-            found
-                .iter()
-                .all(|(_, level, _)| *level == FindingLevel::Good)
-        );
+        let names: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
+        assert_eq!(names.join(" "), subjects);
+        let is_good = |(_, level, _): &(_, FindingLevel, _)| *level == FindingLevel::Good;
+        assert!(found.iter().all(is_good), "{found:?}");
     }
 }
 
@@ -441,62 +394,99 @@ fn a_target_is_resolved_to_ids() {
 
 #[test]
 fn a_run_of_every_kind_is_cancelled_and_an_ended_one_is_not_an_error() {
-    let taken = || Ok(answer(202, ""));
+    use CancellationStatus::{AlreadyConcluded, NotFound, Requested};
+    let status = |status: &str| {
+        Ok(ok(&format!(
+            r#"{{"transactionId":"x","status":"{status}"}}"#
+        )))
+    };
     for (target, answer, expected) in [
-        (gen2(), taken(), CancellationStatus::Requested),
+        (verified(), status("SuccessfullyMarked"), Requested),
+        (verified(), status("successfullyMarked"), Requested),
+        (verified(), status("alreadyConcluded"), AlreadyConcluded),
+        (verified(), status("NotFound"), NotFound),
+        (gen2(), Ok(answer(202, "")), Requested),
         (
             gen2(),
             refusal(400, "JobAlreadyCompleted"),
-            CancellationStatus::AlreadyConcluded,
+            AlreadyConcluded,
         ),
         (
             gen2(),
             refusal(409, "JobAlreadyCompleted"),
-            CancellationStatus::AlreadyConcluded,
+            AlreadyConcluded,
         ),
-        (
-            gen2(),
-            refusal(404, "EntityNotFound"),
-            CancellationStatus::NotFound,
-        ),
-        (enhanced(), Ok(ok("")), CancellationStatus::Requested),
-        (enhanced(), refusal(404, ""), CancellationStatus::NotFound),
+        (gen2(), refusal(404, "EntityNotFound"), NotFound),
+        (enhanced(), Ok(ok("")), Requested),
+        (enhanced(), refusal(404, ""), NotFound),
     ] {
         let world = World::new().answers_post(answer);
-        assert_eq!(stop(&world, target).unwrap(), expected);
-    }
-    for (target, answer, code) in [
-        (
-            gen2(),
-            refusal(403, "InsufficientPrivileges"),
-            "not_authorized",
-        ),
-        (gen2(), refusal(429, "RequestBlocked"), "throttled"),
-        (
-            gen2(),
-            broken(TransportKind::AnswerTimeout),
-            "response_timed_out",
-        ),
-        (
-            standard(),
-            refusal(400, "InvalidRequest"),
-            "cannot_be_cancelled",
-        ),
-        (enhanced(), refusal(503, ""), "service_unavailable"),
-    ] {
-        let world = World::new().answers_post(answer);
-        let told = match stop(&world, target).unwrap_err() {
-            RefreshError::Invalid(problem)
-            | RefreshError::Unauthorized(problem)
-            | RefreshError::Unavailable(problem) => problem.code,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(told, code);
-        assert_eq!(world.posts().len() + world.sent_deletes(), 1);
+        assert_eq!(cancel(&world, target).unwrap(), expected);
     }
 }
 
-fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {
+#[test]
+fn a_rejected_cancellation_is_an_error() {
+    let plain = || Target::Dataflow(dataflow());
+    let late = || broken(TransportKind::AnswerTimeout);
+    for (target, answer, kind, code) in [
+        (
+            plain(),
+            Ok(ok(r#"{"status":"invalid"}"#)),
+            "invalid",
+            "cancel_rejected",
+        ),
+        (plain(), Ok(ok("")), "unavailable", "response_unreadable"),
+        (plain(), refusal(401, ""), "unauthorized", "not_authorized"),
+        (plain(), refusal(404, ""), "invalid", "entity_not_found"),
+        (
+            plain(),
+            refusal(503, ""),
+            "unavailable",
+            "service_unavailable",
+        ),
+        (
+            plain(),
+            broken(TransportKind::Denied),
+            "denied",
+            "request_denied",
+        ),
+        (
+            gen2(),
+            refusal(403, "InsufficientPrivileges"),
+            "unauthorized",
+            "not_authorized",
+        ),
+        (
+            gen2(),
+            refusal(429, "RequestBlocked"),
+            "unavailable",
+            "throttled",
+        ),
+        (gen2(), late(), "unavailable", "response_timed_out"),
+        (
+            standard(),
+            refusal(400, "InvalidRequest"),
+            "invalid",
+            "cannot_be_cancelled",
+        ),
+        (
+            enhanced(),
+            refusal(503, ""),
+            "unavailable",
+            "service_unavailable",
+        ),
+    ] {
+        let world = World::new().answers_post(answer);
+        let error = cancel(&world, target).unwrap_err();
+        assert_eq!(kind_and_code(error), (kind, code.to_owned()));
+        assert_eq!(world.posts().len() + world.sent_deletes(), 1);
+    }
+    let flow = cancel(&World::new(), flow(Verification::Response));
+    assert!(matches!(flow, Err(RefreshError::NotSupported(_))));
+}
+
+fn cancel(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {
     let request = CancelRequest {
         run_id: "run-1".into(),
         name: "order_list".into(),
@@ -504,52 +494,12 @@ fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshErro
         call_context: call_context(),
         service_run: "2026-11-23T08:00:00Z@x$1".into(),
     };
-    let stopped = crate::cancel_refresh(world.ports(), &request);
+    let cancelled = crate::cancel_refresh(world.ports(), &request);
     assert!(world.events().is_empty());
-    stopped.map(|stopped| stopped.status)
+    cancelled.map(|cancelled| cancelled.status)
 }
 
-#[test]
-fn a_run_is_cancelled_by_its_encoded_id() {
-    for (status, expected) in [
-        ("SuccessfullyMarked", CancellationStatus::Requested),
-        ("successfullyMarked", CancellationStatus::Requested),
-        ("alreadyConcluded", CancellationStatus::AlreadyConcluded),
-        ("NotFound", CancellationStatus::NotFound),
-    ] {
-        let body = format!(r#"{{"transactionId":"x","status":"{status}"}}"#);
-        let world = World::new().answers_post(Ok(answer(200, &body)));
-        assert_eq!(stop(&world, verified()).unwrap(), expected);
-        assert!(
-            world.posts()[0]
-                .url
-                .ends_with("/2026-11-23T08%3A00%3A00Z%40x%241/cancel")
-        );
-    }
-}
-
-#[test]
-fn a_rejected_cancellation_is_an_error() {
-    let target: fn() -> DataflowTarget = dataflow;
-    for (answer, kind) in [
-        (Ok(answer(200, r#"{"status":"invalid"}"#)), "invalid"),
-        (Ok(answer(200, "")), "unavailable"),
-        (refusal(401, ""), "unauthorized"),
-        (refusal(404, ""), "invalid"),
-        (refusal(503, ""), "unavailable"),
-        (broken(TransportKind::Denied), "denied"),
-    ] {
-        let world = World::new().answers_post(answer);
-        let error = stop(&world, Target::Dataflow(target())).unwrap_err();
-        let (named, calls) = match &error {
-            RefreshError::Invalid(problem) => ("invalid", problem.http_calls),
-            RefreshError::Unavailable(problem) => ("unavailable", problem.http_calls),
-            RefreshError::Unauthorized(problem) => ("unauthorized", problem.http_calls),
-            RefreshError::Denied(problem) => ("denied", problem.http_calls),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((named, calls), (kind, 1));
-    }
-    let flow = stop(&World::new(), flow(Verification::Response));
-    assert!(matches!(flow, Err(RefreshError::NotSupported(_))));
+fn kind_and_code(error: RefreshError) -> (&'static str, String) {
+    let (kind, problem) = crate::machine::problem(error);
+    (kind, problem.code)
 }

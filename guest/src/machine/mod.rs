@@ -14,6 +14,8 @@ mod watch;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::problem;
 
 use self::verdicts::Facts;
 use crate::call::{Step, Stop};
