@@ -94,7 +94,7 @@ impl<'t> WatchedContent<'t> {
         })
     }
 
-    /// Checks that the content can be asked for: an address, and ids instead of names.
+    /// Checks the address of the API, and that ids are given instead of names.
     pub(crate) fn check(&self) -> Result<(), RefreshError> {
         self.kind.check_endpoint(self.endpoints)?;
         let what = match self.item {

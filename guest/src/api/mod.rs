@@ -1,4 +1,4 @@
-//! The services: how each is asked, how its responses are read, and what their runs and quotas are.
+//! The services: their addresses, request bodies and responses, and their runs and quotas.
 //!
 //! There is one file for each service. Runs, states and quotas are the same for all of them, so a
 //! verdict means the same for every kind of content.

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn contradicting_states_are_never_success() {
-        for (status, extended, state, told) in [
+        for (status, extended, state, text) in [
             ("Unknown", None, RunState::Running, "InProgress"),
             ("Unknown", Some("Unknown"), RunState::Running, "InProgress"),
             (
@@ -289,7 +289,7 @@ mod tests {
                 r#""status":"{status}"{}"#,
                 extended.unwrap_or_default()
             ));
-            assert_eq!((run.state, run.status.as_str()), (state, told), "{status}");
+            assert_eq!((run.state, run.status.as_str()), (state, text), "{status}");
         }
     }
 
@@ -325,9 +325,9 @@ mod tests {
                 "",
             ),
             (
-                r#""serviceExceptionJson":"{\"errorCode\":\"E\",\"errorDescription\":\"told\"}""#,
+                r#""serviceExceptionJson":"{\"errorCode\":\"E\",\"errorDescription\":\"why\"}""#,
                 "E",
-                "told",
+                "why",
             ),
             (r#""serviceExceptionJson":"not JSON""#, "", "not JSON"),
             (
@@ -365,7 +365,7 @@ mod tests {
             (of("Location", &location), false, None),
             (of("Location", &location), true, Some(low.as_str())),
             (of("x-ms-request-id", id), true, Some(low.as_str())),
-            // Every answer has a `RequestId`; an enhanced refresh is not named by it.
+            // Every response has a `RequestId`; it does not name an enhanced refresh.
             (of("RequestId", id), true, None),
             (answer(202, ""), true, None),
         ] {

@@ -1,4 +1,4 @@
-//! Questions, and the request to stop a run.
+//! Questions, and cancelling a run.
 
 use super::*;
 use crate::contract::{
@@ -193,7 +193,7 @@ fn workspaces_are_listed_page_by_page() {
     assert_eq!((items.len(), items[1009].name.as_str()), (1010, "n1009"));
     assert!(world.gets()[1].url.ends_with("$top=1000&$skip=1000"));
 
-    // A service that always answers the same page is not asked for ever.
+    // Reading ends even if the service always returns the same page.
     let world = World::new().answers_every_get(page(0, 1000));
     assert!(ask(&world, Question::Workspaces).is_ok());
     assert_eq!(world.gets().len(), 2);
@@ -211,12 +211,12 @@ fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
         Ok(Inspection::Items(items)) => items,
         other => panic!("{other:?}"),
     };
-    let told: Vec<_> = items
+    let text: Vec<_> = items
         .iter()
         .map(|item| (item.id.as_str(), item.name.as_str(), item.kind))
         .collect();
     assert_eq!(
-        told,
+        text,
         [
             (DATAFLOW, "order_list", Some(TargetKind::Dataflow)),
             ("g2", "new", Some(TargetKind::DataflowGen2)),
@@ -330,7 +330,7 @@ fn a_plan_reports_the_wrong_generation() {
     assert!(
         found
             .iter()
-            .any(|(_, _, told)| told.contains("not a Fabric item"))
+            .any(|(_, _, text)| text.contains("not a Fabric item"))
     );
 }
 
@@ -386,7 +386,7 @@ fn a_target_is_resolved_to_ids() {
         panic!("not resolved");
     };
     assert_eq!(resolved, Target::Dataflow(dataflow()));
-    // With ids there is nothing to ask.
+    // With ids no call is made.
     let world = World::new();
     assert!(ask(&world, Question::Resolve(gen2())).is_ok());
     assert!(world.call_times().is_empty());

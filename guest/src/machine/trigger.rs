@@ -46,7 +46,7 @@ pub(crate) fn run(
     let target = resolve(session, &request.target, endpoints, Attempts::UntilDeadline)?;
     let work = &Work::of(&target, endpoints)?;
     guard::check(request, work)?;
-    // Built once in advance, so that an invalid payload is reported before the service is asked.
+    // Built once in advance, so that an invalid payload is reported before the first call.
     work.request(session, request.response_timeout_ms)?;
     let content = work.content.filter(|_| guard::needs_history(request));
     let mut number = 0_u32;

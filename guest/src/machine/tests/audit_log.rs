@@ -1,4 +1,4 @@
-//! What the store is told, and what happens when it does not listen.
+//! The events in the audit log, and a store that fails.
 
 use super::*;
 use crate::contract::{Conclusion, Event, Sent, Status, StoreError, Verification};
@@ -9,7 +9,7 @@ fn unavailable() -> StoreError {
 }
 
 fn refresh_after_the_intent(errors: &[StoreError]) -> (World, Verdict) {
-    // The intent takes the first place in the queue of answers: let it through by hand.
+    // The intent takes the first scripted answer, so the gate lets it through.
     let world = World::new().with(our_run("Success"));
     let gate = Gate {
         world: &world,

@@ -105,7 +105,7 @@ fn without_a_history_before_the_trigger_no_run_is_matched() {
             (Status::Unknown, "cannot_be_followed")
         );
     }
-    // Where the run is known already, there is nothing to find.
+    // A known run is not searched for.
     blind.service_run = Some("x".into());
     let world = World::new().with(timed("x", "OnDemand", 1_000, 10_000, "Success"));
     assert_eq!(ours(&world, blind).status, Status::Completed);
@@ -221,7 +221,7 @@ fn the_newest_run_stays_the_same_while_it_is_followed() {
     );
 }
 
-/// A moment some seconds before or after the start of every scripted world.
+/// A moment relative to the start of every scripted world.
 fn after_start(seconds: i64) -> String {
     let at = 8 * 3600 + seconds;
     format!(
@@ -358,7 +358,7 @@ fn an_interrupted_follow_of_the_newest_run_names_it() {
 use crate::contract::Target;
 use crate::testing::{OURS, dataflow, enhanced, gen2, ok, standard, with};
 
-/// A trace of a trigger whose answer named the run.
+/// A trace of a trigger whose response named the run.
 fn exact() -> TriggerTrace {
     TriggerTrace {
         service_run: Some(OURS.into()),
@@ -371,7 +371,7 @@ fn exact() -> TriggerTrace {
 fn a_named_run_is_followed_by_its_id_for_every_kind() {
     for target in [gen2(), standard(), enhanced()] {
         for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
-            // A stranger in the window is not asked about.
+            // Another run in the window does not matter.
             let world = World::new()
                 .with(timed(OURS, "OnDemand", 2_000, 60_000, end))
                 .with(timed("other", "OnDemand", 2_500, 1_000, "Success"));
@@ -426,7 +426,7 @@ fn the_earliest_poll_time_is_part_of_the_trace() {
     assert_eq!(found.status, Status::Completed);
     assert_eq!(world.call_times(), [60_000]);
 
-    // Even the one look that a follow always gets waits for it.
+    // Even the one reading that a follow always gets waits for it.
     let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
     let mut hasty = follow(gen2(), Subject::Ours(trace.clone()));
     hasty.call_context.deadline_ms = 0;

@@ -1,4 +1,4 @@
-//! Somebody else's run is going on.
+//! Another refresh is already running.
 
 use super::*;
 use crate::contract::{Event, Evidence, FollowMode, IfRunning, Matched, Sent, Status};

@@ -1,4 +1,4 @@
-//! What must hold however a refresh goes: every sequence of answers, in every world, in every mode.
+//! Invariants of a refresh: every sequence of responses, in every world, in every mode.
 
 use super::*;
 use crate::contract::{Content, Event, FollowMode, IfRunning, Sent, Status, Target, Verification};
@@ -29,7 +29,7 @@ fn answers() -> Vec<Answer> {
     ]
 }
 
-/// Whether a further trigger is allowed after this answer.
+/// Whether another trigger is allowed after this response.
 fn started_nothing(answer: &Answer, host_reports_unsent: bool) -> bool {
     match answer {
         Ok(answer) => answer.status == 429,
@@ -58,8 +58,8 @@ fn worlds() -> Vec<Vec<Scripted>> {
     ]
 }
 
-/// Every answer, and every pair of answers whose first allows a second; after them the trigger is
-/// taken, so that a trigger too many is seen.
+/// Every response, and every pair of responses whose first allows a second; after them the trigger is
+/// accepted, so that an extra trigger is noticed.
 fn sequences() -> Vec<Vec<Answer>> {
     let mut all = Vec::new();
     for first in answers() {
@@ -76,7 +76,7 @@ fn sequences() -> Vec<Vec<Answer>> {
     all
 }
 
-/// Fewer looks tell the same story sooner.
+/// Fewer polls make the tests faster.
 fn slow(target: &mut Target) {
     match target {
         Target::Dataflow(one) => one.item.poll_ms = 30_000,

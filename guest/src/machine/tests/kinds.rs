@@ -1,4 +1,4 @@
-//! Every kind of content, through the same machine: what its trigger names, what its history tells.
+//! Every kind of content in the same machine: what its trigger names and what its history shows.
 
 use super::*;
 use crate::contract::{
@@ -11,7 +11,7 @@ use crate::testing::{
     request, standard, with,
 };
 
-/// Every target, and how its run is told to be ours.
+/// Every target, and how its run is matched.
 fn targets() -> Vec<(Target, Matched)> {
     let by = |content: fn(_) -> Content| flow(Verification::Content(content(item())));
     vec![
@@ -30,7 +30,7 @@ fn named() -> [Target; 3] {
     [gen2(), standard(), enhanced()]
 }
 
-/// The run that our trigger begins.
+/// The run that our trigger starts.
 fn ours(end: &str) -> Scripted {
     timed(OURS, "OnDemand", 1_000, 90_000, end).by_trigger()
 }
@@ -42,12 +42,12 @@ fn end_of(world: &World, target: &Target) -> Verdict {
 #[test]
 fn the_state_at_the_service_is_the_verdict_for_every_kind() {
     for (target, matched) in targets() {
-        for (word, status, code) in [
+        for (state, status, code) in [
             ("Success", Status::Completed, ""),
             ("Failed", Status::Failed, "refresh_failed"),
             ("Cancelled", Status::Cancelled, ""),
         ] {
-            let world = World::new().with(ours(word));
+            let world = World::new().with(ours(state));
             let verdict = end_of(&world, &target);
             assert_eq!(
                 (verdict.status, verdict.code.as_str()),
@@ -87,8 +87,8 @@ fn an_unknown_state_is_never_success_for_every_kind() {
 fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
     for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
         for target in named() {
-            let stranger = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
-            let world = World::new().with(ours(end)).with(stranger);
+            let other = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
+            let world = World::new().with(ours(end)).with(other);
             let verdict = end_of(&world, &target);
             assert_eq!(
                 (verdict.status, verdict.service_run.as_deref()),
@@ -109,10 +109,10 @@ fn a_named_run_that_is_missing_for_a_while_has_not_failed() {
 #[test]
 fn a_dropped_request_is_unknown_and_not_sent_again() {
     for target in named() {
-        // A stranger's run does not stand for ours, and is not said to be ours that came late.
-        let stranger = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
+        // Another run does not count as ours, nor as a late run of ours.
+        let other = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
         let late = timed("late", "ViaApi", 305_000, 10_000, "Success").by_trigger();
-        let world = World::new().with(stranger).with(late);
+        let world = World::new().with(other).with(late);
         let verdict = end_of(&world, &target);
         assert_eq!(
             (verdict.status, verdict.code.as_str()),
@@ -180,10 +180,10 @@ fn a_lost_trigger_is_searched_by_window_and_baseline() {
 #[test]
 fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
     for (target, _) in targets() {
-        let stranger = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
+        let other = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
         let world = World::new()
             .with(ours("Success"))
-            .with(stranger)
+            .with(other)
             .answers_post(broken(TransportKind::ConnectionLost));
         assert_eq!(end_of(&world, &target).code, "ambiguous_run");
     }
@@ -275,7 +275,7 @@ fn a_job_is_not_read_before_retry_after() {
     let world = World::new().with(ours("Success"));
     let verdict = end_of(&world, &gen2());
     assert_eq!(verdict.status, Status::Completed);
-    // Look, trigger, and the first poll a minute after the answer; `refresh` checks the rest.
+    // History, trigger, and the first poll a minute after the response; `refresh` checks the rest.
     let times = world.call_times();
     assert!(times[2] >= times[1] + 60_000, "{times:?}");
     assert!(world.gets()[1].url.ends_with(OURS));
@@ -320,7 +320,7 @@ fn a_retry_after_of_a_run_or_a_history_is_respected() {
     let times = world.call_times();
     assert!(times[3] - times[2] >= 45_000 && times[4] - times[3] >= 45_000);
 
-    // A history, while another run is waited for and while ours is looked for.
+    // A history, while waiting for another run and while searching for ours.
     let busy =
         r#"{"value":[{"id":"other","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
     for target in [Target::Dataflow(dataflow()), standard()] {
@@ -333,7 +333,7 @@ fn a_retry_after_of_a_run_or_a_history_is_respected() {
         let times = world.call_times();
         assert!(times[1] - times[0] >= 70_000, "{times:?}");
     }
-    // Past the deadline: skipped, for nothing was sent.
+    // Beyond the deadline: skipped, because nothing was sent.
     let world = World::new().answers_get(Ok(with(ok(busy), "Retry-After", "7200")));
     let verdict = end_of(&world, &Target::Dataflow(dataflow()));
     assert_eq!(verdict.code, "deadline_while_waiting");
@@ -349,7 +349,7 @@ fn a_retry_after_of_a_gateway_is_respected() {
         let times = world.call_times();
         assert!(times[2] - times[1] >= 120_000, "{times:?}");
     }
-    // What a flow's gateway says is not said of the history.
+    // A gateway's `Retry-After` of a flow does not apply to the history.
     let flow = flow(Verification::Content(Content::SemanticModel(item())));
     let world = World::new().with(ours("Success")).answers_post(away());
     assert_eq!(end_of(&world, &flow).status, Status::Completed);
@@ -366,13 +366,13 @@ fn deduped(from: i64) -> Scripted {
 
 #[test]
 fn a_dropped_run_is_skipped_with_the_outcome_of_the_other() {
-    for (word, told) in [
+    for (state, end) in [
         ("Success", "That run completed."),
         ("Failed", "That run failed."),
         ("Cancelled", "That run was cancelled."),
     ] {
-        // The look did not show the other run yet.
-        let other = timed("other", "Scheduled", -1_000, 200_000, word).seen_after(30_000);
+        // The history before the trigger did not show the other run yet.
+        let other = timed("other", "Scheduled", -1_000, 200_000, state).seen_after(30_000);
         let world = World::new().with(deduped(1_000)).with(other);
         let verdict = end_of(&world, &gen2());
         assert_eq!(
@@ -381,20 +381,20 @@ fn a_dropped_run_is_skipped_with_the_outcome_of_the_other() {
         );
         assert_eq!((verdict.own_run, verdict.matched), (false, Matched::None));
         assert_eq!(verdict.service_run.as_deref(), Some("other"));
-        assert!(verdict.message.ends_with(told), "{}", verdict.message);
+        assert!(verdict.message.ends_with(end), "{}", verdict.message);
         assert_eq!(world.posts().len(), 1);
     }
 }
 
 #[test]
 fn a_dropped_run_is_skipped_even_if_the_other_is_unknown() {
-    // It has ended, its history may not be read, or it was not asked for.
+    // It has ended, its history may not be read, or following was not requested.
     let world = World::new().with(deduped(1_000));
     let verdict_1 = end_of(&world, &gen2());
     let mut detached = request(gen2());
     detached.follow = FollowMode::UntilStarted;
     let verdict_2 = verdict(&World::new().with(deduped(1_000)), &detached);
-    // Where the service only queues it at first, detached waits until it has begun.
+    // If the service queues it first, detached waits until it has started.
     let verdict_3 = verdict(
         &World::new().with(deduped(200_000).seen_after(-190_000)),
         &detached,
@@ -431,7 +431,7 @@ fn busy() -> Vec<Answer> {
 fn a_busy_model_is_triggered_later() {
     for target in [standard(), enhanced()] {
         for refused in busy() {
-            // The history shows the other run only after the refusal.
+            // The history shows the other run only after the rejection.
             let other = timed("other", "ViaXmlaEndpoint", 0, 100_000, "Success").seen_after(500);
             let world = World::new()
                 .with(other)

@@ -1,13 +1,13 @@
 //! The machine against a scripted world: every course that a refresh can take.
 
 mod audit_log;
+mod before_trigger;
 mod chance;
 mod follow;
 mod golden;
 mod guard;
 mod invariants;
 mod kinds;
-mod look;
 mod names;
 mod quota;
 mod response;

@@ -1,4 +1,4 @@
-//! Names instead of ids, and items that are not where the configuration says.
+//! Names instead of ids, and missing items.
 
 use super::*;
 use crate::contract::{
@@ -18,7 +18,7 @@ fn named_item() -> WatchedItem {
     }
 }
 
-/// Every kind by its names.
+/// A target of every kind, with names.
 fn targets() -> Vec<Target> {
     [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()]
         .into_iter()
@@ -45,7 +45,7 @@ fn targets() -> Vec<Target> {
         .collect()
 }
 
-/// A list in the ways of both APIs.
+/// A list in the forms of both APIs.
 fn list(items: &[(&str, &str)]) -> Answer {
     let rows: Vec<String> = items
         .iter()
@@ -66,7 +66,7 @@ fn serving(workspaces: &[(&str, &str)], items: &[(&str, &str)]) -> World {
 
 const TWIN: &str = "55555555-5555-5555-5555-555555555555";
 
-/// Twins stand beside the ones that are meant.
+/// The right names beside similar ones.
 fn sound() -> World {
     serving(
         &[(TWIN, "Data Administration"), (WORKSPACE, "Data Admin")],
@@ -93,7 +93,7 @@ fn names_are_resolved_exactly_for_every_kind() {
 
 #[test]
 fn a_similar_name_is_never_taken_and_the_names_are_listed() {
-    for (workspaces, items, code, told) in [
+    for (workspaces, items, code, expected) in [
         (
             vec![(TWIN, "data admin")],
             vec![(DATAFLOW, "Master Order List")],
@@ -124,7 +124,7 @@ fn a_similar_name_is_never_taken_and_the_names_are_listed() {
             let world = serving(&workspaces, &items);
             let (kind, problem) = error(&world, &request(target));
             assert_eq!((kind, problem.code.as_str()), ("invalid", code));
-            assert!(problem.message.contains(told), "{}", problem.message);
+            assert!(problem.message.contains(expected), "{}", problem.message);
             assert!(world.posts().is_empty());
             assert_eq!(world.kinds(), ["error"]);
         }
@@ -251,7 +251,7 @@ fn a_missing_item_is_reported_with_the_available_names() {
             problem.message
         );
 
-        // In its list it is there: the service's own word stands, and so it does without a list.
+        // If its list has it, or cannot be read, the service's error is reported.
         for list in [list(&[(DATAFLOW, "order_list")]), refusal(403, "")] {
             let world = missing(World::new())
                 .serves("/dataflows", list.clone())

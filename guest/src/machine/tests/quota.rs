@@ -57,7 +57,7 @@ fn an_exhausted_quota_is_skipped_with_the_next_slot() {
                 (Status::Skipped, "quota_exhausted", Sent::No)
             );
             assert!(verdict.retryable && !verdict.own_run);
-            // The eighth newest run began 16 h before the start.
+            // The eighth newest run started 16 h before the start of the test.
             assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-23T16:00:00Z"));
             let quota = verdict.quota.unwrap();
             assert_eq!((quota.limit, quota.counted, quota.left), (8, 8, 0));
@@ -127,7 +127,7 @@ fn only_the_given_types_and_runs_without_a_type_count() {
         let world = used(8);
         let verdict_1 = verdict(&world, &counting(verified(), only.clone()));
         assert_eq!(verdict_1.quota.unwrap().counted, counted);
-        // A Fabric job that was asked for by hand is one on demand.
+        // Fabric's `Manual` counts as on demand.
         let verdict_2 = verdict(&used(8), &counting(gen2(), only));
         assert_eq!(verdict_2.quota.unwrap().counted, counted);
     }

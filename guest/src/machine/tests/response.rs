@@ -1,4 +1,4 @@
-//! Verified by the flow's own Response.
+//! Verification by the flow's own Response.
 
 use super::*;
 use crate::contract::{Evidence, FollowMode, Matched, Sent, Status, Verification};
@@ -17,7 +17,7 @@ fn sync(answer: Answer) -> (World, Verdict) {
     (world, verdict)
 }
 
-/// A Response, as a run of the flow gives it.
+/// A Response as a run of the flow sends it.
 fn responded(status: u16, body: &str) -> HttpAnswer {
     with(answer(status, body), "x-ms-workflow-run-id", "0858CU18")
 }

@@ -1,4 +1,4 @@
-//! Matching the run that the trigger began, and following it to its end.
+//! Matching the run that the trigger started, and following it to its end.
 
 use super::*;
 use crate::contract::{Event, Evidence, FollowMode, Matched, Sent, Status};
@@ -190,7 +190,7 @@ fn a_scheduled_run_in_the_same_minute_is_not_taken() {
 
 #[test]
 fn a_run_after_the_window_is_only_a_likely_cause() {
-    // The look that decides comes late, because the service was away.
+    // The deciding history comes late, because the service was unavailable.
     let mut world =
         World::new().with(timed("late", "OnDemand", 310_000, 10_000, "Success").by_trigger());
     world = world.answers_get(Ok(ok(r#"{"value":[]}"#)));
@@ -258,15 +258,15 @@ fn a_run_without_a_start_is_ambiguous_even_alone() {
 
 #[test]
 fn a_run_of_the_baseline_or_of_another_trigger_is_not_taken() {
-    // Begun in the future of its own clock, so that only the baseline tells it apart.
+    // It starts in the future by its own clock, so only the baseline excludes it.
     let mut before = timed("before", "OnDemand", 30_000, 10_000, "Success");
     before.seen = -1_000;
     before.states = vec![(-1_000, "Success".into())];
     let world = World::new()
         .with(before)
-        .with(timed("sister", "OnDemand", 1_000, 100, "Success").by_trigger());
+        .with(timed("other", "OnDemand", 1_000, 100, "Success").by_trigger());
     let mut request = request(verified());
-    request.taken_runs = vec!["sister".into()];
+    request.taken_runs = vec!["other".into()];
     let verdict = verdict(&world, &request);
     assert_eq!(verdict.code, "refresh_not_started");
     assert_eq!(world.intents()[0].baseline, ["before"]);
@@ -329,11 +329,11 @@ fn an_unreadable_history_after_the_trigger_is_unknown() {
         ),
     ] {
         // While matching, and while following.
-        for looks in [1, 6] {
+        for failures in [1, 6] {
             let mut world = World::new().with(our_run("Success"));
-            for look in 0..looks {
+            for number in 0..failures {
                 let row = r#"{"id":"ours","refreshType":"OnDemand","status":"InProgress","startTime":"2026-11-23T08:00:02Z"}"#;
-                let rows = if look < 2 { "" } else { row };
+                let rows = if number < 2 { "" } else { row };
                 world = world.answers_get(Ok(ok(&format!(r#"{{"value":[{rows}]}}"#))));
             }
             let world = world.answers_every_get(answer.clone());
@@ -346,7 +346,7 @@ fn an_unreadable_history_after_the_trigger_is_unknown() {
                 (verdict.sent, verdict.evidence),
                 (Sent::Yes, Evidence::None)
             );
-            assert_eq!(verdict.own_run, looks == 6);
+            assert_eq!(verdict.own_run, failures == 6);
             assert_eq!(world.posts().len(), 1);
         }
     }

@@ -1,4 +1,4 @@
-//! The trigger and its answers.
+//! The trigger and its responses.
 
 use super::*;
 use crate::contract::{
@@ -126,7 +126,7 @@ fn an_unsent_trigger_is_retried_after_a_new_history() {
             .map(|intent| intent.attempt)
             .collect();
         assert_eq!(attempts, [1, 2, 3]);
-        // Each attempt looked anew.
+        // Each attempt read the history again.
         assert!(world.intents()[0].looked_at < world.intents()[2].looked_at);
     }
 }
@@ -301,7 +301,7 @@ fn the_daily_limit_names_the_next_slot() {
             (Status::Failed, "dataflow_daily_limit")
         );
         assert!(verdict.retryable);
-        // The eighth newest run began 16 h before the start.
+        // The eighth newest run started 16 h before the start of the test.
         assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-23T16:00:00Z"));
         assert_eq!(
             verdict.service_error.unwrap().code,
@@ -316,7 +316,7 @@ fn the_daily_limit_names_the_next_slot() {
     );
 }
 
-/// Every answer after which a trigger may have arrived.
+/// Every response after which a trigger may have arrived.
 fn lost() -> Vec<(Answer, &'static str)> {
     vec![
         (

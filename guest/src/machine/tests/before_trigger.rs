@@ -1,4 +1,4 @@
-//! Before the trigger: what is wrong is an error, and nothing is sent.
+//! Before the trigger: a failure is an error, and nothing is sent.
 
 use super::*;
 use crate::contract::{Content, Credentials, FollowMode, Target, Verification};
