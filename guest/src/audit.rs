@@ -1,26 +1,25 @@
 //! Writing to the audit log through the component.
 //!
-//! Only a person's word and notes may be written from outside: everything else in the audit log is
-//! the component's own word on what it did, and is refused. Texts are put on one line, freed of
-//! what looks like a credential, and cut.
+//! Only resolutions and notes may be written from outside: all other events record what the
+//! component itself did. Texts are put on one line, redacted and cut.
 
 use crate::contract::{AuditError, Entry, Event, Note, Receipt, Resolution, StoreError};
 use crate::ports::Store;
-use crate::redact::{Redactor, cut};
+use crate::redact::Redactor;
 
-/// The longest text that is stored, in bytes: a page of prose.
+/// The most bytes of a text that are stored: a page of prose.
 const TEXT_LIMIT: usize = 4096;
-/// The longest name of a field or topic, in bytes.
+/// The most bytes of the name of a field or topic.
 const NAME_LIMIT: usize = 128;
 /// The most fields of a note.
 const MOST_FIELDS: usize = 64;
-/// What a person can say of a run.
-const WORDS: [&str; 4] = ["never_started", "completed", "failed", "cancelled"];
+/// What a run can be resolved as.
+const RESOLUTIONS: [&str; 4] = ["never_started", "completed", "failed", "cancelled"];
 
 /// Checks, redacts and normalises an entry, and appends it.
 ///
 /// # Errors
-/// When the entry may not be written from outside, or the store does not take it.
+/// If the entry may not be written from outside, or the store does not accept it.
 pub fn record_audit(store: &dyn Store, entry: &Entry) -> Result<Receipt, AuditError> {
     let entry = checked(entry).map_err(AuditError::Invalid)?;
     store.append(&entry).map_err(|error| match error {
@@ -32,37 +31,34 @@ pub fn record_audit(store: &dyn Store, entry: &Entry) -> Result<Receipt, AuditEr
 fn checked(entry: &Entry) -> Result<Entry, String> {
     let run_id = entry.run_id.trim().to_owned();
     if run_id.len() > NAME_LIMIT || run_id.chars().any(|c| !c.is_ascii_graphic()) {
-        return Err("The run's id is not up to 128 visible ASCII characters.".to_owned());
+        return Err(
+            "The run id does not consist of up to 128 visible ASCII characters.".to_owned(),
+        );
     }
     let event = match &entry.event {
-        Event::Resolved(resolution) => {
-            if run_id.is_empty() {
-                return Err("A resolution needs the id of the run that it settles.".to_owned());
-            }
-            Event::Resolved(resolved(resolution)?)
+        Event::Resolved(_) if run_id.is_empty() => {
+            return Err("A resolution needs the id of the run that it resolves.".to_owned());
         }
-        Event::Note(note) => Event::Note(noted(note)?),
+        Event::Resolved(resolution) => Event::Resolved(checked_resolution(resolution)?),
+        Event::Note(note) => Event::Note(checked_note(note)?),
         Event::Intent(_) | Event::Triggered(_) | Event::Observed(_) | Event::Outcome(_) => {
             return Err(
-                "Only `resolved` and `note` may be written from outside: the others are the component's own word."
-                    .to_owned(),
+                "Only `resolved` and `note` can be written from outside the component.".to_owned(),
             );
         }
     };
     Ok(Entry { run_id, event })
 }
 
-fn resolved(resolution: &Resolution) -> Result<Resolution, String> {
+fn checked_resolution(resolution: &Resolution) -> Result<Resolution, String> {
     let word = resolution.word.trim();
-    if !WORDS.contains(&word) {
-        return Err(format!(
-            "A run is resolved as {}, not otherwise.",
-            WORDS.join(", ")
-        ));
+    if !RESOLUTIONS.contains(&word) {
+        let known = RESOLUTIONS.join(", ");
+        return Err(format!("A run can be resolved as one of: {known}."));
     }
     let reason = text(&resolution.reason);
     if reason.is_empty() {
-        return Err("A resolution needs a reason, in your own words.".to_owned());
+        return Err("A resolution needs a reason.".to_owned());
     }
     Ok(Resolution {
         word: word.to_owned(),
@@ -70,7 +66,7 @@ fn resolved(resolution: &Resolution) -> Result<Resolution, String> {
     })
 }
 
-fn noted(note: &Note) -> Result<Note, String> {
+fn checked_note(note: &Note) -> Result<Note, String> {
     let topic = name(&note.topic);
     if topic.is_empty() {
         return Err("A note needs a topic, for example `deployment`.".to_owned());
@@ -82,7 +78,7 @@ fn noted(note: &Note) -> Result<Note, String> {
     for (key, value) in &note.fields {
         let key = name(key);
         if key.is_empty() || fields.iter().any(|(known, _)| *known == key) {
-            return Err("Each field of a note has a name, and a name of its own.".to_owned());
+            return Err("Each field of a note needs a unique name.".to_owned());
         }
         fields.push((key, text(value)));
     }
@@ -98,15 +94,14 @@ fn text(text: &str) -> String {
 }
 
 fn name(text: &str) -> String {
-    cut(&Redactor::default().line(text, NAME_LIMIT), NAME_LIMIT).to_owned()
+    Redactor::default().line(text, NAME_LIMIT)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{Conclusion, Observed, RefreshError};
+    use crate::contract::{Conclusion, Observed, RefreshError, problem};
     use crate::testing::World;
-    use crate::trouble::problem;
 
     fn resolution(run_id: &str, word: &str, reason: &str) -> Entry {
         Entry {
@@ -133,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_word_is_stored_on_one_line_and_without_secrets() {
+    fn a_resolution_is_stored_on_one_line_without_secrets() {
         let world = World::new();
         let entry = resolution(
             " run-1 ",
@@ -152,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resolution_needs_a_run_a_known_word_and_a_reason() {
+    fn a_resolution_needs_a_run_a_known_status_and_a_reason() {
         let world = World::new();
         for entry in [
             resolution("", "completed", "r"),
@@ -170,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_cut_and_its_names_are_its_own() {
+    fn a_note_is_cut_and_its_field_names_are_unique() {
         let world = World::new();
         let long = "é".repeat(4000);
         record_audit(&world, &note("deployment", &long, &[("version", "1")])).unwrap();
@@ -193,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn the_components_own_words_cannot_be_written_from_outside() {
+    fn the_components_own_events_cannot_be_written_from_outside() {
         let world = World::new();
-        let error = RefreshError::Invalid(problem("c", "m".into(), "h"));
+        let error = RefreshError::Invalid(problem("c", "m", "h"));
         for event in [
             Event::Outcome(Conclusion::Error(error)),
             Event::Observed(Observed {
@@ -217,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stores_refusal_is_passed_on() {
+    fn an_error_of_the_store_is_passed_on() {
         let world = World::new();
         world.store_says(StoreError::Unavailable("locked".into()));
         let entry = resolution("run-1", "failed", "r");

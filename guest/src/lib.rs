@@ -1,16 +1,14 @@
-//! The refresh logic: one refresh of Power BI content, from look to verdict.
+//! The refresh logic: one refresh of Power BI content, from reading the history to the verdict.
 //!
-//! A thin shell around plain decisions. Everything that reaches outside goes through the four
-//! traits of [`ports`], so the whole state machine is built and tested natively with scripted
-//! answers and a scripted clock; only `wasi` and the export below exist in the component alone.
+//! Everything that reaches outside goes through the four traits of [`ports`], so the whole state
+//! machine is built and tested natively; only `wasi` and the exports exist in the component alone.
 //!
-//! What the crate refuses: to send a trigger before the store has acknowledged the intent, to
-//! send a second one after one that may have arrived, and to say `completed` of a run that it
-//! cannot tell to be ours.
+//! Three things never happen: a trigger before the store has acknowledged the intent, a second
+//! trigger after one that may have arrived, and `completed` for a run that may not be ours.
 
 #![allow(
     clippy::result_large_err,
-    reason = "the errors are those of the contract; a call makes one at most"
+    reason = "the errors are those of the contract, and a call returns at most one"
 )]
 
 #[allow(
@@ -29,27 +27,21 @@ mod bindings {
     });
 }
 
+mod api;
 mod audit;
-mod body;
+mod call;
 mod cancel;
-mod catalogue;
 mod classify;
-mod content;
 pub mod contract;
-mod facts;
-mod flow;
 mod inspect;
-mod journal;
-mod json;
+mod lookup;
 mod machine;
-mod names;
+mod matching;
 pub mod ports;
 mod redact;
 mod request;
 mod session;
 mod time;
-pub mod transport;
-mod trouble;
 mod url;
 #[cfg(target_arch = "wasm32")]
 mod wasi;

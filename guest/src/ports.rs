@@ -1,19 +1,29 @@
-//! What the logic needs of the outside: calls, the audit log, waiting, and the time that passes.
+//! What the logic needs from its host: HTTP, the audit log, waiting, and a clock.
 //!
-//! Four traits and nothing else, so that the same machine runs in the component (`wasi`) and in
-//! tests with scripted answers. The methods take `&self` because one scripted world is all four.
+//! These four traits are the only way out, so the same machine runs in the component (`wasi`) and
+//! in tests with scripted answers. Their methods take `&self` because one scripted world
+//! implements all four.
+//!
+//! An error is `unsent` only if that is certain, because a trigger that may have arrived is never
+//! repeated: the name was not found, the connection was refused or never established, TLS failed,
+//! or the host denied the request. Everything else may have been sent, however unlikely.
 
 use crate::contract::{Entry, Receipt, StoreError, Update, Wake};
-use crate::transport::TransportError;
 
-/// The HTTP methods that are used.
+/// How a host's `internal-error` begins if it guarantees that nothing of the request was sent.
+///
+/// Part of the contract: `host-reports-unsent` in `wit/types.wit` names it, and a host that sets
+/// that flag uses the same text.
+pub const NOT_SENT_PREFIX: &str = "not sent:";
+
+/// The HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Reads.
     Get,
-    /// Triggers, and asks for a stop.
+    /// Triggers, and cancels a dataflow's run.
     Post,
-    /// Stops an enhanced refresh of a semantic model.
+    /// Cancels an enhanced refresh of a semantic model.
     Delete,
 }
 
@@ -29,7 +39,7 @@ impl Method {
     }
 }
 
-/// One HTTP call. It has no `Debug`, because its headers may hold a bearer token.
+/// One HTTP request. It has no `Debug` because its headers may hold a bearer token.
 #[derive(Clone)]
 pub struct HttpRequest {
     /// The method.
@@ -40,23 +50,23 @@ pub struct HttpRequest {
     pub headers: Vec<(String, String)>,
     /// The body; empty for none.
     pub body: String,
-    /// How long connecting, the first byte and the whole answer may take, each.
+    /// The timeout for each of: connecting, the first byte, the whole response.
     pub timeout_ms: u64,
 }
 
-/// The answer to a call.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpAnswer {
     /// The status.
     pub status: u16,
-    /// The headers, as they came.
+    /// The headers as received.
     pub headers: Vec<(String, String)>,
-    /// The body, whole.
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
 impl HttpAnswer {
-    /// The first header of this name, without regard to case; nothing where it is blank.
+    /// The first header of this name, ignoring case; `None` if it is blank.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -73,47 +83,217 @@ impl HttpAnswer {
     }
 }
 
-/// Sends calls. Never follows a redirect.
+/// Why a request got no usable response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportKind {
+    /// The host's policy denied the request.
+    Denied,
+    /// The host's policy denied the address that the name resolves to.
+    AddressDenied,
+    /// The request cannot be built: its URL or a header is not valid in HTTP.
+    RequestInvalid,
+    /// The name could not be resolved.
+    NameNotResolved,
+    /// The connection was refused.
+    ConnectionRefused,
+    /// There is no route to the address.
+    Unreachable,
+    /// No connection within the timeout. Some hosts report a late first byte this way.
+    ConnectTimeout,
+    /// The server's certificate is not trusted.
+    CertificateUntrusted,
+    /// TLS failed for another reason.
+    TlsFailed,
+    /// The host's error text states that nothing was sent.
+    NotSentByHost,
+    /// No complete response within the timeout.
+    AnswerTimeout,
+    /// The connection was lost.
+    ConnectionLost,
+    /// The response ended early.
+    Truncated,
+    /// The response is larger than the limit.
+    TooLarge,
+    /// The response is not valid HTTP.
+    NotHttp,
+    /// Anything else.
+    Other,
+}
+
+/// A request that got no usable response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError {
+    /// What went wrong.
+    pub kind: TransportKind,
+    /// The host's error text, without secrets.
+    pub message: String,
+    /// The status, if the response broke off after its status line.
+    pub status: Option<u16>,
+}
+
+impl TransportKind {
+    /// Every kind.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Denied,
+        Self::AddressDenied,
+        Self::RequestInvalid,
+        Self::NameNotResolved,
+        Self::ConnectionRefused,
+        Self::Unreachable,
+        Self::ConnectTimeout,
+        Self::CertificateUntrusted,
+        Self::TlsFailed,
+        Self::NotSentByHost,
+        Self::AnswerTimeout,
+        Self::ConnectionLost,
+        Self::Truncated,
+        Self::TooLarge,
+        Self::NotHttp,
+        Self::Other,
+    ];
+
+    /// Whether nothing of the request was sent for certain. With `host_reports_unsent` the host
+    /// guarantees that it reports a connection timeout only before anything was sent.
+    #[must_use]
+    pub fn certainly_unsent(self, host_reports_unsent: bool) -> bool {
+        match self {
+            Self::Denied
+            | Self::AddressDenied
+            | Self::RequestInvalid
+            | Self::NameNotResolved
+            | Self::ConnectionRefused
+            | Self::Unreachable
+            | Self::CertificateUntrusted
+            | Self::TlsFailed => true,
+            Self::ConnectTimeout | Self::NotSentByHost => host_reports_unsent,
+            Self::AnswerTimeout
+            | Self::ConnectionLost
+            | Self::Truncated
+            | Self::TooLarge
+            | Self::NotHttp
+            | Self::Other => false,
+        }
+    }
+
+    /// What happened, as the end of a sentence that begins with "the request to HOST".
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Denied => "was denied by the sandbox policy",
+            Self::AddressDenied => "was denied by the sandbox policy because of its address",
+            Self::RequestInvalid => "is not valid HTTP",
+            Self::NameNotResolved => "failed because the name could not be resolved",
+            Self::ConnectionRefused => "failed because the connection was refused",
+            Self::Unreachable => "failed because there is no route to the server",
+            Self::ConnectTimeout => "timed out while connecting",
+            Self::CertificateUntrusted => "failed because the certificate is not trusted",
+            Self::TlsFailed => "failed in the TLS handshake",
+            Self::NotSentByHost => "could not be sent",
+            Self::AnswerTimeout => "timed out before a complete response arrived",
+            Self::ConnectionLost => "failed because the connection was lost",
+            Self::Truncated => "got a response that ended early",
+            Self::TooLarge => "got a response that is too large",
+            Self::NotHttp => "got a response that is not valid HTTP",
+            Self::Other => "failed",
+        }
+    }
+}
+
+impl TransportError {
+    /// Whether nothing of the request was sent for certain. A status proves that it was sent.
+    #[must_use]
+    pub fn certainly_unsent(&self, host_reports_unsent: bool) -> bool {
+        self.status.is_none() && self.kind.certainly_unsent(host_reports_unsent)
+    }
+}
+
+/// Sends requests. Never follows a redirect.
 pub trait Http {
-    /// Sends one call and reads its whole answer.
+    /// Sends one request and reads the whole response.
     ///
     /// # Errors
-    /// When there is no whole answer; the kind says whether anything may have left.
+    /// If there is no complete response; the kind tells whether the request may have been sent.
     fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, TransportError>;
 }
 
 /// The audit log.
 pub trait Store {
-    /// Stores one event; returns when it is durable.
+    /// Stores one event and returns when it is durable.
     ///
     /// # Errors
-    /// When the store cannot be written now, or will not have the event.
+    /// If the store cannot be written or refuses the event.
     fn append(&self, entry: &Entry) -> Result<Receipt, StoreError>;
 }
 
-/// Waiting and telling.
+/// Waiting and progress.
 pub trait Control {
     /// Waits.
     fn wait(&self, milliseconds: u64) -> Wake;
-    /// Says what is going on.
+    /// Reports progress.
     fn progress(&self, update: &Update);
 }
 
-/// The time that passes.
+/// A monotonic clock.
 pub trait Clock {
     /// Milliseconds since an arbitrary start; never goes back.
     fn monotonic_ms(&self) -> u64;
 }
 
-/// The outside, for one call of an export.
+/// What one call of an export may use.
 #[derive(Clone, Copy)]
 pub struct Ports<'p> {
-    /// Sends calls.
+    /// Sends requests.
     pub http: &'p dyn Http,
     /// The audit log.
     pub store: &'p dyn Store,
-    /// Waiting and telling.
+    /// Waiting and progress.
     pub control: &'p dyn Control,
-    /// The time that passes.
+    /// A monotonic clock.
     pub clock: &'p dyn Clock,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connect_timeout_is_certain_only_if_the_host_guarantees_it() {
+        for kind in TransportKind::ALL {
+            let by_host = matches!(
+                kind,
+                TransportKind::ConnectTimeout | TransportKind::NotSentByHost
+            );
+            assert_eq!(
+                kind.certainly_unsent(true) != kind.certainly_unsent(false),
+                by_host
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_after_the_first_byte_is_never_certain() {
+        for kind in [
+            TransportKind::AnswerTimeout,
+            TransportKind::ConnectionLost,
+            TransportKind::Truncated,
+            TransportKind::TooLarge,
+            TransportKind::NotHttp,
+            TransportKind::Other,
+        ] {
+            assert!(!kind.certainly_unsent(true), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_response_that_broke_off_is_never_unsent() {
+        for kind in TransportKind::ALL {
+            let error = TransportError {
+                kind,
+                message: String::new(),
+                status: Some(200),
+            };
+            assert!(!error.certainly_unsent(true), "{kind:?}");
+        }
+    }
 }

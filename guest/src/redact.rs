@@ -1,26 +1,26 @@
 //! Keeps credentials and control characters out of every text that leaves the component.
 //!
-//! The host has a redactor of its own; this one is for hosts that have none, and because the
-//! store must never see what a service echoed. It masks the values that this call knows, and what
-//! looks like a SAS signature, a bearer token or a JSON web token without being known.
+//! The host has a redactor of its own. This one serves hosts without one, and keeps what a service
+//! echoed out of the audit log. It masks the secrets of this call and everything that looks like a
+//! SAS signature, a bearer token or a JSON web token.
 
-/// What stands where a secret stood.
+/// What replaces a secret.
 pub(crate) const MASK: &str = "***";
 
-/// The longest message of a service that is kept, in bytes: enough for every documented error.
+/// The most bytes of a service's message that are kept: enough for every documented error.
 pub(crate) const MESSAGE_LIMIT: usize = 1024;
 
-/// The shortest value that is masked wherever it stands. Masking "a" would protect nothing.
+/// The shortest known secret that is masked. Masking "a" everywhere would protect nothing.
 const SHORTEST_SECRET: usize = 8;
 
-/// Masks secrets. It does not print what it knows.
+/// Masks secrets. It has no `Debug`, because it holds them.
 #[derive(Clone, Default)]
 pub(crate) struct Redactor {
     known: Vec<String>,
 }
 
 impl Redactor {
-    /// A redactor that knows these values.
+    /// A redactor that knows these secrets.
     pub(crate) fn knowing<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let known = secrets
             .into_iter()
@@ -30,7 +30,7 @@ impl Redactor {
         Self { known }
     }
 
-    /// The text without secrets; nothing else is changed.
+    /// The text without secrets; nothing else changes.
     pub(crate) fn mask(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.known {
@@ -59,7 +59,7 @@ impl Redactor {
     }
 }
 
-/// The beginning of a text, at most `limit` bytes, never inside a character.
+/// The beginning of a text, at most `limit` bytes, cut between characters.
 pub(crate) fn cut(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
     while !text.is_char_boundary(end) {
@@ -68,9 +68,9 @@ pub(crate) fn cut(text: &str, limit: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Masks the token that follows each `marker` (lower case), where it is at least `shortest` long.
+/// Masks the token after each `marker` (lower case) if it has at least `shortest` bytes.
 fn mask_after(text: &str, marker: &str, shortest: usize) -> String {
-    // ASCII lowering keeps every byte's place, so positions hold in both.
+    // Lowering ASCII letters keeps all positions.
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_text_stays_as_it_is() {
+    fn a_text_without_secrets_does_not_change() {
         let text = "Skipping dataflow refresh, design=1, naïve\ttext";
         assert_eq!(Redactor::default().mask(text), text);
     }
 
     #[test]
-    fn a_line_has_no_control_characters_and_ends_inside_no_character() {
+    fn a_line_has_no_control_characters_and_is_cut_between_characters() {
         let redactor = Redactor::default();
         assert_eq!(redactor.line("a\r\n\tb\u{1b}[31mc", 100), "a b [31mc");
         let long = "é".repeat(2000);

@@ -1,137 +1,87 @@
-//! From a target to the request that triggers it; what is wrong with a target is said here.
+//! From a target to the request that triggers it, and what can be wrong with a target.
 //!
-//! The host checks more and says it better, with lines and names; these checks are for every host.
-//! No secret of ours is on the request where the host attaches credentials. Where the component
-//! itself holds a bearer token, the token goes to the Power BI API; to a flow only where nothing
-//! else is asked with it and the URL has no `sig`, because a token for one service is a leak at
-//! another, and a trigger refuses two kinds of credentials at once.
+//! The host checks more, with lines and names; these checks protect every host. If the host attaches
+//! credentials, the request holds none. If the component holds a bearer token, it goes to the Power
+//! BI or Fabric API; it goes to a flow only if nothing else is requested with it and the URL has no
+//! `sig`, because a token for one service is a leak at another, and a trigger rejects two kinds of
+//! credentials at once.
 
-use crate::body::trigger_body;
-use crate::classify::{Act, Asked, Of};
-use crate::content::{Kind, Watched, dataflow, gen2, model};
+use crate::api::content::WatchedContent;
+use crate::api::{dataflow, flow, gen2, model};
+use crate::classify::{CallKind, Purpose};
 use crate::contract::{
-    DataflowTarget, Endpoints, Gen2Target, ModelRefresh, ModelTarget, Outgoing,
-    PowerAutomateTarget, RefreshError, Target, Verification,
+    Endpoints, ModelRefresh, ModelTarget, Outgoing, RefreshError, Target, TargetKind, Verification,
+    invalid,
 };
 use crate::ports::{HttpAnswer, HttpRequest, Method};
 use crate::redact::Redactor;
 use crate::session::Session;
-use crate::trouble::invalid;
-use crate::url::{Parts, is_guid};
+use crate::url::Parts;
 
-/// The header by which our id of the run goes along. [V]
+/// The header that carries our id of the run. [V]
 const TRACKING_HEADER: &str = "x-ms-client-tracking-id";
 
-/// What is triggered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Trigger<'t> {
-    /// A flow with an HTTP trigger.
-    Flow(&'t PowerAutomateTarget),
-    /// A dataflow, at the Power BI API.
-    Dataflow(&'t DataflowTarget),
-    /// A dataflow, at the Fabric API.
-    Gen2(&'t Gen2Target),
-    /// A semantic model, at the Power BI API.
-    Model(&'t ModelTarget),
-}
-
-/// A target, checked.
+/// A target whose names are ids, checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work<'t> {
     /// What is triggered.
-    pub(crate) trigger: Trigger<'t>,
-    /// The content whose history tells the truth.
-    pub(crate) watched: Option<Watched<'t>>,
-    /// Whether the flow's own Response tells it.
+    pub(crate) target: &'t Target,
+    /// The content whose history verifies the outcome.
+    pub(crate) content: Option<WatchedContent<'t>>,
+    /// Whether the flow's own Response verifies the outcome.
     pub(crate) by_response: bool,
 }
 
 impl<'t> Work<'t> {
-    /// Checks a target whose names have become ids.
+    /// Checks a target.
     pub(crate) fn of(target: &'t Target, endpoints: &'t Endpoints) -> Result<Self, RefreshError> {
-        let watched = |kind, item| {
-            Some(Watched {
-                kind,
-                item,
-                endpoints,
-            })
-        };
-        let (trigger, watched) = match target {
-            Target::PowerAutomate(flow) => (
-                Trigger::Flow(flow),
-                match &flow.verify {
-                    Verification::Content(content) => Some(Watched::of(content, endpoints)),
-                    Verification::None | Verification::Response => None,
-                },
-            ),
-            Target::Dataflow(one) => (Trigger::Dataflow(one), watched(Kind::Dataflow, &one.item)),
-            Target::DataflowGen2(one) => (Trigger::Gen2(one), watched(Kind::Gen2, &one.item)),
-            Target::SemanticModel(one) => (Trigger::Model(one), watched(Kind::Model, &one.item)),
-        };
-        if let Trigger::Flow(flow) = trigger {
+        let content = WatchedContent::of(target, endpoints);
+        let mut by_response = false;
+        if let Target::PowerAutomate(flow) = target {
             check_flow_url(&flow.url)?;
+            by_response = flow.verify == Verification::Response;
         }
-        if let Some(watched) = watched {
-            check_endpoint(watched.kind, endpoints)?;
-            check_guid("workspace", &watched.item.workspace)?;
-            check_guid(watched.noun(), &watched.item.item)?;
+        if let Some(content) = content {
+            content.check()?;
         }
         Ok(Self {
-            trigger,
-            watched,
-            by_response: matches!(
-                trigger,
-                Trigger::Flow(PowerAutomateTarget {
-                    verify: Verification::Response,
-                    ..
-                })
-            ),
+            target,
+            content,
+            by_response,
         })
     }
 
-    /// The request that triggers it, now.
+    /// The request that triggers it now.
     pub(crate) fn request(
         &self,
         session: &Session<'_>,
         response_timeout_ms: u64,
     ) -> Result<HttpRequest, RefreshError> {
-        let timeout_ms = if self.by_response {
-            response_timeout_ms
-        } else {
-            session.call_timeout_ms
+        let timeout_ms = match self.by_response {
+            true => response_timeout_ms,
+            false => session.call_timeout_ms,
         };
-        // Every trigger but a flow's is watched.
-        let of_api = |url: fn(&Watched<'_>) -> String| {
-            session.authorized(self.watched.as_ref().map(url).unwrap_or_default())
+        let body = match self.target {
+            Target::PowerAutomate(flow) => flow::trigger_body(&flow.body, &session.local_now())?,
+            Target::Dataflow(target) => dataflow::refresh_body(target.mail_on_failure),
+            Target::DataflowGen2(target) => gen2::execute_body(target)?,
+            Target::SemanticModel(target) => model::refresh_body(&target.refresh),
         };
-        let ((url, authorization), body) = match self.trigger {
-            Trigger::Flow(flow) => {
+        let (url, takes_token) = match (self.target, &self.content) {
+            (Target::PowerAutomate(flow), content) => {
                 let has_sig = Parts::of(&flow.url).is_some_and(|url| url.query("sig").is_some());
-                let body = trigger_body(&flow.body, &session.local_now())?;
-                let url = flow.url.clone();
-                if self.watched.is_none() && !has_sig {
-                    (session.authorized(url), body)
-                } else {
-                    ((url, None), body)
-                }
+                (flow.url.clone(), content.is_none() && !has_sig)
             }
-            Trigger::Dataflow(one) => (
-                of_api(dataflow::refresh_url),
-                dataflow::refresh_body(one.mail_on_failure),
-            ),
-            Trigger::Gen2(one) => (of_api(gen2::execute_url), gen2::execute_body(one)?),
-            Trigger::Model(one) => (
-                of_api(model::refreshes_url),
-                model::refresh_body(&one.refresh),
-            ),
+            (_, Some(content)) => (content.refresh_url(), true),
+            (_, None) => (String::new(), false),
         };
         let mut headers = Vec::new();
-        // Nothing is no JSON: a service may refuse it as such.
+        // An empty body is not JSON, and a service may reject it as such.
         if !body.is_empty() {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
         }
         headers.push((TRACKING_HEADER.to_owned(), session.run_id.clone()));
-        headers.extend(authorization);
+        headers.extend(session.authorization().filter(|_| takes_token));
         Ok(HttpRequest {
             method: Method::Post,
             url,
@@ -141,47 +91,45 @@ impl<'t> Work<'t> {
         })
     }
 
-    /// What is triggered, for messages.
-    pub(crate) fn noun(&self) -> &'static str {
-        match self.trigger {
-            Trigger::Flow(_) => "flow",
-            Trigger::Dataflow(_) => Kind::Dataflow.noun(),
-            Trigger::Gen2(_) => Kind::Gen2.noun(),
-            Trigger::Model(_) => Kind::Model.noun(),
-        }
-    }
-
     /// Whether a flow is triggered, and the content only through it.
     pub(crate) fn is_flow(&self) -> bool {
-        matches!(self.trigger, Trigger::Flow(_))
+        matches!(self.target, Target::PowerAutomate(_))
     }
 
-    /// Who answers the trigger.
-    pub(crate) fn asked(&self) -> Asked {
-        let of = match self.trigger {
-            Trigger::Flow(_) => Of::Flow,
-            Trigger::Dataflow(_) => Of::Dataflow,
-            Trigger::Gen2(_) => Of::Gen2,
-            Trigger::Model(_) => Of::Model,
+    fn triggered_content(&self) -> Option<&WatchedContent<'t>> {
+        self.content.as_ref().filter(|_| !self.is_flow())
+    }
+
+    /// The noun for messages.
+    pub(crate) fn noun(&self) -> &'static str {
+        let content = self.triggered_content();
+        content.map_or("flow", WatchedContent::noun)
+    }
+
+    /// A call to the service that is triggered.
+    pub(crate) fn call(&self, purpose: Purpose) -> CallKind {
+        let service = match self.triggered_content() {
+            Some(content) => content.kind.target_kind(),
+            None => TargetKind::PowerAutomate,
         };
-        Asked::new(of, Act::Trigger)
+        CallKind::new(service, purpose)
     }
 
-    /// The run that the answer to the trigger names.
+    /// The run that the response to the trigger names.
     pub(crate) fn run_in(&self, answer: &HttpAnswer) -> Option<String> {
-        match self.trigger {
-            Trigger::Flow(_) | Trigger::Dataflow(_) => None,
-            Trigger::Gen2(_) => gen2::run_in(answer.header("location")?),
-            Trigger::Model(one) => model::run_in(answer, is_enhanced(one)),
+        match self.target {
+            Target::PowerAutomate(_) | Target::Dataflow(_) => None,
+            Target::DataflowGen2(_) => gen2::run_in(answer.header("location")?),
+            Target::SemanticModel(target) => model::run_in(answer, is_enhanced(target)),
         }
     }
 
-    /// Whether a run of this trigger can be asked for by its id.
-    pub(crate) fn tells_by_id(&self) -> bool {
-        match self.trigger {
-            Trigger::Flow(_) | Trigger::Dataflow(_) => false,
-            Trigger::Gen2(_) => true,
-            Trigger::Model(one) => is_enhanced(one),
+    /// Whether a run of this trigger has a page of its own.
+    pub(crate) fn has_run_page(&self) -> bool {
+        match self.target {
+            Target::PowerAutomate(_) | Target::Dataflow(_) => false,
+            Target::DataflowGen2(_) => true,
+            Target::SemanticModel(target) => is_enhanced(target),
         }
     }
 }
@@ -190,23 +138,18 @@ fn is_enhanced(target: &ModelTarget) -> bool {
     matches!(target.refresh, ModelRefresh::Enhanced(_))
 }
 
-/// A request as it may be shown and stored: without any secret.
+/// A request without secrets, to be shown and stored.
 pub(crate) fn outgoing(request: &HttpRequest, redactor: &Redactor) -> Outgoing {
+    let is_shown = |(name, _): &&(String, String)| !name.eq_ignore_ascii_case("authorization");
     Outgoing {
         method: request.method.name().to_owned(),
         url: redactor.mask(&request.url),
-        headers: request
-            .headers
-            .iter()
-            .filter(|(name, _)| !name.eq_ignore_ascii_case("authorization"))
-            .cloned()
-            .collect(),
+        headers: request.headers.iter().filter(is_shown).cloned().collect(),
         body: redactor.mask(&request.body),
     }
 }
 
-/// The values in a target that no text may hold: the trigger's signature, where the host did not
-/// keep it to itself.
+/// The secrets in a target: the trigger's signature, unless the host holds it back.
 pub(crate) fn secrets_of(target: &Target) -> Vec<&str> {
     match target {
         Target::PowerAutomate(flow) => Parts::of(&flow.url)
@@ -217,51 +160,15 @@ pub(crate) fn secrets_of(target: &Target) -> Vec<&str> {
     }
 }
 
-/// Our id goes out in a header, so it must be one that headers take.
+/// Checks that our id of the run can be sent in a header.
 pub(crate) fn check_run_id(run_id: &str) -> Result<(), RefreshError> {
     if !run_id.is_empty() && run_id.len() <= 128 && run_id.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(());
     }
     Err(invalid(
         "run_id_invalid",
-        "The run's id is not 1 to 128 visible ASCII characters.".to_owned(),
+        "The run id does not consist of 1 to 128 visible ASCII characters.",
         "Give a UUID.",
-    ))
-}
-
-/// Checks the base of the API that serves this kind.
-pub(crate) fn check_endpoint(kind: Kind, endpoints: &Endpoints) -> Result<(), RefreshError> {
-    let (name, endpoint, example) = match kind {
-        Kind::Dataflow | Kind::Model => (
-            "Power BI",
-            &endpoints.power_bi,
-            "Give it as `https://api.powerbi.com`.",
-        ),
-        Kind::Gen2 => (
-            "Fabric",
-            &endpoints.fabric,
-            "Give it as `https://api.fabric.microsoft.com`.",
-        ),
-    };
-    match Parts::of(endpoint) {
-        Some(parts) if !parts.path_and_query.contains('?') => Ok(()),
-        _ => Err(invalid(
-            "endpoint_invalid",
-            format!("The endpoint of the {name} API is not an absolute URL."),
-            example,
-        )),
-    }
-}
-
-/// Checks an id of the service.
-pub(crate) fn check_guid(what: &str, id: &str) -> Result<(), RefreshError> {
-    if is_guid(id) {
-        return Ok(());
-    }
-    Err(invalid(
-        "not_a_guid",
-        format!("The {what} is not a GUID."),
-        "Give the id, as it stands in the service's address bar, not the name.",
     ))
 }
 
@@ -269,19 +176,16 @@ fn check_flow_url(url: &str) -> Result<(), RefreshError> {
     let Some(parts) = Parts::of(url) else {
         return Err(invalid(
             "url_invalid",
-            "The trigger's URL is not an absolute http or https URL.".to_owned(),
-            "Copy it whole from the flow's trigger.",
+            "The trigger URL is not an absolute http or https URL.",
+            "Copy the whole URL from the flow's trigger.",
         ));
     };
     match parts.query("api-version") {
         Some(version) if !version.is_empty() => Ok(()),
         _ => Err(invalid(
             "api_version_missing",
-            format!(
-                "The trigger's URL at {} has no `api-version`.",
-                parts.host()
-            ),
-            "The URL was cut, usually at its first `&`: quote it, and copy it whole.",
+            format!("The trigger URL at {} has no `api-version`.", parts.host()),
+            "Quote the URL and copy it completely: it was cut off, usually at its first `&`.",
         )),
     }
 }

@@ -1,36 +1,51 @@
-//! One call of an export: its time, its limits, its HTTP calls.
+//! One call of an export: its clock and deadline, its HTTP requests, its events in the audit log.
 //!
-//! The time of day comes in with the request; what passes after it is measured on the monotonic
-//! clock. The service's own time is the `Date` of the last look plus what has passed since, so
-//! that a host whose clock is wrong still judges a history rightly.
+//! The time of day comes with the request and advances with the monotonic clock. The service's time
+//! is the `Date` of the last history plus what has passed since, so a history is judged correctly
+//! even if the host's clock is wrong.
+//!
+//! The intent is stored before anything is sent, and nothing is sent without the store's
+//! acknowledgement. Later events must not be lost because the store is busy: they are queued and
+//! tried again in order, before every further event and at the end. If the store refuses a late
+//! event, that is only reported, because the refresh runs at the service anyway.
 
-use crate::contract::{CallContext, Credentials, Level, Phase, RefreshError, Update, Wake};
-use crate::journal::Journal;
-use crate::ports::{HttpAnswer, HttpRequest, Method, Ports};
+use std::collections::VecDeque;
+
+use crate::contract::{
+    CallContext, Credentials, Entry, Event, Intent, Level, Observed, Phase, RefreshError,
+    ServiceRun, StoreError, Triggered, Update, Wake, invalid,
+};
+use crate::ports::{HttpAnswer, HttpRequest, Method, Ports, TransportError};
 use crate::redact::Redactor;
 use crate::time::{Moment, Offset};
-use crate::transport::TransportError;
-use crate::trouble::invalid;
 
-/// The least time that a call gets near the deadline.
-const LEAST_CALL_MS: u64 = 1_000;
-/// The first wait before another try.
+/// The shortest timeout of a request near the deadline.
+const LEAST_TIMEOUT_MS: u64 = 1_000;
+/// The first wait before a retry.
 const FIRST_BACKOFF_MS: u64 = 1_000;
-/// The longest wait before another try, where the service names none.
+/// The longest wait before a retry, unless the service names one.
 const LONGEST_BACKOFF_MS: u64 = 60_000;
-/// Less than this before the deadline, nothing is tried again.
-const LAST_TRY_MS: u64 = 1_000;
+/// There is no retry if less than this is left before the deadline.
+const LAST_RETRY_MS: u64 = 1_000;
+/// How often storing the outcome is tried.
+const OUTCOME_TRIES: u64 = 10;
+/// The first wait between these tries; each wait is longer by half of it.
+const OUTCOME_WAIT_MS: u64 = 200;
+/// The longest total of these waits.
+const OUTCOME_WAITS_MS: u64 = 5_000;
+/// The most bytes that are shown of the store's error.
+const STORE_ERROR_LIMIT: usize = 300;
 
-/// The host asked for an end while we waited.
+/// The host cancelled a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancelled;
 
-/// How a call to an API is limited.
+/// What limits a request to an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Limit {
-    /// By the call's time-out and what is left of the deadline.
+pub(crate) enum TimeLimit {
+    /// The timeout of a call and the time left before the deadline.
     Deadline,
-    /// By the call's time-out alone: the one look that a follow always gets.
+    /// The timeout of a call alone: a follow reads the history at least once.
     CallOnly,
 }
 
@@ -39,25 +54,26 @@ pub(crate) struct Session<'p> {
     pub(crate) ports: Ports<'p>,
     /// Our id of the run.
     pub(crate) run_id: String,
-    /// Keeps secrets out of texts.
+    /// Masks secrets in texts.
     pub(crate) redactor: Redactor,
-    /// Whether the host vouches for what a connection timeout means.
+    /// Whether the host guarantees what its connection timeout means.
     pub(crate) host_reports_unsent: bool,
-    /// How long one call may take.
+    /// The timeout of one HTTP call.
     pub(crate) call_timeout_ms: u64,
-    /// What is to be appended, and could not be yet.
-    pub(crate) journal: Journal,
     bearer: Option<String>,
     now: Moment,
     offset: Offset,
-    begun_ms: u64,
+    started_ms: u64,
     deadline_ms: u64,
     calls: u32,
-    service: Option<(Moment, u64)>,
+    service_clock: Option<(Moment, u64)>,
+    queued_events: VecDeque<Event>,
+    outcome_expected: bool,
+    audit_disabled: bool,
 }
 
 impl<'p> Session<'p> {
-    /// Begins a call. `secrets` are values that no text may ever hold.
+    /// Starts a call. No text ever shows one of the `secrets`.
     pub(crate) fn open(
         ports: Ports<'p>,
         run_id: &str,
@@ -67,7 +83,7 @@ impl<'p> Session<'p> {
         let Some((now, offset)) = Moment::parse_with_offset(&call_context.now) else {
             return Err(invalid(
                 "now_not_a_timestamp",
-                "`now` is not RFC 3339 with an offset.".to_owned(),
+                "`now` is not an RFC 3339 timestamp with an offset.",
                 "Give it as `2026-11-23T08:15:37Z`.",
             ));
         };
@@ -81,14 +97,16 @@ impl<'p> Session<'p> {
             run_id: run_id.to_owned(),
             host_reports_unsent: call_context.host_reports_unsent,
             call_timeout_ms: call_context.call_timeout_ms,
-            journal: Journal::default(),
             bearer,
             now,
             offset,
-            begun_ms: ports.clock.monotonic_ms(),
+            started_ms: ports.clock.monotonic_ms(),
             deadline_ms: call_context.deadline_ms,
             calls: 0,
-            service: None,
+            service_clock: None,
+            queued_events: VecDeque::new(),
+            outcome_expected: false,
+            audit_disabled: false,
             ports,
         })
     }
@@ -98,100 +116,92 @@ impl<'p> Session<'p> {
         self.calls
     }
 
-    /// What is left of the deadline.
+    /// The time left before the deadline.
     pub(crate) fn remaining_ms(&self) -> u64 {
         self.deadline_ms.saturating_sub(self.elapsed_ms())
     }
 
-    /// The time of day, by the host's clock.
+    /// The time of day by the host's clock.
     pub(crate) fn host_now(&self) -> Moment {
         self.now.after_ms(self.elapsed_ms())
     }
 
-    /// The time of day by the host's clock, as text at the offset that the request came with.
+    /// The time of day by the host's clock, with the offset of the request's `now`.
     pub(crate) fn local_now(&self) -> String {
         self.host_now().at(self.offset)
     }
 
-    /// The time of day by the service's clock, or the host's where the service was not asked.
+    /// The time of day by the service's clock; by the host's clock until the service's is known.
     pub(crate) fn service_now(&self) -> Moment {
-        match self.service {
+        match self.service_clock {
             Some((date, at)) => date.after_ms(self.ports.clock.monotonic_ms().saturating_sub(at)),
             None => self.host_now(),
         }
     }
 
-    /// Takes the service's clock from an answer, and gives what it showed.
+    /// Takes the service's clock from a response and returns its time.
     pub(crate) fn set_service_clock(&mut self, answer: &HttpAnswer) -> Moment {
         let date = answer.header("date").and_then(Moment::parse_http_date);
         let moment = date.unwrap_or_else(|| {
-            self.say(
-                Phase::Looking,
-                Level::Warning,
-                "The service's answer has no `Date`: its history is judged by the host's clock."
-                    .to_owned(),
-            );
+            let message = "The service's response has no `Date`: using the host's clock.";
+            self.report(Phase::Looking, Level::Warning, message);
             self.host_now()
         });
-        self.service = Some((moment, self.ports.clock.monotonic_ms()));
+        self.service_clock = Some((moment, self.ports.clock.monotonic_ms()));
         moment
     }
 
     /// Whether the service's clock is known.
     pub(crate) fn knows_service_clock(&self) -> bool {
-        self.service.is_some()
+        self.service_clock.is_some()
     }
 
-    /// Sends a call and counts it.
+    /// Sends a request and counts it.
     pub(crate) fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
         self.calls = self.calls.saturating_add(1);
         self.ports.http.send(request)
     }
 
-    /// A call without a body to the Power BI or Fabric API.
-    pub(crate) fn api_call(
+    /// Sends a request without a body to the Power BI or Fabric API.
+    pub(crate) fn send_to_api(
         &mut self,
         method: Method,
-        url: String,
-        limit: Limit,
+        url: &str,
+        limit: TimeLimit,
     ) -> Result<HttpAnswer, TransportError> {
-        let (url, header) = self.authorized(url);
         let timeout_ms = match limit {
-            Limit::Deadline => self.bounded(self.call_timeout_ms),
-            Limit::CallOnly => self.call_timeout_ms,
+            TimeLimit::Deadline => self.bounded(self.call_timeout_ms),
+            TimeLimit::CallOnly => self.call_timeout_ms,
         };
         self.send(&HttpRequest {
             method,
-            url,
-            headers: header.into_iter().collect(),
+            url: url.to_owned(),
+            headers: self.authorization().into_iter().collect(),
             body: String::new(),
             timeout_ms,
         })
     }
 
-    /// The URL with the header that carries the bearer token, where the host does not attach one.
-    pub(crate) fn authorized(&self, url: String) -> (String, Option<(String, String)>) {
-        let header = self
-            .bearer
-            .as_ref()
-            .map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
-        (url, header)
+    /// The header with the bearer token, unless the host attaches credentials.
+    pub(crate) fn authorization(&self) -> Option<(String, String)> {
+        let token = self.bearer.as_ref()?;
+        Some(("Authorization".to_owned(), format!("Bearer {token}")))
     }
 
-    /// A call's time-out, bounded by what is left of the deadline.
+    /// A timeout, shortened to the time left before the deadline.
     pub(crate) fn bounded(&self, timeout_ms: u64) -> u64 {
-        timeout_ms.min(self.remaining_ms().max(LEAST_CALL_MS))
+        timeout_ms.min(self.remaining_ms().max(LEAST_TIMEOUT_MS))
     }
 
-    /// How long to wait before try number `tries + 1`; nothing where the deadline comes first.
-    /// The last waits are halved, so that a try stands close before the deadline.
+    /// The wait after `tries` tries; `None` if the deadline comes first. The last waits are halved,
+    /// so that one try comes close to the deadline.
     pub(crate) fn wait_before_retry(&self, retry_after_ms: Option<u64>, tries: u32) -> Option<u64> {
         let remaining = self.remaining_ms();
-        if let Some(asked) = retry_after_ms {
-            let asked = asked.max(FIRST_BACKOFF_MS);
-            return (asked < remaining).then_some(asked);
+        if let Some(wait) = retry_after_ms {
+            let wait = wait.max(FIRST_BACKOFF_MS);
+            return (wait < remaining).then_some(wait);
         }
-        if remaining < LAST_TRY_MS {
+        if remaining < LAST_RETRY_MS {
             return None;
         }
         let backoff = FIRST_BACKOFF_MS
@@ -201,60 +211,157 @@ impl<'p> Session<'p> {
         Some(self.jittered(backoff, tries).min(remaining / 2))
     }
 
-    /// A wait up to a tenth shorter or longer, always the same for the same run and number: many
-    /// runs that were begun together do not knock together, and a test knows what to expect.
-    pub(crate) fn jittered(&self, wait_ms: u64, number: u32) -> u64 {
-        // FNV-1a: short, even, and no secret is at stake.
+    /// A wait up to a tenth shorter or longer, always the same for the same run and number: runs
+    /// that were started together do not call together, and tests are deterministic.
+    fn jittered(&self, wait_ms: u64, number: u32) -> u64 {
+        // FNV-1a is short and even, and no secret depends on it.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in self.run_id.bytes().chain(number.to_le_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let spread = wait_ms / 5;
         let low = wait_ms.saturating_sub(wait_ms / 10);
-        match spread {
+        match wait_ms / 5 {
             0 => wait_ms,
-            _ => low.saturating_add((hash >> 16) % spread),
+            spread => low.saturating_add((hash >> 16) % spread),
         }
     }
 
     /// Waits.
-    pub(crate) fn pause(&self, milliseconds: u64) -> Result<(), Cancelled> {
+    pub(crate) fn wait(&self, milliseconds: u64) -> Result<(), Cancelled> {
         match self.ports.control.wait(milliseconds) {
             Wake::Elapsed => Ok(()),
             Wake::Cancelled => Err(Cancelled),
         }
     }
 
-    /// Says what is going on.
-    pub(crate) fn say(&self, phase: Phase, level: Level, message: String) {
+    /// Reports progress.
+    pub(crate) fn report(&self, phase: Phase, level: Level, message: impl Into<String>) {
         self.ports.control.progress(&Update {
             phase,
             level,
-            message,
+            message: message.into(),
             http_calls: self.calls,
         });
     }
 
     fn elapsed_ms(&self) -> u64 {
-        self.ports
-            .clock
-            .monotonic_ms()
-            .saturating_sub(self.begun_ms)
+        let now = self.ports.clock.monotonic_ms();
+        now.saturating_sub(self.started_ms)
     }
 }
 
-/// The pauses between looks: half a second at first, longer each time, up to the target's `poll`.
+impl Session<'_> {
+    /// Appends no event from now on: the run that is followed is not ours.
+    pub(crate) fn disable_audit(&mut self) {
+        self.audit_disabled = true;
+    }
+
+    /// Notes that the audit log holds a trigger of this run, so it must hold the outcome too.
+    pub(crate) fn expect_outcome(&mut self) {
+        self.outcome_expected = true;
+    }
+
+    /// Whether the audit log holds a trigger of this run.
+    pub(crate) fn outcome_expected(&self) -> bool {
+        self.outcome_expected
+    }
+
+    /// Stores the intent, after all queued events.
+    pub(crate) fn append_intent(&mut self, intent: Intent) -> Result<(), StoreError> {
+        self.flush().map_err(StoreError::Unavailable)?;
+        self.store(Event::Intent(intent))?;
+        self.expect_outcome();
+        Ok(())
+    }
+
+    /// Appends the response to a trigger.
+    pub(crate) fn append_triggered(&mut self, triggered: Triggered) {
+        self.append_late(Event::Triggered(triggered));
+    }
+
+    /// Appends a state at the service.
+    pub(crate) fn append_observed(&mut self, what: &str, run: Option<ServiceRun>, message: &str) {
+        self.append_late(Event::Observed(Observed {
+            what: what.to_owned(),
+            run,
+            message: message.to_owned(),
+        }));
+    }
+
+    /// Appends the outcome. If the audit log holds a trigger, storing it is tried several times.
+    ///
+    /// # Errors
+    /// The store's error, if the outcome could not be stored.
+    pub(crate) fn append_outcome(&mut self, outcome: Event) -> Result<(), String> {
+        if self.audit_disabled {
+            return Ok(());
+        }
+        self.queued_events.push_back(outcome);
+        let mut waited = 0_u64;
+        let mut tries = 1;
+        loop {
+            let Err(why) = self.flush() else {
+                return Ok(());
+            };
+            let wait = OUTCOME_WAIT_MS.saturating_add(OUTCOME_WAIT_MS / 2 * (tries - 1));
+            waited = waited.saturating_add(wait);
+            let is_last = tries >= OUTCOME_TRIES || waited > OUTCOME_WAITS_MS;
+            if !self.outcome_expected || is_last || self.wait(wait).is_err() {
+                return Err(why);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Tries once to store the queued events.
+    pub(crate) fn flush(&mut self) -> Result<(), String> {
+        while let Some(event) = self.queued_events.pop_front() {
+            match self.store(event.clone()) {
+                Ok(()) => {}
+                Err(StoreError::Refused(why)) => {
+                    let why = self.redactor.line(&why, STORE_ERROR_LIMIT);
+                    let message = format!("The audit log refused an event: {why}");
+                    self.report(Phase::Following, Level::Warning, message);
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    self.queued_events.push_front(event);
+                    return Err(self.redactor.line(&why, STORE_ERROR_LIMIT));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append_late(&mut self, event: Event) {
+        if self.audit_disabled {
+            return;
+        }
+        self.queued_events.push_back(event);
+        if let Err(why) = self.flush() {
+            let message = format!("The audit log cannot be written, trying again later: {why}");
+            self.report(Phase::Following, Level::Warning, message);
+        }
+    }
+
+    fn store(&self, event: Event) -> Result<(), StoreError> {
+        let run_id = self.run_id.clone();
+        let stored = self.ports.store.append(&Entry { run_id, event });
+        stored.map(|_| ())
+    }
+}
+
+/// The pauses between polls: half a second at first, then longer each time up to a limit.
 pub(crate) struct Pace {
     next_ms: u64,
     longest_ms: u64,
     number: u32,
 }
 
-/// The first pause between two looks: a run appears in the history within moments.
+/// The first pause between polls: a run appears in the history within moments.
 const FIRST_PAUSE_MS: u64 = 500;
 
 impl Pace {
-    /// Pauses up to this long.
+    /// Pauses of at most this length.
     pub(crate) fn up_to(longest_ms: u64) -> Self {
         let longest_ms = longest_ms.max(1);
         Self {
@@ -268,10 +375,8 @@ impl Pace {
     pub(crate) fn next(&mut self, session: &Session<'_>) -> u64 {
         self.number = self.number.saturating_add(1);
         let pause = session.jittered(self.next_ms, self.number);
-        self.next_ms = self
-            .next_ms
-            .saturating_add(self.next_ms.div_ceil(2))
-            .min(self.longest_ms);
+        let longer = self.next_ms.saturating_add(self.next_ms.div_ceil(2));
+        self.next_ms = longer.min(self.longest_ms);
         pause
     }
 }
@@ -327,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_services_time_goes_on_with_the_monotonic_clock() {
+    fn the_services_time_advances_with_the_monotonic_clock() {
         let world = World::new();
         let mut session = session(&world);
         let answer = HttpAnswer {

@@ -9,16 +9,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use self::service::{Asked, Row, asked, triggered};
-use crate::content::{Run, State};
+use crate::api::run::{Run, RunState};
 use crate::contract::{
     CallContext, Conclusion, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
     Entry, Event, FollowMode, FollowRequest, Gen2Target, IfRunning, Intent, Level, Matched,
     ModelRefresh, ModelTarget, PowerAutomateTarget, Receipt, RefreshRequest, StoreError, Subject,
     Target, TriggerBody, TriggerTrace, Update, Verification, Wake, WatchedItem, WhenUnreadable,
 };
-use crate::ports::{Clock, Control, Http, HttpAnswer, HttpRequest, Method, Ports, Store};
+use crate::ports::{
+    Clock, Control, Http, HttpAnswer, HttpRequest, Method, Ports, Store, TransportError,
+    TransportKind,
+};
 use crate::time::Moment;
-use crate::transport::{TransportError, TransportKind};
 
 /// When every test begins, by the host's and the service's clock.
 pub(crate) const START: &str = "2026-11-23T08:00:00Z";
@@ -48,10 +50,10 @@ pub(crate) fn run(
         id: id.into(),
         refresh_type: refresh_type.into(),
         status: status.into(),
-        state: State::of(status),
+        state: RunState::parse(status),
         started: started.map(time),
         ended: ended.map(time),
-        said: None,
+        error: None,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The little of URLs that is needed: parts, query names, and where a `Location` leads.
+//! URLs: their parts, query parameters, and resolving a `Location`.
 //!
-//! It refuses what is not absolute http or https with a host. It never re-encodes anything: a
-//! trigger URL goes out byte for byte as it was given.
+//! Only absolute http and https URLs with a host are accepted. Nothing is encoded again: a trigger
+//! URL is sent byte for byte as it was given.
 
 /// The parts of an absolute URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,12 +10,12 @@ pub(crate) struct Parts<'u> {
     pub(crate) scheme: &'u str,
     /// Host and port.
     pub(crate) authority: &'u str,
-    /// Path and query, without the fragment; may be empty.
+    /// Path and query without the fragment; may be empty.
     pub(crate) path_and_query: &'u str,
 }
 
 impl<'u> Parts<'u> {
-    /// The parts of an absolute http or https URL.
+    /// The parts of an absolute http or https URL, or `None`.
     pub(crate) fn of(url: &'u str) -> Option<Self> {
         if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return None;
@@ -45,7 +45,7 @@ impl<'u> Parts<'u> {
         }
     }
 
-    /// The value of a query parameter as it stands there; its name without regard to case.
+    /// The raw value of a query parameter; its name ignores case.
     pub(crate) fn query(&self, name: &str) -> Option<&'u str> {
         self.path_and_query
             .split_once('?')?
@@ -57,7 +57,7 @@ impl<'u> Parts<'u> {
     }
 }
 
-/// Where `location`, an answer's header, leads from `base`; nothing where it leads nowhere.
+/// Resolves `location`, a response's header, against `base`; `None` if it is not an address.
 pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     if let Some(parts) = Parts::of(location) {
         return Some(format!(
@@ -81,12 +81,12 @@ pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     Parts::of(&target).is_some().then_some(target)
 }
 
-/// The host of a URL, for messages; never more of it, because the rest may hold a secret.
+/// The host of a URL for messages; never more, because the rest may hold a secret.
 pub(crate) fn host_of(url: &str) -> &str {
     Parts::of(url).map_or("the server", |parts| parts.host())
 }
 
-/// A text as one segment of a path: everything but RFC 3986's unreserved characters is encoded.
+/// Encodes a text as one segment of a path: all but RFC 3986's unreserved characters.
 pub(crate) fn encode_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -99,7 +99,7 @@ pub(crate) fn encode_segment(text: &str) -> String {
     out
 }
 
-/// Whether a text is a GUID in its usual form, 8-4-4-4-12 hexadecimal digits.
+/// Whether a text is a GUID in its usual form: 8-4-4-4-12 hexadecimal digits.
 pub(crate) fn is_guid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_absolute_url_has_parts_and_anything_else_has_none() {
+    fn only_an_absolute_url_has_parts() {
         let parts = Parts::of("https://h.example:443/a/b?api-version=1&SIG=x#f").unwrap();
         assert_eq!(parts.host(), "h.example");
         assert_eq!(parts.query("api-version"), Some("1"));

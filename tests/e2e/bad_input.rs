@@ -129,7 +129,7 @@ fn a_name_that_is_not_there_is_refused_with_those_that_are() {
         .refresh(&[])
         .is("invalid", "name_not_found", 2)
         .says("Data Admin Team")
-        .says("There are Data Admin")
+        .says("Available: Data Admin")
         .says("or give the id");
     assert_eq!(platform.triggers(), 0);
 }

@@ -174,7 +174,7 @@ fn a_run_that_is_to_be_stopped_is_stopped_and_the_record_says_so() {
         });
         signal(&child, "TERM");
         let outcome = Outcome::of(&child.wait_with_output().unwrap());
-        outcome.exits(143).says("is stopping the run");
+        outcome.exits(143).says("is cancelling the run");
         assert_eq!(outcome.field("status"), "interrupted");
         assert_eq!(platform.requests_for("cancel").len(), before + 1);
         let kinds = setup.event_kinds();
@@ -251,7 +251,7 @@ fn a_run_that_shows_itself_a_moment_later_is_found_and_stopped() {
     platform.wait_until("the trigger", |platform| platform.triggers() == 1);
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    outcome.exits(143).says("is stopping the run");
+    outcome.exits(143).says("is cancelling the run");
     assert_eq!(answer(&notes(&setup)[0]), "requested");
     assert!(!setup.event_kinds().contains(&"outcome".to_owned()));
 }

@@ -1,16 +1,16 @@
-//! Questions, and the request to stop a run.
+//! Questions, and cancelling a run.
 
 use super::*;
 use crate::contract::{
-    CancelRequest, CancellationStatus, Credentials, DataflowTarget, FindingLevel, FollowMode,
-    QuotaGuard, QuotaMode, QuotaUnreadable, Verification, WhenUnreadable,
+    CancelRequest, CancellationStatus, Credentials, FindingLevel, FollowMode, QuotaGuard,
+    QuotaMode, QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
 };
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     DATAFLOW, WORKSPACE, World, answer, broken, call_context, dataflow, enhanced, error as refusal,
     flow, gen2, ok, request, standard, timed, verified,
 };
-use crate::transport::TransportKind;
 
 fn ask(world: &World, question: Question) -> Result<Inspection, RefreshError> {
     let query = Query {
@@ -68,7 +68,7 @@ fn a_plan_shows_what_would_be_sent_and_what_runs_now() {
 }
 
 #[test]
-fn a_plan_without_a_look_asks_nothing_and_one_with_a_bad_look_is_its_error() {
+fn a_plan_fails_with_the_error_of_its_history() {
     let mut blind = request(verified());
     blind.follow = FollowMode::NotAtAll;
     let world = World::new();
@@ -80,24 +80,7 @@ fn a_plan_without_a_look_asks_nothing_and_one_with_a_bad_look_is_its_error() {
 }
 
 #[test]
-fn a_check_of_a_sound_target_finds_everything_good() {
-    let world = World::new().answers_get(listed(&row("order_list", 1)));
-    let found = findings(&world, verified());
-    let subjects: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
-    assert_eq!(
-        subjects,
-        ["url", "payload", "workspace", "dataflow", "transactions"]
-    );
-    assert!(
-        found
-            .iter()
-            .all(|(_, level, _)| *level == FindingLevel::Good),
-        "{found:?}"
-    );
-}
-
-#[test]
-fn a_check_warns_of_an_old_url_and_of_a_flow_that_nothing_verifies() {
+fn a_check_warns_of_an_old_url_and_a_missing_verification() {
     let Target::PowerAutomate(mut old) = flow(Verification::None) else {
         panic!("no flow");
     };
@@ -111,7 +94,7 @@ fn a_check_warns_of_an_old_url_and_of_a_flow_that_nothing_verifies() {
 }
 
 #[test]
-fn a_check_tells_twins_apart() {
+fn a_check_compares_similar_names() {
     let twin = r#"{"objectId":"55555555-5555-5555-5555-555555555555","name":"order_lists"}"#;
     let world = World::new().answers_get(listed(twin));
     let found = findings(&world, verified());
@@ -137,7 +120,7 @@ fn a_check_tells_twins_apart() {
 }
 
 #[test]
-fn a_check_carries_the_error_that_a_refresh_would_end_with() {
+fn a_check_has_the_error_of_a_refresh() {
     let world = World::new()
         .answers_get(refusal(403, "PowerBINotAuthorizedException"))
         .answers_get(broken(TransportKind::Denied));
@@ -160,7 +143,7 @@ fn a_check_carries_the_error_that_a_refresh_would_end_with() {
 }
 
 #[test]
-fn a_check_warns_of_a_limit_that_is_reached() {
+fn a_check_warns_of_a_reached_limit() {
     let mut world = World::new();
     for number in 1..=8 {
         let id = format!("r{number}");
@@ -210,7 +193,7 @@ fn workspaces_are_listed_page_by_page() {
     assert_eq!((items.len(), items[1009].name.as_str()), (1010, "n1009"));
     assert!(world.gets()[1].url.ends_with("$top=1000&$skip=1000"));
 
-    // A service that always answers the same page is not asked for ever.
+    // Reading ends even if the service always returns the same page.
     let world = World::new().answers_every_get(page(0, 1000));
     assert!(ask(&world, Question::Workspaces).is_ok());
     assert_eq!(world.gets().len(), 2);
@@ -228,12 +211,12 @@ fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
         Ok(Inspection::Items(items)) => items,
         other => panic!("{other:?}"),
     };
-    let told: Vec<_> = items
+    let text: Vec<_> = items
         .iter()
         .map(|item| (item.id.as_str(), item.name.as_str(), item.kind))
         .collect();
     assert_eq!(
-        told,
+        text,
         [
             (DATAFLOW, "order_list", Some(TargetKind::Dataflow)),
             ("g2", "new", Some(TargetKind::DataflowGen2)),
@@ -262,7 +245,7 @@ fn dataflows_of_all_generations_and_models_are_listed_with_their_kind() {
 // Every kind.
 
 #[test]
-fn a_plan_of_every_kind_shows_what_runs_and_what_is_used_and_only_reads() {
+fn a_plan_of_every_kind_shows_the_running_refresh_and_the_quota() {
     for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
         let world = World::new()
             .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
@@ -291,73 +274,43 @@ fn quota(limit: u32) -> QuotaGuard {
 }
 
 #[test]
-fn a_plan_goes_without_a_history_where_the_refresh_would() {
-    let mut accepting = dataflow();
-    accepting.item.when_unreadable = WhenUnreadable::Accept;
-    for (accepts, follow, unreadable, status, planned) in [
-        (true, FollowMode::ToTheEnd, QuotaUnreadable::Send, 403, true),
-        (
-            true,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Skip,
-            403,
-            false,
-        ),
-        (
-            true,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Send,
-            503,
-            false,
-        ),
-        (
-            false,
-            FollowMode::ToTheEnd,
-            QuotaUnreadable::Send,
-            403,
-            false,
-        ),
-        (
-            false,
-            FollowMode::NotAtAll,
-            QuotaUnreadable::Send,
-            503,
-            true,
-        ),
-        (
-            false,
-            FollowMode::NotAtAll,
-            QuotaUnreadable::Skip,
-            503,
-            false,
-        ),
+fn a_plan_needs_a_history_if_the_refresh_does() {
+    use FollowMode::{NotAtAll, ToTheEnd};
+    use QuotaUnreadable::{Send, Skip};
+    for (accepted, follow, unreadable, status, planned) in [
+        (WhenUnreadable::Accept, ToTheEnd, Send, 403, true),
+        (WhenUnreadable::Accept, ToTheEnd, Skip, 403, false),
+        (WhenUnreadable::Accept, ToTheEnd, Send, 503, false),
+        (WhenUnreadable::Stop, ToTheEnd, Send, 403, false),
+        (WhenUnreadable::Stop, NotAtAll, Send, 503, true),
+        (WhenUnreadable::Stop, NotAtAll, Skip, 503, false),
     ] {
-        let target = if accepts {
-            accepting.clone()
-        } else {
-            dataflow()
-        };
-        let mut wanted = request(Target::Dataflow(target));
-        wanted.follow = follow;
-        wanted.quota = Some(quota(2));
-        wanted.quota.as_mut().unwrap().when_unreadable = unreadable;
+        let mut target = dataflow();
+        target.item.when_unreadable = accepted;
+        let mut planned_request = request(Target::Dataflow(target));
+        planned_request.follow = follow;
+        planned_request.quota = Some(QuotaGuard {
+            when_unreadable: unreadable,
+            ..quota(2)
+        });
         let world = World::new().answers_every_get(refusal(status, ""));
-        match ask(&world, Question::Plan(wanted)) {
-            // What was not read is not counted as nothing.
+        match ask(&world, Question::Plan(planned_request)) {
+            // An unread history does not count as an empty one.
             Ok(Inspection::Plan(plan)) => assert!(planned && plan.quota.is_none()),
             other => assert!(!planned, "{other:?}"),
         }
     }
-    let mut blind = request(flow(Verification::None));
-    blind.quota = Some(quota(2));
-    let error = ask(&World::new(), Question::Plan(blind)).unwrap_err();
-    assert!(
-        matches!(error, RefreshError::Invalid(problem) if problem.code == "quota_without_history")
+    let mut without_history = request(flow(Verification::None));
+    without_history.quota = Some(quota(2));
+    let error = ask(&World::new(), Question::Plan(without_history)).unwrap_err();
+    assert_eq!(
+        kind_and_code(error),
+        ("invalid", "quota_without_history".into())
     );
 }
 
 #[test]
-fn a_plan_tells_the_wrong_generation_and_only_reads() {
+fn a_plan_reports_the_wrong_generation() {
     let world = World::new()
         .serves("/jobs/instances", refusal(404, "ItemNotFound"))
         .serves(
@@ -370,44 +323,44 @@ fn a_plan_tells_the_wrong_generation_and_only_reads() {
         );
     for question in [Question::Plan(request(gen2())), Question::Runs(gen2())] {
         let error = ask(&world, question).unwrap_err();
-        assert!(matches!(error, RefreshError::Invalid(p) if p.code == "wrong_generation"));
+        assert_eq!(kind_and_code(error), ("invalid", "wrong_generation".into()));
     }
     let found = findings(&world, gen2());
     assert_eq!(level(&found, "dataflow"), Some(FindingLevel::Bad));
     assert!(
         found
             .iter()
-            .any(|(_, _, told)| told.contains("no Fabric item"))
+            .any(|(_, _, text)| text.contains("not a Fabric item"))
     );
 }
 
 #[test]
-fn a_check_of_every_kind_finds_a_sound_target_good() {
-    let item = format!(r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n"}}"#);
+fn a_check_of_every_kind_is_good() {
+    let item = format!(
+        r#"{{"id":"{DATAFLOW}","objectId":"{DATAFLOW}","displayName":"n","name":"order_list"}}"#
+    );
     for (target, subjects) in [
+        (verified(), "url payload workspace dataflow transactions"),
         (
             Target::Dataflow(dataflow()),
-            ["workspace", "dataflow", "transactions"],
+            "workspace dataflow transactions",
         ),
-        (gen2(), ["workspace", "dataflow", "history"]),
-        (standard(), ["workspace", "model", "history"]),
+        (gen2(), "workspace dataflow history"),
+        (standard(), "workspace model history"),
     ] {
         let world = World::new()
             .serves("/dataflows", listed(&item))
             .serves("/datasets", listed(&item));
         let found = findings(&world, target);
-        let told: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
-        assert_eq!(told, subjects);
-        assert!(
-            found
-                .iter()
-                .all(|(_, level, _)| *level == FindingLevel::Good)
-        );
+        let names: Vec<&str> = found.iter().map(|(subject, ..)| subject.as_str()).collect();
+        assert_eq!(names.join(" "), subjects);
+        let is_good = |(_, level, _): &(_, FindingLevel, _)| *level == FindingLevel::Good;
+        assert!(found.iter().all(is_good), "{found:?}");
     }
 }
 
 #[test]
-fn a_check_only_warns_of_a_history_that_the_target_goes_without() {
+fn a_check_only_warns_of_an_accepted_unreadable_history() {
     let mut accepting = dataflow();
     accepting.item.when_unreadable = WhenUnreadable::Accept;
     for (target, expected) in [
@@ -433,70 +386,107 @@ fn a_target_is_resolved_to_ids() {
         panic!("not resolved");
     };
     assert_eq!(resolved, Target::Dataflow(dataflow()));
-    // With ids there is nothing to ask.
+    // With ids no call is made.
     let world = World::new();
     assert!(ask(&world, Question::Resolve(gen2())).is_ok());
     assert!(world.call_times().is_empty());
 }
 
 #[test]
-fn a_run_of_every_kind_is_asked_to_stop_and_one_that_is_over_is_no_error() {
-    let taken = || Ok(answer(202, ""));
+fn a_run_of_every_kind_is_cancelled_and_an_ended_one_is_not_an_error() {
+    use CancellationStatus::{AlreadyConcluded, NotFound, Requested};
+    let status = |status: &str| {
+        Ok(ok(&format!(
+            r#"{{"transactionId":"x","status":"{status}"}}"#
+        )))
+    };
     for (target, answer, expected) in [
-        (gen2(), taken(), CancellationStatus::Requested),
+        (verified(), status("SuccessfullyMarked"), Requested),
+        (verified(), status("successfullyMarked"), Requested),
+        (verified(), status("alreadyConcluded"), AlreadyConcluded),
+        (verified(), status("NotFound"), NotFound),
+        (gen2(), Ok(answer(202, "")), Requested),
         (
             gen2(),
             refusal(400, "JobAlreadyCompleted"),
-            CancellationStatus::AlreadyConcluded,
+            AlreadyConcluded,
         ),
         (
             gen2(),
             refusal(409, "JobAlreadyCompleted"),
-            CancellationStatus::AlreadyConcluded,
+            AlreadyConcluded,
         ),
-        (
-            gen2(),
-            refusal(404, "EntityNotFound"),
-            CancellationStatus::NotFound,
-        ),
-        (enhanced(), Ok(ok("")), CancellationStatus::Requested),
-        (enhanced(), refusal(404, ""), CancellationStatus::NotFound),
+        (gen2(), refusal(404, "EntityNotFound"), NotFound),
+        (enhanced(), Ok(ok("")), Requested),
+        (enhanced(), refusal(404, ""), NotFound),
     ] {
         let world = World::new().answers_post(answer);
-        assert_eq!(stop(&world, target).unwrap(), expected);
-    }
-    for (target, answer, code) in [
-        (
-            gen2(),
-            refusal(403, "InsufficientPrivileges"),
-            "not_authorized",
-        ),
-        (gen2(), refusal(429, "RequestBlocked"), "throttled"),
-        (
-            gen2(),
-            broken(TransportKind::AnswerTimeout),
-            "response_timed_out",
-        ),
-        (
-            standard(),
-            refusal(400, "InvalidRequest"),
-            "cannot_be_cancelled",
-        ),
-        (enhanced(), refusal(503, ""), "service_unavailable"),
-    ] {
-        let world = World::new().answers_post(answer);
-        let told = match stop(&world, target).unwrap_err() {
-            RefreshError::Invalid(problem)
-            | RefreshError::Unauthorized(problem)
-            | RefreshError::Unavailable(problem) => problem.code,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(told, code);
-        assert_eq!(world.posts().len() + world.sent_deletes(), 1);
+        assert_eq!(cancel(&world, target).unwrap(), expected);
     }
 }
 
-fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {
+#[test]
+fn a_rejected_cancellation_is_an_error() {
+    let plain = || Target::Dataflow(dataflow());
+    let late = || broken(TransportKind::AnswerTimeout);
+    for (target, answer, kind, code) in [
+        (
+            plain(),
+            Ok(ok(r#"{"status":"invalid"}"#)),
+            "invalid",
+            "cancel_rejected",
+        ),
+        (plain(), Ok(ok("")), "unavailable", "response_unreadable"),
+        (plain(), refusal(401, ""), "unauthorized", "not_authorized"),
+        (plain(), refusal(404, ""), "invalid", "entity_not_found"),
+        (
+            plain(),
+            refusal(503, ""),
+            "unavailable",
+            "service_unavailable",
+        ),
+        (
+            plain(),
+            broken(TransportKind::Denied),
+            "denied",
+            "request_denied",
+        ),
+        (
+            gen2(),
+            refusal(403, "InsufficientPrivileges"),
+            "unauthorized",
+            "not_authorized",
+        ),
+        (
+            gen2(),
+            refusal(429, "RequestBlocked"),
+            "unavailable",
+            "throttled",
+        ),
+        (gen2(), late(), "unavailable", "response_timed_out"),
+        (
+            standard(),
+            refusal(400, "InvalidRequest"),
+            "invalid",
+            "cannot_be_cancelled",
+        ),
+        (
+            enhanced(),
+            refusal(503, ""),
+            "unavailable",
+            "service_unavailable",
+        ),
+    ] {
+        let world = World::new().answers_post(answer);
+        let error = cancel(&world, target).unwrap_err();
+        assert_eq!(kind_and_code(error), (kind, code.to_owned()));
+        assert_eq!(world.posts().len() + world.sent_deletes(), 1);
+    }
+    let flow = cancel(&World::new(), flow(Verification::Response));
+    assert!(matches!(flow, Err(RefreshError::NotSupported(_))));
+}
+
+fn cancel(world: &World, target: Target) -> Result<CancellationStatus, RefreshError> {
     let request = CancelRequest {
         run_id: "run-1".into(),
         name: "order_list".into(),
@@ -504,52 +494,12 @@ fn stop(world: &World, target: Target) -> Result<CancellationStatus, RefreshErro
         call_context: call_context(),
         service_run: "2026-11-23T08:00:00Z@x$1".into(),
     };
-    let stopped = crate::cancel_refresh(world.ports(), &request);
+    let cancelled = crate::cancel_refresh(world.ports(), &request);
     assert!(world.events().is_empty());
-    stopped.map(|stopped| stopped.status)
+    cancelled.map(|cancelled| cancelled.status)
 }
 
-#[test]
-fn a_run_is_asked_to_stop_by_its_encoded_id() {
-    for (status, expected) in [
-        ("SuccessfullyMarked", CancellationStatus::Requested),
-        ("successfullyMarked", CancellationStatus::Requested),
-        ("alreadyConcluded", CancellationStatus::AlreadyConcluded),
-        ("NotFound", CancellationStatus::NotFound),
-    ] {
-        let body = format!(r#"{{"transactionId":"x","status":"{status}"}}"#);
-        let world = World::new().answers_post(Ok(answer(200, &body)));
-        assert_eq!(stop(&world, verified()).unwrap(), expected);
-        assert!(
-            world.posts()[0]
-                .url
-                .ends_with("/2026-11-23T08%3A00%3A00Z%40x%241/cancel")
-        );
-    }
-}
-
-#[test]
-fn a_stop_that_the_service_does_not_take_is_an_error() {
-    let target: fn() -> DataflowTarget = dataflow;
-    for (answer, kind) in [
-        (Ok(answer(200, r#"{"status":"invalid"}"#)), "invalid"),
-        (Ok(answer(200, "")), "unavailable"),
-        (refusal(401, ""), "unauthorized"),
-        (refusal(404, ""), "invalid"),
-        (refusal(503, ""), "unavailable"),
-        (broken(TransportKind::Denied), "denied"),
-    ] {
-        let world = World::new().answers_post(answer);
-        let error = stop(&world, Target::Dataflow(target())).unwrap_err();
-        let (named, calls) = match &error {
-            RefreshError::Invalid(problem) => ("invalid", problem.http_calls),
-            RefreshError::Unavailable(problem) => ("unavailable", problem.http_calls),
-            RefreshError::Unauthorized(problem) => ("unauthorized", problem.http_calls),
-            RefreshError::Denied(problem) => ("denied", problem.http_calls),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((named, calls), (kind, 1));
-    }
-    let flow = stop(&World::new(), flow(Verification::Response));
-    assert!(matches!(flow, Err(RefreshError::NotSupported(_))));
+fn kind_and_code(error: RefreshError) -> (&'static str, String) {
+    let (kind, problem) = crate::machine::problem(error);
+    (kind, problem.code)
 }

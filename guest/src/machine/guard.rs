@@ -1,349 +1,301 @@
-//! Before the trigger: may it be sent now?
+//! Before the trigger: whether it may be sent now.
 //!
-//! The service knows, in its history: whether the content is already being refreshed, and how many
-//! refreshes it had. What to do about it is the request's choice; whatever it is, a run of somebody
-//! else is never spoken of as ours.
+//! The service's history shows whether the content is already being refreshed, and how many
+//! refreshes it had. The request decides what follows from that; in no case is another run reported
+//! as ours.
 
-use super::diagnose;
-use super::ending::Subject;
-use super::look::{Look, look};
-use super::others::{self, follow_other};
-use super::retry::{Halt, persist};
-use super::{Step, Stop};
-use crate::content::run::going_on;
-use crate::content::{Run, Watched, quota};
+use super::verdicts::{Facts, is_followed, skipped_for_other};
+use super::watch::watch_other;
+use crate::api::content::WatchedContent;
+use crate::api::quota;
+use crate::api::run::{Run, newest_running};
+use crate::call::{CallError, History, Step, Stop, look, retry};
+use crate::classify::Class;
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Level, Phase, QuotaGuard, QuotaMode, QuotaState,
-    QuotaUnreadable, RefreshError, RefreshRequest, Status, Verdict, WhenUnreadable,
+    QuotaUnreadable, RefreshError, RefreshRequest, Status, Verdict, WhenUnreadable, invalid,
 };
-use crate::facts::{Facts, looks};
+use crate::lookup::explain;
 use crate::request::Work;
 use crate::session::{Pace, Session};
-use crate::trouble::{Remedy, Trouble, invalid};
 
 /// The name of the quota among the guards that can be overridden.
 const QUOTA: &str = "quota";
+const AFTER_RUN_HINT: &str = "Start again after that run has ended.";
 
-/// What the guards leave.
+/// What the guards found.
 #[derive(Debug, Default)]
-pub(crate) struct Cleared {
-    /// The look that found nothing in the way; nothing where none was to be had, or asked for.
-    pub(crate) look: Option<Look>,
-    /// Why the history cannot be read, where that is accepted.
-    pub(crate) unread: Option<Trouble>,
+pub(crate) struct Clearance {
+    /// The history without a running refresh; `None` if it is unreadable or was not requested.
+    pub(crate) history: Option<History>,
+    /// Why the history cannot be read, if that is accepted.
+    pub(crate) unread: Option<CallError>,
     /// The guards that were overridden.
     pub(crate) overridden: Vec<String>,
 }
 
-/// Whether a request needs a look before its trigger.
-pub(crate) fn is_needed(request: &RefreshRequest) -> bool {
-    looks(request.follow) || request.quota.is_some()
+/// Whether the history must be read before the trigger.
+pub(crate) fn needs_history(request: &RefreshRequest) -> bool {
+    is_followed(request.follow) || request.quota.is_some()
 }
 
-/// Whether what the request wants to be counted can be counted at all.
+/// Checks that a requested quota can be counted at all.
 pub(crate) fn check(request: &RefreshRequest, work: &Work<'_>) -> Result<(), RefreshError> {
-    if request.quota.is_none() || work.watched.is_some() {
+    if request.quota.is_none() || work.content.is_some() {
         return Ok(());
     }
     Err(invalid(
         "quota_without_history",
         format!(
-            "{} has no history that its quota could be counted in.",
+            "The quota of {} cannot be counted, because it has no history.",
             request.name
         ),
-        "Give the target a `verify:` with its content, or take `quota` out.",
+        "Give the target a `verify:` with its content, or remove `quota`.",
     ))
 }
 
-/// Whether a refresh goes on without a history that cannot be read.
-pub(crate) fn goes_unread(
+/// Whether a refresh goes on although the history cannot be read.
+pub(crate) fn accepts_unread(
     request: &RefreshRequest,
-    watched: &Watched<'_>,
-    trouble: &Trouble,
+    content: &WatchedContent<'_>,
+    error: &CallError,
 ) -> bool {
-    let counts = request
+    let passes_quota = request
         .quota
         .as_ref()
         .is_none_or(|guard| guard.when_unreadable == QuotaUnreadable::Send || request.force);
-    counts && (!looks(request.follow) || is_accepted(watched, trouble))
+    passes_quota && (!is_followed(request.follow) || is_accepted(content, error))
 }
 
-/// Passes the guards, or ends.
+/// Passes the guards, or stops.
 pub(crate) fn clear(
     session: &mut Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
-    watched: &Watched<'_>,
-) -> Step<Cleared> {
-    let mut cleared = Cleared {
+    content: &WatchedContent<'_>,
+) -> Step<Clearance> {
+    let mut clearance = Clearance {
         overridden: request.overridden.clone(),
-        ..Cleared::default()
+        ..Clearance::default()
     };
-    match free(session, request, watched)? {
-        Ok(look) => {
+    let overrides_quota = match without_running(session, request, content)? {
+        Ok(history) => {
+            let mut overrides = false;
             if let Some(guard) = &request.quota {
-                let state = quota::state(&look.history, look.at, guard);
+                let state = quota::state(&history.runs, history.at, guard);
                 facts.quota = Some(state.clone());
-                if count(session, facts, request, guard, &state)? {
-                    cleared.overridden.push(QUOTA.to_owned());
-                }
+                overrides = check_quota(session, request, guard, state)?;
             }
-            cleared.look = Some(look);
+            clearance.history = Some(history);
+            overrides
         }
-        Err(trouble) => {
-            if uncounted(session, request, &trouble)? {
-                cleared.overridden.push(QUOTA.to_owned());
-            }
-            cleared.unread = Some(trouble);
+        Err(error) => {
+            let overrides = check_unread_quota(session, request, &error)?;
+            clearance.unread = Some(error);
+            overrides
         }
+    };
+    if overrides_quota {
+        clearance.overridden.push(QUOTA.to_owned());
     }
-    Ok(cleared)
+    Ok(clearance)
 }
 
-/// A look that found nothing going on; or why there is none, where that is accepted.
-fn free(
+/// A history without a running refresh, or why it cannot be read if that is accepted.
+fn without_running(
     session: &mut Session<'_>,
     request: &RefreshRequest,
-    watched: &Watched<'_>,
-) -> Step<Result<Look, Trouble>> {
-    let mut pace = Pace::up_to(watched.item.poll_ms);
-    let mut met: Option<String> = None;
+    content: &WatchedContent<'_>,
+) -> Step<Result<History, CallError>> {
+    let mut pace = Pace::up_to(content.item.poll_ms);
+    let mut reported: Option<String> = None;
     loop {
-        session.say(
-            Phase::Looking,
-            Level::Debug,
-            format!("Looking at the history of the {}.", watched.noun()),
-        );
-        let seen = match first_look(session, request, watched)? {
-            Ok(look) => look,
-            Err(trouble) => return Ok(Err(trouble)),
+        let message = format!("Reading the history of the {}.", content.noun());
+        session.report(Phase::Looking, Level::Debug, message);
+        let history = match first_history(session, request, content)? {
+            Ok(history) => history,
+            Err(error) => return Ok(Err(error)),
         };
-        // Without following, only the quota was looked up.
-        let running = going_on(&seen.history, seen.at)
-            .filter(|_| looks(request.follow))
+        // If the run is not followed, the history only serves the quota.
+        let running = newest_running(&history.runs, history.at)
+            .filter(|_| is_followed(request.follow))
             .cloned();
         let Some(running) = running else {
-            return Ok(Ok(seen));
+            return Ok(Ok(history));
         };
-        if met.as_ref() != Some(&running.id) {
-            met = Some(running.id.clone());
-            tell(session, watched, &running);
+        if reported.as_ref() != Some(&running.id) {
+            reported = Some(running.id.clone());
+            report_running(session, content, &running);
         }
+        let follows = request.follow == FollowMode::ToTheEnd;
         match request.if_running {
-            IfRunning::Skip => return Err(skipped(request, &running)),
-            IfRunning::Follow if request.follow == FollowMode::UntilStarted => {
-                return Err(skipped(request, &running));
-            }
-            IfRunning::Follow => {
-                return Err(followed(session, request, watched, running, seen.asked)?);
-            }
             IfRunning::Wait => {}
+            IfRunning::Follow if follows => {
+                return Err(followed(session, request, content, &running, &history)?);
+            }
+            IfRunning::Skip | IfRunning::Follow => {
+                let reason = "is already being refreshed";
+                return Err(held_back(request, &running, "already_running", reason));
+            }
         }
         let remaining = session.remaining_ms();
-        let asked = seen.asked.unwrap_or_default();
-        if remaining == 0 || asked > remaining {
-            return Err(out_of_time(request, &running));
+        let wait = history.retry_after_ms.unwrap_or_default();
+        if remaining == 0 || wait > remaining {
+            let reason = "was still being refreshed by another run at the deadline";
+            return Err(held_back(
+                request,
+                &running,
+                "deadline_while_waiting",
+                reason,
+            ));
         }
-        session.pause(pace.next(session).min(remaining).max(asked))?;
+        session.wait(pace.next(session).min(remaining).max(wait))?;
     }
 }
 
-/// One look, patiently; a history that may not be read is accepted where the target says so, and
-/// where it was only to be counted.
-fn first_look(
+/// Reads the history, retrying until the deadline. That it may not be read is accepted if the
+/// target says so, or if it only serves the quota.
+fn first_history(
     session: &mut Session<'_>,
     request: &RefreshRequest,
-    watched: &Watched<'_>,
-) -> Step<Result<Look, Trouble>> {
-    if !looks(request.follow) {
-        return Ok(look(session, watched));
+    content: &WatchedContent<'_>,
+) -> Step<Result<History, CallError>> {
+    if !is_followed(request.follow) {
+        return Ok(look(session, content));
     }
-    match persist(session, |session| look(session, watched)) {
-        Ok(look) => Ok(Ok(look)),
-        Err(Halt::Cancelled) => Err(Stop::Cancelled),
-        Err(Halt::Trouble(trouble)) => {
-            if is_accepted(watched, &trouble) {
-                return Ok(Err(*trouble));
-            }
-            let error = diagnose::explained(session, watched, *trouble);
-            Err(Stop::Error(error))
-        }
+    match retry(session, |session| look(session, content))? {
+        Err(error) if !is_accepted(content, &error) => Err(explain(session, content, error).into()),
+        other => Ok(other),
     }
 }
 
-/// Whether the target goes without a history that may not be read. A host that has no token at all
-/// is another matter.
-pub(crate) fn is_accepted(watched: &Watched<'_>, trouble: &Trouble) -> bool {
-    trouble.remedy == Remedy::Credentials
-        && trouble.code != "token_refused"
-        && watched.item.when_unreadable == WhenUnreadable::Accept
+/// Whether the target accepts that the history may not be read. A host without a token is another
+/// case.
+pub(crate) fn is_accepted(content: &WatchedContent<'_>, error: &CallError) -> bool {
+    error.class == Class::Unauthorized
+        && error.code != "token_refused"
+        && content.item.when_unreadable == WhenUnreadable::Accept
 }
 
-fn tell(session: &mut Session<'_>, watched: &Watched<'_>, running: &Run) {
-    let message = format!(
-        "The {} is already being refreshed: {}.",
-        watched.noun(),
-        running.words()
-    );
-    session.say(Phase::WaitingForOther, Level::Info, message.clone());
-    session.append_observed("other_run", Some(running.to_service_run()), message);
+fn report_running(session: &mut Session<'_>, content: &WatchedContent<'_>, running: &Run) {
+    let (noun, description) = (content.noun(), running.describe());
+    let message = format!("The {noun} is already being refreshed: {description}.");
+    session.report(Phase::WaitingForOther, Level::Info, message.as_str());
+    session.append_observed("other_run", Some(running.to_service_run()), &message);
 }
 
-fn skipped(request: &RefreshRequest, running: &Run) -> Stop {
-    let message = format!(
-        "{} is already being refreshed, so nothing was triggered: {}.",
-        request.name,
-        running.words()
-    );
-    held_back(running, "already_running", message)
-}
-
-fn out_of_time(request: &RefreshRequest, running: &Run) -> Stop {
-    let message = format!(
-        "The deadline ran out while {} was still being refreshed by another run, so nothing was triggered: {}.",
-        request.name,
-        running.words()
-    );
-    held_back(running, "deadline_while_waiting", message)
-}
-
-/// Follows somebody else's run to its end. The audit log only says that it was met.
+/// Follows a run that is not ours to its end. The audit log only notes that it was running.
 fn followed(
     session: &mut Session<'_>,
     request: &RefreshRequest,
-    watched: &Watched<'_>,
-    running: Run,
-    asked: Option<u64>,
+    content: &WatchedContent<'_>,
+    running: &Run,
+    history: &History,
 ) -> Step<Stop> {
-    let end = follow_other(
-        session,
-        watched,
-        Subject::of_other(&request.name),
-        &running,
-        asked,
-        Facts::default(),
-    )?;
-    let told = format!(
-        "{} was already being refreshed, so nothing was triggered.",
-        request.name
-    );
-    Ok(Stop::Verdict(Box::new(others::passed_over(
-        end,
-        "already_running",
-        &told,
-    ))))
+    let name = &request.name;
+    let wait = history.retry_after_ms;
+    let outcome = watch_other(session, *content, name, running, wait, Facts::default())?;
+    let message = format!("{name} was already being refreshed, so nothing was triggered.");
+    Ok(skipped_for_other(outcome, "already_running", &message).into())
 }
 
-/// The end without having followed the other run.
-fn held_back(running: &Run, code: &str, message: String) -> Stop {
+/// Stops without following the other run.
+fn held_back(request: &RefreshRequest, running: &Run, code: &str, reason: &str) -> Stop {
     let facts = Facts {
         evidence: Evidence::Service,
         run: Some(running.to_service_run()),
         ..Facts::default()
     };
-    let hint = "Start again when that run has ended.";
-    let mut verdict = facts.verdict_hint(Status::Skipped, code, message, hint);
-    verdict.retryable = true;
-    Stop::Verdict(Box::new(verdict))
+    let (name, description) = (&request.name, running.describe());
+    let message = format!("{name} {reason}, so nothing was triggered: {description}.");
+    let verdict = Verdict {
+        retryable: true,
+        ..facts.verdict(Status::Skipped, code, message, AFTER_RUN_HINT)
+    };
+    verdict.into()
 }
 
-/// The verdict on a trigger that the service refused because a run is going on.
-pub(crate) fn refused_as_busy(request: &RefreshRequest, trouble: Trouble) -> Verdict {
+/// The verdict on a trigger that the service rejected because a run is in progress.
+pub(crate) fn rejected_as_busy(request: &RefreshRequest, error: CallError) -> Verdict {
     let facts = Facts {
         evidence: Evidence::Service,
-        service_error: trouble.service_error,
+        service_error: error.service_error,
         ..Facts::default()
     };
     let code = match request.if_running {
         IfRunning::Wait => "deadline_while_waiting",
         IfRunning::Skip | IfRunning::Follow => "already_running",
     };
-    let mut verdict = facts.verdict_hint(
-        Status::Skipped,
-        code,
-        format!("{} Nothing was started.", trouble.message),
-        "Start again when that run has ended.",
-    );
-    verdict.retryable = true;
-    verdict
+    let message = format!("{} Nothing was started.", error.message);
+    Verdict {
+        retryable: true,
+        ..facts.verdict(Status::Skipped, code, message, AFTER_RUN_HINT)
+    }
 }
 
-/// Whether the quota is used up and overridden; ends where it is not overridden.
-fn count(
+/// Whether an exhausted quota is overridden; stops if it is not.
+fn check_quota(
     session: &Session<'_>,
-    facts: &Facts,
     request: &RefreshRequest,
     guard: &QuotaGuard,
-    state: &QuotaState,
+    state: QuotaState,
 ) -> Step<bool> {
-    let told = format!(
-        "{} of {} refreshes of the last 24 h are used",
-        state.counted, state.limit
-    );
+    let (counted, limit) = (state.counted, state.limit);
+    let used = format!("{counted} of {limit} refreshes in the last 24 h are used");
     if state.left > 0 {
-        session.say(Phase::Looking, Level::Info, format!("{told}."));
+        session.report(Phase::Looking, Level::Info, format!("{used}."));
         return Ok(false);
     }
-    let opens = match &state.next_slot {
-        Some(at) => format!("{told}; the next slot opens at {at}"),
-        None => told,
+    let used = match &state.next_slot {
+        Some(at) => format!("{used}; the next slot opens at {at}"),
+        None => used,
     };
     if guard.mode == QuotaMode::Warn || request.force {
         let why = if request.force { " (forced)" } else { "" };
-        session.say(
-            Phase::Looking,
-            Level::Warning,
-            format!("{opens}. It is triggered all the same{why}."),
-        );
+        let message = format!("{used}. Triggering anyway{why}.");
+        session.report(Phase::Looking, Level::Warning, message);
         return Ok(request.force && guard.mode == QuotaMode::Block);
     }
+    let retry_at = state.next_slot.clone();
     let facts = Facts {
         evidence: Evidence::Service,
-        quota: facts.quota.clone(),
+        quota: Some(state),
         ..Facts::default()
     };
-    let mut verdict = facts.verdict_hint(
-        Status::Skipped,
-        "quota_exhausted",
-        format!("{opens}, so {} was not triggered.", request.name),
-        "Start again at the next slot; `--force` triggers all the same.",
-    );
-    verdict.retryable = true;
-    verdict.retry_at = state.next_slot.clone();
-    Err(Stop::Verdict(Box::new(verdict)))
+    let message = format!("{used}, so {} was not triggered.", request.name);
+    let hint = "Start again at the next slot, or use `--force` to trigger anyway.";
+    let verdict = Verdict {
+        retryable: true,
+        retry_at,
+        ..facts.verdict(Status::Skipped, "quota_exhausted", message, hint)
+    };
+    Err(verdict.into())
 }
 
-/// What the quota says to a history that cannot be read: whether it is overridden; ends where it
-/// holds the trigger back.
-fn uncounted(session: &Session<'_>, request: &RefreshRequest, trouble: &Trouble) -> Step<bool> {
+/// Whether a quota that cannot be counted is overridden; stops if it holds the trigger back.
+fn check_unread_quota(
+    session: &Session<'_>,
+    request: &RefreshRequest,
+    error: &CallError,
+) -> Step<bool> {
     let Some(guard) = &request.quota else {
         return Ok(false);
     };
+    let message = format!("{} The quota cannot be counted", error.message);
     if guard.when_unreadable == QuotaUnreadable::Send || request.force {
-        session.say(
-            Phase::Looking,
-            Level::Warning,
-            format!(
-                "{} So the quota cannot be counted; it is triggered all the same.",
-                trouble.message
-            ),
-        );
+        let message = format!("{message}. Triggering anyway.");
+        session.report(Phase::Looking, Level::Warning, message);
         return Ok(guard.when_unreadable == QuotaUnreadable::Skip);
     }
     let facts = Facts {
-        service_error: trouble.service_error.clone(),
+        service_error: error.service_error.clone(),
         ..Facts::default()
     };
-    let mut verdict = facts.verdict_hint(
-        Status::Skipped,
-        "quota_unreadable",
-        format!(
-            "{} So the quota cannot be counted, and {} was not triggered.",
-            trouble.message, request.name
-        ),
-        trouble.hint,
-    );
-    verdict.retryable = trouble.retryable;
-    verdict.retry_at = trouble.retry_at.map(|at| at.to_string());
-    Err(Stop::Verdict(Box::new(verdict)))
+    let message = format!("{message}, so {} was not triggered.", request.name);
+    let verdict = Verdict {
+        retryable: error.retryable,
+        retry_at: error.retry_at.map(|at| at.to_string()),
+        ..facts.verdict(Status::Skipped, "quota_unreadable", message, error.hint)
+    };
+    Err(verdict.into())
 }

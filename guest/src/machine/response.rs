@@ -1,193 +1,198 @@
-//! Verified by the flow's own Response, at once or polled at its `Location`.
+//! Verification by the flow's own Response, at once or polled at its `Location`.
 //!
-//! The `Location` carries a signature of its own that is gone with this process, so nothing can
-//! be followed later: whatever is not settled here stays `unknown`.
+//! The `Location` carries a signature of its own that is gone with this process, so the run cannot
+//! be followed later: what is not settled here stays `unknown`.
 
-use super::retry::{Halt, persist};
-use super::{Step, Stop};
-use crate::classify::{Act, Asked, Class, Judged, Of, is_html, judge};
+use super::reply::flow_run;
+use super::verdicts::{Facts, unread_code};
+use crate::api::error::{in_parentheses, snake_case};
+use crate::api::flow::FlowResponse;
+use crate::api::reply::is_html;
+use crate::call::{CallError, Step, retry, retry_after};
+use crate::classify::{CallKind, Class, Classified, Purpose, by_service_code, classify};
 use crate::contract::{
-    Evidence, FollowMode, Level, Matched, Phase, RefreshRequest, Status, Verdict,
+    Evidence, FollowMode, Level, Matched, Phase, RefreshRequest, ServiceError, Status, TargetKind,
+    Verdict,
 };
-use crate::facts::Facts;
-use crate::flow::response::{Failure, Word, refusal, word};
 use crate::ports::{HttpAnswer, HttpRequest, Method};
 use crate::session::{Pace, Session};
-use crate::trouble::{Remedy, Trouble, in_words, retry_after};
 use crate::url::resolve;
 
-/// The longest pause between two polls where the flow names none.
+/// The longest pause between two polls, unless the flow names one.
 const LONGEST_POLL_MS: u64 = 10_000;
+/// The code of a `Location` whose run no longer exists.
+const FLOW_RUN_NOT_FOUND: &str = "flow_run_not_found";
+/// The code of a Response that reports a failure without a code.
+const REPORTED_FAILURE: &str = "flow_reported_failure";
 
-const NO_FOLLOW_HINT: &str = "Look at the run in the flow's run history, and settle the run with `audit resolve`: a Response cannot be asked for again.";
+const FAILURE_HINT: &str = "Look at the run in the flow's run history.";
+const NO_FOLLOW_HINT: &str = "Look at the run in the flow's run history, and settle the run with `audit resolve`: a Response cannot be requested again.";
 
-/// Whether an answer that refuses is the flow's own Response, and not the platform's refusal: that
-/// has one of the platform's codes and names no run, and a Response is never a redirect.
-pub(crate) fn is_response(facts: &Facts, answer: &HttpAnswer, judged: &Judged) -> bool {
-    answer.status >= 400 && (facts.flow_run.is_some() || !judged.row.is_particular())
+const TRIGGER: CallKind = CallKind::new(TargetKind::PowerAutomate, Purpose::Trigger);
+const READ: CallKind = CallKind::new(TargetKind::PowerAutomate, Purpose::Read);
+
+/// Whether a rejection is the flow's own Response and not the platform's, which has one of its codes
+/// and names no run. A Response is never a redirect.
+pub(crate) fn is_response(facts: &Facts, answer: &HttpAnswer, classified: &Classified) -> bool {
+    answer.status >= 400 && (facts.flow_run.is_some() || !classified.row.is_specific())
 }
 
-/// The verdict on a Response that refuses.
-pub(crate) fn refused(
+/// The verdict on a Response with an error status.
+pub(crate) fn rejected(
     facts: &mut Facts,
     request: &RefreshRequest,
     answer: &HttpAnswer,
-    judged: Judged,
+    classified: Classified,
 ) -> Verdict {
-    failed(facts, request, refusal(answer, judged), answer.status)
+    let code = format!("flow_response_{}", answer.status);
+    failed(facts, request, answer, classified.service_error, &code)
 }
 
-/// What the Response to a trigger that was taken comes to.
-pub(crate) fn settle(
+/// The verdict on an accepted trigger by its Response.
+pub(crate) fn await_response(
     session: &mut Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
     trigger_url: &str,
     answer: HttpAnswer,
 ) -> Step<Verdict> {
-    match word(&answer, false, &session.redactor) {
-        Word::Later(_) if request.follow != FollowMode::ToTheEnd => Ok(facts.verdict_hint(
-            Status::Accepted,
-            "response_not_awaited",
-            format!(
-                "The flow runs and will respond; that of {} was not waited for.",
-                request.name
-            ),
-            "Let it be followed to its end for a verdict: the Response cannot be asked for later.",
-        )),
-        Word::Later(location) => match resolve(trigger_url, &location) {
-            Some(url) => poll(session, facts, request, url, &answer),
-            None => Ok(facts.verdict_hint(
-                Status::Unknown,
-                "read_failed",
-                "The flow will respond at a `Location` that is no address.".to_owned(),
-                NO_FOLLOW_HINT,
-            )),
-        },
-        other => Ok(spoken(facts, request, other, &answer)),
-    }
-}
-
-/// The verdict on what a Response says.
-fn spoken(facts: &mut Facts, request: &RefreshRequest, word: Word, answer: &HttpAnswer) -> Verdict {
+    let response = FlowResponse::of(&answer, false, &session.redactor);
+    let FlowResponse::Later(location) = response else {
+        return Ok(verdict_on(facts, request, response, &answer));
+    };
     let name = &request.name;
-    match word {
-        Word::Completed(message) => {
-            own(facts);
-            facts.verdict(
-                Status::Completed,
-                "",
-                format!("The flow says that the refresh of {name} completed{}.", tail(&message)),
-            )
+    if request.follow != FollowMode::ToTheEnd {
+        let message = format!("The flow for {name} is running; its Response was not awaited.");
+        let hint = "Follow the next refresh to its end: a Response cannot be requested later.";
+        return Ok(facts.verdict(Status::Accepted, "response_not_awaited", message, hint));
+    }
+    match resolve(trigger_url, &location) {
+        Some(url) => poll(session, facts, request, url, &answer),
+        None => {
+            let message = "The flow's Response cannot be polled: its `Location` is not an address.";
+            Ok(facts.verdict(Status::Unknown, "read_failed", message, NO_FOLLOW_HINT))
         }
-        Word::Started(message) => {
-            own(facts);
-            facts.verdict(
-                Status::Accepted,
-                "",
-                format!("The flow says that the refresh of {name} was started{}.", tail(&message)),
-            )
-        }
-        Word::Failed(failure) => failed(facts, request, failure, answer.status),
-        Word::NoResponse => facts.verdict_hint(
-            Status::Accepted,
-            "flow_has_no_response",
-            "The flow took the trigger (HTTP 202), but has no Response action that would tell what becomes of the refresh.".to_owned(),
-            "Give the flow a Response action, or verify by the dataflow's transactions.",
-        ),
-        Word::Unclear | Word::Later(_) => facts.verdict_hint(
-            Status::Accepted,
-            "flow_response_unclear",
-            format!("The flow responded (HTTP {}), but does not say what became of the refresh of {name}.", answer.status),
-            "Let the Response's JSON body have a `status` of `completed`, `started` or `failed`.",
-        ),
     }
 }
 
-fn failed(facts: &mut Facts, request: &RefreshRequest, failure: Failure, status: u16) -> Verdict {
-    own(facts);
-    let message = format!(
-        "The flow says that the refresh of {} failed: HTTP {status}{}.",
-        request.name,
-        in_words(&failure.service_error)
-    );
-    facts.service_error = Some(failure.service_error);
-    let mut verdict = facts.verdict_hint(Status::Failed, &failure.code, message, failure.hint);
-    verdict.retryable = failure.retryable;
-    verdict
+/// The verdict on a successful Response.
+fn verdict_on(
+    facts: &mut Facts,
+    request: &RefreshRequest,
+    response: FlowResponse,
+    answer: &HttpAnswer,
+) -> Verdict {
+    let name = &request.name;
+    let (status, done, detail) = match response {
+        FlowResponse::Completed(message) => (Status::Completed, "completed", message),
+        FlowResponse::Started(message) => (Status::Accepted, "was started", message),
+        FlowResponse::Failed(error) => {
+            return failed(facts, request, answer, error, REPORTED_FAILURE);
+        }
+        FlowResponse::None => {
+            let message = "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.";
+            let hint = "Give the flow a Response action, or verify by the dataflow's transactions.";
+            return facts.verdict(Status::Accepted, "flow_has_no_response", message, hint);
+        }
+        FlowResponse::Unclear | FlowResponse::Later(_) => {
+            let message = format!(
+                "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}.",
+                answer.status
+            );
+            let hint = "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.";
+            return facts.verdict(Status::Accepted, "flow_response_unclear", message, hint);
+        }
+    };
+    set_matched(facts);
+    let detail = match detail.trim_end_matches('.') {
+        "" => String::new(),
+        detail => format!(": {detail}"),
+    };
+    let message = format!("The flow reports that the refresh of {name} {done}{detail}.");
+    facts.verdict(status, "", message, "")
+}
+
+/// The verdict on a Response that reports a failure. The code is ours if the table has the flow's,
+/// otherwise the flow's in snake case, otherwise the general one.
+fn failed(
+    facts: &mut Facts,
+    request: &RefreshRequest,
+    answer: &HttpAnswer,
+    error: ServiceError,
+    general_code: &str,
+) -> Verdict {
+    set_matched(facts);
+    let row = by_service_code(&error.code);
+    let code = match (row, snake_case(&error.code)) {
+        (Some(row), _) => row.code.to_owned(),
+        (None, code) if code.is_empty() => general_code.to_owned(),
+        (None, code) => code,
+    };
+    let (name, status) = (&request.name, answer.status);
+    let why = in_parentheses(&error);
+    let message =
+        format!("The flow reports that the refresh of {name} failed: HTTP {status}{why}.");
+    facts.service_error = Some(error);
+    let hint = row.map_or(FAILURE_HINT, |row| row.hint);
+    Verdict {
+        retryable: row.is_some_and(|row| row.retryable),
+        ..facts.verdict(Status::Failed, &code, message, hint)
+    }
 }
 
 /// A Response answers our own request.
-fn own(facts: &mut Facts) {
+fn set_matched(facts: &mut Facts) {
     facts.evidence = Evidence::Flow;
     facts.matched = Matched::Exact;
 }
 
-fn tail(message: &str) -> String {
-    if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", message.trim_end_matches('.'))
-    }
-}
-
-/// What one poll brought.
+/// The result of one poll.
 enum Polled {
-    /// Not yet: the answer says where and when to ask again.
+    /// The Response is not there yet; this response names where and when to poll again.
     NotYet(HttpAnswer),
     /// The Response.
     Response(HttpAnswer),
 }
 
-/// Asks at the `Location` until the Response is there.
+/// Polls the `Location` until the Response is there.
 fn poll(
     session: &mut Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
     mut url: String,
-    taken: &HttpAnswer,
+    accepted: &HttpAnswer,
 ) -> Step<Verdict> {
     let mut pace = Pace::up_to(LONGEST_POLL_MS);
-    // Half a second is for a history that costs nothing to read; a flow takes longer to answer.
+    // The first pause is meant for a history; a flow takes longer to respond.
     pace.next(session);
-    let mut asked = retry_after(taken, session.service_now());
+    let mut wait = retry_after(accepted, session.service_now());
     loop {
-        let pause = asked.unwrap_or_else(|| pace.next(session));
+        let pause = wait.unwrap_or_else(|| pace.next(session));
         let remaining = session.remaining_ms();
-        if remaining == 0 || asked.is_some_and(|asked| asked > remaining) {
-            return Ok(facts.verdict_hint(
-                Status::Unknown,
-                "still_running",
-                format!(
-                    "At the deadline the flow had not responded for {} yet.",
-                    request.name
-                ),
-                NO_FOLLOW_HINT,
-            ));
+        if remaining == 0 || wait.is_some_and(|wait| wait > remaining) {
+            let name = &request.name;
+            let message = format!("The flow had not responded for {name} at the deadline.");
+            return Ok(facts.verdict(Status::Unknown, "still_running", message, NO_FOLLOW_HINT));
         }
-        session.pause(pause.min(remaining))?;
-        session.say(
-            Phase::Following,
-            Level::Debug,
-            "Asking for the flow's Response.".to_owned(),
-        );
-        let answer = match persist(session, |session| ask(session, &url)) {
+        session.wait(pause.min(remaining))?;
+        let message = "Polling the flow's Response.";
+        session.report(Phase::Following, Level::Debug, message);
+        let answer = match retry(session, |session| poll_once(session, &url))? {
             Ok(Polled::NotYet(answer)) => answer,
             Ok(Polled::Response(answer)) => {
-                return Ok(responded(session, facts, request, &answer));
+                return Ok(polled_verdict(session, facts, request, &answer));
             }
-            Err(Halt::Cancelled) => return Err(Stop::Cancelled),
-            Err(Halt::Trouble(trouble)) => return Ok(unread(facts, *trouble)),
+            Err(error) => return Ok(unread(facts, error)),
         };
-        asked = retry_after(&answer, session.service_now());
+        wait = retry_after(&answer, session.service_now());
         if let Some(next) = answer.header("location").and_then(|l| resolve(&url, l)) {
             url = next;
         }
     }
 }
 
-fn ask(session: &mut Session<'_>, url: &str) -> Result<Polled, Trouble> {
-    const WHAT: &str = "Asking for the flow's Response";
+fn poll_once(session: &mut Session<'_>, url: &str) -> Result<Polled, CallError> {
+    const WHAT: &str = "Polling the flow's Response failed";
     let request = HttpRequest {
         method: Method::Get,
         url: url.to_owned(),
@@ -195,79 +200,59 @@ fn ask(session: &mut Session<'_>, url: &str) -> Result<Polled, Trouble> {
         body: String::new(),
         timeout_ms: session.bounded(session.call_timeout_ms),
     };
-    let answer = session.send(&request).map_err(|error| {
-        let asked = Asked::new(Of::Flow, Act::Read);
-        Trouble::of_transport(&error, asked, WHAT, url, &session.redactor)
-    })?;
+    let answer = session
+        .send(&request)
+        .map_err(|error| CallError::of_transport(session, &error, READ, WHAT, url))?;
     if answer.is_success() {
-        let page = is_html(&answer) && super::reply::flow_run(&answer).is_none();
+        let is_page = is_html(&answer) && flow_run(&answer).is_none();
         return match answer.status {
-            _ if page => Err(Trouble::unreadable(&answer, WHAT, session)),
+            _ if is_page => Err(CallError::unreadable(session, &answer, WHAT)),
             202 => Ok(Polled::NotYet(answer)),
             _ => Ok(Polled::Response(answer)),
         };
     }
-    let judged = judge(
-        Asked::new(Of::Flow, Act::Trigger),
-        &answer,
-        &session.redactor,
-    );
-    let gone = answer.status == 404 && judged.service_error.code.starts_with("Workflow");
-    match judged.row.class {
-        Class::Unauthorized
-        | Class::Later
-        | Class::Lost
-        | Class::Busy
-        | Class::Denied
-        | Class::Broken => Err(Trouble::of_answer(judged, &answer, WHAT, session)),
-        Class::Refused | Class::Invalid | Class::Over if gone => Err(Trouble {
-            code: "flow_run_not_found",
-            ..Trouble::of_answer(judged, &answer, WHAT, session)
-        }),
-        Class::Refused | Class::Invalid | Class::Over if answer.status < 400 => {
-            Err(Trouble::of_answer(judged, &answer, WHAT, session))
-        }
-        Class::Refused | Class::Invalid | Class::Over => Ok(Polled::Response(answer)),
+    let classified = classify(TRIGGER, &answer, &session.redactor);
+    let is_gone = answer.status == 404 && classified.service_error.code.starts_with("Workflow");
+    let class = classified.row.class;
+    let is_rejection = matches!(class, Class::Refused | Class::Invalid | Class::Over);
+    if is_rejection && !is_gone && answer.status >= 400 {
+        return Ok(Polled::Response(answer));
     }
+    let mut error = CallError::of_answer(session, classified, &answer, WHAT);
+    if is_rejection && is_gone {
+        error.code = FLOW_RUN_NOT_FOUND;
+    }
+    Err(error)
 }
 
-fn responded(
+fn polled_verdict(
     session: &Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
     answer: &HttpAnswer,
 ) -> Verdict {
     if answer.is_success() {
-        let word = word(answer, true, &session.redactor);
-        return spoken(facts, request, word, answer);
+        let response = FlowResponse::of(answer, true, &session.redactor);
+        return verdict_on(facts, request, response, answer);
     }
-    let judged = judge(
-        Asked::new(Of::Flow, Act::Trigger),
-        answer,
-        &session.redactor,
-    );
-    failed(facts, request, refusal(answer, judged), answer.status)
+    let classified = classify(TRIGGER, answer, &session.redactor);
+    rejected(facts, request, answer, classified)
 }
 
-/// The Response cannot be read, so nobody can say what became of the refresh.
-fn unread(facts: &Facts, trouble: Trouble) -> Verdict {
-    let code = match trouble.remedy {
-        Remedy::Credentials => "read_forbidden",
-        Remedy::Permission => "location_denied",
-        Remedy::Correction if trouble.code == "flow_run_not_found" => trouble.code,
-        Remedy::Correction => "read_failed",
-        Remedy::Patience | Remedy::Repair => "read_unavailable",
+/// The Response cannot be read, so the outcome is unknown.
+fn unread(facts: &Facts, error: CallError) -> Verdict {
+    let code = match error.class {
+        Class::Denied => "location_denied",
+        _ if error.code == FLOW_RUN_NOT_FOUND => error.code,
+        class => unread_code(class),
     };
-    let mut verdict = facts.verdict_hint(
-        Status::Unknown,
-        code,
-        format!(
-            "The flow runs, but its Response cannot be read. {}",
-            trouble.message
-        ),
-        NO_FOLLOW_HINT,
+    let message = format!(
+        "The flow is running, but its Response cannot be read. {}",
+        error.message
     );
-    verdict.retry_at = trouble.retry_at.map(|at| at.to_string());
-    verdict.service_error = trouble.service_error;
-    verdict
+    Verdict {
+        retry_at: error.retry_at.map(|at| at.to_string()),
+        service_error: error.service_error,
+        ..facts.verdict(Status::Unknown, code, message, NO_FOLLOW_HINT)
+    }
 }

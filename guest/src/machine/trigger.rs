@@ -1,435 +1,364 @@
-//! The attempts: look, intent, trigger, until one may have arrived.
+//! The attempts: history, intent, trigger, until one may have arrived.
 //!
-//! Another attempt follows only where it is certain that nothing left, or where the service asks
-//! to come again later; each one looks anew and appends an intent of its own first.
+//! Another attempt follows only if it is certain that nothing was started. Each attempt reads the
+//! history again and stores an intent of its own.
 
-use super::ending::{Subject, detached, unreadable, waited_out};
-use super::guard::{self, Cleared};
-use super::look::Look;
-use super::reply::{Lost, Reply, flow_run, reply};
+use super::guard::{self, Clearance};
+use super::reply::{Reply, flow_run, reply};
 use super::response;
-use super::settle::{Hunt, settle};
-use super::{Step, Stop};
-use crate::classify::{DAILY_LIMIT, Judged};
-use crate::content::matching::Wanted;
-use crate::content::quota;
-use crate::content::run::baseline;
+use super::verdicts::{Facts, RunContext, is_followed, not_verifiable, not_verified, unreadable};
+use super::watch::{RunSearch, watch};
+use crate::api::error::DAILY_LIMIT;
+use crate::api::quota;
+use crate::api::run::baseline;
+use crate::call::{CallError, History, Step, Stop, answer_message, retry_after};
+use crate::classify::{Class, Classified};
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, RefreshError, RefreshRequest,
-    Sent, ServiceRun, Status, StoreError, Triggered, Verdict,
+    Sent, Status, StoreError, Triggered, Verdict, problem, run_with_id,
 };
-use crate::facts::{Facts, looks};
-use crate::names;
+use crate::lookup::{Attempts, resolve};
+use crate::matching::MatchWindow;
 use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
 use crate::session::Session;
-use crate::time::{Moment, words};
-use crate::trouble::{Remedy, Trouble, answer_message, problem, retry_after};
-use crate::url::{host_of, resolve};
+use crate::time::{Moment, duration_text};
+use crate::url::{host_of, resolve as resolve_location};
 
-/// One attempt: what was seen before it, and what was sent.
-struct Attempt {
-    cleared: Cleared,
+/// One attempt: what is triggered, what was seen before, and what is sent.
+struct Attempt<'a> {
+    request: &'a RefreshRequest,
+    work: &'a Work<'a>,
+    number: u32,
+    clearance: Clearance,
     sent_at: Moment,
     call: HttpRequest,
 }
 
-/// Runs attempts until one ends the matter.
+/// Runs attempts until one of them decides.
 pub(crate) fn run(
     session: &mut Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let target = names::resolved(session, &request.target, &request.call_context.endpoints)?;
-    let work = Work::of(&target, &request.call_context.endpoints)?;
-    guard::check(request, &work)?;
-    // Built once for nothing, so that a wrong payload is said before the service is asked.
+    let endpoints = &request.call_context.endpoints;
+    let target = resolve(session, &request.target, endpoints, Attempts::UntilDeadline)?;
+    let work = &Work::of(&target, endpoints)?;
+    guard::check(request, work)?;
+    // Built once in advance, so that an invalid payload is reported before the first call.
     work.request(session, request.response_timeout_ms)?;
-    let watched = work.watched.filter(|_| guard::is_needed(request));
+    let content = work.content.filter(|_| guard::needs_history(request));
     let mut number = 0_u32;
     loop {
-        let cleared = match watched {
-            Some(watched) => guard::clear(session, facts, request, &watched)?,
-            None => Cleared {
+        let clearance = match content {
+            Some(content) => guard::clear(session, facts, request, &content)?,
+            None => Clearance {
                 overridden: request.overridden.clone(),
-                ..Cleared::default()
+                ..Clearance::default()
             },
         };
         if session.remaining_ms() == 0 {
-            return Err(Stop::Error(too_late()));
+            return Err(Stop::Error(deadline_passed()));
         }
         number = number.saturating_add(1);
         let attempt = Attempt {
-            cleared,
+            request,
+            work,
+            number,
+            clearance,
             sent_at: session.service_now(),
             call: work.request(session, request.response_timeout_ms)?,
         };
-        write_intent(session, &attempt, number)?;
-        session.say(
-            Phase::Triggering,
-            Level::Info,
-            format!("Triggering the {}.", work.noun()),
-        );
+        store_intent(session, &attempt)?;
+        let message = format!("Triggering the {}.", work.noun());
+        session.report(Phase::Triggering, Level::Info, message);
         let answer = session.send(&attempt.call);
-        match reply(&work, session, &attempt.call.url, answer) {
-            Reply::NotStarted(trouble) => come_again(session, &attempt, *trouble, number)?,
-            Reply::Busy(trouble) => busy(session, request, &attempt, *trouble, number)?,
-            Reply::Lost(lost) => {
-                return lost_trigger(session, facts, request, &work, &attempt, lost);
+        match reply(work, session, &attempt.call.url, answer) {
+            Reply::NotStarted(error) => not_started(session, &attempt, *error)?,
+            Reply::Busy(error) => busy(session, &attempt, *error)?,
+            Reply::Lost(error) => return lost(session, facts, &attempt, *error),
+            Reply::Rejected(answer, classified) => {
+                return Ok(rejected(session, facts, &attempt, &answer, classified));
             }
-            Reply::Refused(answer, judged) => {
-                return refused(session, facts, request, &work, &attempt, &answer, judged);
-            }
-            Reply::Taken(answer) => {
-                return taken(session, facts, request, &work, &attempt, answer);
-            }
+            Reply::Accepted(answer) => return accepted(session, facts, &attempt, answer),
         }
     }
 }
 
-/// A trigger that leaves at the deadline would be lost by its own hurry.
-fn too_late() -> RefreshError {
+/// A trigger that is sent at the deadline would time out and be lost.
+fn deadline_passed() -> RefreshError {
     let mut problem = problem(
         "deadline_passed",
-        "The deadline came before the trigger could be sent.".to_owned(),
+        "The deadline passed before the trigger could be sent.",
         "Start again with a longer `deadline`: nothing was triggered.",
     );
     problem.retryable = true;
     RefreshError::Unavailable(problem)
 }
 
-fn write_intent(session: &mut Session<'_>, attempt: &Attempt, number: u32) -> Step<()> {
+fn store_intent(session: &mut Session<'_>, attempt: &Attempt<'_>) -> Step<()> {
+    let history = attempt.clearance.history.as_ref();
     let intent = Intent {
         request: outgoing(&attempt.call, &session.redactor),
-        looked_at: attempt
-            .cleared
-            .look
-            .as_ref()
-            .map(|look| look.at.to_string()),
+        looked_at: history.map(|history| history.at.to_string()),
         sent_at: attempt.sent_at.to_string(),
-        baseline: attempt
-            .cleared
-            .look
-            .as_ref()
-            .map(|look| baseline(&look.history, look.at))
+        baseline: history
+            .map(|history| baseline(&history.runs, history.at))
             .unwrap_or_default(),
-        attempt: number,
-        overridden: attempt.cleared.overridden.clone(),
+        attempt: attempt.number,
+        overridden: attempt.clearance.overridden.clone(),
     };
-    session.append_intent(intent).map_err(|error| match error {
-        StoreError::Unavailable(why) => Stop::Error(RefreshError::AuditUnavailable(problem(
+    let Err(error) = session.append_intent(intent) else {
+        return Ok(());
+    };
+    let (StoreError::Unavailable(why) | StoreError::Refused(why)) = &error;
+    let why = session.redactor.line(why, 300);
+    let stop = |code, what, hint| {
+        let message = format!("{what}, so nothing was triggered: {why}.");
+        problem(code, message, hint)
+    };
+    Err(match error {
+        StoreError::Unavailable(_) => Stop::Error(RefreshError::AuditUnavailable(stop(
             "audit_unavailable",
-            format!(
-                "The intent could not be stored, so nothing was triggered: {}.",
-                session.redactor.line(&why, 300)
-            ),
+            "The intent could not be stored",
             "Make the audit log writable, then start again.",
         ))),
-        StoreError::Refused(why) => Stop::ClaimLost(RefreshError::ClaimLost(problem(
+        StoreError::Refused(_) => Stop::ClaimLost(RefreshError::ClaimLost(stop(
             "claim_lost",
-            format!(
-                "The audit log refused the intent, so nothing was triggered: {}.",
-                session.redactor.line(&why, 300)
-            ),
-            "Another process drives this run: wait for its verdict.",
+            "The audit log refused the intent",
+            "Wait for the verdict of the other process that drives this run.",
         ))),
     })
 }
 
-/// How long to wait before the next attempt, which begins with a look: as long as both the trigger
-/// and the last look were answered with. Nothing where the deadline comes first.
+/// The wait before the next attempt, as long as both the trigger's and the last history's response
+/// ask for; `None` if the deadline comes first.
 fn wait_before_attempt(
     session: &Session<'_>,
-    attempt: &Attempt,
-    trouble: &Trouble,
-    number: u32,
+    attempt: &Attempt<'_>,
+    error: &CallError,
 ) -> Option<u64> {
-    let look = attempt.cleared.look.as_ref().and_then(Look::again_from);
-    let look = look.map_or(0, |from| session.service_now().until(from));
-    let wait = session.wait_before_retry(trouble.retry_after_ms, number)?;
-    Some(wait.max(look)).filter(|wait| *wait < session.remaining_ms())
+    let history = attempt.clearance.history.as_ref();
+    let readable_from = history.and_then(History::readable_from);
+    let readable_in = readable_from.map_or(0, |from| session.service_now().until(from));
+    let wait = session.wait_before_retry(error.retry_after_ms, attempt.number)?;
+    Some(wait.max(readable_in)).filter(|wait| *wait < session.remaining_ms())
 }
 
-/// Nothing was started: waits for the next attempt, or ends.
-fn come_again(
-    session: &mut Session<'_>,
-    attempt: &Attempt,
-    trouble: Trouble,
-    number: u32,
-) -> Step<()> {
-    if trouble.remedy == Remedy::Credentials {
-        session.append_triggered(Triggered {
-            http_status: trouble.status,
-            answered_at: session.service_now().to_string(),
-            flow_run: None,
-            service_run: None,
-            poll_from: None,
-            message: trouble.message.clone(),
-            service_error: trouble.service_error.clone(),
-        });
+/// Nothing was started: waits for the next attempt, or stops.
+fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> Step<()> {
+    if error.class == Class::Unauthorized {
+        let mut triggered = triggered(session, error.status, &error.message);
+        triggered.service_error = error.service_error.clone();
+        session.append_triggered(triggered);
     } else {
-        session.append_observed("not_sent", None, trouble.message.clone());
+        session.append_observed("not_sent", None, &error.message);
     }
-    let wait = wait_before_attempt(session, attempt, &trouble, number);
-    let (Remedy::Patience, Some(wait)) = (trouble.remedy, wait) else {
-        return Err(Stop::Error(trouble.into_error()));
+    let wait = wait_before_attempt(session, attempt, &error);
+    let Some(wait) = wait.filter(|_| error.is_temporary()) else {
+        return Err(error.into());
     };
-    session.say(
-        Phase::WaitingToRetry,
-        Level::Warning,
-        format!(
-            "{} Nothing was started; trying again in {}.",
-            trouble.message,
-            words(wait)
-        ),
-    );
-    session.pause(wait)?;
-    Ok(())
+    let (message, again) = (&error.message, duration_text(wait));
+    let message = format!("{message} Nothing was started; trying again in {again}.");
+    session.report(Phase::WaitingToRetry, Level::Warning, message);
+    Ok(session.wait(wait)?)
 }
 
-/// The service refused, because a run is going on that the look did not show. The look of the next
-/// attempt will: what becomes of it is decided there.
-fn busy(
-    session: &mut Session<'_>,
-    request: &RefreshRequest,
-    attempt: &Attempt,
-    trouble: Trouble,
-    number: u32,
-) -> Step<()> {
-    session.append_observed("not_sent", None, trouble.message.clone());
-    let wait = wait_before_attempt(session, attempt, &trouble, number);
-    let again = match request.if_running {
+/// The service rejected the trigger because of a run that the history did not show. The next
+/// attempt will see that run, and decides.
+fn busy(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> Step<()> {
+    session.append_observed("not_sent", None, &error.message);
+    let wait = wait_before_attempt(session, attempt, &error);
+    let tries_again = match attempt.request.if_running {
         IfRunning::Wait => true,
-        IfRunning::Follow => request.follow == FollowMode::ToTheEnd,
+        IfRunning::Follow => attempt.request.follow == FollowMode::ToTheEnd,
         IfRunning::Skip => false,
     };
-    match wait.filter(|_| again) {
-        Some(wait) => {
-            session.say(
-                Phase::WaitingForOther,
-                Level::Info,
-                format!("{} Trying again in {}.", trouble.message, words(wait)),
-            );
-            session.pause(wait)?;
-            Ok(())
-        }
-        None => Err(Stop::Verdict(Box::new(guard::refused_as_busy(
-            request, trouble,
-        )))),
-    }
+    let Some(wait) = wait.filter(|_| tries_again) else {
+        return Err(guard::rejected_as_busy(attempt.request, error).into());
+    };
+    let message = format!("{} Trying again in {}.", error.message, duration_text(wait));
+    session.report(Phase::WaitingForOther, Level::Info, message);
+    Ok(session.wait(wait)?)
 }
 
-fn lost_trigger(
+fn lost(
     session: &mut Session<'_>,
     facts: &mut Facts,
-    request: &RefreshRequest,
-    work: &Work<'_>,
-    attempt: &Attempt,
-    lost: Lost,
+    attempt: &Attempt<'_>,
+    error: CallError,
 ) -> Step<Verdict> {
     facts.sent = Sent::Maybe;
-    facts.service_error = lost.service_error.clone();
-    let named = Named {
-        run: None,
-        poll_from: poll_from(session, work, lost.retry_after),
-    };
+    facts.service_error = error.service_error.clone();
+    let poll_from = poll_from(session, attempt, error.retry_after_ms);
     session.append_triggered(Triggered {
-        http_status: lost.status,
-        answered_at: session.service_now().to_string(),
-        flow_run: None,
-        service_run: None,
-        poll_from: named.poll_from.map(|at| at.to_string()),
-        message: lost.message.clone(),
-        service_error: lost.service_error,
+        poll_from: poll_from.map(|at| at.to_string()),
+        service_error: error.service_error,
+        ..triggered(session, error.status, &error.message)
     });
-    // An answer that came, even a gateway's, tells that the trigger is no longer on its way.
-    let answered = lost.status.map(|_| session.service_now());
-    let hunt = hunt(
-        session,
-        request,
-        work,
-        attempt,
-        answered,
-        named,
-        &lost.message,
-    );
-    match hunt {
-        Some(hunt) => settle(session, facts, hunt),
-        None => Ok(facts.verdict_hint(Status::Unknown, lost.code, lost.message, lost.hint)),
+    // A response, even a gateway's, proves that the trigger is no longer on its way.
+    let answered = error.status.map(|_| session.service_now());
+    let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
+    match search(attempt, base, None, poll_from, &error.message) {
+        Some(search) => watch(session, facts, search),
+        None => Ok(facts.verdict(Status::Unknown, error.code, error.message, error.hint)),
     }
 }
 
-fn refused(
+fn rejected(
     session: &mut Session<'_>,
     facts: &mut Facts,
-    request: &RefreshRequest,
-    work: &Work<'_>,
-    attempt: &Attempt,
+    attempt: &Attempt<'_>,
     answer: &HttpAnswer,
-    judged: Judged,
-) -> Step<Verdict> {
+    classified: Classified,
+) -> Verdict {
     facts.sent = Sent::Yes;
     facts.evidence = Evidence::Service;
-    facts.service_error = Some(judged.service_error.clone());
+    facts.service_error = Some(classified.service_error.clone());
     facts.flow_run = flow_run(answer);
-    let what = format!("The {} refused the trigger", work.noun());
-    let mut message = answer_message(answer, &judged.service_error, &what);
+    let what = format!("The {} rejected the trigger", attempt.work.noun());
+    let mut message = answer_message(answer, &classified.service_error, &what);
     if let Some(location) = answer.header("location").filter(|_| answer.status < 400) {
-        let host = resolve(&attempt.call.url, location);
-        let host = host.as_deref().map_or("nowhere", host_of);
-        message = format!("{message} It redirects to {host}, which is not followed.");
+        let url = resolve_location(&attempt.call.url, location);
+        let host = url.as_deref().map_or("an invalid address", host_of);
+        message = format!("{message} It redirects to {host}; redirects are not followed.");
     }
     session.append_triggered(Triggered {
-        http_status: Some(answer.status),
-        answered_at: session.service_now().to_string(),
         flow_run: facts.flow_run.clone(),
-        service_run: None,
-        poll_from: None,
-        message: message.clone(),
         service_error: facts.service_error.clone(),
+        ..triggered(session, Some(answer.status), &message)
     });
-    if work.by_response && response::is_response(facts, answer, &judged) {
-        return Ok(response::refused(facts, request, answer, judged));
+    if attempt.work.by_response && response::is_response(facts, answer, &classified) {
+        return response::rejected(facts, attempt.request, answer, classified);
     }
-    let row = judged.row;
-    let mut verdict = facts.verdict_hint(Status::Failed, row.code, message, row.hint);
-    verdict.retryable = row.retryable;
-    verdict.retry_at = retry_at(session, request, attempt, &judged);
-    Ok(verdict)
+    let row = classified.row;
+    Verdict {
+        retryable: row.retryable,
+        retry_at: retry_at(session, attempt, &classified),
+        ..facts.verdict(Status::Failed, row.code, message, row.hint)
+    }
 }
 
-/// When the daily limit leaves a slot, as far as the look before the trigger tells.
+/// When the daily limit leaves a slot, according to the history before the trigger.
 fn retry_at(
     session: &Session<'_>,
-    request: &RefreshRequest,
-    attempt: &Attempt,
-    judged: &Judged,
+    attempt: &Attempt<'_>,
+    classified: &Classified,
 ) -> Option<String> {
-    if judged.service_error.code != DAILY_LIMIT {
+    if classified.service_error.code != DAILY_LIMIT {
         return None;
     }
-    let look = attempt.cleared.look.as_ref()?;
+    let history = attempt.clearance.history.as_ref()?;
     let now = session.service_now();
-    match &request.quota {
-        Some(guard) => quota::state(&look.history, now, guard).next_slot,
-        None => quota::next_slot(&look.history, now).map(|at| at.to_string()),
+    match &attempt.request.quota {
+        Some(guard) => quota::state(&history.runs, now, guard).next_slot,
+        None => quota::next_slot(&history.runs, now).map(|at| at.to_string()),
     }
 }
 
-fn taken(
+fn accepted(
     session: &mut Session<'_>,
     facts: &mut Facts,
-    request: &RefreshRequest,
-    work: &Work<'_>,
-    attempt: &Attempt,
+    attempt: &Attempt<'_>,
     answer: HttpAnswer,
 ) -> Step<Verdict> {
+    let work = attempt.work;
     facts.sent = Sent::Yes;
     facts.flow_run = flow_run(&answer);
     if !session.knows_service_clock() && answer.header("date").is_some() {
         session.set_service_clock(&answer);
     }
     let answered_at = session.service_now();
-    let named = named(session, facts, work, &answer);
-    let message = format!(
-        "The {} took the trigger (HTTP {}).",
-        work.noun(),
-        answer.status
-    );
+    let run = work.run_in(&answer);
+    if let Some(id) = &run {
+        facts.matched = Matched::Exact;
+        facts.run = Some(run_with_id(id));
+    }
+    let poll_from = poll_from(session, attempt, retry_after(&answer, answered_at));
+    let (noun, status) = (work.noun(), answer.status);
+    let message = format!("The {noun} accepted the trigger (HTTP {status}).");
     session.append_triggered(Triggered {
-        http_status: Some(answer.status),
-        answered_at: answered_at.to_string(),
         flow_run: facts.flow_run.clone(),
-        service_run: named.run.clone(),
-        poll_from: named.poll_from.map(|at| at.to_string()),
-        message: message.clone(),
-        service_error: None,
+        service_run: run.clone(),
+        poll_from: poll_from.map(|at| at.to_string()),
+        ..triggered(session, Some(status), &message)
     });
     if work.by_response {
-        return response::settle(session, facts, request, &attempt.call.url, answer);
+        return response::await_response(
+            session,
+            facts,
+            attempt.request,
+            &attempt.call.url,
+            answer,
+        );
     }
-    let hunt = hunt(
-        session,
-        request,
-        work,
-        attempt,
-        Some(answered_at),
-        named,
-        &message,
-    );
-    match (hunt, &attempt.cleared.unread) {
-        (Some(hunt), _) => settle(session, facts, hunt),
-        (None, Some(why)) => Ok(unreadable(facts, &message, why)),
-        (None, None) if looks(request.follow) => Ok(waited_out(facts, &message)),
-        (None, None) => Ok(detached(facts, &message)),
+    if let Some(search) = search(attempt, answered_at, run, poll_from, &message) {
+        return watch(session, facts, search);
     }
+    Ok(match &attempt.clearance.unread {
+        Some(why) => unreadable(facts, &message, why),
+        None if is_followed(attempt.request.follow) => not_verifiable(facts, &message),
+        None => not_verified(facts, &message),
+    })
 }
 
-/// The run that an answer names, and since when it may be asked for.
-struct Named {
-    run: Option<String>,
-    poll_from: Option<Moment>,
-}
-
-fn named(session: &Session<'_>, facts: &mut Facts, work: &Work<'_>, answer: &HttpAnswer) -> Named {
-    let run = work.run_in(answer);
-    if let Some(run) = &run {
-        facts.matched = Matched::Exact;
-        facts.run = Some(ServiceRun {
-            id: run.clone(),
-            refresh_type: String::new(),
-            status: String::new(),
-            started_at: None,
-            ended_at: None,
-        });
-    }
-    let asked = retry_after(answer, session.service_now());
-    Named {
-        run,
-        poll_from: poll_from(session, work, asked),
+/// A response to the trigger, now, of which nothing more is known.
+fn triggered(session: &Session<'_>, http_status: Option<u16>, message: &str) -> Triggered {
+    Triggered {
+        http_status,
+        answered_at: session.service_now().to_string(),
+        flow_run: None,
+        service_run: None,
+        poll_from: None,
+        message: message.to_owned(),
+        service_error: None,
     }
 }
 
-/// Since when the service that took the trigger may be asked about the run. A flow speaks of its
-/// own Response only, and the history is at another service.
-fn poll_from(session: &Session<'_>, work: &Work<'_>, asked: Option<u64>) -> Option<Moment> {
-    // The service's clock shows seconds only: one more, so that nobody comes too early by it.
-    let wait = asked?.saturating_add(1_000);
-    (!work.is_flow()).then(|| session.service_now().after_ms(wait))
-}
-
-/// The search for the run that the trigger began, where there is a history to search.
-fn hunt<'w>(
+/// From when on the triggered service accepts a request for the run. A flow's `Retry-After` is
+/// about its own Response, and the history is at another service.
+fn poll_from(
     session: &Session<'_>,
-    request: &RefreshRequest,
-    work: &Work<'w>,
-    attempt: &Attempt,
-    answered: Option<Moment>,
-    named: Named,
+    attempt: &Attempt<'_>,
+    retry_after_ms: Option<u64>,
+) -> Option<Moment> {
+    // The service's clock shows whole seconds only, so one more is added.
+    let wait = retry_after_ms?.saturating_add(1_000);
+    (!attempt.work.is_flow()).then(|| session.service_now().after_ms(wait))
+}
+
+/// The search for the run that the trigger started, if there is a history to search. `base` is when
+/// the trigger had arrived for certain.
+fn search<'a>(
+    attempt: &Attempt<'a>,
+    base: Moment,
+    known: Option<String>,
+    poll_from: Option<Moment>,
     message: &str,
-) -> Option<Hunt<'w>> {
-    let (watched, look) = (work.watched?, attempt.cleared.look.as_ref()?);
-    if !looks(request.follow) {
-        return None;
-    }
-    let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
-    let by_id = work.tells_by_id() && named.run.is_some();
-    let history_from = look.again_from().filter(|_| !by_id);
-    Some(Hunt {
-        watched,
+) -> Option<RunSearch<'a>> {
+    let request = attempt.request;
+    let content = attempt
+        .work
+        .content
+        .filter(|_| is_followed(request.follow))?;
+    let history = attempt.clearance.history.as_ref()?;
+    let by_id = attempt.work.has_run_page() && known.is_some();
+    let readable_from = history.readable_from().filter(|_| !by_id);
+    Some(RunSearch {
         by_id,
-        poll_from: named.poll_from.max(history_from),
-        wanted: Some(Wanted {
-            baseline: baseline(&look.history, look.at),
+        poll_from: poll_from.max(readable_from),
+        window: Some(MatchWindow {
+            baseline: baseline(&history.runs, history.at),
             taken: request.taken_runs.clone(),
-            from: look.at,
-            until: base.after_ms(watched.item.start_within_ms),
+            from: history.at,
+            until: base.after_ms(content.item.start_within_ms),
         }),
-        known: named.run,
-        subject: Subject::of_ours(&request.name, message, attempt.sent_at),
+        known,
         until_started: request.follow == FollowMode::UntilStarted,
-        at_least_one_look: false,
-        ours: true,
+        ..RunSearch::new(
+            content,
+            RunContext::ours(&request.name, message, attempt.sent_at),
+        )
     })
 }

@@ -1,8 +1,7 @@
-//! What must hold whatever happens: stories by chance, of every kind of content.
+//! Invariants of every kind of content, checked with generated stories.
 //!
-//! A story says what the service, the network and the store do, call by call; the world knows what
-//! really became of everything. The stories are the same ones at every start, and nothing is written
-//! anywhere.
+//! A story scripts the service, the network and the store call by call; the world knows the real
+//! outcome. The stories are the same in every run, and nothing is written to disk.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -16,23 +15,23 @@ use crate::contract::{
     Subject, Target, TriggerTrace, Verification, WatchedItem, WhenUnreadable,
 };
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, Happened, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, follow,
     gen2, item, page, request, standard, start, trace, with,
 };
 use crate::time::Moment;
-use crate::transport::TransportKind;
 
-/// How many stories are told.
+/// How many stories are checked.
 const STORIES: u32 = 600;
 /// No call may need more HTTP calls than this.
 const MOST_CALLS: usize = 500;
 
-/// Everything that is left to chance.
+/// Everything that is generated.
 #[derive(Debug, Clone)]
 struct Story {
     target: usize,
-    /// What becomes of our trigger, where it arrives.
+    /// The run of our trigger, if it arrives.
     own: Option<Scripted>,
     others: Vec<Scripted>,
     looks: Vec<Option<Answer>>,
@@ -75,7 +74,7 @@ fn target(number: usize, accept: bool) -> Target {
     target
 }
 
-/// An end, a state that nobody knows, or a run that never ends.
+/// A final state, an unknown state, or a run that never ends.
 fn states() -> impl Strategy<Value = Vec<(i64, String)>> {
     let words = [
         "Success",
@@ -122,7 +121,7 @@ fn waiting(status: u16, seconds: &str) -> Option<Answer> {
     Some(Ok(with(answer(status, "{}"), "Retry-After", seconds)))
 }
 
-/// What a look may bring; nothing: what is there.
+/// A scripted response to a history; none for the real one.
 fn look() -> impl Strategy<Value = Option<Answer>> {
     let faults = vec![
         Some(refusal(401, "PowerBINotAuthorizedException")),
@@ -144,11 +143,11 @@ fn look() -> impl Strategy<Value = Option<Answer>> {
     prop_oneof![6 => Just(None), 1 => select(faults)]
 }
 
-/// What a trigger may bring, and whether it arrives. Not even we know of the middle ones.
+/// A scripted response to a trigger, and whether the trigger arrives.
 fn post() -> impl Strategy<Value = (Option<Answer>, bool)> {
     let busy = r#"{"error":{"code":"InvalidRequest","message":"Another refresh request is already executing"}}"#;
     let refused = vec![
-        Some(refusal(400, crate::classify::DAILY_LIMIT)),
+        Some(refusal(400, crate::api::error::DAILY_LIMIT)),
         Some(refusal(401, "")),
         Some(refusal(403, "")),
         Some(refusal(404, "")),
@@ -230,7 +229,7 @@ fn story() -> impl Strategy<Value = Story> {
         if others.len() == 2 && others[0].id == others[1].id {
             others.pop();
         }
-        // A host that vouches for nothing leaves it open whether this one arrives.
+        // Without the host's guarantee this one may arrive or not.
         for (answer, arrives) in &mut posts {
             if matches!(answer, Some(Err(error)) if error.kind == TransportKind::ConnectTimeout) {
                 *arrives = !vouches && accept;
@@ -278,7 +277,7 @@ fn request_of(story: &Story) -> RefreshRequest {
     request
 }
 
-/// No trigger without its stored intent, at most one that arrived, none before its time, and an end.
+/// No trigger without its stored intent, at most one arrival, no call too early, and an outcome.
 fn check_calls(world: &World) {
     let mut intents = 0;
     let mut posts = 0;
@@ -301,7 +300,7 @@ fn check_calls(world: &World) {
     assert!(world.call_times().len() < MOST_CALLS, "no end");
 }
 
-/// What a verdict says is what the world knows, or it says that it does not know.
+/// A verdict agrees with the world or is unknown.
 fn check_verdict(world: &World, story: &Story, verdict: &Verdict) {
     assert_eq!(verdict.own_run, verdict.matched != Matched::None);
     if verdict.sent == Sent::No {
@@ -323,7 +322,7 @@ fn check_verdict(world: &World, story: &Story, verdict: &Verdict) {
             assert!(is("Failed"), "{run} did not fail");
             check_ours(world, story, verdict, &run);
         }
-        // The service refused the trigger.
+        // The service rejected the trigger.
         Status::Failed => assert_eq!(world.arrivals(), 0),
         Status::Skipped => {
             assert!(!verdict.own_run);
@@ -338,8 +337,8 @@ fn check_verdict(world: &World, story: &Story, verdict: &Verdict) {
     }
 }
 
-/// A named run is ours for sure. One that was inferred is ours or, where ours is not to be seen,
-/// one that nobody could tell from it: on demand, and begun after the look.
+/// A named run is certainly ours. An inferred one is ours or, if ours is not visible, one that cannot
+/// be distinguished from it: on demand, and started after the history was read.
 fn check_ours(world: &World, story: &Story, verdict: &Verdict, run: &str) {
     assert_eq!(verdict.sent, Sent::Yes);
     if run == OURS {
@@ -355,7 +354,7 @@ fn check_ours(world: &World, story: &Story, verdict: &Verdict, run: &str) {
     assert!(!intent.baseline.contains(&other.id));
 }
 
-/// What the audit log knows of the trigger.
+/// What the audit log holds of the trigger.
 fn trace_of(world: &World) -> Option<TriggerTrace> {
     let mut known: Option<TriggerTrace> = None;
     for event in world.events() {
@@ -395,7 +394,7 @@ fn later(world: &World, story: &Story, trace: TriggerTrace) -> FollowRequest {
     request
 }
 
-fn tell(story: &Story) {
+fn check_story(story: &Story) {
     let world = world_of(story);
     let end = crate::trigger_refresh(world.ports(), &request_of(story));
     check_calls(&world);
@@ -413,7 +412,7 @@ fn tell(story: &Story) {
         Err(_) => assert_eq!(world.arrivals(), 0, "an error after a trigger: {end:?}"),
     }
 
-    // Another process takes it from the audit log: at once, and once more hours later.
+    // Another process follows the run from the audit log: immediately, and again hours later.
     let posts = world.posts().len();
     for hours in [0, 3] {
         world.pass(hours * 3_600_000);
@@ -430,14 +429,14 @@ fn tell(story: &Story) {
 }
 
 #[test]
-fn whatever_happens_no_verdict_says_more_than_the_world_knows() {
+fn no_verdict_claims_more_than_the_world_shows() {
     let config = Config {
         failure_persistence: None,
         ..Config::with_cases(STORIES)
     };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let told = TestRunner::new_with_rng(config, rng).run(&story(), |story| {
-        tell(&story);
+        check_story(&story);
         Ok(())
     });
     if let Err(why) = told {

@@ -4,8 +4,8 @@ use super::*;
 use crate::contract::{
     Event, Evidence, FollowRequest, Matched, Sent, Status, Subject, TriggerTrace, Verification,
 };
+use crate::ports::TransportKind;
 use crate::testing::{broken, error as refusal, flow, follow, trace, verified};
-use crate::transport::TransportKind;
 
 fn ours(world: &World, trace: TriggerTrace) -> Verdict {
     ask(world, &follow(verified(), Subject::Ours(trace)))
@@ -93,7 +93,7 @@ fn an_unanswered_trigger_has_the_call_timeout_longer() {
 }
 
 #[test]
-fn without_a_look_before_the_trigger_no_run_is_taken_for_ours() {
+fn without_a_history_before_the_trigger_no_run_is_matched() {
     let mut blind = trace();
     blind.intent.looked_at = None;
     blind.intent.baseline = vec![];
@@ -105,14 +105,14 @@ fn without_a_look_before_the_trigger_no_run_is_taken_for_ours() {
             (Status::Unknown, "cannot_be_followed")
         );
     }
-    // Where the run is known already, there is nothing to find.
+    // A known run is not searched for.
     blind.service_run = Some("x".into());
     let world = World::new().with(timed("x", "OnDemand", 1_000, 10_000, "Success"));
     assert_eq!(ours(&world, blind).status, Status::Completed);
 }
 
 #[test]
-fn at_least_one_look_is_taken_whatever_the_deadline() {
+fn the_history_is_read_at_least_once() {
     let world = World::new().with(timed("x", "OnDemand", -5_000, 1_000, "Success"));
     world.pass(10_000);
     let mut known = trace();
@@ -129,7 +129,7 @@ fn at_least_one_look_is_taken_whatever_the_deadline() {
 }
 
 #[test]
-fn a_follow_that_cannot_read_is_a_verdict_because_the_trigger_left() {
+fn a_follow_that_cannot_read_ends_in_unknown() {
     for (answer, code) in [
         (refusal(401, ""), "read_forbidden"),
         (refusal(404, ""), "read_failed"),
@@ -147,7 +147,7 @@ fn a_follow_that_cannot_read_is_a_verdict_because_the_trigger_left() {
 }
 
 #[test]
-fn what_only_a_response_told_cannot_be_followed() {
+fn a_run_known_only_to_a_response_cannot_be_followed() {
     for verify in [Verification::None, Verification::Response] {
         let world = World::new();
         let request = follow(flow(verify), Subject::Ours(trace()));
@@ -164,7 +164,7 @@ fn what_only_a_response_told_cannot_be_followed() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_read_is_invalid() {
+fn an_unreadable_trace_is_invalid() {
     let mut odd = trace();
     odd.intent.sent_at = "then".into();
     let world = World::new();
@@ -173,7 +173,7 @@ fn a_trace_that_cannot_be_read_is_invalid() {
 }
 
 #[test]
-fn an_interrupted_follow_keeps_what_is_known_of_the_trigger() {
+fn an_interrupted_follow_keeps_the_facts_of_the_trigger() {
     let mut unanswered = trace();
     unanswered.answered_at = None;
     let world = World::new().cancels_after(0);
@@ -186,7 +186,7 @@ fn an_interrupted_follow_keeps_what_is_known_of_the_trigger() {
 }
 
 #[test]
-fn the_newest_run_is_reported_as_it_is_and_nothing_is_recorded() {
+fn the_newest_run_is_reported_and_no_event_is_stored() {
     for (end, status) in [
         ("Success", Status::Completed),
         ("Failed", Status::Failed),
@@ -221,7 +221,7 @@ fn the_newest_run_stays_the_same_while_it_is_followed() {
     );
 }
 
-/// A moment some seconds before or after the start of every scripted world.
+/// A moment relative to the start of every scripted world.
 fn after_start(seconds: i64) -> String {
     let at = 8 * 3600 + seconds;
     format!(
@@ -237,7 +237,7 @@ fn since(seconds: i64) -> Subject {
 }
 
 #[test]
-fn the_run_of_somebody_elses_trigger_is_followed_from_its_beginning_on() {
+fn the_run_of_another_trigger_is_followed_from_its_start() {
     for (end, status) in [
         ("Success", Status::Completed),
         ("Failed", Status::Failed),
@@ -261,7 +261,7 @@ fn the_run_of_somebody_elses_trigger_is_followed_from_its_beginning_on() {
 }
 
 #[test]
-fn a_trigger_of_somebody_else_that_began_nothing_is_not_covered_by_an_older_success() {
+fn an_older_success_does_not_count_for_another_trigger() {
     let world = World::new().with(timed("yesterday", "OnDemand", -90_000, 10_000, "Success"));
     let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
     assert_eq!(
@@ -274,7 +274,7 @@ fn a_trigger_of_somebody_else_that_began_nothing_is_not_covered_by_an_older_succ
 }
 
 #[test]
-fn a_used_up_day_is_named_as_the_likely_cause_for_somebody_elses_trigger_too() {
+fn the_daily_limit_is_a_likely_cause_for_another_trigger_too() {
     let hours = |hours: i64| -hours * 3_600_000;
     let mut world = World::new();
     for run in 1..=8 {
@@ -293,7 +293,7 @@ fn a_used_up_day_is_named_as_the_likely_cause_for_somebody_elses_trigger_too() {
 }
 
 #[test]
-fn two_runs_that_somebody_elses_trigger_may_have_begun_are_nobodys_success() {
+fn two_runs_of_another_trigger_are_ambiguous() {
     let world = World::new()
         .with(timed("one", "OnDemand", -4_000, 1_000, "Success"))
         .with(timed("two", "OnDemand", -2_000, 1_000, "Success"));
@@ -308,7 +308,7 @@ fn two_runs_that_somebody_elses_trigger_may_have_begun_are_nobodys_success() {
 }
 
 #[test]
-fn errors_before_anything_is_known_of_the_newest_run_are_errors() {
+fn an_error_before_the_newest_run_is_known_is_an_error() {
     for (answer, kind) in [
         (refusal(403, ""), "unauthorized"),
         (refusal(404, ""), "invalid"),
@@ -358,7 +358,7 @@ fn an_interrupted_follow_of_the_newest_run_names_it() {
 use crate::contract::Target;
 use crate::testing::{OURS, dataflow, enhanced, gen2, ok, standard, with};
 
-/// A trace of a trigger whose answer named the run.
+/// A trace of a trigger whose response named the run.
 fn exact() -> TriggerTrace {
     TriggerTrace {
         service_run: Some(OURS.into()),
@@ -371,7 +371,7 @@ fn exact() -> TriggerTrace {
 fn a_named_run_is_followed_by_its_id_for_every_kind() {
     for target in [gen2(), standard(), enhanced()] {
         for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
-            // A stranger in the window is not asked about.
+            // Another run in the window does not matter.
             let world = World::new()
                 .with(timed(OURS, "OnDemand", 2_000, 60_000, end))
                 .with(timed("other", "OnDemand", 2_500, 1_000, "Success"));
@@ -385,7 +385,7 @@ fn a_named_run_is_followed_by_its_id_for_every_kind() {
 }
 
 #[test]
-fn a_run_that_no_answer_named_is_followed_by_its_window_for_every_kind() {
+fn a_run_without_an_id_is_followed_by_its_window_for_every_kind() {
     for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
         let world = World::new()
             .with(timed("before", "OnDemand", -2_000, 10_000, "Success"))
@@ -405,7 +405,7 @@ fn a_run_that_no_answer_named_is_followed_by_its_window_for_every_kind() {
 }
 
 #[test]
-fn a_named_run_that_is_nowhere_is_unknown_when_its_time_is_over() {
+fn a_named_run_that_never_appears_is_unknown_after_its_window() {
     for target in [gen2(), standard(), enhanced()] {
         let world = World::new().with(timed("other", "OnDemand", 2_000, 60_000, "Success"));
         let verdict = ask(&world, &follow(target, Subject::Ours(exact()))).unwrap();
@@ -418,7 +418,7 @@ fn a_named_run_that_is_nowhere_is_unknown_when_its_time_is_over() {
 }
 
 #[test]
-fn the_time_before_which_nobody_is_to_ask_goes_along_with_the_trace() {
+fn the_earliest_poll_time_is_part_of_the_trace() {
     let mut trace = exact();
     trace.poll_from = Some("2026-11-23T08:01:00Z".into());
     let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
@@ -426,7 +426,7 @@ fn the_time_before_which_nobody_is_to_ask_goes_along_with_the_trace() {
     assert_eq!(found.status, Status::Completed);
     assert_eq!(world.call_times(), [60_000]);
 
-    // Even the one look that a follow always gets waits for it.
+    // Even the one reading that a follow always gets waits for it.
     let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
     let mut hasty = follow(gen2(), Subject::Ours(trace.clone()));
     hasty.call_context.deadline_ms = 0;
@@ -444,7 +444,7 @@ fn the_time_before_which_nobody_is_to_ask_goes_along_with_the_trace() {
 }
 
 #[test]
-fn a_followed_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
+fn a_followed_run_that_was_dropped_is_skipped_with_the_outcome_of_the_other() {
     let mut dropped = timed(OURS, "OnDemand", 2_000, 0, "Deduped");
     dropped.states = vec![(2_000, "Deduped".into())];
     let world =
@@ -460,7 +460,7 @@ fn a_followed_run_that_the_service_dropped_is_skipped_with_what_became_of_the_ot
 }
 
 #[test]
-fn the_newest_run_of_every_kind_is_reported_as_it_is() {
+fn the_newest_run_of_every_kind_is_reported() {
     for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
         for (end, status) in [
             ("Success", Status::Completed),
@@ -486,7 +486,7 @@ fn the_newest_run_of_every_kind_is_reported_as_it_is() {
 }
 
 #[test]
-fn the_newest_run_is_not_asked_for_before_its_historys_retry_after() {
+fn the_newest_run_is_not_read_before_retry_after() {
     let row = r#"{"value":[{"id":"n","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
     let world = World::new()
         .with(timed("n", "OnDemand", -60_000, 70_000, "Success"))

@@ -1,4 +1,4 @@
-//! The requests, word for word, as the services' references have them.
+//! The exact requests, as in the services' references.
 
 use super::*;
 use crate::contract::{
@@ -19,7 +19,7 @@ const ITEM: &str = "44444444-4444-4444-4444-444444444444";
 const RUN: &str = "77777777-7777-7777-7777-777777777777";
 
 /// Method, URL, headers and body in one text.
-fn told(call: &HttpRequest) -> String {
+fn text_of(call: &HttpRequest) -> String {
     let mut text = format!("{} {}\n", call.method.name(), call.url);
     for (name, value) in &call.headers {
         text.push_str(&format!("{name}: {value}\n"));
@@ -28,7 +28,7 @@ fn told(call: &HttpRequest) -> String {
     text
 }
 
-/// The trigger, which is the same in a plan, in the intent and on its way.
+/// The trigger, which is the same in a plan, in the intent and as sent.
 fn trigger(target: Target) -> String {
     let world = World::new();
     let mut request = request(target);
@@ -41,14 +41,14 @@ fn trigger(target: Target) -> String {
         (&"POST".to_owned(), &sent.url)
     );
     assert_eq!((&intent.headers, &intent.body), (&sent.headers, &sent.body));
-    told(sent)
+    text_of(sent)
 }
 
 const JSON: &str = "Content-Type: application/json\nx-ms-client-tracking-id: run-1\n";
 const NO_BODY: &str = "x-ms-client-tracking-id: run-1\n";
 
 #[test]
-fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
+fn a_flow_gets_its_url_unchanged_and_the_standard_fields() {
     let Target::PowerAutomate(mut sas) = flow(Verification::None) else {
         panic!("no flow");
     };
@@ -58,13 +58,13 @@ fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
     let world = World::new();
     verdict(&world, &request(Target::PowerAutomate(sas)));
     assert_eq!(
-        told(&world.posts()[0]),
+        text_of(&world.posts()[0]),
         format!(
             r#"POST {url}
 {JSON}{{"trigger_type":"Gen1_Dataflow_Refresh","dataflow_name":"Master Order List","timestamp":"2026-11-23T08:00:00Z","source":"host-runner","workspace":"Data Admin"}}"#
         )
     );
-    // In the audit log it stands without its signature.
+    // The audit log holds it without its signature.
     assert_eq!(
         world.intents()[0].request.url,
         url.replace("INVENTED-sig", "***")
@@ -72,7 +72,7 @@ fn a_flow_gets_its_url_byte_for_byte_and_the_standard_fields() {
 }
 
 #[test]
-fn a_dataflow_is_asked_for_with_its_required_notify_option() {
+fn a_dataflow_is_refreshed_with_the_required_notify_option() {
     for (mail, option) in [(false, "NoNotification"), (true, "MailOnFailure")] {
         let mut target = dataflow();
         target.mail_on_failure = mail;
@@ -86,7 +86,7 @@ fn a_dataflow_is_asked_for_with_its_required_notify_option() {
 }
 
 #[test]
-fn a_fabric_dataflow_is_executed_with_what_is_asked_for_and_nothing_else() {
+fn a_fabric_dataflow_is_executed_with_the_given_options_only() {
     let parameter = |name: &str, value: &str| Parameter {
         name: name.into(),
         value: value.into(),
@@ -143,7 +143,7 @@ fn a_fabric_dataflow_is_executed_with_what_is_asked_for_and_nothing_else() {
 }
 
 #[test]
-fn a_standard_refresh_of_a_model_says_who_gets_mail() {
+fn a_standard_refresh_of_a_model_has_a_notify_option() {
     for (mail, option) in [(false, "NoNotification"), (true, "MailOnFailure")] {
         let target = Target::SemanticModel(ModelTarget {
             item: item(),
@@ -159,7 +159,7 @@ fn a_standard_refresh_of_a_model_says_who_gets_mail() {
 }
 
 #[test]
-fn an_enhanced_refresh_has_every_field_that_is_given_and_never_a_notify_option() {
+fn an_enhanced_refresh_has_the_given_fields_and_no_notify_option() {
     let all = EnhancedRefresh {
         type_: Some("full".into()),
         objects: vec![
@@ -207,7 +207,7 @@ fn an_enhanced_refresh_has_every_field_that_is_given_and_never_a_notify_option()
 }
 
 #[test]
-fn a_history_and_a_run_are_read_where_the_services_keep_them() {
+fn a_history_and_a_run_are_read_at_their_addresses() {
     let by = |content: fn(_) -> Content| flow(Verification::Content(content(item())));
     let dataflows = format!("GET {GROUP}/dataflows/{ITEM}/transactions\n");
     let jobs = format!("GET {FABRIC}/items/{ITEM}/jobs/instances\n");
@@ -233,18 +233,18 @@ fn a_history_and_a_run_are_read_where_the_services_keep_them() {
             World::new().with(timed(OURS, "OnDemand", 1_000, 60_000, "Success").by_trigger());
         verdict(&world, &request(target.clone()));
         let gets = world.gets();
-        assert_eq!(&told(&gets[0]), history);
-        assert_eq!(&told(&gets[1]), run);
+        assert_eq!(&text_of(&gets[0]), history);
+        assert_eq!(&text_of(&gets[1]), run);
 
         let world = World::new().with(timed(OURS, "OnDemand", -2_000, 1_000, "Success"));
         let newest = follow(target, Subject::Newest);
         crate::follow_refresh(world.ports(), &newest).unwrap();
-        assert_eq!(&told(&world.gets()[0]), history);
+        assert_eq!(&text_of(&world.gets()[0]), history);
     }
 }
 
 #[test]
-fn a_run_is_stopped_by_its_encoded_id_for_every_kind() {
+fn a_run_is_cancelled_by_its_encoded_id_for_every_kind() {
     let transaction = "2020-09-11T19:21:52.8778432Z@9cc7a48b-2ad0-4d3c-8f2b-0a0a0a0a0a0a$1374282";
     let encoded =
         "2020-09-11T19%3A21%3A52.8778432Z%409cc7a48b-2ad0-4d3c-8f2b-0a0a0a0a0a0a%241374282";
@@ -286,12 +286,12 @@ fn a_run_is_stopped_by_its_encoded_id_for_every_kind() {
         crate::cancel_refresh(world.ports(), &request).unwrap();
         let sent = [world.sent(Method::Post), world.sent(Method::Delete)].concat();
         assert_eq!(sent.len(), 1);
-        assert_eq!(told(&sent[0]), expected);
+        assert_eq!(text_of(&sent[0]), expected);
     }
 }
 
 #[test]
-fn lists_are_read_where_the_services_keep_them() {
+fn lists_are_read_at_their_addresses() {
     let mut named = item();
     named.workspace = "W".into();
     named.item = "I".into();
@@ -302,7 +302,7 @@ fn lists_are_read_where_the_services_keep_them() {
             .answers_get(Ok(ok(found)))
             .answers_get(Ok(answer(403, "{}")));
         error(&world, &request(target));
-        world.gets().iter().map(told).collect::<Vec<_>>()
+        world.gets().iter().map(text_of).collect::<Vec<_>>()
     };
     let groups = "GET https://api.powerbi.example/v1.0/myorg/groups?$top=1000&$skip=0\n".to_owned();
     assert_eq!(

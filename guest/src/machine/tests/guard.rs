@@ -1,4 +1,4 @@
-//! Somebody else's run is going on.
+//! Another refresh is already running.
 
 use super::*;
 use crate::contract::{Event, Evidence, FollowMode, IfRunning, Matched, Sent, Status};
@@ -9,7 +9,7 @@ fn other(took: i64, end: &str) -> Scripted {
 }
 
 #[test]
-fn the_other_run_is_waited_for_and_then_triggered() {
+fn wait_triggers_after_the_other_run() {
     let world = World::new()
         .with(other(100_000, "Failed"))
         .with(our_run("Success"));
@@ -25,7 +25,7 @@ fn the_other_run_is_waited_for_and_then_triggered() {
 }
 
 #[test]
-fn the_deadline_while_waiting_is_skipped_with_nothing_sent() {
+fn the_deadline_while_waiting_ends_in_skipped() {
     let world = World::new().with(other(80_000_000, "Success"));
     let verdict = verdict(&world, &request(verified()));
     assert_eq!(verdict.status, Status::Skipped);
@@ -37,7 +37,7 @@ fn the_deadline_while_waiting_is_skipped_with_nothing_sent() {
 }
 
 #[test]
-fn skip_ends_at_once() {
+fn skip_ends_immediately() {
     let world = World::new().with(other(80_000_000, "Success"));
     let mut request = request(verified());
     request.if_running = IfRunning::Skip;
@@ -52,11 +52,11 @@ fn skip_ends_at_once() {
 }
 
 #[test]
-fn follow_ends_in_skipped_with_what_became_of_it() {
+fn follow_ends_in_skipped_with_the_outcome() {
     for (end, word) in [
         ("Success", "That run completed."),
         ("Failed", "That run failed."),
-        ("Cancelled", "That run was stopped."),
+        ("Cancelled", "That run was cancelled."),
     ] {
         let world = World::new().with(other(100_000, end));
         let mut request = request(verified());
@@ -79,14 +79,14 @@ fn follow_ends_in_skipped_with_what_became_of_it() {
 }
 
 #[test]
-fn a_followed_run_that_does_not_end_or_cannot_be_read_is_skipped_too() {
+fn a_followed_run_without_a_known_outcome_is_skipped_too() {
     let mut request = request(verified());
     request.if_running = IfRunning::Follow;
     let world = World::new().with(other(80_000_000, "Success"));
     let verdict_1 = verdict(&world, &request);
     assert_eq!(verdict_1.status, Status::Skipped);
     assert!(
-        verdict_1.message.contains("still going on"),
+        verdict_1.message.contains("still running"),
         "{}",
         verdict_1.message
     );
@@ -110,7 +110,7 @@ fn a_followed_run_that_does_not_end_or_cannot_be_read_is_skipped_too() {
 }
 
 #[test]
-fn detached_does_not_follow_somebody_elses_run() {
+fn detached_does_not_follow_another_run() {
     let world = World::new().with(other(100_000, "Success"));
     let mut request = request(verified());
     request.if_running = IfRunning::Follow;
@@ -120,7 +120,7 @@ fn detached_does_not_follow_somebody_elses_run() {
 }
 
 #[test]
-fn a_run_of_days_ago_that_never_ended_holds_nothing_back() {
+fn an_old_run_without_an_end_holds_nothing_back() {
     let endless = timed("endless", "OnDemand", -90_000_000, 900_000_000, "Success");
     let world = World::new().with(endless).with(our_run("Success"));
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_run_of_days_ago_that_never_ended_holds_nothing_back() {
 }
 
 #[test]
-fn an_end_that_is_asked_for_while_waiting_leaves_nothing_sent() {
+fn a_cancellation_while_waiting_sends_nothing() {
     let world = World::new()
         .with(other(80_000_000, "Success"))
         .cancels_after(3);

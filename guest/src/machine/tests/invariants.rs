@@ -1,20 +1,20 @@
-//! What must hold however a refresh goes: every sequence of answers, in every world, in every mode.
+//! Invariants of a refresh: every sequence of responses, in every world, in every mode.
 
 use super::*;
 use crate::contract::{Content, Event, FollowMode, IfRunning, Sent, Status, Target, Verification};
 use crate::ports::Method;
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, Happened, answer, broken, dataflow, error as refusal, flow, page, request, taken,
     verified,
 };
-use crate::transport::TransportKind;
 
 fn answers() -> Vec<Answer> {
     vec![
         Ok(taken()),
         Ok(answer(200, r#"{"status":"completed"}"#)),
         page(),
-        refusal(400, crate::classify::DAILY_LIMIT),
+        refusal(400, crate::api::error::DAILY_LIMIT),
         refusal(401, "AuthorizationFailed"),
         refusal(429, ""),
         refusal(500, ""),
@@ -29,7 +29,7 @@ fn answers() -> Vec<Answer> {
     ]
 }
 
-/// Whether a further trigger is allowed after this answer.
+/// Whether another trigger is allowed after this response.
 fn started_nothing(answer: &Answer, host_reports_unsent: bool) -> bool {
     match answer {
         Ok(answer) => answer.status == 429,
@@ -58,8 +58,8 @@ fn worlds() -> Vec<Vec<Scripted>> {
     ]
 }
 
-/// Every answer, and every pair of answers whose first allows a second; after them the trigger is
-/// taken, so that a trigger too many is seen.
+/// Every response, and every pair of responses whose first allows a second; after them the trigger is
+/// accepted, so that an extra trigger is noticed.
 fn sequences() -> Vec<Vec<Answer>> {
     let mut all = Vec::new();
     for first in answers() {
@@ -76,7 +76,7 @@ fn sequences() -> Vec<Vec<Answer>> {
     all
 }
 
-/// Fewer looks tell the same story sooner.
+/// Fewer polls make the tests faster.
 fn slow(target: &mut Target) {
     match target {
         Target::Dataflow(one) => one.item.poll_ms = 30_000,
@@ -117,7 +117,7 @@ fn requests() -> Vec<RefreshRequest> {
 }
 
 #[test]
-fn no_trigger_follows_one_that_may_have_arrived_and_none_leaves_without_an_intent() {
+fn no_trigger_follows_a_possible_arrival_or_precedes_its_intent() {
     for sequence in sequences() {
         for request in requests() {
             for runs in worlds() {

@@ -1,17 +1,17 @@
-//! Every kind of content, through the same machine: what its trigger names, what its history tells.
+//! Every kind of content in the same machine: what its trigger names and what its history shows.
 
 use super::*;
 use crate::contract::{
     Content, Evidence, FollowMode, IfRunning, Matched, ModelRefresh, Sent, Status, Target,
     Verification,
 };
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, gen2, item, ok, page,
     request, standard, with,
 };
-use crate::transport::TransportKind;
 
-/// Every target, and how its run is told to be ours.
+/// Every target, and how its run is matched.
 fn targets() -> Vec<(Target, Matched)> {
     let by = |content: fn(_) -> Content| flow(Verification::Content(content(item())));
     vec![
@@ -30,7 +30,7 @@ fn named() -> [Target; 3] {
     [gen2(), standard(), enhanced()]
 }
 
-/// The run that our trigger begins.
+/// The run that our trigger starts.
 fn ours(end: &str) -> Scripted {
     timed(OURS, "OnDemand", 1_000, 90_000, end).by_trigger()
 }
@@ -40,14 +40,14 @@ fn end_of(world: &World, target: &Target) -> Verdict {
 }
 
 #[test]
-fn the_services_word_is_the_verdict_for_every_kind() {
+fn the_state_at_the_service_is_the_verdict_for_every_kind() {
     for (target, matched) in targets() {
-        for (word, status, code) in [
+        for (state, status, code) in [
             ("Success", Status::Completed, ""),
             ("Failed", Status::Failed, "refresh_failed"),
             ("Cancelled", Status::Cancelled, ""),
         ] {
-            let world = World::new().with(ours(word));
+            let world = World::new().with(ours(state));
             let verdict = end_of(&world, &target);
             assert_eq!(
                 (verdict.status, verdict.code.as_str()),
@@ -68,7 +68,7 @@ fn the_services_word_is_the_verdict_for_every_kind() {
 }
 
 #[test]
-fn an_unknown_state_is_watched_on_and_never_success_for_every_kind() {
+fn an_unknown_state_is_never_success_for_every_kind() {
     for (target, _) in targets() {
         let mut odd = ours("Success");
         odd.states = vec![(1_000, "Polishing".into())];
@@ -84,11 +84,11 @@ fn an_unknown_state_is_watched_on_and_never_success_for_every_kind() {
 }
 
 #[test]
-fn a_stranger_in_the_window_does_not_matter_where_the_service_named_our_run() {
+fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
     for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
         for target in named() {
-            let stranger = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
-            let world = World::new().with(ours(end)).with(stranger);
+            let other = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
+            let world = World::new().with(ours(end)).with(other);
             let verdict = end_of(&world, &target);
             assert_eq!(
                 (verdict.status, verdict.service_run.as_deref()),
@@ -99,7 +99,7 @@ fn a_stranger_in_the_window_does_not_matter_where_the_service_named_our_run() {
 }
 
 #[test]
-fn a_named_run_that_is_missing_for_a_while_is_not_failed() {
+fn a_named_run_that_is_missing_for_a_while_has_not_failed() {
     for target in named() {
         let world = World::new().with(ours("Success").seen_after(200_000));
         assert_eq!(end_of(&world, &target).status, Status::Completed);
@@ -107,12 +107,12 @@ fn a_named_run_that_is_missing_for_a_while_is_not_failed() {
 }
 
 #[test]
-fn a_request_that_was_dropped_is_unknown_and_is_not_sent_again() {
+fn a_dropped_request_is_unknown_and_not_sent_again() {
     for target in named() {
-        // A stranger's run does not stand for ours, and is not said to be ours that came late.
-        let stranger = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
+        // Another run does not count as ours, nor as a late run of ours.
+        let other = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
         let late = timed("late", "ViaApi", 305_000, 10_000, "Success").by_trigger();
-        let world = World::new().with(stranger).with(late);
+        let world = World::new().with(other).with(late);
         let verdict = end_of(&world, &target);
         assert_eq!(
             (verdict.status, verdict.code.as_str()),
@@ -127,7 +127,7 @@ fn a_request_that_was_dropped_is_unknown_and_is_not_sent_again() {
 }
 
 #[test]
-fn a_named_run_that_was_seen_and_vanishes_is_told_so() {
+fn a_named_run_that_vanishes_is_reported() {
     for target in named() {
         let mut gone = ours("Success");
         gone.gone = Some(80_000);
@@ -141,7 +141,7 @@ fn a_named_run_that_was_seen_and_vanishes_is_told_so() {
 }
 
 #[test]
-fn a_trigger_that_may_have_arrived_is_searched_for_by_window_and_baseline() {
+fn a_lost_trigger_is_searched_by_window_and_baseline() {
     let lost = [
         refusal(502, ""),
         refusal(503, ""),
@@ -180,17 +180,17 @@ fn a_trigger_that_may_have_arrived_is_searched_for_by_window_and_baseline() {
 #[test]
 fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
     for (target, _) in targets() {
-        let stranger = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
+        let other = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
         let world = World::new()
             .with(ours("Success"))
-            .with(stranger)
+            .with(other)
             .answers_post(broken(TransportKind::ConnectionLost));
         assert_eq!(end_of(&world, &target).code, "ambiguous_run");
     }
 }
 
 #[test]
-fn a_throttled_trigger_is_waited_out_for_every_kind() {
+fn a_throttled_trigger_is_sent_again_later_for_every_kind() {
     for (target, _) in targets() {
         let blocked = r#"{"requestId":"r","errorCode":"RequestBlocked","message":"Request is blocked by the upstream service until: 9/2/2025 6:17:18 PM (UTC)"}"#;
         let world = World::new().with(ours("Success")).answers_post(Ok(with(
@@ -205,7 +205,7 @@ fn a_throttled_trigger_is_waited_out_for_every_kind() {
 }
 
 #[test]
-fn credentials_that_the_trigger_refuses_started_nothing_for_every_kind() {
+fn rejected_credentials_start_nothing_for_every_kind() {
     for (target, _) in targets() {
         for status in [401, 403] {
             let world = World::new().answers_post(refusal(status, ""));
@@ -217,7 +217,7 @@ fn credentials_that_the_trigger_refuses_started_nothing_for_every_kind() {
 }
 
 #[test]
-fn a_refusal_is_failed_for_every_kind() {
+fn a_rejection_is_failed_for_every_kind() {
     for (target, code, said) in [
         (
             gen2(),
@@ -244,7 +244,7 @@ fn a_refusal_is_failed_for_every_kind() {
 }
 
 #[test]
-fn a_failure_tells_why_in_the_services_words_and_ours() {
+fn a_failure_has_the_services_error_and_our_code() {
     let job = format!(
         r#"{{"id":"{OURS}","jobType":"Refresh","status":"Failed","failureReason":{{"requestId":"r","errorCode":"SPNBasedRefreshNotAllowed","message":"no, eyJINVENTEDINVENTEDINVENTED"}},"rootActivityId":"a1"}}"#
     );
@@ -271,18 +271,18 @@ fn a_failure_tells_why_in_the_services_words_and_ours() {
 // `Retry-After`.
 
 #[test]
-fn a_job_is_not_asked_for_before_its_retry_after() {
+fn a_job_is_not_read_before_retry_after() {
     let world = World::new().with(ours("Success"));
     let verdict = end_of(&world, &gen2());
     assert_eq!(verdict.status, Status::Completed);
-    // Look, trigger, and the first poll a minute after the answer; `refresh` checks the rest.
+    // History, trigger, and the first poll a minute after the response; `refresh` checks the rest.
     let times = world.call_times();
     assert!(times[2] >= times[1] + 60_000, "{times:?}");
     assert!(world.gets()[1].url.ends_with(OURS));
 }
 
 #[test]
-fn a_deadline_before_the_retry_after_asks_nothing_and_says_when() {
+fn a_deadline_before_retry_after_reads_nothing() {
     let world = World::new().with(ours("Success"));
     let mut hasty = request(gen2());
     hasty.call_context.deadline_ms = 30_000;
@@ -303,7 +303,7 @@ fn a_deadline_before_the_retry_after_asks_nothing_and_says_when() {
 }
 
 #[test]
-fn a_retry_after_on_a_run_or_a_history_is_kept() {
+fn a_retry_after_of_a_run_or_a_history_is_respected() {
     let going = |status| {
         let row = format!(
             r#"{{"id":"{OURS}","status":"InProgress","startTimeUtc":"2026-11-23T08:00:01"}}"#
@@ -320,7 +320,7 @@ fn a_retry_after_on_a_run_or_a_history_is_kept() {
     let times = world.call_times();
     assert!(times[3] - times[2] >= 45_000 && times[4] - times[3] >= 45_000);
 
-    // A history, while another run is waited for and while ours is looked for.
+    // A history, while waiting for another run and while searching for ours.
     let busy =
         r#"{"value":[{"id":"other","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
     for target in [Target::Dataflow(dataflow()), standard()] {
@@ -333,7 +333,7 @@ fn a_retry_after_on_a_run_or_a_history_is_kept() {
         let times = world.call_times();
         assert!(times[1] - times[0] >= 70_000, "{times:?}");
     }
-    // Past the deadline: skipped, for nothing was sent.
+    // Beyond the deadline: skipped, because nothing was sent.
     let world = World::new().answers_get(Ok(with(ok(busy), "Retry-After", "7200")));
     let verdict = end_of(&world, &Target::Dataflow(dataflow()));
     assert_eq!(verdict.code, "deadline_while_waiting");
@@ -341,7 +341,7 @@ fn a_retry_after_on_a_run_or_a_history_is_kept() {
 }
 
 #[test]
-fn a_gateway_that_names_a_time_is_not_asked_before_it() {
+fn a_retry_after_of_a_gateway_is_respected() {
     let away = || Ok(with(answer(503, "{}"), "Retry-After", "120"));
     for target in named() {
         let world = World::new().with(ours("Success")).answers_post(away());
@@ -349,7 +349,7 @@ fn a_gateway_that_names_a_time_is_not_asked_before_it() {
         let times = world.call_times();
         assert!(times[2] - times[1] >= 120_000, "{times:?}");
     }
-    // What a flow's gateway says is not said of the history.
+    // A gateway's `Retry-After` of a flow does not apply to the history.
     let flow = flow(Verification::Content(Content::SemanticModel(item())));
     let world = World::new().with(ours("Success")).answers_post(away());
     assert_eq!(end_of(&world, &flow).status, Status::Completed);
@@ -365,14 +365,14 @@ fn deduped(from: i64) -> Scripted {
 }
 
 #[test]
-fn a_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
-    for (word, told) in [
+fn a_dropped_run_is_skipped_with_the_outcome_of_the_other() {
+    for (state, end) in [
         ("Success", "That run completed."),
         ("Failed", "That run failed."),
-        ("Cancelled", "That run was stopped."),
+        ("Cancelled", "That run was cancelled."),
     ] {
-        // The look did not show the other run yet.
-        let other = timed("other", "Scheduled", -1_000, 200_000, word).seen_after(30_000);
+        // The history before the trigger did not show the other run yet.
+        let other = timed("other", "Scheduled", -1_000, 200_000, state).seen_after(30_000);
         let world = World::new().with(deduped(1_000)).with(other);
         let verdict = end_of(&world, &gen2());
         assert_eq!(
@@ -381,20 +381,20 @@ fn a_run_that_the_service_dropped_is_skipped_with_what_became_of_the_other() {
         );
         assert_eq!((verdict.own_run, verdict.matched), (false, Matched::None));
         assert_eq!(verdict.service_run.as_deref(), Some("other"));
-        assert!(verdict.message.ends_with(told), "{}", verdict.message);
+        assert!(verdict.message.ends_with(end), "{}", verdict.message);
         assert_eq!(world.posts().len(), 1);
     }
 }
 
 #[test]
-fn a_run_that_the_service_dropped_is_skipped_though_the_other_cannot_be_told() {
-    // It has ended, its history may not be read, or it was not asked for.
+fn a_dropped_run_is_skipped_even_if_the_other_is_unknown() {
+    // It has ended, its history may not be read, or following was not requested.
     let world = World::new().with(deduped(1_000));
     let verdict_1 = end_of(&world, &gen2());
     let mut detached = request(gen2());
     detached.follow = FollowMode::UntilStarted;
     let verdict_2 = verdict(&World::new().with(deduped(1_000)), &detached);
-    // Where the service only queues it at first, detached waits until it has begun.
+    // If the service queues it first, detached waits until it has started.
     let verdict_3 = verdict(
         &World::new().with(deduped(200_000).seen_after(-190_000)),
         &detached,
@@ -410,7 +410,7 @@ fn a_run_that_the_service_dropped_is_skipped_though_the_other_cannot_be_told() {
 }
 
 #[test]
-fn detached_waits_until_a_queued_run_has_begun() {
+fn detached_waits_until_a_queued_run_has_started() {
     let mut queued = ours("Success");
     queued.states = vec![(1_000, "NotStarted".into()), (100_000, "InProgress".into())];
     let mut detached = request(gen2());
@@ -428,10 +428,10 @@ fn busy() -> Vec<Answer> {
 }
 
 #[test]
-fn a_model_that_is_busy_is_waited_for_and_looked_at_again() {
+fn a_busy_model_is_triggered_later() {
     for target in [standard(), enhanced()] {
         for refused in busy() {
-            // The history shows the other run only after the refusal.
+            // The history shows the other run only after the rejection.
             let other = timed("other", "ViaXmlaEndpoint", 0, 100_000, "Success").seen_after(500);
             let world = World::new()
                 .with(other)
@@ -453,7 +453,7 @@ fn a_model_that_is_busy_is_waited_for_and_looked_at_again() {
 }
 
 #[test]
-fn a_model_that_is_busy_is_skipped_or_followed_where_that_is_wanted() {
+fn a_busy_model_is_skipped_or_followed_as_configured() {
     for refused in busy() {
         let world = World::new().answers_post(refused.clone());
         let mut skip = request(standard());
@@ -495,7 +495,7 @@ fn a_model_that_stays_busy_is_skipped_at_the_deadline() {
 }
 
 #[test]
-fn only_an_enhanced_refresh_is_asked_for_on_its_own_page() {
+fn only_an_enhanced_refresh_is_read_on_its_own_page() {
     let world = World::new().with(ours("Success"));
     end_of(&world, &enhanced());
     assert!(world.gets()[1..].iter().all(|get| get.url.ends_with(OURS)));

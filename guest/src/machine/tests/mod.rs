@@ -1,15 +1,15 @@
-//! The machine against a scripted world: every way that a refresh can go.
+//! The machine against a scripted world: every course that a refresh can take.
 
+mod audit_log;
+mod before_trigger;
 mod chance;
 mod follow;
 mod golden;
 mod guard;
 mod invariants;
 mod kinds;
-mod look;
 mod names;
 mod quota;
-mod record;
 mod response;
 mod run;
 mod trigger;
@@ -17,7 +17,7 @@ mod trigger;
 use crate::contract::{Problem, RefreshError, RefreshRequest, Verdict};
 use crate::testing::{Scripted, World, timed};
 
-/// The run that our trigger begins, one second after it; it takes a minute.
+/// The run that our trigger starts, one second after it; it takes a minute.
 fn our_run(end: &str) -> Scripted {
     timed("ours", "OnDemand", 1_000, 60_000, end).by_trigger()
 }
@@ -40,7 +40,7 @@ fn error(world: &World, request: &RefreshRequest) -> (&'static str, Problem) {
     }
 }
 
-fn problem(error: RefreshError) -> (&'static str, Problem) {
+pub(crate) fn problem(error: RefreshError) -> (&'static str, Problem) {
     match error {
         RefreshError::Invalid(problem) => ("invalid", problem),
         RefreshError::Unauthorized(problem) => ("unauthorized", problem),

@@ -1,4 +1,4 @@
-//! Names instead of ids, and items that are not where the configuration says.
+//! Names instead of ids, and missing items.
 
 use super::*;
 use crate::contract::{
@@ -18,7 +18,7 @@ fn named_item() -> WatchedItem {
     }
 }
 
-/// Every kind by its names.
+/// A target of every kind, with names.
 fn targets() -> Vec<Target> {
     [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()]
         .into_iter()
@@ -45,7 +45,7 @@ fn targets() -> Vec<Target> {
         .collect()
 }
 
-/// A list in the ways of both APIs.
+/// A list in the forms of both APIs.
 fn list(items: &[(&str, &str)]) -> Answer {
     let rows: Vec<String> = items
         .iter()
@@ -66,7 +66,7 @@ fn serving(workspaces: &[(&str, &str)], items: &[(&str, &str)]) -> World {
 
 const TWIN: &str = "55555555-5555-5555-5555-555555555555";
 
-/// Twins stand beside the ones that are meant.
+/// The right names beside similar ones.
 fn sound() -> World {
     serving(
         &[(TWIN, "Data Administration"), (WORKSPACE, "Data Admin")],
@@ -92,20 +92,20 @@ fn names_are_resolved_exactly_for_every_kind() {
 }
 
 #[test]
-fn no_near_miss_is_taken_and_what_there_is_is_listed() {
-    for (workspaces, items, code, told) in [
+fn a_similar_name_is_never_taken_and_the_names_are_listed() {
+    for (workspaces, items, code, expected) in [
         (
             vec![(TWIN, "data admin")],
             vec![(DATAFLOW, "Master Order List")],
             "name_not_found",
             "data admin",
         ),
-        (vec![], vec![], "name_not_found", "None is to be seen"),
+        (vec![], vec![], "name_not_found", "None is visible"),
         (
             vec![(WORKSPACE, "Data Admin")],
             vec![("x", "Other"), (TWIN, "Master Order Lists")],
             "name_not_found",
-            "There are Master Order Lists (55555555-5555-5555-5555-555555555555), Other (x).",
+            "Available: Master Order Lists (55555555-5555-5555-5555-555555555555), Other (x).",
         ),
         (
             vec![(WORKSPACE, "Data Admin"), (TWIN, "Data Admin")],
@@ -124,7 +124,7 @@ fn no_near_miss_is_taken_and_what_there_is_is_listed() {
             let world = serving(&workspaces, &items);
             let (kind, problem) = error(&world, &request(target));
             assert_eq!((kind, problem.code.as_str()), ("invalid", code));
-            assert!(problem.message.contains(told), "{}", problem.message);
+            assert!(problem.message.contains(expected), "{}", problem.message);
             assert!(world.posts().is_empty());
             assert_eq!(world.kinds(), ["error"]);
         }
@@ -132,7 +132,7 @@ fn no_near_miss_is_taken_and_what_there_is_is_listed() {
 }
 
 #[test]
-fn lists_that_cannot_be_had_are_the_error_that_they_are() {
+fn an_unreadable_list_is_reported_as_its_own_error() {
     for (answer, kind) in [
         (refusal(403, ""), "unauthorized"),
         (refusal(404, ""), "invalid"),
@@ -174,7 +174,7 @@ fn names_are_resolved_for_a_follow_and_a_cancel_too() {
 }
 
 #[test]
-fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left() {
+fn unresolved_names_leave_a_follow_unknown() {
     for (world, code) in [
         (serving(&[], &[]), "read_failed"),
         (
@@ -196,7 +196,7 @@ fn names_that_cannot_be_resolved_leave_a_follow_unknown_because_the_trigger_left
 }
 
 #[test]
-fn an_item_of_another_generation_is_told_so() {
+fn an_item_of_another_generation_is_reported() {
     let fabric =
         "https://api.fabric.example/v1/workspaces/33333333-3333-3333-3333-333333333333/dataflows";
     let power_bi = "/v1.0/myorg/groups/33333333-3333-3333-3333-333333333333/dataflows";
@@ -228,7 +228,7 @@ fn an_item_of_another_generation_is_told_so() {
 }
 
 #[test]
-fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tells_nothing_else() {
+fn a_missing_item_is_reported_with_the_available_names() {
     for target in [verified(), gen2(), standard()] {
         let missing = |world: World| {
             world
@@ -251,7 +251,7 @@ fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tell
             problem.message
         );
 
-        // In its list it is there: the service's own word stands, and so it does without a list.
+        // If its list has it, or cannot be read, the service's error is reported.
         for list in [list(&[(DATAFLOW, "order_list")]), refusal(403, "")] {
             let world = missing(World::new())
                 .serves("/dataflows", list.clone())
@@ -268,7 +268,7 @@ fn an_item_that_is_nowhere_is_told_with_what_there_is_and_a_list_that_fails_tell
 }
 
 #[test]
-fn a_bearer_token_goes_to_the_apis_alone_and_into_no_text() {
+fn a_bearer_token_goes_to_the_apis_only_and_into_no_text() {
     const TOKEN: &str = "INVENTED-bearer-0123456789";
     for target in targets() {
         let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Failed").by_trigger());

@@ -5,11 +5,11 @@ use crate::contract::{
     Evidence, FollowMode, Matched, QuotaGuard, QuotaMode, QuotaUnreadable, Sent, Status, Target,
     Verification, WatchedItem, WhenUnreadable,
 };
+use crate::ports::TransportKind;
 use crate::testing::{
     Answer, OURS, broken, dataflow, enhanced, error as refusal, flow, gen2, request, standard,
     verified, with,
 };
-use crate::transport::TransportKind;
 
 const HOUR: i64 = 3_600_000;
 
@@ -41,7 +41,7 @@ fn counting(target: Target, guard: QuotaGuard) -> RefreshRequest {
 }
 
 #[test]
-fn a_used_up_quota_is_skipped_with_the_next_slot() {
+fn an_exhausted_quota_is_skipped_with_the_next_slot() {
     for target in [verified(), Target::Dataflow(dataflow()), gen2(), standard()] {
         for follow in [
             FollowMode::ToTheEnd,
@@ -57,7 +57,7 @@ fn a_used_up_quota_is_skipped_with_the_next_slot() {
                 (Status::Skipped, "quota_exhausted", Sent::No)
             );
             assert!(verdict.retryable && !verdict.own_run);
-            // The eighth newest run began 16 h before the start.
+            // The eighth newest run started 16 h before the start of the test.
             assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-23T16:00:00Z"));
             let quota = verdict.quota.unwrap();
             assert_eq!((quota.limit, quota.counted, quota.left), (8, 8, 0));
@@ -67,7 +67,7 @@ fn a_used_up_quota_is_skipped_with_the_next_slot() {
 }
 
 #[test]
-fn a_quota_with_room_is_told_and_holds_nothing_back() {
+fn a_quota_with_room_is_reported() {
     for follow in [FollowMode::ToTheEnd, FollowMode::NotAtAll] {
         let world = used(7);
         let mut request = counting(verified(), guard(8));
@@ -82,7 +82,7 @@ fn a_quota_with_room_is_told_and_holds_nothing_back() {
 }
 
 #[test]
-fn warn_and_force_trigger_all_the_same_and_only_force_is_recorded() {
+fn warn_and_force_trigger_anyway_and_only_force_is_stored() {
     for (mode, force, overridden) in [
         (QuotaMode::Warn, false, vec!["window"]),
         (QuotaMode::Warn, true, vec!["window"]),
@@ -106,7 +106,7 @@ fn warn_and_force_trigger_all_the_same_and_only_force_is_recorded() {
 }
 
 #[test]
-fn force_never_overrides_a_run_that_is_going_on() {
+fn force_never_overrides_a_running_refresh() {
     let world = used(0).with(timed("other", "OnDemand", -60_000, 80_000_000, "Success"));
     let mut request = counting(verified(), guard(8));
     request.force = true;
@@ -115,7 +115,7 @@ fn force_never_overrides_a_run_that_is_going_on() {
 }
 
 #[test]
-fn only_the_kinds_that_are_asked_for_count_and_those_without_one() {
+fn only_the_given_types_and_runs_without_a_type_count() {
     for (kinds, counted) in [
         (vec!["scheduled"], 4),
         (vec!["on_demand"], 4),
@@ -127,7 +127,7 @@ fn only_the_kinds_that_are_asked_for_count_and_those_without_one() {
         let world = used(8);
         let verdict_1 = verdict(&world, &counting(verified(), only.clone()));
         assert_eq!(verdict_1.quota.unwrap().counted, counted);
-        // A Fabric job that was asked for by hand is one on demand.
+        // Fabric's `Manual` counts as on demand.
         let verdict_2 = verdict(&used(8), &counting(gen2(), only));
         assert_eq!(verdict_2.quota.unwrap().counted, counted);
     }
@@ -137,7 +137,7 @@ fn only_the_kinds_that_are_asked_for_count_and_those_without_one() {
 }
 
 #[test]
-fn what_the_service_dropped_does_not_count_and_a_limit_of_nothing_never_opens() {
+fn a_dropped_run_does_not_count_and_a_limit_of_zero_never_opens() {
     let world = used(0).with(timed("r", "OnDemand", -HOUR, 1_000, "Deduped"));
     let first = verdict(&world, &counting(gen2(), guard(1)));
     assert_eq!(first.quota.unwrap().counted, 0);
@@ -149,7 +149,7 @@ fn what_the_service_dropped_does_not_count_and_a_limit_of_nothing_never_opens() 
 }
 
 #[test]
-fn a_quota_that_nothing_tells_is_invalid_before_anything_is_asked() {
+fn a_quota_without_a_history_is_invalid() {
     for verify in [Verification::None, Verification::Response] {
         let world = World::new();
         let (kind, problem) = error(&world, &counting(flow(verify), guard(8)));
@@ -162,7 +162,7 @@ fn a_quota_that_nothing_tells_is_invalid_before_anything_is_asked() {
 }
 
 #[test]
-fn a_quota_that_cannot_be_read_is_sent_or_skipped_as_wanted() {
+fn an_unreadable_quota_is_sent_or_skipped_as_configured() {
     let answers: [Answer; 3] = [
         refusal(403, ""),
         refusal(503, ""),
@@ -232,7 +232,7 @@ fn accepting() -> Vec<Target> {
 }
 
 #[test]
-fn a_history_that_may_not_be_read_is_accepted_where_that_is_wanted() {
+fn a_forbidden_history_is_accepted_if_configured() {
     for target in accepting() {
         for status in [401, 403] {
             let world = World::new().answers_every_get(refusal(status, ""));
@@ -252,7 +252,7 @@ fn a_history_that_may_not_be_read_is_accepted_where_that_is_wanted() {
 }
 
 #[test]
-fn a_history_that_may_not_be_read_stops_before_the_trigger_by_default() {
+fn a_forbidden_history_stops_before_the_trigger_by_default() {
     for target in [verified(), gen2(), standard(), enhanced()] {
         let world = World::new().answers_every_get(refusal(403, ""));
         assert_eq!(error(&world, &request(target)).0, "unauthorized");
@@ -261,7 +261,7 @@ fn a_history_that_may_not_be_read_stops_before_the_trigger_by_default() {
 }
 
 #[test]
-fn only_a_reading_that_is_forbidden_is_gone_without() {
+fn only_a_forbidden_history_is_accepted() {
     let token = with(
         crate::testing::answer(401, r#"{"error":{"code":"invalid_client"}}"#),
         "x-host-runner-answer",
@@ -280,7 +280,7 @@ fn only_a_reading_that_is_forbidden_is_gone_without() {
 }
 
 #[test]
-fn an_unread_history_does_not_make_a_lost_trigger_or_a_refused_one_better() {
+fn an_unread_history_does_not_change_a_lost_or_rejected_trigger() {
     for target in accepting() {
         let world = World::new()
             .answers_every_get(refusal(403, ""))
@@ -303,7 +303,7 @@ fn an_unread_history_does_not_make_a_lost_trigger_or_a_refused_one_better() {
 }
 
 #[test]
-fn a_quota_to_be_skipped_unread_holds_back_what_the_item_would_accept() {
+fn an_unreadable_quota_holds_back_an_accepted_history() {
     let world = World::new().answers_every_get(refusal(403, ""));
     let mut request = counting(accepting().remove(0), guard(8));
     request.quota.as_mut().unwrap().when_unreadable = QuotaUnreadable::Skip;

@@ -1,10 +1,10 @@
-//! Verified by the flow's own Response.
+//! Verification by the flow's own Response.
 
 use super::*;
 use crate::contract::{Evidence, FollowMode, Matched, Sent, Status, Verification};
 use crate::ports::HttpAnswer;
+use crate::ports::TransportKind;
 use crate::testing::{Answer, answer, broken, error as refusal, flow, page, request, taken, with};
-use crate::transport::TransportKind;
 
 fn responding() -> RefreshRequest {
     request(flow(Verification::Response))
@@ -17,7 +17,7 @@ fn sync(answer: Answer) -> (World, Verdict) {
     (world, verdict)
 }
 
-/// A Response, as a run of the flow gives it.
+/// A Response as a run of the flow sends it.
 fn responded(status: u16, body: &str) -> HttpAnswer {
     with(answer(status, body), "x-ms-workflow-run-id", "0858CU18")
 }
@@ -42,7 +42,7 @@ fn polled(answers: Vec<Answer>) -> (World, Verdict) {
 }
 
 #[test]
-fn a_flow_that_says_so_is_believed() {
+fn a_response_decides_the_verdict() {
     for (body, status) in [
         (r#"{"status":"Completed"}"#, Status::Completed),
         (r#"{"status":"started"}"#, Status::Accepted),
@@ -69,7 +69,7 @@ fn a_flow_that_says_so_is_believed() {
 }
 
 #[test]
-fn a_refusing_response_is_failed_by_the_flows_word() {
+fn a_response_with_an_error_status_is_failed() {
     for (answer, code) in [
         (
             responded(
@@ -100,7 +100,7 @@ fn a_refusing_response_is_failed_by_the_flows_word() {
 }
 
 #[test]
-fn a_refusal_of_the_platform_is_the_services_word() {
+fn a_rejection_by_the_platform_is_reported_by_the_service() {
     let (_, verdict) = sync(refusal(400, "TriggerInputSchemaMismatch"));
     assert_eq!(
         (verdict.code.as_str(), verdict.evidence),
@@ -110,7 +110,7 @@ fn a_refusal_of_the_platform_is_the_services_word() {
 }
 
 #[test]
-fn what_says_nothing_of_the_refresh_is_accepted_at_best() {
+fn an_unclear_response_is_accepted_at_best() {
     for (answer, code) in [
         (responded(200, ""), "flow_response_unclear"),
         (responded(204, ""), "flow_response_unclear"),
@@ -135,7 +135,7 @@ fn what_says_nothing_of_the_refresh_is_accepted_at_best() {
 }
 
 #[test]
-fn the_trigger_may_take_as_long_as_a_response_does() {
+fn the_trigger_has_the_timeout_of_a_response() {
     let (world, _) = sync(Ok(responded(200, "")));
     assert_eq!(world.posts()[0].timeout_ms, 130_000);
     let world = World::new();
@@ -146,7 +146,7 @@ fn the_trigger_may_take_as_long_as_a_response_does() {
 }
 
 #[test]
-fn what_may_have_arrived_is_unknown_and_never_sent_again() {
+fn a_possible_arrival_is_unknown_and_never_sent_again() {
     for (answer, code) in [
         (
             broken(TransportKind::AnswerTimeout),
@@ -167,7 +167,7 @@ fn what_may_have_arrived_is_unknown_and_never_sent_again() {
 }
 
 #[test]
-fn a_response_of_401_started_nothing_and_one_of_429_is_waited_out() {
+fn a_401_starts_nothing_and_a_429_is_retried() {
     let world = World::new().answers_post(Ok(responded(401, "")));
     assert_eq!(error(&world, &responding()).0, "unauthorized");
     let world = World::new()
@@ -177,7 +177,7 @@ fn a_response_of_401_started_nothing_and_one_of_429_is_waited_out() {
 }
 
 #[test]
-fn a_location_is_polled_until_the_response_is_there() {
+fn a_location_is_polled_until_the_response_arrives() {
     let (world, verdict) = polled(vec![
         Ok(answer(202, "")),
         Ok(answer(202, "")),
@@ -196,7 +196,7 @@ fn a_location_is_polled_until_the_response_is_there() {
 }
 
 #[test]
-fn a_poll_waits_as_long_as_it_is_asked_to() {
+fn a_poll_respects_retry_after() {
     let patient = |status| Ok(with(answer(status, ""), "Retry-After", "30"));
     let mut world = World::new().answers_post(Ok(with(later(), "Retry-After", "7")));
     world = world
@@ -207,10 +207,10 @@ fn a_poll_waits_as_long_as_it_is_asked_to() {
 }
 
 #[test]
-fn what_a_polled_response_says_is_judged_like_one_at_once() {
+fn a_polled_response_counts_like_an_immediate_one() {
     for (answer, status, code) in [
         (
-            refusal(400, crate::classify::DAILY_LIMIT),
+            refusal(400, crate::api::error::DAILY_LIMIT),
             Status::Failed,
             "dataflow_daily_limit",
         ),
@@ -247,7 +247,7 @@ fn what_a_polled_response_says_is_judged_like_one_at_once() {
 }
 
 #[test]
-fn a_poll_that_fails_for_a_while_goes_on() {
+fn a_poll_that_fails_for_a_while_is_retried() {
     let (_, verdict) = polled(vec![
         refusal(429, ""),
         refusal(502, ""),
@@ -270,7 +270,7 @@ fn a_poll_that_fails_for_a_while_goes_on() {
 }
 
 #[test]
-fn a_response_that_does_not_come_is_unknown() {
+fn a_missing_response_is_unknown() {
     let (world, verdict) = polled(vec![]);
     assert_eq!(
         (verdict.status, verdict.code.as_str()),
@@ -283,7 +283,7 @@ fn a_response_that_does_not_come_is_unknown() {
 }
 
 #[test]
-fn detached_does_not_wait_for_a_response_that_comes_later() {
+fn detached_does_not_wait_for_a_later_response() {
     for mode in [FollowMode::UntilStarted, FollowMode::NotAtAll] {
         let world = World::new().answers_post(Ok(later()));
         let mut request = responding();
@@ -298,7 +298,7 @@ fn detached_does_not_wait_for_a_response_that_comes_later() {
 }
 
 #[test]
-fn a_location_that_is_no_address_is_unknown() {
+fn an_invalid_location_is_unknown() {
     let world = World::new().answers_post(Ok(with(taken(), "Location", "ftp://x/y")));
     let verdict = verdict(&world, &responding());
     assert_eq!(
@@ -308,7 +308,7 @@ fn a_location_that_is_no_address_is_unknown() {
 }
 
 #[test]
-fn an_end_that_is_asked_for_while_polling_is_a_verdict() {
+fn a_cancellation_while_polling_is_a_verdict() {
     let world = World::new()
         .answers_post(Ok(later()))
         .answers_every_get(Ok(answer(202, "")))

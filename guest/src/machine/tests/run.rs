@@ -1,9 +1,9 @@
-//! Matching the run that the trigger began, and following it to its end.
+//! Matching the run that the trigger started, and following it to its end.
 
 use super::*;
 use crate::contract::{Event, Evidence, FollowMode, Matched, Sent, Status};
+use crate::ports::TransportKind;
 use crate::testing::{broken, error as refusal, ok, request, verified};
-use crate::transport::TransportKind;
 
 fn end(world: &World) -> Verdict {
     verdict(world, &request(verified()))
@@ -43,7 +43,7 @@ fn a_run_is_matched_followed_and_completed() {
 }
 
 #[test]
-fn the_services_end_is_the_verdict() {
+fn the_final_state_is_the_verdict() {
     for (text, status, code) in [
         ("Failed", Status::Failed, "refresh_failed"),
         ("failure", Status::Failed, "refresh_failed"),
@@ -64,7 +64,7 @@ fn the_services_end_is_the_verdict() {
 }
 
 #[test]
-fn an_unknown_state_is_watched_on_with_one_warning() {
+fn an_unknown_state_is_watched_further_with_one_warning() {
     let mut ours = our_run("Success");
     ours.states = vec![
         (1_000, "Polishing".into()),
@@ -87,7 +87,7 @@ fn an_unknown_state_is_watched_on_with_one_warning() {
 }
 
 #[test]
-fn a_run_that_goes_on_at_the_deadline_is_unknown() {
+fn a_run_that_is_running_at_the_deadline_is_unknown() {
     let world =
         World::new().with(timed("ours", "OnDemand", 1_000, 9_000_000, "Success").by_trigger());
     let verdict = end(&world);
@@ -112,7 +112,7 @@ fn a_run_that_is_seen_late_is_still_ours() {
 }
 
 #[test]
-fn nothing_that_started_is_unknown_and_not_failed() {
+fn a_run_that_never_starts_is_unknown_and_not_failed() {
     let world = World::new();
     let verdict = end(&world);
     assert_eq!(
@@ -141,7 +141,7 @@ fn nothing_that_started_is_unknown_and_not_failed() {
 }
 
 #[test]
-fn a_swallowed_refusal_names_the_daily_limit_and_the_next_slot() {
+fn a_hidden_rejection_names_the_daily_limit_and_the_next_slot() {
     let mut world = World::new();
     for number in 1..=8 {
         let kind = if number % 2 == 0 {
@@ -182,13 +182,15 @@ fn a_scheduled_run_in_the_same_minute_is_not_taken() {
     let world = World::new().with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger());
     let verdict = end(&world);
     assert_eq!(verdict.code, "refresh_not_started");
-    assert!(verdict.message.contains("plan") && verdict.message.contains("not made by a trigger"));
+    assert!(
+        verdict.message.contains("plan") && verdict.message.contains("not started by a trigger")
+    );
     assert_eq!(verdict.service_run, None);
 }
 
 #[test]
-fn a_run_that_began_after_the_window_is_at_most_a_likely_cause() {
-    // The look that decides comes late, because the service was away.
+fn a_run_after_the_window_is_only_a_likely_cause() {
+    // The deciding history comes late, because the service was unavailable.
     let mut world =
         World::new().with(timed("late", "OnDemand", 310_000, 10_000, "Success").by_trigger());
     world = world.answers_get(Ok(ok(r#"{"value":[]}"#)));
@@ -239,7 +241,7 @@ fn a_second_run_after_the_window_changes_nothing() {
 }
 
 #[test]
-fn a_success_while_the_window_is_open_is_ours_when_it_is_alone() {
+fn the_only_success_in_the_window_is_ours() {
     let world = World::new()
         .with(timed("ours", "OnDemand", 1_000, 100, "Success").by_trigger())
         .with(timed("theirs", "OnDemand", 20_000, 100, "Failed").by_trigger());
@@ -247,7 +249,7 @@ fn a_success_while_the_window_is_open_is_ours_when_it_is_alone() {
 }
 
 #[test]
-fn a_run_whose_start_is_not_told_is_ambiguous_even_alone() {
+fn a_run_without_a_start_is_ambiguous_even_alone() {
     let mut ours = our_run("Success");
     ours.begins = None;
     let verdict = end(&World::new().with(ours));
@@ -255,23 +257,23 @@ fn a_run_whose_start_is_not_told_is_ambiguous_even_alone() {
 }
 
 #[test]
-fn a_run_of_the_baseline_or_of_a_sister_is_not_taken() {
-    // Begun in the future of its own clock, so that only the baseline tells it apart.
+fn a_run_of_the_baseline_or_of_another_trigger_is_not_taken() {
+    // It starts in the future by its own clock, so only the baseline excludes it.
     let mut before = timed("before", "OnDemand", 30_000, 10_000, "Success");
     before.seen = -1_000;
     before.states = vec![(-1_000, "Success".into())];
     let world = World::new()
         .with(before)
-        .with(timed("sister", "OnDemand", 1_000, 100, "Success").by_trigger());
+        .with(timed("other", "OnDemand", 1_000, 100, "Success").by_trigger());
     let mut request = request(verified());
-    request.taken_runs = vec!["sister".into()];
+    request.taken_runs = vec!["other".into()];
     let verdict = verdict(&world, &request);
     assert_eq!(verdict.code, "refresh_not_started");
     assert_eq!(world.intents()[0].baseline, ["before"]);
 }
 
 #[test]
-fn a_run_that_began_before_the_look_is_not_taken_though_it_shows_up_later() {
+fn an_earlier_run_that_appears_late_is_not_taken() {
     let hidden = timed("hidden", "OnDemand", -5_000, 100_000, "Success").seen_after(8_000);
     let verdict = end(&World::new().with(hidden));
     assert_eq!(verdict.code, "refresh_not_started");
@@ -300,7 +302,7 @@ fn detached_ends_when_the_run_has_started() {
 }
 
 #[test]
-fn a_deadline_within_the_window_says_that_it_is_too_early_to_tell() {
+fn a_deadline_within_the_window_is_too_early() {
     let world = World::new();
     let mut request = request(verified());
     request.call_context.deadline_ms = 60_000;
@@ -314,7 +316,7 @@ fn a_deadline_within_the_window_says_that_it_is_too_early_to_tell() {
 }
 
 #[test]
-fn a_reading_that_is_forbidden_or_fails_leaves_it_unknown() {
+fn an_unreadable_history_after_the_trigger_is_unknown() {
     for (answer, code) in [
         (refusal(401, ""), "read_forbidden"),
         (refusal(403, "TokenExpired"), "read_forbidden"),
@@ -327,11 +329,11 @@ fn a_reading_that_is_forbidden_or_fails_leaves_it_unknown() {
         ),
     ] {
         // While matching, and while following.
-        for looks in [1, 6] {
+        for failures in [1, 6] {
             let mut world = World::new().with(our_run("Success"));
-            for look in 0..looks {
+            for number in 0..failures {
                 let row = r#"{"id":"ours","refreshType":"OnDemand","status":"InProgress","startTime":"2026-11-23T08:00:02Z"}"#;
-                let rows = if look < 2 { "" } else { row };
+                let rows = if number < 2 { "" } else { row };
                 world = world.answers_get(Ok(ok(&format!(r#"{{"value":[{rows}]}}"#))));
             }
             let world = world.answers_every_get(answer.clone());
@@ -344,14 +346,14 @@ fn a_reading_that_is_forbidden_or_fails_leaves_it_unknown() {
                 (verdict.sent, verdict.evidence),
                 (Sent::Yes, Evidence::None)
             );
-            assert_eq!(verdict.own_run, looks == 6);
+            assert_eq!(verdict.own_run, failures == 6);
             assert_eq!(world.posts().len(), 1);
         }
     }
 }
 
 #[test]
-fn a_reading_that_is_away_for_a_while_is_waited_for() {
+fn a_history_that_fails_for_a_while_is_read_again() {
     let away = [
         refusal(503, ""),
         refusal(429, ""),
@@ -379,7 +381,7 @@ fn a_reading_that_is_away_for_a_while_is_waited_for() {
 }
 
 #[test]
-fn a_run_that_vanishes_and_comes_back_is_followed_and_one_that_stays_away_is_unknown() {
+fn a_vanished_run_is_followed_if_it_returns_and_unknown_otherwise() {
     let mut gone = our_run("Success");
     gone.gone = Some(20_000);
     let back = {
@@ -400,7 +402,7 @@ fn a_run_that_vanishes_and_comes_back_is_followed_and_one_that_stays_away_is_unk
 }
 
 #[test]
-fn an_end_that_is_asked_for_after_the_trigger_is_a_verdict() {
+fn a_cancellation_after_the_trigger_is_a_verdict() {
     let world = World::new().with(our_run("Success")).cancels_after(5);
     let interrupted = end(&world);
     assert_eq!(
@@ -422,7 +424,7 @@ fn an_end_that_is_asked_for_after_the_trigger_is_a_verdict() {
 }
 
 #[test]
-fn looks_come_closer_at_first_and_never_faster_than_asked() {
+fn polls_slow_down_up_to_the_limit() {
     let world =
         World::new().with(timed("ours", "OnDemand", 1_000, 600_000, "Success").by_trigger());
     end(&world);

@@ -1,4 +1,4 @@
-//! The trigger and its answers.
+//! The trigger and its responses.
 
 use super::*;
 use crate::contract::{
@@ -6,11 +6,11 @@ use crate::contract::{
     Verification,
 };
 use crate::ports::Method;
+use crate::ports::{TransportError, TransportKind};
 use crate::testing::{
     Answer, Happened, answer, broken, dataflow, error as refusal, flow, page, request, taken,
     verified, with,
 };
-use crate::transport::{TransportError, TransportKind};
 
 fn unverified() -> RefreshRequest {
     request(flow(Verification::None))
@@ -58,7 +58,7 @@ fn a_dataflow_is_triggered_through_its_own_api() {
 }
 
 #[test]
-fn a_flow_that_nothing_verifies_ends_in_accepted() {
+fn a_flow_without_verification_ends_in_accepted() {
     for answer in [Ok(taken()), Ok(answer(200, "")), Ok(answer(202, "x"))] {
         let world = World::new().answers_post(answer);
         let verdict = verdict(&world, &unverified());
@@ -75,7 +75,7 @@ fn a_flow_that_nothing_verifies_ends_in_accepted() {
 }
 
 #[test]
-fn nothing_is_looked_at_where_nothing_is_to_be_followed() {
+fn nothing_is_read_without_following() {
     let world = World::new().with(our_run("Success"));
     let mut request = request(verified());
     request.follow = FollowMode::NotAtAll;
@@ -89,7 +89,7 @@ fn nothing_is_looked_at_where_nothing_is_to_be_followed() {
 }
 
 #[test]
-fn what_certainly_did_not_leave_is_tried_again_after_a_new_look() {
+fn an_unsent_trigger_is_retried_after_a_new_history() {
     for kind in [
         TransportKind::NameNotResolved,
         TransportKind::ConnectionRefused,
@@ -126,13 +126,13 @@ fn what_certainly_did_not_leave_is_tried_again_after_a_new_look() {
             .map(|intent| intent.attempt)
             .collect();
         assert_eq!(attempts, [1, 2, 3]);
-        // Each attempt looked anew.
+        // Each attempt read the history again.
         assert!(world.intents()[0].looked_at < world.intents()[2].looked_at);
     }
 }
 
 #[test]
-fn what_never_leaves_is_unavailable_at_the_deadline() {
+fn a_trigger_that_is_never_sent_is_unavailable_at_the_deadline() {
     let refused = broken(TransportKind::ConnectionRefused);
     let mut world = World::new();
     for _ in 0..200 {
@@ -149,7 +149,7 @@ fn what_never_leaves_is_unavailable_at_the_deadline() {
 }
 
 #[test]
-fn a_connect_timeout_of_a_host_that_does_not_vouch_is_never_sent_again() {
+fn a_connect_timeout_without_the_hosts_guarantee_is_never_sent_again() {
     for kind in [TransportKind::ConnectTimeout, TransportKind::NotSentByHost] {
         let world = World::new().answers_post(broken(kind));
         let mut request = unverified();
@@ -165,7 +165,7 @@ fn a_connect_timeout_of_a_host_that_does_not_vouch_is_never_sent_again() {
 }
 
 #[test]
-fn denied_and_untrusted_end_at_once_with_nothing_sent() {
+fn denied_and_untrusted_end_immediately() {
     for (kind, expected) in [
         (TransportKind::Denied, ("denied", "request_denied")),
         (TransportKind::AddressDenied, ("denied", "address_denied")),
@@ -187,7 +187,7 @@ fn denied_and_untrusted_end_at_once_with_nothing_sent() {
 }
 
 #[test]
-fn a_throttled_trigger_is_waited_out_as_the_service_says() {
+fn a_throttled_trigger_respects_retry_after() {
     let date = "Mon, 23 Nov 2026 08:10:00 GMT";
     for (value, waited) in [("300", 300_020), (date, 600_020)] {
         let world = World::new().answers_post(Ok(with(answer(429, "{}"), "Retry-After", value)));
@@ -202,7 +202,7 @@ fn a_throttled_trigger_is_waited_out_as_the_service_says() {
 }
 
 #[test]
-fn a_throttled_trigger_beyond_the_deadline_is_unavailable_at_once() {
+fn a_retry_after_beyond_the_deadline_is_unavailable_immediately() {
     let world = World::new().answers_post(Ok(with(
         answer(429, r#"{"message":"Retry in 7200 seconds."}"#),
         "Retry-After",
@@ -219,7 +219,7 @@ fn a_throttled_trigger_beyond_the_deadline_is_unavailable_at_once() {
 }
 
 #[test]
-fn a_trigger_that_is_not_authorised_started_nothing() {
+fn an_unauthorized_trigger_starts_nothing() {
     for (status, service_code, code) in [
         (401, "AuthorizationFailed", "sas_rejected"),
         (401, "DirectApiAuthorizationRequired", "sas_missing"),
@@ -235,7 +235,7 @@ fn a_trigger_that_is_not_authorised_started_nothing() {
 }
 
 #[test]
-fn any_other_refusal_is_failed() {
+fn any_other_rejection_is_failed() {
     let moved = Ok(with(
         answer(302, ""),
         "Location",
@@ -277,7 +277,7 @@ fn any_other_refusal_is_failed() {
 }
 
 #[test]
-fn the_daily_limit_tells_when_the_next_slot_opens() {
+fn the_daily_limit_names_the_next_slot() {
     let hour = 3_600_000;
     let full = |mut world: World| {
         for number in 1..=9 {
@@ -292,7 +292,7 @@ fn the_daily_limit_tells_when_the_next_slot_opens() {
         }
         world
     };
-    let limit = refusal(400, crate::classify::DAILY_LIMIT);
+    let limit = refusal(400, crate::api::error::DAILY_LIMIT);
     for target in [verified(), Target::Dataflow(dataflow())] {
         let world = full(World::new()).answers_post(limit.clone());
         let verdict = verdict(&world, &request(target));
@@ -301,11 +301,11 @@ fn the_daily_limit_tells_when_the_next_slot_opens() {
             (Status::Failed, "dataflow_daily_limit")
         );
         assert!(verdict.retryable);
-        // The eighth newest run began 16 h before the start.
+        // The eighth newest run started 16 h before the start of the test.
         assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-23T16:00:00Z"));
         assert_eq!(
             verdict.service_error.unwrap().code,
-            crate::classify::DAILY_LIMIT
+            crate::api::error::DAILY_LIMIT
         );
     }
     let world = World::new().answers_post(limit);
@@ -316,7 +316,7 @@ fn the_daily_limit_tells_when_the_next_slot_opens() {
     );
 }
 
-/// Every answer after which a trigger may have arrived.
+/// Every response after which a trigger may have arrived.
 fn lost() -> Vec<(Answer, &'static str)> {
     vec![
         (
@@ -355,7 +355,7 @@ fn lost() -> Vec<(Answer, &'static str)> {
 }
 
 #[test]
-fn a_trigger_that_may_have_arrived_is_unknown_where_nothing_can_be_searched() {
+fn a_lost_trigger_without_a_history_is_unknown() {
     for (answer, code) in lost() {
         let world = World::new().answers_post(answer);
         let verdict = verdict(&world, &unverified());
@@ -370,7 +370,7 @@ fn a_trigger_that_may_have_arrived_is_unknown_where_nothing_can_be_searched() {
 }
 
 #[test]
-fn a_trigger_that_may_have_arrived_is_searched_for_and_found() {
+fn a_lost_trigger_is_searched_for_and_found() {
     for (answer, _) in lost() {
         let world = World::new()
             .with(our_run("Success"))
@@ -390,7 +390,7 @@ fn a_trigger_that_may_have_arrived_is_searched_for_and_found() {
 }
 
 #[test]
-fn a_trigger_that_may_have_arrived_and_began_nothing_stays_a_maybe() {
+fn a_lost_trigger_that_is_not_found_stays_maybe() {
     for (answer, _) in lost() {
         let world = World::new().answers_post(answer);
         let verdict = verdict(&world, &request(verified()));
@@ -404,7 +404,7 @@ fn a_trigger_that_may_have_arrived_and_began_nothing_stays_a_maybe() {
 }
 
 #[test]
-fn a_page_with_a_flow_run_is_the_flows_own() {
+fn an_html_page_with_a_flow_run_comes_from_the_flow() {
     let page = page().map(|page| with(page, "x-ms-workflow-run-id", "0858CU18"));
     let world = World::new().answers_post(page);
     assert_eq!(verdict(&world, &unverified()).status, Status::Accepted);
@@ -414,7 +414,7 @@ fn a_page_with_a_flow_run_is_the_flows_own() {
 }
 
 #[test]
-fn a_page_from_the_power_bi_api_is_no_answer() {
+fn an_html_page_from_the_power_bi_api_is_not_a_response() {
     let world = World::new().with(our_run("Success")).answers_post(page());
     let verdict = verdict(&world, &request(Target::Dataflow(dataflow())));
     assert_eq!(verdict.status, Status::Completed);
@@ -422,7 +422,7 @@ fn a_page_from_the_power_bi_api_is_no_answer() {
 }
 
 #[test]
-fn the_intent_is_stored_before_the_trigger_leaves() {
+fn the_intent_is_stored_before_the_trigger_is_sent() {
     let world = World::new().answers_post(broken(TransportKind::ConnectionRefused));
     verdict(&world, &unverified());
     let mut intents = 0;
@@ -455,7 +455,7 @@ fn without_a_stored_intent_nothing_is_sent() {
 }
 
 #[test]
-fn a_lost_claim_sends_nothing_and_leaves_the_record_to_its_holder() {
+fn a_lost_claim_sends_and_stores_nothing() {
     let world = World::new();
     world.store_says(StoreError::Refused("held by another".into()));
     let (kind, problem) = error(&world, &unverified());
@@ -464,7 +464,7 @@ fn a_lost_claim_sends_nothing_and_leaves_the_record_to_its_holder() {
 }
 
 #[test]
-fn an_end_that_is_asked_for_between_attempts_leaves_nothing_sent() {
+fn a_cancellation_between_attempts_sends_nothing() {
     let world = World::new()
         .answers_post(broken(TransportKind::ConnectionRefused))
         .cancels_after(0);
@@ -486,7 +486,7 @@ fn nothing_is_sent_once_the_deadline_has_passed() {
 }
 
 #[test]
-fn a_bearer_token_is_no_part_of_the_plan_that_is_stored() {
+fn a_bearer_token_is_not_part_of_the_intent() {
     let world = World::new();
     let mut request = unverified();
     request.call_context.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());

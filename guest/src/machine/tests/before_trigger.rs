@@ -1,11 +1,11 @@
-//! Before the trigger: what is wrong is an error, and nothing is sent.
+//! Before the trigger: a failure is an error, and nothing is sent.
 
 use super::*;
 use crate::contract::{Content, Credentials, FollowMode, Target, Verification};
+use crate::ports::TransportKind;
 use crate::testing::{
     answer, broken, dataflow, error as refusal, flow, item, page, request, verified, with,
 };
-use crate::transport::TransportKind;
 
 fn looked(world: World) -> (World, &'static str, Problem) {
     let (kind, problem) = error(&world, &request(verified()));
@@ -15,7 +15,7 @@ fn looked(world: World) -> (World, &'static str, Problem) {
 }
 
 #[test]
-fn credentials_that_the_look_refuses_are_unauthorized() {
+fn rejected_credentials_before_the_trigger_are_unauthorized() {
     for (answer, code) in [
         (
             refusal(401, "PowerBINotAuthorizedException"),
@@ -40,7 +40,7 @@ fn credentials_that_the_look_refuses_are_unauthorized() {
 }
 
 #[test]
-fn a_dataflow_that_is_not_there_is_invalid() {
+fn a_missing_dataflow_is_invalid() {
     for (status, code) in [(404, "entity_not_found"), (400, "request_rejected")] {
         let (_, kind, problem) = looked(World::new().answers_get(refusal(status, "")));
         assert_eq!((kind, problem.code.as_str()), ("invalid", code));
@@ -49,7 +49,7 @@ fn a_dataflow_that_is_not_there_is_invalid() {
 }
 
 #[test]
-fn a_host_that_the_sandbox_does_not_allow_is_denied_at_once() {
+fn a_host_outside_the_sandbox_is_denied_immediately() {
     for kind in [TransportKind::Denied, TransportKind::AddressDenied] {
         let (world, kind, problem) = looked(World::new().answers_get(broken(kind)));
         assert_eq!(kind, "denied");
@@ -59,7 +59,7 @@ fn a_host_that_the_sandbox_does_not_allow_is_denied_at_once() {
 }
 
 #[test]
-fn an_untrusted_certificate_is_not_tried_again() {
+fn an_untrusted_certificate_is_not_retried() {
     let broken = broken(TransportKind::CertificateUntrusted);
     let (world, kind, problem) = looked(World::new().answers_every_get(broken));
     assert_eq!(
@@ -70,7 +70,7 @@ fn an_untrusted_certificate_is_not_tried_again() {
 }
 
 #[test]
-fn a_look_that_brings_nothing_usable_is_repeated_until_the_deadline() {
+fn an_unusable_history_is_read_again_until_the_deadline() {
     let too_many = Ok(with(answer(429, "{}"), "Retry-After", "10"));
     for (answer, code) in [
         (broken(TransportKind::NameNotResolved), "name_not_resolved"),
@@ -105,7 +105,7 @@ fn a_look_that_brings_nothing_usable_is_repeated_until_the_deadline() {
 }
 
 #[test]
-fn a_look_that_recovers_goes_on() {
+fn a_history_that_recovers_is_used() {
     let world = World::new()
         .with(our_run("Success"))
         .answers_get(refusal(503, ""))
@@ -116,7 +116,7 @@ fn a_look_that_recovers_goes_on() {
 }
 
 #[test]
-fn a_retry_after_is_waited_out_and_one_beyond_the_deadline_is_not() {
+fn a_retry_after_is_waited_for_unless_it_is_beyond_the_deadline() {
     let world = World::new().with(our_run("Success")).answers_get(Ok(with(
         answer(429, "{}"),
         "Retry-After",
@@ -136,7 +136,7 @@ fn a_retry_after_is_waited_out_and_one_beyond_the_deadline_is_not() {
 }
 
 #[test]
-fn a_wrong_target_is_invalid_before_anything_is_asked() {
+fn an_invalid_target_is_reported_before_any_call() {
     let url = |url: &str| match flow(Verification::None) {
         Target::PowerAutomate(mut flow) => {
             flow.url = url.into();
@@ -170,7 +170,7 @@ fn a_wrong_target_is_invalid_before_anything_is_asked() {
 }
 
 #[test]
-fn a_wrong_time_or_run_id_is_invalid() {
+fn an_invalid_time_or_run_id_is_reported() {
     let world = World::new();
     let mut wrong = request(verified());
     wrong.call_context.now = "yesterday".into();
@@ -182,7 +182,7 @@ fn a_wrong_time_or_run_id_is_invalid() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_address_is_invalid_for_the_kinds_that_need_it() {
+fn an_invalid_endpoint_is_reported_for_the_kinds_that_need_it() {
     for (target, power_bi, fabric, wrong) in [
         (Target::Dataflow(dataflow()), "api.powerbi.com", "", true),
         (Target::Dataflow(dataflow()), "https://p.example", "", false),
@@ -210,7 +210,7 @@ fn an_endpoint_that_is_no_address_is_invalid_for_the_kinds_that_need_it() {
 }
 
 #[test]
-fn without_a_look_nothing_is_asked_before_the_trigger() {
+fn without_following_nothing_is_read_before_the_trigger() {
     for (target, mode) in [
         (verified(), FollowMode::NotAtAll),
         (flow(Verification::None), FollowMode::ToTheEnd),
@@ -228,7 +228,7 @@ fn without_a_look_nothing_is_asked_before_the_trigger() {
 }
 
 #[test]
-fn the_services_date_is_the_measure_and_its_absence_is_warned_about() {
+fn the_services_date_counts_and_a_missing_one_is_a_warning() {
     let world = World::new().ahead_by(-7_200_000).with(our_run("Success"));
     assert_eq!(verdict(&world, &request(verified())).code, "");
     assert_eq!(
@@ -246,7 +246,7 @@ fn the_services_date_is_the_measure_and_its_absence_is_warned_about() {
 }
 
 #[test]
-fn a_bearer_token_goes_to_the_service_that_it_is_for_and_into_no_record() {
+fn a_bearer_token_goes_to_its_service_and_not_to_the_audit_log() {
     const TOKEN: &str = "INVENTED-bearer-0123456789";
     let tokens = |requests: Vec<crate::ports::HttpRequest>| {
         requests
@@ -277,7 +277,7 @@ fn a_bearer_token_goes_to_the_service_that_it_is_for_and_into_no_record() {
 }
 
 #[test]
-fn a_signature_in_the_url_goes_out_and_into_no_record() {
+fn a_signature_is_sent_but_not_stored() {
     const SIG: &str = "INVENTED-sig-0123456789";
     let target = match flow(Verification::None) {
         Target::PowerAutomate(mut flow) => {

@@ -1,20 +1,21 @@
-//! The limit of refreshes in a rolling 24 hours, as the history shows it.
+//! The limit of refreshes in a rolling 24 hours, counted in the service's history.
 //!
-//! What the service counts is its own matter, and its texts disagree about it; so which kinds of
-//! run count is the user's choice, and without one only a likely cause comes out of it.
+//! The services' documents disagree on which runs count, so the user chooses. Without a choice the
+//! count only suggests a likely cause.
 
-use super::run::{Run, State};
-use crate::classify::snake_case;
+use super::error::snake_case;
+use super::run::{Run, RunState};
 use crate::contract::{QuotaGuard, QuotaState};
-use crate::time::{DAY, Moment};
+use crate::time::{DAY_MS, Moment};
 
 /// Refreshes of a dataflow in a rolling 24 h on shared capacity, scheduled ones included: the
 /// service's own error names the number. [V/O]
-pub(crate) const DAILY_LIMIT: usize = 8;
+pub(crate) const DAILY_REFRESHES: usize = 8;
 
-/// When the next slot opens, where the limit was reached at `at`: 24 h after the 8th newest start.
+/// When the next slot opens if the daily limit was reached at `at`: 24 h after the 8th newest
+/// start.
 pub(crate) fn next_slot(history: &[Run], at: Moment) -> Option<Moment> {
-    opening(history, at, DAILY_LIMIT, |_| true)
+    slot_after(history, at, DAILY_REFRESHES, |_| true)
 }
 
 /// What is used and left of a quota at `at`.
@@ -27,39 +28,39 @@ pub(crate) fn state(history: &[Run], at: Moment, guard: &QuotaGuard) -> QuotaSta
         limit: guard.limit,
         counted,
         left: guard.limit.saturating_sub(counted),
-        next_slot: opening(history, at, limit, counts).map(|at| at.to_string()),
+        next_slot: slot_after(history, at, limit, counts).map(|at| at.to_string()),
     }
 }
 
-/// When a refresh is free again, where `limit` of them are used up at `at`.
-fn opening(
+/// When a refresh is available again if all `limit` of them are used at `at`.
+fn slot_after(
     history: &[Run],
     at: Moment,
     limit: usize,
     counts: impl Fn(&Run) -> bool,
 ) -> Option<Moment> {
-    // Without a limit above nothing, no slot ever opens.
+    // With a limit of zero no slot ever opens.
     let last = limit.checked_sub(1)?;
     // The history comes newest first, so the nth that counts is the nth newest.
     recent(history, at)
         .filter(|run| counts(run))
         .filter_map(|run| run.started)
         .nth(last)
-        .map(|start| start.plus_ms(DAY))
+        .map(|start| start.plus_ms(DAY_MS))
 }
 
-/// The runs of the 24 hours before `at` that were not passed over by the service.
+/// The runs of the 24 hours before `at` that the service did not skip.
 fn recent(history: &[Run], at: Moment) -> impl Iterator<Item = &Run> {
     history.iter().filter(move |run| {
-        run.state != State::Deduped
+        run.state != RunState::Deduped
             && !run.status.to_ascii_lowercase().contains("skip")
             && run
                 .started
-                .is_some_and(|started| started > at.plus_ms(-DAY) && started <= at)
+                .is_some_and(|started| started > at.plus_ms(-DAY_MS) && started <= at)
     })
 }
 
-/// A run without a kind counts always; a job that was asked for by hand is one on demand.
+/// A run without a type always counts; Fabric's `Manual` is an on-demand run.
 fn is_counted(run: &Run, guard: &QuotaGuard) -> bool {
     let kind = match run.refresh_type.as_str() {
         "" => return true,
@@ -95,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn seven_runs_leave_a_slot_and_eight_do_not() {
+    fn seven_runs_leave_a_slot_and_eight_leave_none() {
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(next_slot(&day_of(7), now), None);
         assert_eq!(next_slot(&day_of(8), now), Some(at("2026-11-24T00:30:00Z")));
     }
 
     #[test]
-    fn with_more_than_eight_the_eighth_newest_decides() {
+    fn with_more_than_eight_runs_the_eighth_newest_decides() {
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(
             next_slot(&day_of(10), now),
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_a_day_later_than_the_trigger_or_skipped_does_not_count() {
+    fn an_old_a_later_and_a_skipped_run_do_not_count() {
         assert_eq!(next_slot(&day_of(8), at("2026-11-24T00:30:00Z")), None);
         assert_eq!(next_slot(&day_of(8), at("2026-11-23T07:00:00Z")), None);
         let mut runs = day_of(8);

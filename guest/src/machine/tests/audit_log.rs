@@ -1,4 +1,4 @@
-//! What the store is told, and what happens when it does not listen.
+//! The events in the audit log, and a store that fails.
 
 use super::*;
 use crate::contract::{Conclusion, Event, Sent, Status, StoreError, Verification};
@@ -9,7 +9,7 @@ fn unavailable() -> StoreError {
 }
 
 fn refresh_after_the_intent(errors: &[StoreError]) -> (World, Verdict) {
-    // The intent takes the first place in the queue of answers: let it through by hand.
+    // The intent takes the first scripted answer, so the gate lets it through.
     let world = World::new().with(our_run("Success"));
     let gate = Gate {
         world: &world,
@@ -45,7 +45,7 @@ impl crate::ports::Store for Gate<'_> {
 }
 
 #[test]
-fn what_could_not_be_stored_is_stored_later_and_in_order() {
+fn events_that_could_not_be_stored_are_stored_later_in_order() {
     let (world, verdict) = refresh_after_the_intent(&[unavailable(), unavailable()]);
     assert_eq!(verdict.status, Status::Completed);
     assert_eq!(
@@ -56,7 +56,7 @@ fn what_could_not_be_stored_is_stored_later_and_in_order() {
 }
 
 #[test]
-fn the_end_is_tried_again_for_a_while() {
+fn storing_the_outcome_is_retried() {
     let errors: Vec<StoreError> = (0..9).map(|_| unavailable()).collect();
     let (world, verdict) = refresh_after_the_intent(&errors);
     assert_eq!(verdict.status, Status::Completed);
@@ -67,7 +67,7 @@ fn the_end_is_tried_again_for_a_while() {
 }
 
 #[test]
-fn an_end_that_cannot_be_stored_is_no_success() {
+fn an_outcome_that_cannot_be_stored_is_not_a_success() {
     let errors: Vec<StoreError> = (0..40).map(|_| unavailable()).collect();
     let (world, verdict) = refresh_after_the_intent(&errors);
     assert_eq!(
@@ -82,7 +82,7 @@ fn an_end_that_cannot_be_stored_is_no_success() {
 }
 
 #[test]
-fn a_late_event_that_is_refused_is_a_warning_only() {
+fn a_refused_late_event_is_only_a_warning() {
     let (world, verdict) = refresh_after_the_intent(&[StoreError::Refused("not yours".into())]);
     assert_eq!(verdict.status, Status::Completed);
     assert_eq!(world.kinds(), ["intent", "matched", "status", "verdict"]);
@@ -90,7 +90,7 @@ fn a_late_event_that_is_refused_is_a_warning_only() {
 }
 
 #[test]
-fn an_error_that_cannot_be_stored_is_still_the_error() {
+fn an_error_that_cannot_be_stored_is_still_returned() {
     let world = World::new().answers_get(crate::testing::error(400, ""));
     world.store_always_says(unavailable());
     let (kind, _) = error(&world, &request(verified()));
@@ -99,7 +99,7 @@ fn an_error_that_cannot_be_stored_is_still_the_error() {
 }
 
 #[test]
-fn the_end_in_the_record_is_the_end_that_is_returned() {
+fn the_stored_outcome_is_the_returned_one() {
     let world = World::new().with(our_run("Failed"));
     let returned = verdict(&world, &request(verified()));
     let events = world.events();
@@ -117,9 +117,9 @@ fn the_end_in_the_record_is_the_end_that_is_returned() {
 }
 
 #[test]
-fn an_attempt_that_cannot_tell_the_record_of_the_one_before_is_not_made() {
+fn no_attempt_is_made_while_the_last_one_is_not_stored() {
     let world = World::new().answers_post(crate::testing::broken(
-        crate::transport::TransportKind::ConnectionRefused,
+        crate::ports::TransportKind::ConnectionRefused,
     ));
     let gate = Gate {
         world: &world,
@@ -139,9 +139,9 @@ fn an_attempt_that_cannot_tell_the_record_of_the_one_before_is_not_made() {
 }
 
 #[test]
-fn what_the_record_still_lacks_stands_before_the_next_intent() {
+fn queued_events_are_stored_before_the_next_intent() {
     let world = World::new().answers_post(crate::testing::broken(
-        crate::transport::TransportKind::ConnectionRefused,
+        crate::ports::TransportKind::ConnectionRefused,
     ));
     let gate = Gate {
         world: &world,
@@ -161,7 +161,7 @@ fn what_the_record_still_lacks_stands_before_the_next_intent() {
 }
 
 #[test]
-fn the_triggers_answer_is_in_the_record() {
+fn the_response_to_the_trigger_is_stored() {
     let world =
         World::new().answers_post(crate::testing::error(400, "WorkflowTriggerIsNotEnabled"));
     verdict(&world, &request(flow(Verification::None)));

@@ -1,9 +1,10 @@
-//! HTTP over `wasi:http`, through waki's bindings.
+//! The component's imports and exports: WASI for HTTP and the clock, our own two interfaces for the
+//! rest. Thin adapters between the generated bindings and [`crate::ports`].
 //!
-//! waki's own `send` sets no time-out but the connection's and gives up when the request's body
-//! cannot be written, before it has looked at the answer: a denied POST would then look like a
-//! lost connection. So this one sets all three time-outs, looks at the answer whatever became of
-//! the body, and reads no more than [`LARGEST_ANSWER`].
+//! waki's own `send` sets only the connection timeout, and fails if the request's body cannot be
+//! written, before it looks at the response: a denied POST would then look like a lost connection.
+//! This one sets all three timeouts, looks at the response in any case, and reads no more than
+//! [`LARGEST_ANSWER`].
 
 use waki::bindings::wasi::clocks::monotonic_clock;
 use waki::bindings::wasi::http::outgoing_handler;
@@ -13,21 +14,89 @@ use waki::bindings::wasi::http::types::{
 };
 use waki::bindings::wasi::io::streams::StreamError;
 
-use crate::ports::{Http, HttpAnswer, HttpRequest, Method};
-use crate::transport::{TransportError, TransportKind};
+use crate::bindings::exports::powerbi::refresh::{audit, refresh};
+use crate::bindings::powerbi::refresh::{audit_store, control};
+use crate::contract::{
+    AuditError, CancelRequest, Cancellation, Entry, FollowRequest, Inspection, Query, Receipt,
+    RefreshError, RefreshRequest, StoreError, Update, Verdict, Wake,
+};
+use crate::ports::{
+    Clock, Control, Http, HttpAnswer, HttpRequest, Method, NOT_SENT_PREFIX, Ports, Store,
+    TransportError, TransportKind,
+};
 use crate::url::Parts;
 
-/// The most of an answer that is read: far above any list or error that a service sends.
+/// The most bytes of a response that are read: far above any list or error of a service.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
-/// How much is asked for at once.
+/// How many bytes are requested at once.
 const CHUNK: u64 = 64 * 1024;
-/// What a host's text begins with where it says that nothing left.
-const NOT_SENT: &str = "not sent:";
 
-/// The host's HTTP.
-pub(super) struct Wasi;
+struct Host;
 
-impl Http for Wasi {
+impl Store for Host {
+    fn append(&self, entry: &Entry) -> Result<Receipt, StoreError> {
+        audit_store::append(entry)
+    }
+}
+
+impl Control for Host {
+    fn wait(&self, milliseconds: u64) -> Wake {
+        control::wait(milliseconds)
+    }
+
+    fn progress(&self, update: &Update) {
+        control::progress(update);
+    }
+}
+
+impl Clock for Host {
+    fn monotonic_ms(&self) -> u64 {
+        monotonic_clock::now() / 1_000_000
+    }
+}
+
+fn ports() -> Ports<'static> {
+    Ports {
+        http: &Host,
+        store: &Host,
+        control: &Host,
+        clock: &Host,
+    }
+}
+
+struct Component;
+
+impl refresh::Guest for Component {
+    fn trigger_refresh(request: RefreshRequest) -> Result<Verdict, RefreshError> {
+        crate::trigger_refresh(ports(), &request)
+    }
+
+    fn follow_refresh(request: FollowRequest) -> Result<Verdict, RefreshError> {
+        crate::follow_refresh(ports(), &request)
+    }
+
+    fn cancel_refresh(request: CancelRequest) -> Result<Cancellation, RefreshError> {
+        crate::cancel_refresh(ports(), &request)
+    }
+
+    fn inspect(query: Query) -> Result<Inspection, RefreshError> {
+        crate::inspect(ports(), &query)
+    }
+}
+
+impl audit::Guest for Component {
+    fn record_audit(entry: Entry) -> Result<Receipt, AuditError> {
+        crate::record_audit(&Host, &entry)
+    }
+}
+
+#[allow(unsafe_code, reason = "the generated export table")]
+mod export {
+    use super::Component;
+    crate::bindings::export!(Component with_types_in crate::bindings);
+}
+
+impl Http for Host {
     fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
         let call = build(request)?;
         let options = options(request.timeout_ms)?;
@@ -35,7 +104,7 @@ impl Http for Wasi {
         let began = monotonic_clock::now();
         let future =
             outgoing_handler::handle(call, Some(options)).map_err(|code| of(&code, None))?;
-        // A body that cannot be written is no answer; the answer itself says why.
+        // If the body cannot be written, the response tells why.
         let _ = write(&body, request.body.as_bytes());
         let _ = OutgoingBody::finish(body, None);
         let response = answer(&future)?;
@@ -69,29 +138,23 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
         query if query.starts_with('?') => format!("/{query}"),
         path => path.to_owned(),
     };
-    call.set_method(&method).map_err(|()| unbuilt("method"))?;
-    call.set_scheme(Some(&scheme))
-        .map_err(|()| unbuilt("scheme"))?;
-    call.set_authority(Some(parts.authority))
-        .map_err(|()| unbuilt("host"))?;
-    call.set_path_with_query(Some(&path))
-        .map_err(|()| unbuilt("path"))?;
+    call.set_method(&method)
+        .and_then(|()| call.set_scheme(Some(&scheme)))
+        .and_then(|()| call.set_authority(Some(parts.authority)))
+        .and_then(|()| call.set_path_with_query(Some(&path)))
+        .map_err(|()| unbuilt("URL"))?;
     Ok(call)
 }
 
-/// All three time-outs alike: some hosts take the connection's for that of the first byte.
+/// Sets all three timeouts alike: some hosts use that of the connection for the first byte.
 fn options(timeout_ms: u64) -> Result<RequestOptions, TransportError> {
     let limit = Some(timeout_ms.saturating_mul(1_000_000));
     let options = RequestOptions::new();
     options
         .set_connect_timeout(limit)
-        .map_err(|()| unbuilt("time-out"))?;
-    options
-        .set_first_byte_timeout(limit)
-        .map_err(|()| unbuilt("time-out"))?;
-    options
-        .set_between_bytes_timeout(limit)
-        .map_err(|()| unbuilt("time-out"))?;
+        .and_then(|()| options.set_first_byte_timeout(limit))
+        .and_then(|()| options.set_between_bytes_timeout(limit))
+        .map_err(|()| unbuilt("timeout"))?;
     Ok(options)
 }
 
@@ -121,7 +184,11 @@ fn answer(future: &FutureIncomingResponse) -> Result<IncomingResponse, Transport
             Some(Ok(Ok(response))) => return Ok(response),
             Some(Ok(Err(code))) => return Err(of(&code, None)),
             Some(Err(())) => {
-                return Err(failed(TransportKind::Other, "the answer was taken", None));
+                return Err(failed(
+                    TransportKind::Other,
+                    "the response was already taken",
+                    None,
+                ));
             }
             None => ready.block(),
         }
@@ -138,10 +205,10 @@ fn read(response: IncomingResponse, until: u64) -> Result<HttpAnswer, TransportE
         .collect();
     let broken = |kind, message: &str| Err(failed(kind, message, Some(status)));
     let Ok(incoming) = response.consume() else {
-        return broken(TransportKind::Other, "the answer has no body");
+        return broken(TransportKind::Other, "the response has no body");
     };
     let Ok(stream) = incoming.stream() else {
-        return broken(TransportKind::Other, "the answer's body was taken");
+        return broken(TransportKind::Other, "the response body was already taken");
     };
     let mut body = Vec::new();
     loop {
@@ -158,7 +225,7 @@ fn read(response: IncomingResponse, until: u64) -> Result<HttpAnswer, TransportE
         if body.len() > LARGEST_ANSWER {
             return broken(TransportKind::TooLarge, "");
         }
-        // A server that drips byte after byte keeps within each time-out and never ends.
+        // A server that sends byte by byte meets each timeout and never ends.
         if monotonic_clock::now() > until {
             return broken(TransportKind::AnswerTimeout, "");
         }
@@ -170,7 +237,7 @@ fn read(response: IncomingResponse, until: u64) -> Result<HttpAnswer, TransportE
     })
 }
 
-/// The error that a code of `wasi:http` stands for.
+/// Converts an error code of `wasi:http`.
 fn of(code: &ErrorCode, status: Option<u16>) -> TransportError {
     use TransportKind as Kind;
     let (kind, message) = match code {
@@ -203,11 +270,13 @@ fn of(code: &ErrorCode, status: Option<u16>) -> TransportError {
         | ErrorCode::HttpResponseTransferCoding(_)
         | ErrorCode::HttpResponseContentCoding(_)
         | ErrorCode::HttpProtocolError => (Kind::NotHttp, ""),
-        ErrorCode::InternalError(Some(text)) => match text.strip_prefix(NOT_SENT) {
+        ErrorCode::InternalError(Some(text)) => match text.strip_prefix(NOT_SENT_PREFIX) {
             Some(why) => (Kind::NotSentByHost, why),
             None => (Kind::Other, text.as_str()),
         },
-        ErrorCode::ConnectionLimitReached => (Kind::Other, "the host has no connection left"),
+        ErrorCode::ConnectionLimitReached => {
+            (Kind::Other, "the host's connection limit is reached")
+        }
         _ => (Kind::Other, ""),
     };
     failed(kind, message, status)
@@ -224,7 +293,7 @@ fn failed(kind: TransportKind, message: &str, status: Option<u16>) -> TransportE
 fn unbuilt(what: &str) -> TransportError {
     failed(
         TransportKind::RequestInvalid,
-        &format!("the host does not take the {what}"),
+        &format!("the host does not accept the {what}"),
         None,
     )
 }

@@ -1,0 +1,175 @@
+//! Content with a history, of any kind: where it is read, and how its responses are read.
+
+use super::run::Run;
+use super::{dataflow, gen2, model};
+use crate::contract::{
+    Content, Endpoints, RefreshError, Target, TargetKind, Verification, WatchedItem, invalid,
+};
+use crate::ports::{HttpAnswer, Method};
+use crate::url::{Parts, is_guid};
+
+/// A kind of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentKind {
+    /// A dataflow of the Power BI API.
+    Dataflow,
+    /// A Fabric dataflow.
+    Gen2,
+    /// A semantic model.
+    Model,
+}
+
+impl ContentKind {
+    /// The noun for messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Dataflow => "dataflow",
+            Self::Gen2 => "Gen2 dataflow",
+            Self::Model => "semantic model",
+        }
+    }
+
+    /// The kind of target that refreshes it.
+    pub(crate) fn target_kind(self) -> TargetKind {
+        match self {
+            Self::Dataflow => TargetKind::Dataflow,
+            Self::Gen2 => TargetKind::DataflowGen2,
+            Self::Model => TargetKind::SemanticModel,
+        }
+    }
+
+    /// The base address of the API that serves this kind.
+    fn base(self, endpoints: &Endpoints) -> &str {
+        match self {
+            Self::Dataflow | Self::Model => &endpoints.power_bi,
+            Self::Gen2 => &endpoints.fabric,
+        }
+    }
+
+    /// Checks the base address of the API that serves this kind.
+    pub(crate) fn check_endpoint(self, endpoints: &Endpoints) -> Result<(), RefreshError> {
+        let (api, hint) = match self {
+            Self::Dataflow | Self::Model => ("Power BI", "Give it as `https://api.powerbi.com`."),
+            Self::Gen2 => ("Fabric", "Give it as `https://api.fabric.microsoft.com`."),
+        };
+        match Parts::of(self.base(endpoints)) {
+            Some(parts) if !parts.path_and_query.contains('?') => Ok(()),
+            _ => {
+                let message = format!("The endpoint of the {api} API is not an absolute URL.");
+                Err(invalid("endpoint_invalid", message, hint))
+            }
+        }
+    }
+}
+
+/// Content whose history is watched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WatchedContent<'t> {
+    /// Its kind.
+    pub(crate) kind: ContentKind,
+    /// Which item, and how it is watched.
+    pub(crate) item: &'t WatchedItem,
+    /// The base addresses of the APIs.
+    pub(crate) endpoints: &'t Endpoints,
+}
+
+impl<'t> WatchedContent<'t> {
+    /// The content whose history shows a target's refreshes; `None` if there is none.
+    pub(crate) fn of(target: &'t Target, endpoints: &'t Endpoints) -> Option<Self> {
+        let (kind, item) = match target {
+            Target::PowerAutomate(flow) => match &flow.verify {
+                Verification::Content(Content::Dataflow(item)) => (ContentKind::Dataflow, item),
+                Verification::Content(Content::DataflowGen2(item)) => (ContentKind::Gen2, item),
+                Verification::Content(Content::SemanticModel(item)) => (ContentKind::Model, item),
+                Verification::None | Verification::Response => return None,
+            },
+            Target::Dataflow(target) => (ContentKind::Dataflow, &target.item),
+            Target::DataflowGen2(target) => (ContentKind::Gen2, &target.item),
+            Target::SemanticModel(target) => (ContentKind::Model, &target.item),
+        };
+        Some(Self {
+            kind,
+            item,
+            endpoints,
+        })
+    }
+
+    /// Checks the address of the API, and that ids are given instead of names.
+    pub(crate) fn check(&self) -> Result<(), RefreshError> {
+        self.kind.check_endpoint(self.endpoints)?;
+        let what = match self.item {
+            item if !is_guid(&item.workspace) => "workspace",
+            item if !is_guid(&item.item) => self.noun(),
+            _ => return Ok(()),
+        };
+        Err(invalid(
+            "not_a_guid",
+            format!("The id of the {what} is not a GUID."),
+            "Give the id from the service's address bar, not the name.",
+        ))
+    }
+
+    /// The noun for messages.
+    pub(crate) fn noun(&self) -> &'static str {
+        self.kind.noun()
+    }
+
+    fn base(&self) -> &str {
+        self.kind.base(self.endpoints)
+    }
+
+    /// The address that refreshes it.
+    pub(crate) fn refresh_url(&self) -> String {
+        match self.kind {
+            ContentKind::Dataflow => dataflow::refresh_url(self.base(), self.item),
+            ContentKind::Gen2 => gen2::execute_url(self.base(), self.item),
+            ContentKind::Model => model::refreshes_url(self.base(), self.item),
+        }
+    }
+
+    /// The address of its history.
+    pub(crate) fn history_url(&self) -> String {
+        match self.kind {
+            ContentKind::Dataflow => dataflow::transactions_url(self.base(), self.item),
+            ContentKind::Gen2 => gen2::instances_url(self.base(), self.item),
+            ContentKind::Model => model::history_url(self.base(), self.item),
+        }
+    }
+
+    /// The history in a response; `None` if it holds none.
+    pub(crate) fn history(&self, answer: &HttpAnswer) -> Option<Vec<Run>> {
+        match self.kind {
+            ContentKind::Dataflow => dataflow::transactions(answer),
+            ContentKind::Gen2 => gen2::instances(answer),
+            ContentKind::Model => model::refreshes(answer),
+        }
+    }
+
+    /// The address of one run; `None` if only the history shows it.
+    pub(crate) fn run_url(&self, run: &str) -> Option<String> {
+        match self.kind {
+            ContentKind::Dataflow => None,
+            ContentKind::Gen2 => Some(gen2::instance_url(self.base(), self.item, run)),
+            ContentKind::Model => Some(model::refresh_url(self.base(), self.item, run)),
+        }
+    }
+
+    /// The run on its own page.
+    pub(crate) fn run(&self, answer: &HttpAnswer, run: &str) -> Option<Run> {
+        match self.kind {
+            ContentKind::Dataflow => None,
+            ContentKind::Gen2 => gen2::instance(answer),
+            ContentKind::Model => model::details(answer, run),
+        }
+    }
+
+    /// The method and address that cancel one run.
+    pub(crate) fn cancel_call(&self, run: &str) -> (Method, String) {
+        let (base, item) = (self.base(), self.item);
+        match self.kind {
+            ContentKind::Dataflow => (Method::Post, dataflow::cancel_url(base, item, run)),
+            ContentKind::Gen2 => (Method::Post, gen2::cancel_url(base, item, run)),
+            ContentKind::Model => (Method::Delete, model::refresh_url(base, item, run)),
+        }
+    }
+}

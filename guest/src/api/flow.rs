@@ -1,0 +1,350 @@
+//! Flows with an HTTP trigger: the JSON object that a trigger carries, and what a Response reports.
+//!
+//! The payload overrides the standard fields. It must be an object, because the trigger's schema
+//! describes one. Its values go out as they were written, digits and order included.
+//!
+//! A Response answers our own request, so there is no doubt which run it is about. Its JSON field
+//! `status` decides if it is `completed`, `started` or `failed`; any other success only shows that
+//! the flow ran.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::error::{ErrorBody, ErrorDetails};
+use super::reply::{object_in, to_json};
+use crate::contract::{RefreshError, ServiceError, TriggerBody, invalid};
+use crate::ports::HttpAnswer;
+use crate::redact::{MESSAGE_LIMIT, Redactor};
+
+/// `trigger_type` as the flows in use expect it.
+const TRIGGER_TYPE: &str = "Gen1_Dataflow_Refresh";
+/// The deepest nesting that is sent: `RawValue` has no limit of its own.
+const MOST_LEVELS: u32 = 64;
+
+/// The fields of an object in their order. If a name is repeated, its last value counts.
+struct Fields<'a>(Vec<(String, Cow<'a, RawValue>)>);
+
+impl<'a> Fields<'a> {
+    fn set(&mut self, name: String, value: Cow<'a, RawValue>) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields(Vec::new());
+                while let Some((name, value)) = map.next_entry()? {
+                    fields.set(name, Cow::Borrowed(value));
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// The body of a trigger that is sent at `timestamp`.
+pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String, RefreshError> {
+    let payload = payload(body)?;
+    if !body.standard_fields {
+        return Ok(body.payload.clone());
+    }
+    // Only the payload can give the fifth standard field, `workspace`.
+    let mut fields = Fields(Vec::new());
+    for (name, value) in [
+        ("trigger_type", TRIGGER_TYPE),
+        ("dataflow_name", &body.dataflow_name),
+        ("timestamp", timestamp),
+        ("source", &body.source),
+    ] {
+        if (name, value) != ("source", "") {
+            let value = to_raw_value(value).unwrap_or_default();
+            fields.set(name.to_owned(), Cow::Owned(value));
+        }
+    }
+    for (name, value) in payload.0 {
+        fields.set(name, value);
+    }
+    Ok(to_json(&fields))
+}
+
+/// The name of the dataflow in a trigger's body.
+pub(crate) fn dataflow_name(body: &TriggerBody) -> Option<String> {
+    let payload = payload(body).ok()?;
+    let named = payload.0.iter().find(|(name, _)| name == "dataflow_name");
+    match named {
+        Some((_, name)) => serde_json::from_str(name.get()).ok(),
+        None => Some(body.dataflow_name.clone()).filter(|_| body.standard_fields),
+    }
+}
+
+fn payload(body: &TriggerBody) -> Result<Fields<'_>, RefreshError> {
+    let message = match serde_json::from_str::<Fields<'_>>(&body.payload) {
+        Ok(payload) if nested_at_most(&body.payload).is_some() => return Ok(payload),
+        Ok(_) => format!("The payload is nested more than {MOST_LEVELS} levels deep."),
+        Err(error) if error.is_data() => "The payload is not a JSON object.".to_owned(),
+        // The parser's own text may quote the payload.
+        Err(error) => format!(
+            "The payload is not valid JSON at line {}, column {}.",
+            error.line(),
+            error.column()
+        ),
+    };
+    let hint = "Give it as `{\"name\": \"value\"}`, or `{}` for none.";
+    Err(invalid("payload_not_an_object", message, hint))
+}
+
+/// The JSON value, unless it is nested too deeply to be sent.
+pub(super) fn nested_at_most(json: &str) -> Option<&RawValue> {
+    fn fits(json: &str, levels: u32) -> bool {
+        let Some(inner) = levels.checked_sub(1) else {
+            return false;
+        };
+        let fits = |value: &RawValue| fits(value.get(), inner);
+        match json.bytes().next() {
+            Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json)
+                .is_ok_and(|values| values.into_iter().all(fits)),
+            Some(b'{') => serde_json::from_str::<Fields<'_>>(json)
+                .is_ok_and(|fields| fields.0.iter().all(|(_, value)| fits(value))),
+            _ => true,
+        }
+    }
+    let value: &RawValue = serde_json::from_str(json).ok()?;
+    fits(value.get(), MOST_LEVELS).then_some(value)
+}
+
+/// What a successful Response reports. A message may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FlowResponse {
+    /// The refresh completed.
+    Completed(String),
+    /// The refresh was started.
+    Started(String),
+    /// The refresh failed.
+    Failed(ServiceError),
+    /// The flow ran; the body reports nothing about the refresh.
+    Unclear,
+    /// The flow has no Response action.
+    None,
+    /// The Response comes later, at this `Location`.
+    Later(String),
+}
+
+impl FlowResponse {
+    /// Reads a 2xx. `polled` if it was fetched from a `Location`.
+    pub(crate) fn of(answer: &HttpAnswer, polled: bool, redactor: &Redactor) -> Self {
+        if answer.status == 202 {
+            match answer.header("location") {
+                Some(location) => return Self::Later(location.to_owned()),
+                None if polled => return Self::Later(String::new()),
+                None => {}
+            }
+        }
+        let body: Option<ErrorBody<'_>> = object_in(answer);
+        let status = body.as_ref().and_then(|body| body.status.string());
+        let (Some(body), Some(status)) = (body, status) else {
+            return if answer.status == 202 {
+                Self::None
+            } else {
+                Self::Unclear
+            };
+        };
+        let message = redactor.line(&body.details().message, MESSAGE_LIMIT);
+        match status.to_ascii_lowercase().trim() {
+            "completed" => Self::Completed(message),
+            "started" => Self::Started(message),
+            "failed" => Self::Failed(ErrorDetails::of(answer).redacted(redactor)),
+            _ => Self::Unclear,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answer, with};
+
+    const NOW: &str = "2026-11-23T18:15:37+10:00";
+
+    fn body(payload: &str, standard_fields: bool) -> TriggerBody {
+        TriggerBody {
+            payload: payload.into(),
+            standard_fields,
+            dataflow_name: "order_list".into(),
+            source: "host-runner".into(),
+        }
+    }
+
+    fn sent(payload: &str) -> serde_json::Value {
+        serde_json::from_str(&trigger_body(&body(payload, true), NOW).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_empty_payload_leaves_the_standard_fields_without_a_workspace() {
+        assert_eq!(
+            sent("{}"),
+            serde_json::json!({
+                "trigger_type": "Gen1_Dataflow_Refresh",
+                "dataflow_name": "order_list",
+                "timestamp": NOW,
+                "source": "host-runner",
+            })
+        );
+    }
+
+    #[test]
+    fn the_payload_overrides_the_standard_fields() {
+        let sent = sent(
+            r#"{"dataflow_name":"Master Order List","workspace":"Data Admin","n":1,"timestamp":null}"#,
+        );
+        assert_eq!(sent["dataflow_name"], "Master Order List");
+        assert_eq!(sent["workspace"], "Data Admin");
+        assert_eq!(sent["n"], 1);
+        assert!(sent["timestamp"].is_null());
+        assert_eq!(sent["source"], "host-runner");
+    }
+
+    #[test]
+    fn an_empty_source_is_left_out_unless_the_payload_has_one() {
+        let sent = |payload: &str| -> serde_json::Value {
+            let body = TriggerBody {
+                source: String::new(),
+                ..body(payload, true)
+            };
+            serde_json::from_str(&trigger_body(&body, NOW).unwrap()).unwrap()
+        };
+        assert!(sent("{}").get("source").is_none());
+        assert_eq!(sent(r#"{"source":"x"}"#)["source"], "x");
+    }
+
+    #[test]
+    fn numbers_and_order_stay_as_written() {
+        let text = r#"{"b":1.10,"a":12345678901234567890123,"n":{"x":[-0, 1e400]},"b":1.20}"#;
+        assert_eq!(trigger_body(&body(text, false), NOW).unwrap(), text);
+        let merged = trigger_body(&body(text, true), NOW).unwrap();
+        let tail = r#""b":1.20,"a":12345678901234567890123,"n":{"x":[-0, 1e400]}}"#;
+        assert!(merged.ends_with(tail), "{merged}");
+    }
+
+    #[test]
+    fn a_payload_that_is_nested_too_deeply_is_refused() {
+        let nested =
+            |depth: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(trigger_body(&body(&nested(60), true), NOW).is_ok());
+        for depth in [100, 100_000] {
+            assert!(trigger_body(&body(&nested(depth), true), NOW).is_err());
+        }
+    }
+
+    #[test]
+    fn a_payload_that_is_not_an_object_is_refused_and_never_quoted() {
+        for text in [
+            "",
+            "[]",
+            "\"INVENTED-secret\"",
+            "1",
+            "null",
+            "{",
+            "{\"INVENTED-secret\"}",
+        ] {
+            for standard_fields in [true, false] {
+                let refused = trigger_body(&body(text, standard_fields), NOW);
+                let Err(RefreshError::Invalid(problem)) = refused else {
+                    panic!("{text}");
+                };
+                assert_eq!(problem.code, "payload_not_an_object");
+                assert!(!problem.message.contains("INVENTED"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_dataflow_name_in_the_body_is_known() {
+        assert_eq!(
+            dataflow_name(&body("{}", true)).as_deref(),
+            Some("order_list")
+        );
+        assert_eq!(dataflow_name(&body("{}", false)), None);
+        let named = body(r#"{"dataflow_name":"X"}"#, false);
+        assert_eq!(dataflow_name(&named).as_deref(), Some("X"));
+    }
+
+    fn response(status: u16, body: &str) -> FlowResponse {
+        FlowResponse::of(&answer(status, body), false, &Redactor::default())
+    }
+
+    #[test]
+    fn a_status_counts_in_any_case() {
+        assert_eq!(
+            response(200, r#"{"status":"Completed"}"#),
+            FlowResponse::Completed(String::new())
+        );
+        assert_eq!(
+            response(201, r#"{"status":"started","message":"run 1"}"#),
+            FlowResponse::Started("run 1".into())
+        );
+        assert_eq!(
+            response(202, r#"{"status":"started"}"#),
+            FlowResponse::Started(String::new())
+        );
+        let FlowResponse::Failed(error) =
+            response(200, r#"{"status":"FAILED","code":"OrderListEmpty"}"#)
+        else {
+            panic!("not failed");
+        };
+        assert_eq!(error.code, "OrderListEmpty");
+    }
+
+    #[test]
+    fn any_other_body_is_unclear_and_never_success() {
+        for body in [
+            "",
+            "OK",
+            "[]",
+            "{}",
+            r#"{"status":true}"#,
+            r#"{"status":"success"}"#,
+            r#"{"state":"completed"}"#,
+            "<html>completed</html>",
+        ] {
+            assert_eq!(response(200, body), FlowResponse::Unclear, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_202_without_a_location_means_that_the_flow_has_no_response() {
+        assert_eq!(response(202, ""), FlowResponse::None);
+        let later = with(answer(202, ""), "location", "/runs/1");
+        let none = &Redactor::default();
+        assert_eq!(
+            FlowResponse::of(&later, false, none),
+            FlowResponse::Later("/runs/1".into())
+        );
+        assert_eq!(
+            FlowResponse::of(&answer(202, ""), true, none),
+            FlowResponse::Later(String::new())
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! A run in a service's history: its state, which one is running, and the baseline.
+
+use super::error::ErrorDetails;
+use crate::contract::ServiceRun;
+use crate::time::{DAY_MS, Moment};
+
+/// A run in the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The service's id.
+    pub(crate) id: String,
+    /// Its type as the service names it.
+    pub(crate) refresh_type: String,
+    /// Its state as the service names it.
+    pub(crate) status: String,
+    /// What that state means.
+    pub(crate) state: RunState,
+    /// When it started; taken from its id if the field is missing.
+    pub(crate) started: Option<Moment>,
+    /// When it ended.
+    pub(crate) ended: Option<Moment>,
+    /// Why it failed, as the service reports it.
+    pub(crate) error: Option<ErrorDetails>,
+}
+
+/// What the text of a state means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunState {
+    /// It completed.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// The service dropped it because another run of the same content was running. [V]
+    Deduped,
+    /// It is queued or running.
+    Running,
+    /// An unknown text: followed further, never taken for success.
+    Unknown,
+}
+
+impl RunState {
+    /// Reads a state, ignoring case. The texts of all kinds of content, from the documentation [V]
+    /// and from practice [O].
+    pub(crate) fn parse(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "success" | "succeeded" | "completed" => Self::Succeeded,
+            "failed" | "failure" | "timedout" | "disabled" => Self::Failed,
+            "cancelled" | "canceled" => Self::Cancelled,
+            "deduped" => Self::Deduped,
+            "inprogress" | "in progress" | "queued" | "notstarted" | "not started" | "running" => {
+                Self::Running
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Run {
+    /// Whether the run's state is final.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self.state, RunState::Running | RunState::Unknown)
+    }
+
+    /// Whether the run is waiting in a queue.
+    pub(crate) fn is_queued(&self) -> bool {
+        let status = self.status.to_ascii_lowercase();
+        self.state == RunState::Running
+            && ["queued", "notstarted", "not started"].contains(&status.as_str())
+    }
+
+    /// Whether no trigger of ours can have started a run of this type: it comes from a schedule or
+    /// trains a machine-learning model. [V]
+    pub(crate) fn is_never_triggered(&self) -> bool {
+        self.refresh_type.eq_ignore_ascii_case("scheduled")
+            || self.refresh_type.eq_ignore_ascii_case("OnDemandTraining")
+    }
+
+    /// The run as a type of the contract.
+    pub(crate) fn to_service_run(&self) -> ServiceRun {
+        ServiceRun {
+            id: self.id.clone(),
+            refresh_type: self.refresh_type.clone(),
+            status: self.status.clone(),
+            started_at: self.started.map(|at| at.to_string()),
+            ended_at: self.ended.map(|at| at.to_string()),
+        }
+    }
+
+    /// A short description for messages.
+    pub(crate) fn describe(&self) -> String {
+        let kind = match self.refresh_type.as_str() {
+            "" => "run",
+            kind => kind,
+        };
+        match self.started {
+            Some(at) => format!("{kind} {}, started {at}", self.id),
+            None => format!("{kind} {}", self.id),
+        }
+    }
+}
+
+/// The newest run that is running at `now`. Some rows never get an end, so a run counts only for
+/// 24 h after its start, longer than any refresh may take. [V]
+pub(crate) fn newest_running(history: &[Run], now: Moment) -> Option<&Run> {
+    history.iter().find(|run| {
+        let recent = match run.started {
+            Some(started) => started >= now.plus_ms(-DAY_MS),
+            None => run.state == RunState::Running,
+        };
+        run.ended.is_none() && !run.is_final() && recent
+    })
+}
+
+/// The ids of all runs that could later be mistaken for ours: started in the 24 h before the
+/// history was read, started at an unknown time, or not ended. Older runs are too early to match.
+pub(crate) fn baseline(history: &[Run], read_at: Moment) -> Vec<String> {
+    history
+        .iter()
+        .filter(|run| {
+            run.started.is_none_or(|at| at >= read_at.plus_ms(-DAY_MS))
+                || (run.ended.is_none() && !run.is_final())
+        })
+        .map(|run| run.id.clone())
+        .collect()
+}
+
+/// Sorts runs newest first: the services list them so but do not promise it. A run with an unknown
+/// start may be the newest and comes first. An insertion sort, because the list is nearly sorted
+/// and the library's sort would add 9 kB to the component.
+pub(super) fn newest_first(listed: Vec<Run>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for run in listed {
+        let newer = |other: &Run| {
+            (other.started.is_none(), other.started) >= (run.started.is_none(), run.started)
+        };
+        let place = runs.iter().rposition(newer).map_or(0, |last| last + 1);
+        runs.insert(place, run);
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+
+    fn now() -> Moment {
+        Moment::parse("2026-11-23T10:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn an_unknown_state_is_never_success() {
+        for (text, state) in [
+            ("Success", RunState::Succeeded),
+            ("COMPLETED", RunState::Succeeded),
+            ("succeeded", RunState::Succeeded),
+            ("Failed", RunState::Failed),
+            ("Failure", RunState::Failed),
+            ("Canceled", RunState::Cancelled),
+            ("Cancelled", RunState::Cancelled),
+            ("InProgress", RunState::Running),
+            ("NotStarted", RunState::Running),
+            ("TimedOut", RunState::Failed),
+            ("Disabled", RunState::Failed),
+            ("Deduped", RunState::Deduped),
+            ("PartialComplete", RunState::Unknown),
+            ("Unknown", RunState::Unknown),
+            ("", RunState::Unknown),
+        ] {
+            assert_eq!(run("a", "", text, None, None).state, state, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_recent_run_without_an_end_is_newest_running() {
+        let recent = Some("2026-11-23T09:00:00Z");
+        let old = Some("2026-11-20T09:00:00Z");
+        for (run, running) in [
+            (run("a", "OnDemand", "InProgress", recent, None), true),
+            (run("a", "OnDemand", "Sleeping", recent, None), true),
+            (run("a", "OnDemand", "", recent, None), true),
+            (run("a", "OnDemand", "InProgress", None, None), true),
+            (run("a", "OnDemand", "Sleeping", None, None), false),
+            (run("a", "OnDemand", "InProgress", old, None), false),
+            (run("a", "OnDemand", "InProgress", recent, recent), false),
+            (run("a", "OnDemand", "Success", recent, None), false),
+            (run("a", "OnDemand", "Failed", recent, None), false),
+        ] {
+            assert_eq!(
+                newest_running(std::slice::from_ref(&run), now()).is_some(),
+                running,
+                "{run:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_baseline_holds_every_run_that_could_be_mistaken_for_ours() {
+        let history = [
+            run(
+                "recent",
+                "",
+                "Success",
+                Some("2026-11-22T10:00:00Z"),
+                Some("2026-11-22T10:05:00Z"),
+            ),
+            run(
+                "old",
+                "",
+                "Success",
+                Some("2026-11-22T09:59:59Z"),
+                Some("2026-11-22T10:05:00Z"),
+            ),
+            run(
+                "endless",
+                "",
+                "InProgress",
+                Some("2026-11-01T10:00:00Z"),
+                None,
+            ),
+            run("timeless", "", "Success", None, None),
+        ];
+        assert_eq!(baseline(&history, now()), ["recent", "endless", "timeless"]);
+    }
+}

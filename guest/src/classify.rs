@@ -1,0 +1,520 @@
+//! What a response means: one table from service, status and error code to class, stable code and
+//! hint.
+//!
+//! Nothing here decides what happens next: that depends on whether a trigger may have been sent,
+//! which the machine knows. To add a row, copy the nearest one, name its source, and add it to the
+//! test. Sources: [V] Microsoft's documents, specifications or code, [O] observed in practice by
+//! others, [R] inferred.
+
+use crate::api::error::{DAILY_LIMIT, ErrorDetails};
+use crate::contract::{ServiceError, TargetKind};
+use crate::ports::{HttpAnswer, TransportKind};
+use crate::redact::Redactor;
+
+/// The header by which a host marks a response as its own: it could not get a token.
+const HOST_TOKEN_HEADER: &str = "x-host-runner-answer";
+
+/// How a semantic model reports that a refresh is running, with a code that is only
+/// `InvalidRequest`. [O]
+const IS_EXECUTING: &str = "another refresh request is already executing";
+/// The code that stands for that sentence in the table.
+const BUSY: &str = "AnotherRefreshIsExecuting";
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading: changes nothing.
+    Read,
+    /// Triggering a refresh.
+    Trigger,
+    /// Cancelling a run.
+    Cancel,
+    /// No call: the error is that of a failed run.
+    Run,
+}
+
+/// Which service is called, and what for. Lists of workspaces count as calls for their content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallKind {
+    service: TargetKind,
+    purpose: Purpose,
+}
+
+impl CallKind {
+    /// A call to one of the services.
+    pub(crate) const fn new(service: TargetKind, purpose: Purpose) -> Self {
+        Self { service, purpose }
+    }
+}
+
+/// What a response that is not a success means, or a missing response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The credentials are not accepted; nothing was started.
+    Unauthorized,
+    /// The request or the target is wrong.
+    Invalid,
+    /// No usable response; the same call may succeed later. Nothing was started.
+    Later,
+    /// The service rejected the trigger.
+    Refused,
+    /// The service rejected the trigger because a run is in progress; nothing was started.
+    Busy,
+    /// The trigger may have arrived.
+    Lost,
+    /// The run that is to be cancelled has already ended.
+    Over,
+    /// The host's policy denied the call.
+    Denied,
+    /// No usable response, and waiting does not help.
+    Broken,
+}
+
+/// When a row applies.
+#[derive(Debug)]
+enum Condition {
+    /// A response with a status from `from` to `to`, and this code of the service unless empty.
+    Response {
+        from: u16,
+        to: u16,
+        code: &'static str,
+    },
+    /// No response.
+    NoResponse(TransportKind),
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    services: &'static [TargetKind],
+    purposes: &'static [Purpose],
+    condition: Condition,
+    /// What it means.
+    pub(crate) class: Class,
+    /// Our stable code.
+    pub(crate) code: &'static str,
+    /// What to do next.
+    pub(crate) hint: &'static str,
+    /// Whether another attempt may succeed.
+    pub(crate) retryable: bool,
+}
+
+impl Row {
+    /// Whether the row stands for one code of the service, not for a status in general.
+    pub(crate) fn is_specific(&self) -> bool {
+        matches!(self.condition, Condition::Response { code, .. } if !code.is_empty())
+    }
+
+    fn concerns(&self, call: CallKind) -> bool {
+        self.services.contains(&call.service) && self.purposes.contains(&call.purpose)
+    }
+
+    fn fits(&self, call: CallKind, status: u16, service_code: &str) -> bool {
+        let Condition::Response { from, to, code } = self.condition else {
+            return false;
+        };
+        self.concerns(call)
+            && (from..=to).contains(&status)
+            && (code.is_empty() || code.eq_ignore_ascii_case(service_code))
+    }
+}
+
+/// The meaning of a response that is not a success.
+#[derive(Debug)]
+pub(crate) struct Classified {
+    /// The row of the table that decided.
+    pub(crate) row: &'static Row,
+    /// The error that the service reported.
+    pub(crate) service_error: ServiceError,
+}
+
+/// Classifies a response that is not a success.
+pub(crate) fn classify(call: CallKind, answer: &HttpAnswer, redactor: &Redactor) -> Classified {
+    let error = ErrorDetails::of(answer);
+    let of_token = answer.status == 401 && answer.header(HOST_TOKEN_HEADER) == Some("token");
+    let code = if of_token {
+        "invalid_client"
+    } else if error.message.to_ascii_lowercase().contains(IS_EXECUTING) {
+        BUSY
+    } else {
+        &error.code
+    };
+    Classified {
+        row: row_of(call, answer.status, code),
+        service_error: error.redacted(redactor),
+    }
+}
+
+/// The row of a call without a response.
+pub(crate) fn unanswered(call: CallKind, kind: TransportKind) -> &'static Row {
+    let is_meant = |row: &&Row| matches!(row.condition, Condition::NoResponse(of) if of == kind);
+    let mut rows = TABLE.iter().filter(is_meant);
+    rows.find(|row| row.concerns(call)).unwrap_or(&NO_ROW)
+}
+
+/// The row of the error of a failed run.
+pub(crate) fn of_run(service: TargetKind, service_code: &str) -> &'static Row {
+    row_of(CallKind::new(service, Purpose::Run), 0, service_code)
+}
+
+/// The row of a code in a flow's own Response, for every status and service: the flow's author
+/// chose the status, and the code may be that of the content. `None` for an unknown code.
+pub(crate) fn by_service_code(service_code: &str) -> Option<&'static Row> {
+    TABLE
+        .iter()
+        .filter(|row| row.class == Class::Refused)
+        .find(|row| {
+            matches!(row.condition, Condition::Response { code, .. }
+            if !code.is_empty() && code.eq_ignore_ascii_case(service_code))
+        })
+}
+
+fn row_of(call: CallKind, status: u16, service_code: &str) -> &'static Row {
+    let mut rows = TABLE.iter();
+    rows.find(|row| row.fits(call, status, service_code))
+        .unwrap_or(&NO_ROW)
+}
+
+const ALL: &[TargetKind] = &[
+    TargetKind::PowerAutomate,
+    TargetKind::Dataflow,
+    TargetKind::DataflowGen2,
+    TargetKind::SemanticModel,
+];
+const FLOW: &[TargetKind] = &[TargetKind::PowerAutomate];
+const DATAFLOW: &[TargetKind] = &[TargetKind::Dataflow];
+const POWER_BI: &[TargetKind] = &[TargetKind::Dataflow, TargetKind::SemanticModel];
+const CONTENT: &[TargetKind] = &[
+    TargetKind::Dataflow,
+    TargetKind::DataflowGen2,
+    TargetKind::SemanticModel,
+];
+const GEN2: &[TargetKind] = &[TargetKind::DataflowGen2];
+const MODEL: &[TargetKind] = &[TargetKind::SemanticModel];
+
+const ANY: &[Purpose] = &[Purpose::Read, Purpose::Trigger, Purpose::Cancel];
+const READ: &[Purpose] = &[Purpose::Read, Purpose::Cancel];
+const SEND: &[Purpose] = &[Purpose::Trigger];
+const CANCEL: &[Purpose] = &[Purpose::Cancel];
+const SEND_RUN: &[Purpose] = &[Purpose::Trigger, Purpose::Run];
+const RUN: &[Purpose] = &[Purpose::Run];
+
+const LATER: &str = "Start again later.";
+const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
+const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
+const TOKEN: &str = "Check the tenant, the client id and the client secret (its value, not its id), and whether the secret has expired.";
+const NEW_TOKEN: &str = "Get a new token and start again.";
+const AFTER_WAIT: &str = "Start again after the time that the service names.";
+const GATEWAY: &str =
+    "Look at the run history in the service. The trigger is not sent again automatically.";
+const IDS: &str = "Check the ids of the workspace and the item, and that the application has access to the workspace.";
+const ENDPOINT: &str = "Check the endpoint, and whether a proxy answers in its place.";
+const NETWORK: &str = "Check the network, the proxy and the address; then start again.";
+const ALLOW: &str = "If this host is intended, add it to `sandbox.allow`.";
+const NEW_URL: &str = "Copy the trigger's URL again, and check who may trigger the flow.";
+const SPN: &str = "Use another way: Microsoft does not let a service principal run a Gen2 dataflow with CI/CD. Refresh it through a Power Automate flow whose connection belongs to a person (kind power-automate, `verify: {kind: dataflow-gen2}`), through a Fabric pipeline with such a connection, or as a dataflow without CI/CD (kind dataflow).";
+
+/// A response with a status in the range and this code; with any code if it is empty.
+macro_rules! on {
+    ($services:ident $purposes:ident $from:literal..=$to:literal $said:expr => $class:ident $code:literal, $hint:expr, $retryable:literal) => {
+        Row {
+            services: $services,
+            purposes: $purposes,
+            condition: Condition::Response {
+                from: $from,
+                to: $to,
+                code: $said,
+            },
+            class: Class::$class,
+            code: $code,
+            hint: $hint,
+            retryable: $retryable,
+        }
+    };
+}
+
+/// No response.
+macro_rules! no_response {
+    ($services:ident $purposes:ident $kind:ident => $class:ident $code:literal, $hint:expr, $retryable:literal) => {
+        Row {
+            services: $services,
+            purposes: $purposes,
+            condition: Condition::NoResponse(TransportKind::$kind),
+            class: Class::$class,
+            code: $code,
+            hint: $hint,
+            retryable: $retryable,
+        }
+    };
+}
+
+/// What applies if no row fits; the last rows of the table fit everything.
+const NO_ROW: Row = on!(ALL ANY 0..=999 "" => Later "unexpected_response", ENDPOINT, true);
+
+/// Every row. The first one that fits decides, so the specific rows come before the general ones.
+#[rustfmt::skip] // One row, one line.
+const TABLE: &[Row] = &[
+    // Entra's errors, passed on by a host that could not get a token.
+    on!(ALL ANY 401..=401 "invalid_client" => Unauthorized "token_refused", TOKEN, false), // [V] entra-docs, OAuth 2.0 error codes
+    on!(ALL ANY 401..=401 "unauthorized_client" => Unauthorized "token_refused", TOKEN, false), // [V] the same
+    on!(ALL ANY 401..=401 "invalid_request" => Unauthorized "token_refused", TOKEN, false), // [V] the same
+    on!(ALL ANY 401..=401 "invalid_scope" => Unauthorized "token_refused", TOKEN, false), // [V] the same
+    on!(ALL ANY 401..=401 "invalid_resource" => Unauthorized "token_refused", TOKEN, false), // [V] the same
+    on!(ALL ANY 401..=401 "invalid_grant" => Unauthorized "token_refused", TOKEN, false), // [V] the same
+
+    // Flow triggers: authorization.
+    on!(FLOW ANY 401..=403 "AuthorizationFailed" => Unauthorized "sas_rejected", "Copy the whole trigger URL again: its `sig` was changed, or was revoked when the access key was regenerated.", false), // [O] logic apps forums
+    on!(FLOW ANY 401..=403 "DirectApiAuthorizationRequired" => Unauthorized "sas_missing", "Copy the whole trigger URL with its `sig`; if the trigger requires OAuth, give the target `credentials`.", false), // [O]
+    on!(FLOW ANY 401..=403 "DirectApiInvalidAuthorizationScheme" => Unauthorized "authorization_scheme_refused", "Match the trigger's setting `Who can trigger the flow`: for anyone, use the URL with its `sig`; otherwise use the URL without `sig` and give the target `credentials`.", false), // [O]
+    on!(FLOW ANY 401..=403 "MisMatchingOAuthClaims" => Unauthorized "oauth_claims_mismatch", "Check three things: the token's audience is that of the Flow service, including the trailing slash (see `cloud`); its tenant is the flow's; the trigger allows its object id (that of the enterprise application, not the client id).", false), // [V] power-automate-docs oauth-authentication; seen as 401 and 403 [O]
+    on!(FLOW ANY 401..=401 "" => Unauthorized "not_authorized", NEW_URL, false), // [O]
+    on!(FLOW ANY 403..=403 "" => Unauthorized "not_authorized", NEW_URL, false), // [O]
+
+    // Power BI and Fabric: authorization.
+    on!(CONTENT ANY 401..=403 "TokenExpired" => Unauthorized "token_expired", NEW_TOKEN, true), // [V] Power BI REST: arrives as 403
+    on!(CONTENT ANY 401..=403 "PowerBINotAuthorizedException" => Unauthorized "not_authorized", ROLE, false), // [O]
+    on!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen only as the failure of a run
+    on!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
+    on!(GEN2 ANY 401..=401 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same
+    on!(GEN2 ANY 403..=403 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same
+    on!(POWER_BI ANY 401..=401 "" => Unauthorized "not_authorized", ROLE, false), // [V] Power BI REST
+    on!(POWER_BI ANY 403..=403 "" => Unauthorized "not_authorized", ROLE, false), // [V] the same
+
+    // Throttled. Waits near an hour happen [O] pbimonitor#58.
+    on!(GEN2 SEND 429..=429 "TooManyRequestsForJobs" => Later "too_many_jobs", AFTER_WAIT, true), // [V] fabric-rest-api-specs
+    on!(ALL ANY 429..=429 "" => Later "throttled", AFTER_WAIT, true), // [V] it exists for flows, Power BI and Fabric
+
+    // A gateway answered a trigger: the run may have started.
+    on!(FLOW SEND 502..=502 "NoResponse" => Lost "flow_no_response", "Look at the run in the flow's run history: it ended before its Response action.", false), // [O]
+    on!(ALL SEND 502..=504 "" => Lost "trigger_gateway_error", GATEWAY, false), // [V] connectors-native-reqres: 504 after 120 s
+
+    // Limits, reported by the service or passed on by a flow.
+    on!(ALL SEND_RUN 0..=599 DAILY_LIMIT => Refused "dataflow_daily_limit", "Wait for the next slot. Scheduled refreshes count too: schedule fewer of them if this happens often.", true), // [O] seen in production
+
+    // Flow triggers: rejected requests.
+    on!(FLOW SEND 400..=499 "MissingApiVersionParameter" => Refused "api_version_missing", "Quote the URL and copy it completely: it was cut off, usually at its first `&`.", false), // [O]
+    on!(FLOW SEND 400..=499 "TriggerInputSchemaMismatch" => Refused "flow_input_schema_mismatch", "Change the payload to match the trigger's JSON schema, or relax the schema.", false), // [O]
+    on!(FLOW SEND 400..=499 "WorkflowTriggerIsNotEnabled" => Refused "flow_disabled", "Turn the flow on.", false), // [O] coe-starter-kit#8684
+    on!(FLOW SEND 400..=499 "DirectApiRequestHasMoreThanOneAuthorization" => Refused "multiple_authorizations", "Use a SAS URL or a bearer token, not both.", false), // [O] logicapps#1157
+    on!(FLOW SEND 400..=499 "WorkflowNotFound" => Refused "flow_not_found", "Copy the URL of the trigger again: the flow was deleted or created again.", false), // [O]
+    on!(FLOW SEND 404..=404 "" => Refused "flow_not_found", "Check the URL: no flow exists at this address.", false), // [R]
+    on!(FLOW SEND 413..=413 "" => Refused "request_too_large", "Make the payload smaller.", false), // [R] over 100 MB
+
+    // Semantic models.
+    on!(MODEL SEND 400..=409 BUSY => Busy "already_running", "Start again after that run has ended.", true), // [O] 400 InvalidRequest with a sentence
+    on!(MODEL SEND 409..=409 "" => Busy "already_running", "Start again after that run has ended.", true), // [V] enhanced refresh, older text
+    on!(MODEL CANCEL 400..=409 "" => Invalid "cannot_be_cancelled", "Cancel only an enhanced refresh that is still running.", false), // [V] Power BI REST: cancel is for enhanced refreshes
+    on!(MODEL RUN 0..=599 "ModelRefreshFailed_CredentialsNotSpecified" => Refused "model_credentials_missing", "Set the credentials of the data sources in the model's settings.", false), // [V] Power BI REST sample
+    on!(MODEL RUN 0..=599 "ModelRefreshDisabled_CredentialNotSpecified" => Refused "model_credentials_missing", "Set the credentials of the data sources in the model's settings.", false), // [V] the same
+
+    // Fabric dataflows.
+    on!(GEN2 SEND_RUN 0..=599 "SPNBasedRefreshNotAllowed" => Refused "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd#971; [V] dataflow/swagger.json says service principals: no
+    on!(GEN2 SEND_RUN 0..=599 "DataflowNeverPublishedError" => Refused "dataflow_never_published", "Publish the dataflow once in the Fabric portal, or set `apply_changes: if_needed`.", false), // [O] fabric-cicd#420
+    on!(GEN2 SEND 400..=499 "InvalidJobType" => Refused "invalid_job_type", "Check that the item is a Gen2 dataflow with CI/CD: it does not support this job type.", false), // [V] fabric-rest-api-specs
+    on!(GEN2 SEND 400..=499 "FeatureNotAvailable" => Refused "feature_not_available", "Ask the tenant's administrator: this feature is not available in the tenant or its region.", false), // [V] the same
+    on!(GEN2 CANCEL 400..=409 "JobAlreadyCompleted" => Over "already_concluded", "No action is needed.", false), // [V] the same
+
+    // Missing items and invalid requests.
+    on!(CONTENT READ 404..=404 "" => Invalid "entity_not_found", IDS, false), // [V] PowerBIEntityNotFound, ItemNotFound
+    on!(CONTENT READ 400..=400 "" => Invalid "request_rejected", IDS, false), // [R]
+    on!(CONTENT SEND 404..=404 "" => Refused "entity_not_found", IDS, false), // [V] as above
+
+    // Redirects are never followed: they would send credentials to another host.
+    on!(ALL SEND 300..=399 "" => Refused "redirected", "Use the address that the service redirects to, if you trust it.", false), // [R]
+    on!(ALL READ 300..=399 "" => Later "redirected", "Check the endpoint: it redirects, and redirects are not followed.", true), // [R]
+
+    // The rest.
+    on!(DATAFLOW RUN 0..=999 "" => Refused "refresh_failed", "Look up the reason in the dataflow's refresh history.", true), // [R]
+    on!(GEN2 RUN 0..=999 "" => Refused "refresh_failed", "Look up the reason in the dataflow's recent runs in Fabric.", true), // [R]
+    on!(MODEL RUN 0..=999 "" => Refused "refresh_failed", "Look up the reason in the model's refresh history.", true), // [R]
+    on!(ALL READ 500..=599 "" => Later "service_unavailable", LATER, true), // [R]
+    on!(ALL READ 0..=999 "" => Later "unexpected_response", ENDPOINT, true), // [R]
+    on!(ALL SEND 0..=999 "" => Refused "request_rejected", "See the service's error.", false), // [R]
+
+    // No response to a trigger that may have been sent. One that certainly was not counts as a read.
+    no_response!(ALL SEND TooLarge => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
+    no_response!(ALL SEND NotHttp => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
+    no_response!(ALL SEND AnswerTimeout => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-read-timeout, HTTP-response-timeout
+    no_response!(ALL SEND ConnectionLost => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-terminated
+    no_response!(ALL SEND Truncated => Lost "trigger_response_lost", GATEWAY, false), // WASI: HTTP-response-incomplete
+    no_response!(ALL SEND ConnectTimeout => Lost "trigger_response_lost", GATEWAY, false), // some hosts report a late first byte this way [O]
+    no_response!(ALL SEND NotSentByHost => Lost "trigger_response_lost", GATEWAY, false), // only if the host gives no guarantee
+    no_response!(ALL SEND Other => Lost "trigger_response_lost", GATEWAY, false), // WASI: internal-error
+
+    // No response to anything else.
+    no_response!(ALL ANY Denied => Denied "request_denied", ALLOW, false), // WASI: HTTP-request-denied
+    no_response!(ALL ANY AddressDenied => Denied "address_denied", ALLOW, false), // WASI: destination-IP-prohibited
+    no_response!(ALL ANY RequestInvalid => Invalid "request_invalid", "Check the URL.", false), // WASI: HTTP-request-URI-invalid
+    no_response!(ALL ANY CertificateUntrusted => Broken "tls_certificate_untrusted", "Set `transport.ca_file` to the root certificate of your network's proxy; if there is no such proxy, do not trust this server.", false), // WASI: TLS-certificate-error
+    no_response!(ALL ANY NameNotResolved => Later "name_not_resolved", "Check the host name and this machine's DNS.", true), // WASI: DNS-error
+    no_response!(ALL ANY ConnectionRefused => Later "connection_refused", NETWORK, true), // WASI: connection-refused
+    no_response!(ALL ANY Unreachable => Later "destination_unreachable", NETWORK, true), // WASI: destination-unavailable
+    no_response!(ALL ANY ConnectTimeout => Later "connect_timeout", NETWORK, true), // WASI: connection-timeout
+    no_response!(ALL ANY TlsFailed => Later "tls_failed", NETWORK, true), // WASI: TLS-protocol-error
+    no_response!(ALL ANY NotSentByHost => Later "not_sent_by_host", NETWORK, true), // the host's error text
+    no_response!(ALL ANY AnswerTimeout => Later "response_timed_out", NETWORK, true), // WASI: HTTP-response-timeout
+    no_response!(ALL ANY ConnectionLost => Later "connection_lost", NETWORK, true), // WASI: connection-terminated
+    no_response!(ALL ANY Truncated => Later "response_truncated", NETWORK, true), // WASI: HTTP-response-incomplete
+    no_response!(ALL ANY TooLarge => Later "response_too_large", NETWORK, true), // WASI: HTTP-response-body-size
+    no_response!(ALL ANY NotHttp => Later "response_not_http", NETWORK, true), // WASI: HTTP-protocol-error
+    no_response!(ALL ANY Other => Later "transport_failed", NETWORK, true), // WASI: internal-error
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip] // One row, one line.
+    fn each_documented_response_has_its_class_and_code() {
+        use Purpose::{Cancel, Read, Run, Trigger};
+        use Class::{Busy, Invalid, Later, Lost, Over, Refused, Unauthorized};
+        use TargetKind::{Dataflow, DataflowGen2 as Gen2, PowerAutomate as Flow, SemanticModel as Model};
+        for (service, purpose, status, service_code, class, code) in [
+            (Flow, Trigger, 400, "MissingApiVersionParameter", Refused, "api_version_missing"),
+            (Flow, Trigger, 400, "TriggerInputSchemaMismatch", Refused, "flow_input_schema_mismatch"),
+            (Flow, Trigger, 400, "WorkflowTriggerIsNotEnabled", Refused, "flow_disabled"),
+            (Flow, Trigger, 400, "DirectApiRequestHasMoreThanOneAuthorization", Refused, "multiple_authorizations"),
+            (Flow, Trigger, 401, "AuthorizationFailed", Unauthorized, "sas_rejected"),
+            (Flow, Trigger, 401, "DirectApiAuthorizationRequired", Unauthorized, "sas_missing"),
+            (Flow, Trigger, 401, "DirectApiInvalidAuthorizationScheme", Unauthorized, "authorization_scheme_refused"),
+            (Flow, Trigger, 401, "MisMatchingOAuthClaims", Unauthorized, "oauth_claims_mismatch"),
+            (Flow, Trigger, 403, "MisMatchingOAuthClaims", Unauthorized, "oauth_claims_mismatch"),
+            (Flow, Trigger, 403, "", Unauthorized, "not_authorized"),
+            (Flow, Trigger, 404, "WorkflowNotFound", Refused, "flow_not_found"),
+            (Flow, Trigger, 404, "", Refused, "flow_not_found"),
+            (Flow, Trigger, 413, "", Refused, "request_too_large"),
+            (Flow, Trigger, 418, "", Refused, "request_rejected"),
+            (Flow, Trigger, 307, "", Refused, "redirected"),
+            (Flow, Trigger, 429, DAILY_LIMIT, Later, "throttled"),
+            (Flow, Trigger, 400, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
+            (Flow, Trigger, 500, "", Refused, "request_rejected"),
+            (Flow, Trigger, 502, "NoResponse", Lost, "flow_no_response"),
+            (Flow, Trigger, 502, DAILY_LIMIT, Lost, "trigger_gateway_error"),
+            (Flow, Trigger, 503, "", Lost, "trigger_gateway_error"),
+            (Flow, Trigger, 504, "", Lost, "trigger_gateway_error"),
+            (Dataflow, Trigger, 400, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
+            (Dataflow, Trigger, 404, "PowerBIEntityNotFound", Refused, "entity_not_found"),
+            (Dataflow, Trigger, 403, "TokenExpired", Unauthorized, "token_expired"),
+            (Dataflow, Trigger, 401, "invalid_client", Unauthorized, "token_refused"),
+            (Dataflow, Trigger, 504, "", Lost, "trigger_gateway_error"),
+            (Dataflow, Read, 401, "PowerBINotAuthorizedException", Unauthorized, "not_authorized"),
+            (Dataflow, Read, 403, "TokenExpired", Unauthorized, "token_expired"),
+            (Dataflow, Read, 404, "PowerBIEntityNotFound", Invalid, "entity_not_found"),
+            (Dataflow, Read, 400, "", Invalid, "request_rejected"),
+            (Dataflow, Read, 429, "", Later, "throttled"),
+            (Dataflow, Read, 500, "", Later, "service_unavailable"),
+            (Dataflow, Read, 302, "", Later, "redirected"),
+            (Dataflow, Read, 418, "", Later, "unexpected_response"),
+            (Dataflow, Cancel, 404, "", Invalid, "entity_not_found"),
+            (Dataflow, Run, 0, "", Refused, "refresh_failed"),
+            (Dataflow, Run, 0, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
+            (Gen2, Read, 403, "InsufficientPrivileges", Unauthorized, "not_authorized"),
+            (Gen2, Read, 404, "ItemNotFound", Invalid, "entity_not_found"),
+            (Gen2, Trigger, 404, "ItemNotFound", Refused, "entity_not_found"),
+            (Gen2, Trigger, 429, "TooManyRequestsForJobs", Later, "too_many_jobs"),
+            (Gen2, Trigger, 429, "RequestBlocked", Later, "throttled"),
+            (Gen2, Trigger, 400, "InvalidJobType", Refused, "invalid_job_type"),
+            (Gen2, Trigger, 400, "FeatureNotAvailable", Refused, "feature_not_available"),
+            (Gen2, Trigger, 403, "SPNBasedRefreshNotAllowed", Unauthorized, "spn_refresh_not_allowed"),
+            (Gen2, Trigger, 400, "SPNBasedRefreshNotAllowed", Refused, "spn_refresh_not_allowed"),
+            (Gen2, Run, 0, "SPNBasedRefreshNotAllowed", Refused, "spn_refresh_not_allowed"),
+            (Gen2, Run, 0, "DataflowNeverPublishedError", Refused, "dataflow_never_published"),
+            (Gen2, Cancel, 400, "JobAlreadyCompleted", Over, "already_concluded"),
+            (Model, Trigger, 400, "InvalidRequest", Refused, "request_rejected"),
+            (Model, Trigger, 400, "AnotherRefreshIsExecuting", Busy, "already_running"),
+            (Model, Trigger, 409, "", Busy, "already_running"),
+            (Model, Trigger, 503, "", Lost, "trigger_gateway_error"),
+            (Model, Cancel, 400, "InvalidRequest", Invalid, "cannot_be_cancelled"),
+            (Model, Run, 0, "ModelRefreshFailed_CredentialsNotSpecified", Refused, "model_credentials_missing"),
+            (Model, Run, 0, "Other", Refused, "refresh_failed"),
+        ] {
+            let row = row_of(CallKind::new(service, purpose), status, service_code);
+            assert_eq!((row.class, row.code), (class, code), "{service:?} {purpose:?} {status} {service_code}");
+        }
+    }
+
+    #[test]
+    fn a_402_is_not_an_authorization_error() {
+        let trigger = CallKind::new(TargetKind::PowerAutomate, Purpose::Trigger);
+        assert_eq!(row_of(trigger, 402, "").class, Class::Refused);
+        let read = CallKind::new(TargetKind::SemanticModel, Purpose::Read);
+        assert_eq!(row_of(read, 402, "").class, Class::Later);
+    }
+
+    const SERVICES: [TargetKind; 4] = [
+        TargetKind::PowerAutomate,
+        TargetKind::Dataflow,
+        TargetKind::DataflowGen2,
+        TargetKind::SemanticModel,
+    ];
+    const PURPOSES: [Purpose; 3] = [Purpose::Read, Purpose::Trigger, Purpose::Cancel];
+
+    #[test]
+    fn every_status_has_a_row_for_every_call() {
+        for service in SERVICES {
+            for purpose in PURPOSES {
+                for status in 0..=999 {
+                    let call = CallKind::new(service, purpose);
+                    assert!(
+                        TABLE.iter().any(|row| row.fits(call, status, "")),
+                        "{call:?} {status}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_call_without_a_response_has_a_row_and_only_a_lost_trigger_is_lost() {
+        for kind in TransportKind::ALL {
+            for service in SERVICES {
+                for purpose in PURPOSES {
+                    let row = unanswered(CallKind::new(service, purpose), kind);
+                    assert!(
+                        matches!(row.condition, Condition::NoResponse(_)),
+                        "{service:?} {purpose:?} {kind:?}"
+                    );
+                    let may_be_sent = !kind.certainly_unsent(false);
+                    assert_eq!(
+                        row.class == Class::Lost,
+                        purpose == Purpose::Trigger && may_be_sent,
+                        "{service:?} {purpose:?} {kind:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_never_refuses_and_a_trigger_is_never_invalid() {
+        for service in SERVICES {
+            for status in 0..=999 {
+                assert!(matches!(
+                    row_of(CallKind::new(service, Purpose::Read), status, "").class,
+                    Class::Unauthorized | Class::Invalid | Class::Later
+                ));
+                assert!(!matches!(
+                    row_of(CallKind::new(service, Purpose::Trigger), status, "").class,
+                    Class::Invalid
+                ));
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_in_a_response_counts_for_every_status() {
+        let known = |code| by_service_code(code).map(|row| row.code);
+        assert_eq!(known(DAILY_LIMIT), Some("dataflow_daily_limit"));
+        for code in ["OrderNumberUnknown", "", "NoResponse"] {
+            assert_eq!(known(code), None);
+        }
+    }
+
+    #[test]
+    fn every_row_has_a_hint() {
+        for row in TABLE {
+            assert!(row.hint.ends_with('.'), "{}", row.code);
+        }
+    }
+}

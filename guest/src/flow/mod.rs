@@ -1,3 +1,0 @@
-//! Flows with an HTTP trigger: what their Response says.
-
-pub(crate) mod response;
