@@ -233,7 +233,7 @@ async fn resolve(
             "wait for its verdict, or end that process first",
         )));
     }
-    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter)?;
+    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter);
     let session = start.session(setup::component(start, None)?, boundary, Signals::none());
     let audit_log = Arc::new(audit_log);
     let stored = run::resolve(&session, &audit_log, view.run, word.name(), reason).await;

@@ -44,14 +44,22 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
         .await
         .and_then(|audit_log| audit_log.writable());
     let about_record = match opened {
-        Ok(()) => Finding::good("record", format!("{location} can be written")),
+        Ok(()) => Finding::new(
+            FindingLevel::Good,
+            "record",
+            format!("{location} can be written"),
+        ),
         Err(error) => {
             let Failure(verdict) = error.into();
             Finding::bad("record", &verdict)
         }
     };
     for warning in &settings.warnings {
-        say(start, "", &Finding::warning("configuration", warning));
+        say(
+            start,
+            "",
+            &Finding::new(FindingLevel::Warning, "configuration", warning),
+        );
     }
     codes.push(say(start, "", &about_record));
 
@@ -61,7 +69,7 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
             say(
                 start,
                 &target.name,
-                &Finding::warning("configuration", warning),
+                &Finding::new(FindingLevel::Warning, "configuration", warning),
             );
         }
         say(start, &target.name, &environment(target));
@@ -88,7 +96,8 @@ fn environment(target: &ResolvedTarget) -> Finding {
         .map_or_else(String::new, |credential| {
             format!(", credential {}", credential.name)
         });
-    Finding::good(
+    Finding::new(
+        FindingLevel::Good,
         "environment",
         format!(
             "every value of this {} target was found{credential}",

@@ -28,7 +28,7 @@ const LONGEST_CALL: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// The prefix of an `internal-error` whose request was certainly not sent. It is part of the contract
 /// with the component: see `host-reports-unsent` in `wit/types.wit`, and `NOT_SENT` in the guest.
-const NOT_SENT: &str = "not sent: ";
+pub const NOT_SENT: &str = "not sent:";
 
 type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sending =
@@ -109,7 +109,7 @@ fn response(answer: Answer) -> http::Response<WasiBody> {
 /// The most specific error code. An error that has none and was certainly not sent becomes an
 /// `internal-error` that says so.
 fn wasi_error(error: &SendError) -> Error {
-    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT}{error}")));
+    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT} {error}")));
     match error {
         SendError::Denied(_) => Error::HttpRequestDenied,
         SendError::AddressRefused { .. } => Error::DestinationIpProhibited,

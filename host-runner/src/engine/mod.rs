@@ -13,5 +13,6 @@ mod state;
 pub use component::{ComponentFile, ComponentHost, Instance};
 pub use config::engine_config;
 pub use error::EngineError;
+pub use http::NOT_SENT;
 pub use loading::Loading;
 pub use state::{HostState, Imports};

@@ -62,7 +62,7 @@ pub(super) fn audit_unavailable(error: &AuditLogError) -> Verdict {
             Status::AuditUnavailable,
             error.code(),
             error.to_string(),
-            "nothing was sent; make the audit log writable, then start again",
+            "nothing was sent; check the audit log, then start again",
         )
     }
 }

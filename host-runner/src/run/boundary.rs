@@ -95,14 +95,13 @@ pub enum Operation {
 /// The outbound boundary of one invocation. Clones share everything.
 #[derive(Clone)]
 pub struct Boundary {
-    transport: Arc<Transport>,
-    last_failure: Arc<Mutex<Option<SendError>>>,
-    policy: Policy,
-    observer: Observer,
-    clock: SharedClock,
-    redactor: Redactor,
-    tokens: HashMap<String, Arc<TokenSource>>,
+    /// What all gateways share; without attachments.
+    gateway: GatewayConfig,
+    last_failure: LastFailure,
 }
+
+/// Why the last call got no response.
+type LastFailure = Arc<Mutex<Option<SendError>>>;
 
 impl Boundary {
     /// The boundary for the targets of `config`.
@@ -110,16 +109,11 @@ impl Boundary {
     /// # Errors
     /// [`BoundaryError`], before anything is sent.
     pub fn new(config: &BoundaryConfig<'_>) -> Result<Self, BoundaryError> {
-        let BoundaryConfig {
-            settings, targets, ..
-        } = *config;
-        let proxy = Proxy::from_settings(
-            settings.proxy.as_ref().map(|proxy| proxy.expose_secret()),
-            config.env,
-        )?;
+        let (settings, targets) = (config.settings, config.targets);
+        let proxy = settings.proxy.as_ref().map(|proxy| proxy.expose_secret());
         let transport = TransportConfig {
             ca_file: settings.ca_file.clone(),
-            proxy,
+            proxy: Proxy::from_settings(proxy, config.env)?,
             trace: config.trace.cloned(),
             ..TransportConfig::new(config.clock.clone())
         };
@@ -133,89 +127,76 @@ impl Boundary {
             .filter(|entry| entry.need != Need::Login)
             .map(|entry| entry.rule);
         let policy = Policy::new(rules, settings.allow_loopback)?;
-        let mut boundary = Self::over(
-            transport,
-            policy,
-            config.clock,
-            config.redactor,
-            config.reporter,
-        );
+        let mut boundary = Self::with(policy, transport, config.redactor, config.reporter);
         for target in targets {
-            boundary.add_token_source(target)?;
+            for credential in target.credentials() {
+                if !boundary.gateway.tokens.contains_key(&credential.name) {
+                    let source = Arc::new(boundary.token_source(target, credential)?);
+                    let name = credential.name.clone();
+                    boundary.gateway.tokens.insert(name, source);
+                }
+            }
         }
         Ok(boundary)
     }
 
     /// A boundary that allows no requests.
-    ///
-    /// # Errors
-    /// [`BoundaryError::Rule`].
-    pub fn closed(
-        clock: &SharedClock,
-        redactor: &Redactor,
-        reporter: &Arc<Reporter>,
-    ) -> Result<Self, BoundaryError> {
+    #[must_use]
+    pub fn closed(clock: &SharedClock, redactor: &Redactor, reporter: &Arc<Reporter>) -> Self {
         let transport = TransportConfig::new(clock.clone());
-        let policy = Policy::new([], false)?;
-        Ok(Self::over(transport, policy, clock, redactor, reporter))
+        Self::with(Policy::default(), transport, redactor, reporter)
     }
 
-    fn over(
-        transport: TransportConfig,
+    fn with(
         policy: Policy,
-        clock: &SharedClock,
+        transport: TransportConfig,
         redactor: &Redactor,
         reporter: &Arc<Reporter>,
     ) -> Self {
-        let last_failure = Arc::default();
+        let last_failure = LastFailure::default();
         Self {
-            transport: Arc::new(Transport::new(transport)),
-            observer: observer(Arc::clone(&last_failure), reporter.clone()),
+            gateway: GatewayConfig {
+                policy,
+                attachments: Attachments::new(),
+                tokens: HashMap::new(),
+                clock: transport.clock.clone(),
+                transport: Arc::new(Transport::new(transport)),
+                redactor: redactor.clone(),
+                observer: observer(last_failure.clone(), reporter.clone()),
+            },
             last_failure,
-            policy,
-            clock: clock.clone(),
-            redactor: redactor.clone(),
-            tokens: HashMap::new(),
         }
     }
 
-    fn add_token_source(&mut self, target: &ResolvedTarget) -> Result<(), BoundaryError> {
-        for credential in target.credentials() {
-            if !self.tokens.contains_key(&credential.name) {
-                self.add_token_source_of(target, credential)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn add_token_source_of(
-        &mut self,
+    fn token_source(
+        &self,
         target: &ResolvedTarget,
         credential: &Credential,
-    ) -> Result<(), BoundaryError> {
-        let login = Url::parse(&target.endpoints.login.url).map_err(|_| BoundaryError::Url {
+    ) -> Result<TokenSource, BoundaryError> {
+        let endpoint = &target.endpoints.login;
+        let login = Url::parse(&endpoint.url).map_err(|_| BoundaryError::Url {
             key: "endpoints.login",
         })?;
-        let source = TokenSource::new(
+        let secret = ClientSecret {
+            tenant: credential.tenant.clone(),
+            client_id: credential.client_id.clone(),
+            client_secret: credential.secret.clone(),
+        };
+        let context = TokenContext {
+            transport: self.gateway.transport.clone(),
+            clock: self.gateway.clock.clone(),
+            redactor: self.gateway.redactor.clone(),
+            observer: self.gateway.observer.clone(),
+            timeouts: Timeouts::for_call(target.timeout),
+        };
+        let policy = &self.gateway.policy;
+        Ok(TokenSource::new(
             &login,
-            target.endpoints.login.private,
-            &self.policy,
-            ClientSecret {
-                tenant: credential.tenant.clone(),
-                client_id: credential.client_id.clone(),
-                client_secret: credential.secret.clone(),
-            },
-            TokenContext {
-                transport: self.transport.clone(),
-                clock: self.clock.clone(),
-                redactor: self.redactor.clone(),
-                observer: self.observer.clone(),
-                timeouts: Timeouts::for_call(target.timeout),
-            },
-        )?;
-        self.tokens
-            .insert(credential.name.clone(), Arc::new(source));
-        Ok(())
+            endpoint.private,
+            policy,
+            secret,
+            context,
+        )?)
     }
 
     /// The gateway for one run of `target`; without a target, one that attaches nothing.
@@ -226,26 +207,20 @@ impl Boundary {
         &self,
         target: Option<&ResolvedTarget>,
     ) -> Result<Arc<Gateway>, BoundaryError> {
-        let attachments = target.map_or_else(|| Ok(Attachments::new()), attachments)?;
         Ok(Arc::new(Gateway::new(GatewayConfig {
-            policy: self.policy.clone(),
-            attachments,
-            tokens: self.tokens.clone(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            redactor: self.redactor.clone(),
-            observer: self.observer.clone(),
+            attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
+            ..self.gateway.clone()
         })?))
     }
 
     /// How many calls were made so far.
     pub(super) fn calls(&self) -> u64 {
-        self.transport.calls()
+        self.gateway.transport.calls()
     }
 
     /// The trace that the calls belong to.
     pub(super) fn trace(&self) -> Option<&Trace> {
-        self.transport.trace()
+        self.gateway.transport.trace()
     }
 
     /// Why the last call got no response, with the host and a remedy; nothing if it got one.
@@ -290,7 +265,7 @@ fn attachments(target: &ResolvedTarget) -> Result<Attachments, BoundaryError> {
 }
 
 /// Logs every call at DEBUG, and keeps the failure of the last one for the verdict.
-fn observer(last_failure: Arc<Mutex<Option<SendError>>>, reporter: Arc<Reporter>) -> Observer {
+fn observer(last_failure: LastFailure, reporter: Arc<Reporter>) -> Observer {
     Arc::new(move |report: &CallReport<'_>| {
         let (end, failure) = match report.end {
             CallEnd::Answered(status) => (status.to_string(), None),

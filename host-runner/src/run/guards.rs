@@ -16,27 +16,20 @@ use crate::verdict::{Status, Verdict};
 pub(super) struct BlockingGuard {
     /// The guard's key in the configuration.
     pub(super) name: &'static str,
-    /// The stable code of the verdict.
-    pub(super) code: &'static str,
-    /// Why it holds back the refresh, in a sentence.
-    pub(super) message: String,
-    /// When it would let the refresh through: RFC 3339, UTC; empty for never.
-    pub(super) retry_at: String,
+    /// The verdict on the refresh.
+    pub(super) verdict: Verdict,
 }
 
 impl BlockingGuard {
-    /// The verdict on the refresh.
-    pub(super) fn verdict(&self) -> Verdict {
-        Verdict {
+    /// `opens_at` is when the guard would let the refresh through; none for never.
+    fn new(name: &'static str, code: &str, message: String, opens_at: Option<Timestamp>) -> Self {
+        let hint = "start again at that time, or use --force to trigger now";
+        let verdict = Verdict {
             retryable: true,
-            retry_at: self.retry_at.clone(),
-            ..Verdict::not_sent(
-                Status::Skipped,
-                self.code,
-                self.message.clone(),
-                "start again at that time, or use --force to trigger now",
-            )
-        }
+            retry_at: opens_at.map(|at| at.to_string()).unwrap_or_default(),
+            ..Verdict::not_sent(Status::Skipped, code, message, hint)
+        };
+        Self { name, verdict }
     }
 }
 
@@ -52,15 +45,13 @@ pub(super) fn blocking(
     let mut guards: Vec<BlockingGuard> = closed_window(target, now).into_iter().collect();
     if let Some(interval) = target.min_interval {
         let last = audit_log.last_refresh_of_target(&target.name)?;
-        let retry_at = too_early(last, interval, now);
-        guards.extend(retry_at.zip(last).map(|(at, last)| BlockingGuard {
-            name: "min_interval",
-            code: "too_soon",
-            message: format!(
+        let opens_at = too_early(last, interval, now);
+        guards.extend(opens_at.zip(last).map(|(at, last)| {
+            let message = format!(
                 "the last refresh of {} was sent at {last}, and `min_interval` allows the next one at {at}; nothing was sent",
                 target.name
-            ),
-            retry_at: at.to_string(),
+            );
+            BlockingGuard::new("min_interval", "too_soon", message, Some(at))
         }));
     }
     Ok(guards)
@@ -71,20 +62,21 @@ fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuar
     if is_open(&target.windows, now) {
         return None;
     }
-    let opens = next_opening(&target.windows, now);
-    let next = opens.map_or_else(
+    let opens_at = next_opening(&target.windows, now);
+    let next = opens_at.map_or_else(
         || "it never opens again".to_owned(),
         |at| format!("it opens at {at}"),
     );
-    Some(BlockingGuard {
-        name: "window",
-        code: "outside_window",
-        message: format!(
-            "the window of {} is closed, {next}; nothing was sent",
-            target.name
-        ),
-        retry_at: opens.map(|at| at.to_string()).unwrap_or_default(),
-    })
+    let message = format!(
+        "the window of {} is closed, {next}; nothing was sent",
+        target.name
+    );
+    Some(BlockingGuard::new(
+        "window",
+        "outside_window",
+        message,
+        opens_at,
+    ))
 }
 
 /// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.

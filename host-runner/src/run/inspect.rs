@@ -35,24 +35,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// It works.
+    /// A finding without a verdict.
     #[must_use]
-    pub fn good(subject: &str, message: impl Into<String>) -> Self {
+    pub fn new(level: FindingLevel, subject: &str, message: impl Into<String>) -> Self {
         Self {
             subject: subject.to_owned(),
-            level: FindingLevel::Good,
+            level,
             message: message.into(),
             hint: String::new(),
             status: None,
-        }
-    }
-
-    /// It works now, but may fail later.
-    #[must_use]
-    pub fn warning(subject: &str, message: impl Into<String>) -> Self {
-        Self {
-            level: FindingLevel::Warning,
-            ..Self::good(subject, message)
         }
     }
 
@@ -60,10 +51,9 @@ impl Finding {
     #[must_use]
     pub fn bad(subject: &str, verdict: &Verdict) -> Self {
         Self {
-            level: FindingLevel::Bad,
             hint: verdict.hint.clone(),
             status: Some(verdict.status),
-            ..Self::good(subject, verdict.message.clone())
+            ..Self::new(FindingLevel::Bad, subject, verdict.message.clone())
         }
     }
 }
@@ -137,7 +127,7 @@ pub async fn list(
     };
     match inspect(session, target, question, None, target.deadline).await? {
         Inspection::Items(items) => Ok(items.into_iter().map(item_row).collect()),
-        Inspection::Runs(runs) => Ok(runs.into_iter().map(|run| run_row(Some(run))).collect()),
+        Inspection::Runs(runs) => Ok(runs.iter().map(|run| run_row(Some(run))).collect()),
         _ => Err(unexpected_reply().into()),
     }
 }
@@ -151,24 +141,16 @@ fn item_row(item: Item) -> ListRow {
     ]
 }
 
-fn run_row(run: Option<ServiceRun>) -> ListRow {
-    let (id, refresh_type, status, started_at, ended_at) = match run {
-        Some(run) => (
-            run.id,
-            run.refresh_type,
-            run.status,
-            run.started_at.unwrap_or_default(),
-            run.ended_at.unwrap_or_default(),
-        ),
-        None => Default::default(),
-    };
-    vec![
-        ("id", id),
-        ("refresh_type", refresh_type),
-        ("status", status),
-        ("started_at", started_at),
-        ("ended_at", ended_at),
-    ]
+fn run_row(run: Option<&ServiceRun>) -> ListRow {
+    let text = |field: fn(&ServiceRun) -> Option<&str>| run.and_then(field).unwrap_or_default();
+    let columns = [
+        ("id", text(|run| Some(&run.id))),
+        ("refresh_type", text(|run| Some(&run.refresh_type))),
+        ("status", text(|run| Some(&run.status))),
+        ("started_at", text(|run| run.started_at.as_deref())),
+        ("ended_at", text(|run| run.ended_at.as_deref())),
+    ];
+    columns.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// The target with ids instead of names. It is tried again until `left` has passed, while this process
@@ -234,16 +216,16 @@ fn action(
     plan: &wit::Plan,
     blocking: Vec<BlockingGuard>,
     options: RefreshOptions,
-) -> (&'static str, &'static str, String) {
+) -> (&'static str, String, String) {
     if let Some(guard) = blocking.into_iter().next().filter(|_| !options.force) {
-        return ("skip", guard.code, guard.retry_at);
+        return ("skip", guard.verdict.code, guard.verdict.retry_at);
     }
     if plan.running.is_some() && options.follow != FollowMode::NotAtAll {
         let action = match target.if_running {
             IfRunning::Wait => "wait",
             IfRunning::Skip | IfRunning::Follow => "skip",
         };
-        return (action, "already_running", String::new());
+        return (action, "already_running".to_owned(), String::new());
     }
     let exhausted = plan.quota.as_ref().filter(|quota| quota.left == 0);
     let blocks = target
@@ -253,9 +235,9 @@ fn action(
     match exhausted {
         Some(quota) if blocks && !options.force => {
             let next_slot = quota.next_slot.clone().unwrap_or_default();
-            ("skip", "quota_exhausted", next_slot)
+            ("skip", "quota_exhausted".to_owned(), next_slot)
         }
-        _ => ("send", "", String::new()),
+        _ => ("send", String::new(), String::new()),
     }
 }
 
@@ -291,8 +273,8 @@ fn plan_json(
             "headers": headers,
             "body": plan.request.body,
         },
-        "running": object(run_row(plan.running)),
-        "newest": object(run_row(plan.newest)),
+        "running": object(run_row(plan.running.as_ref())),
+        "newest": object(run_row(plan.newest.as_ref())),
     })
 }
 

@@ -17,12 +17,11 @@ use super::follow::follow_own;
 use super::request::{self, TriggerOptions};
 use super::session::{AuditHandle, OperationError, RefreshOptions, Session, WaitError};
 use super::{guards, inspect};
-use crate::audit_log::event::{Detail, Interrupted};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::contract::types::{FollowMode, RefreshError, Target};
 use crate::report::{Level, Phase, Update};
-use crate::verdict::{Sent, Status, Verdict};
+use crate::verdict::{Status, Verdict};
 
 /// The pause between two looks at a run that another process holds.
 const WATCH_PAUSE: Duration = Duration::from_millis(250);
@@ -136,17 +135,8 @@ impl Attempt<'_> {
                 Err(Ended::ClaimLost) => {}
             }
         }
-        let message = "other processes repeatedly took over this run";
-        let verdict = Verdict {
-            retryable: true,
-            ..Verdict::not_sent(
-                Status::AuditUnavailable,
-                "claim_lost",
-                message,
-                "start again",
-            )
-        };
-        FinishedRun::new(&info, verdict)
+        let what = format!("run {id}");
+        FinishedRun::new(&info, audit_unavailable(&AuditLogError::ClaimLost { what }))
     }
 
     fn active(&self, info: RunInfo) -> Arc<ActiveRun> {
@@ -242,37 +232,24 @@ impl Attempt<'_> {
             }
         };
         let what = format!("the verdict of run {other}");
-        let signal = match self.wait(run, watching, run.left(), &what).await {
-            Ok(view) => {
-                return Ok(view.and_then(|view| {
-                    // An interrupted process has no verdict for others: the run has to be followed.
-                    let verdict = view.verdict()?;
-                    let has_ended = verdict.status != Status::Interrupted;
-                    has_ended.then(|| FinishedRun::replayed(&view, verdict))
-                }));
+        match self.wait(run, watching, run.left(), &what).await {
+            Ok(view) => Ok(view.and_then(|view| {
+                // An interrupted process has no verdict for others: the run has to be followed.
+                let verdict = view.verdict()?;
+                let has_ended = verdict.status != Status::Interrupted;
+                has_ended.then(|| FinishedRun::replayed(&view, verdict))
+            })),
+            // Our own run is not in the audit log yet, so the interruption is stored under the other
+            // one, which continues.
+            Err(Ended::Stopped(Stopped { signal, .. })) => {
+                let run = self.active(RunInfo {
+                    run: other.to_owned(),
+                    ..run.info.clone()
+                });
+                Err(Stopped { run, signal }.into())
             }
-            Err(Ended::Stopped(stopped)) => stopped.signal,
-            Err(ended) => return Err(ended),
-        };
-        let event = Detail::Interrupted(Interrupted {
-            signal: signal.name().to_owned(),
-            sent: Sent::No,
-            message: "interrupted while waiting for this run, which continues".to_owned(),
-        });
-        let other = RunInfo {
-            run: other.to_owned(),
-            ..run.info.clone()
-        };
-        let _ = self.audit.audit_log.append(&other, event);
-        let message = format!(
-            "stopped by {} while waiting for another process; nothing was sent",
-            signal.name()
-        );
-        let verdict = Verdict {
-            retryable: true,
-            ..Verdict::not_sent(Status::Interrupted, "interrupted", message, "start again")
-        };
-        Ok(Some(run.finished(verdict).interrupted_by(signal)))
+            Err(ended) => Err(ended),
+        }
     }
 
     /// Starts a run of our own.
@@ -326,10 +303,13 @@ impl Attempt<'_> {
         let blocking = guards::blocking(&self.audit.audit_log, self.target, run.clock.now())
             .map_err(|error| run.finished(audit_unavailable(&error)))?;
         if let Some(first) = blocking.first().filter(|_| !self.options.force) {
-            return Err(run.conclude(first.verdict()).await.into());
+            return Err(run.conclude(first.verdict.clone()).await.into());
         }
         for guard in &blocking {
-            let message = format!("--force overrides {}: {}", guard.name, guard.message);
+            let message = format!(
+                "--force overrides {}: {}",
+                guard.name, guard.verdict.message
+            );
             run.reporter.log(Level::Warn, &message);
         }
         Ok(blocking.iter().map(|guard| guard.name.to_owned()).collect())
