@@ -1,8 +1,8 @@
-//! Builds the guest, wraps it as a component, compiles it, and leaves both forms for embedding.
+//! Builds the guest, wraps it as a component and precompiles it, so that both forms can be embedded.
 //!
-//! The guest has a target folder of its own under `OUT_DIR` and an environment without the flags
-//! and wrappers of the build around it: `cargo clippy` or a `RUSTFLAGS` meant for the runner must
-//! not change what is shipped. It refuses to go on without the wasm target, in one sentence.
+//! The guest has its own target folder under `OUT_DIR` and an environment without the flags and
+//! wrappers of the surrounding build: `cargo clippy` or a `RUSTFLAGS` meant for the runner must not
+//! change what is shipped.
 
 #[path = "src/engine/config.rs"]
 #[allow(
@@ -19,7 +19,7 @@ use std::{env, fs};
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const GUEST: &str = "powerbi-refresh-guest";
 
-/// What makes the guest small. It is loaded at every start, and none of its work is heavy.
+/// The settings that make the guest small: it is loaded at every start, and does no heavy work.
 const GUEST_PROFILE: [(&str, &str); 7] = [
     ("OPT_LEVEL", "z"),
     ("LTO", "true"),
@@ -27,13 +27,13 @@ const GUEST_PROFILE: [(&str, &str); 7] = [
     ("PANIC", "abort"),
     ("STRIP", "true"),
     ("DEBUG", "false"),
-    // Its macros run once; optimising them would take longer than they do.
+    // Macros run once; optimising them would take longer than running them.
     ("BUILD_OVERRIDE_OPT_LEVEL", "0"),
 ];
 
 fn main() {
     if let Err(error) = run() {
-        // One line for people: cargo shows it as the reason of the failure.
+        // cargo shows this line as the reason for the failure.
         println!("cargo::error={error}");
         std::process::exit(1);
     }
@@ -61,8 +61,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("component.wasm"), &component)?;
 
     let mut settings = config::engine_config();
-    // Naming the target turns off the inference of this machine's CPU: the compiled form has to
-    // run on any CPU of the architecture.
+    // Naming the target prevents wasmtime from using features of this machine's CPU: the compiled form
+    // must run on any CPU of the architecture.
     settings
         .target(&env::var("TARGET")?)
         .map_err(|error| format!("{error:#}"))?;
@@ -73,7 +73,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Builds the guest and gives the core module's bytes.
+/// Builds the guest and returns the bytes of the core module.
 fn build_guest(out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let rustc = env::var_os("RUSTC").ok_or("cargo gives no RUSTC")?;
     let installed = Command::new(&rustc)

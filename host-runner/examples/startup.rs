@@ -1,7 +1,7 @@
-//! How long the embedded component takes to start: loading and linking it, and making an instance.
+//! Measures how long the embedded component takes to load, to link and to instantiate.
 //!
-//! `cargo xtask bench` runs this. It prints one JSON object; times are in microseconds. The first
-//! time in a process is told apart from the median, because a process of the runner has only one.
+//! `cargo xtask bench` runs this. It prints one JSON object with times in microseconds. The first
+//! time in a process is listed beside the median, because a process of the runner has only one.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -9,34 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use host_runner::clock::{SharedClock, SystemClock};
-use host_runner::engine::bindings::powerbi::refresh::{audit_store, control};
-use host_runner::engine::{ComponentHost, HostPorts, HostState, PortFuture, StateParts};
+use host_runner::engine::{ComponentHost, HostState};
 use host_runner::outbound::{
     Attachments, Gateway, GatewayConfig, Policy, Transport, TransportConfig, unobserved,
 };
+use host_runner::report::{Level, Mode, Reporter, Settings, Sink};
+use host_runner::run::HostServices;
 use host_runner::secret::Redactor;
 
 /// Enough for a steady median; takes well under a second.
 const ROUNDS: usize = 100;
-
-/// A component that is only made has nobody to talk to.
-struct NoPorts;
-
-impl HostPorts for NoPorts {
-    fn append(
-        &mut self,
-        _entry: audit_store::Entry,
-    ) -> PortFuture<Result<audit_store::Receipt, audit_store::StoreError>> {
-        let refused = audit_store::StoreError::Refused("nothing is stored here".to_owned());
-        Box::pin(std::future::ready(Err(refused)))
-    }
-
-    fn wait(&mut self, _milliseconds: u64) -> PortFuture<control::Wake> {
-        Box::pin(std::future::ready(control::Wake::Elapsed))
-    }
-
-    fn progress(&mut self, _update: control::Update) {}
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -44,16 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let clock = SystemClock::shared();
     let gateway = closed_gateway(&clock)?;
+    let reporter = Arc::new(silent_reporter());
     let (mut load, mut instantiate) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let began = Instant::now();
         let host = ComponentHost::embedded()?;
         load.push(began.elapsed());
-        let state = HostState::new(StateParts {
-            clock: clock.clone(),
-            gateway: gateway.clone(),
-            ports: Box::new(NoPorts),
-        });
+        let services = HostServices::read_only("", clock.clone(), reporter.clone());
+        let state = HostState::new(clock.clone(), gateway.clone(), services);
         let began = Instant::now();
         let instance = runtime.block_on(host.instantiate(state))?;
         instantiate.push(began.elapsed());
@@ -70,7 +50,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A way out that leads nowhere.
+fn silent_reporter() -> Reporter {
+    let settings = Settings {
+        mode: Mode::Json,
+        threshold: Level::Error,
+        color_stdout: false,
+        color_stderr: false,
+    };
+    let sink = || Sink::new(Box::new(std::io::sink()));
+    Reporter::new(settings, Redactor::new(), sink(), sink(), None)
+}
+
+/// A gateway that allows no requests.
 fn closed_gateway(clock: &SharedClock) -> Result<Arc<Gateway>, Box<dyn Error>> {
     let transport = Arc::new(Transport::new(TransportConfig::new(clock.clone())));
     let gateway = Gateway::new(GatewayConfig {

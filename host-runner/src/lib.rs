@@ -22,6 +22,7 @@ pub mod audit_log;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contract;
 pub mod engine;
 pub mod guard;
 pub mod import;

@@ -1,29 +1,31 @@
-//! What becomes of a refresh, in the words of the contract with users.
+//! The outcome of a refresh.
 //!
-//! One type for the report, the audit log and the exit code, so that the three cannot disagree. The
-//! table [`Status::TABLE`] is the only place that knows exit codes: `--help`, the README's table and
-//! the process's own end are made from it. An absent value is an empty string, never null, because
-//! a missing key fails an expression of the orchestrator.
+//! The report, the audit log and the exit code share one type, so that they cannot disagree. An
+//! absent value is an empty string, never null, because a missing key fails an expression of the
+//! orchestrator.
 
 use serde::{Deserialize, Serialize};
 
-/// The end that a refresh came to.
+pub use crate::contract::types::ServiceError;
+use crate::contract::types::{self as wit, RefreshError};
+
+/// The status of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// The service says that the refresh, begun after we asked, succeeded.
+    /// The service reports that the refresh, started after our request, succeeded.
     Completed,
-    /// Triggered; no more was asked for.
+    /// Triggered; the outcome was not verified.
     Accepted,
-    /// The service or the flow refused the trigger, or says that the refresh failed.
+    /// The service or the flow rejected the trigger, or reports that the refresh failed.
     Failed,
-    /// A guard held it back.
+    /// Held back by a guard.
     Skipped,
-    /// Nobody can say yet.
+    /// The outcome is not known yet.
     Unknown,
-    /// The run was stopped, by us or by somebody else.
+    /// The refresh was stopped, by us or by someone else.
     Cancelled,
-    /// Refused by the sandbox policy.
+    /// Blocked by the sandbox policy.
     Denied,
     /// No token, or 401/403 before or at the trigger.
     Unauthorized,
@@ -31,26 +33,26 @@ pub enum Status {
     Unavailable,
     /// The intent could not be stored.
     AuditUnavailable,
-    /// Wrong usage, configuration or input.
+    /// A usage, configuration or input error.
     Invalid,
     /// SIGINT or SIGTERM.
     Interrupted,
-    /// A bug of ours.
+    /// A bug in the runner.
     InternalError,
 }
 
-/// One row of the table of verdicts.
+/// One row of the table of statuses.
 #[derive(Debug, Clone, Copy)]
 pub struct StatusRow {
     /// The status.
     pub status: Status,
-    /// Its name, as users meet it.
+    /// Its name in results, options and the audit log.
     pub name: &'static str,
-    /// Whether the trigger left.
+    /// Whether the trigger was sent.
     pub sent: &'static str,
     /// What it means.
     pub means: &'static str,
-    /// The exit codes that it leads to, as text.
+    /// Its exit codes, as text.
     pub exit: &'static str,
 }
 
@@ -59,106 +61,106 @@ pub const EXIT_SIGINT: u8 = 130;
 /// The exit code of SIGTERM, by the convention 128 + signal number.
 pub const EXIT_SIGTERM: u8 = 143;
 
-/// Exit codes from the worst to the best: of several targets, the worst decides.
+/// Exit codes from the worst to the best. With several targets, the worst one sets the exit code.
 pub const WORST_FIRST: [u8; 14] = [1, 143, 130, 2, 16, 13, 14, 15, 10, 12, 17, 11, 20, 0];
 
 impl Status {
-    /// Every verdict, its meaning and its exit code.
+    /// Every status with its meaning and exit codes: the source of `--help` and of the README's table.
     pub const TABLE: [StatusRow; 13] = [
         row(
             Self::Completed,
             "completed",
             "yes",
-            "the service says that the refresh, begun after we asked, succeeded",
+            "the service reports that the refresh, started after our request, succeeded",
             "0",
         ),
         row(
             Self::Accepted,
             "accepted",
             "yes",
-            "triggered; no more was asked for",
+            "triggered; the outcome was not verified",
             "0",
         ),
         row(
             Self::Failed,
             "failed",
             "yes",
-            "the service or the flow refused, or says that the refresh failed",
+            "the service or the flow rejected the trigger, or reports that the refresh failed",
             "10",
         ),
         row(
             Self::Skipped,
             "skipped",
             "no",
-            "held back: by another run, the quota, the window or the interval",
+            "held back by a guard: a running refresh, quota, window or interval",
             "11",
         ),
         row(
             Self::Unknown,
             "unknown",
             "yes, maybe",
-            "nobody can say yet; `follow` asks again, nothing is triggered twice",
+            "the outcome is not known yet; `follow` checks again and never triggers",
             "12",
         ),
         row(
             Self::Cancelled,
             "cancelled",
             "yes",
-            "the run was stopped, by us or by somebody else",
+            "the refresh was stopped, by us or by someone else",
             "17",
         ),
         row(
             Self::Denied,
             "denied",
             "no",
-            "refused by the sandbox policy",
+            "blocked by the sandbox policy",
             "13",
         ),
         row(
             Self::Unauthorized,
             "unauthorized",
             "no",
-            "no token, or 401/403 before or at the trigger: nothing was started",
+            "no token, or 401/403 before or at the trigger",
             "14",
         ),
         row(
             Self::Unavailable,
             "unavailable",
             "no",
-            "no usable answer: no connection, throttled or down past the deadline",
+            "no usable answer: no connection, throttled or down until the deadline",
             "15",
         ),
         row(
             Self::AuditUnavailable,
             "audit_unavailable",
             "no",
-            "the intent could not be stored",
+            "the intent could not be stored, so nothing was triggered",
             "16",
         ),
         row(
             Self::Invalid,
             "invalid",
             "no",
-            "wrong usage, configuration or input",
+            "usage, configuration or input error",
             "2",
         ),
         row(
             Self::Interrupted,
             "interrupted",
             "no, maybe, yes",
-            "SIGINT or SIGTERM; a run that was sent goes on at the service unless `on_interrupt: cancel`",
+            "SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`",
             "130, 143",
         ),
         row(
             Self::InternalError,
             "internal_error",
             "no, maybe, yes",
-            "a bug of ours",
+            "a bug in the runner",
             "1",
         ),
     ];
 
-    /// The status's name, as users meet it.
+    /// The name of the status in results, options and the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::TABLE
@@ -167,7 +169,7 @@ impl Status {
             .map_or("internal_error", |row| row.name)
     }
 
-    /// Whether this is an end of the refresh itself, which only another of its kind can correct.
+    /// Whether this is the final outcome of the refresh itself.
     #[must_use]
     pub fn settles(self) -> bool {
         matches!(
@@ -176,7 +178,7 @@ impl Status {
         )
     }
 
-    /// The status of this name.
+    /// The status with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::TABLE
@@ -185,8 +187,8 @@ impl Status {
             .map(|row| row.status)
     }
 
-    /// The exit code of a process whose only target ended so. An interruption has the code of its
-    /// signal, so here it counts as SIGTERM.
+    /// The exit code of a process whose only target has this status. An interruption has the code of
+    /// its signal; here it counts as SIGTERM.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -222,7 +224,7 @@ const fn row(
     }
 }
 
-/// The exit code of a process with several targets: the worst of theirs.
+/// The exit code of a process with several targets: the worst one.
 #[must_use]
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
     let rank = |code: u8| WORST_FIRST.iter().position(|known| *known == code);
@@ -232,7 +234,7 @@ pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
         .unwrap_or(0)
 }
 
-/// Whether the trigger left.
+/// Whether the trigger was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sent {
@@ -241,28 +243,28 @@ pub enum Sent {
     No,
     /// Certainly.
     Yes,
-    /// It may have.
+    /// It may have been.
     Maybe,
 }
 
-/// Whose word a verdict is.
+/// Who reported the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// The service's, in its history.
+    /// The service, in its history.
     Service,
-    /// The flow's, in its Response.
+    /// The flow, in its Response.
     Flow,
-    /// Nobody's.
+    /// No one.
     #[default]
     None,
 }
 
-/// How the run at the service was told to be ours.
+/// How the run at the service was identified as ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matched {
-    /// By an id that the service gave to our trigger.
+    /// By an id that the service returned for our trigger.
     Exact,
     /// By time, baseline and kind.
     Inferred,
@@ -271,74 +273,73 @@ pub enum Matched {
     None,
 }
 
-/// What a service said of an error. Empty where it said nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ServiceError {
-    /// Its code, as it stands there.
-    pub code: String,
-    /// Its message, without secrets.
-    pub message: String,
-    /// What its support asks for: activity, request or tracking id.
-    pub activity_id: String,
+impl From<Matched> for wit::Matched {
+    fn from(matched: Matched) -> Self {
+        match matched {
+            Matched::Exact => Self::Exact,
+            Matched::Inferred => Self::Inferred,
+            Matched::None => Self::None,
+        }
+    }
 }
 
-/// What became of a refresh. Timestamps are RFC 3339, UTC; an absent one is empty.
+/// The outcome of a refresh. Timestamps are RFC 3339 in UTC; an absent one is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The end.
+    /// The status.
     pub status: Status,
-    /// Whether the trigger left.
+    /// Whether the trigger was sent.
     pub sent: Sent,
-    /// Whose word it is.
+    /// Who reported the outcome.
     pub evidence: Evidence,
-    /// How the run was told to be ours.
+    /// How the run at the service was identified as ours.
     pub matched: Matched,
-    /// Whether the run that is spoken of is ours.
+    /// Whether the run that is reported on is ours.
     pub own_run: bool,
-    /// A stable code; empty where the status says it all.
+    /// A stable code; empty where the status says enough.
     pub code: String,
-    /// A code of what probably lies behind it.
+    /// A code of the probable cause.
     pub likely_cause: String,
     /// What happened, in a sentence.
     pub message: String,
     /// What to do next, in a sentence.
     pub hint: String,
-    /// Whether another attempt may end better.
+    /// Whether another attempt may succeed.
     pub retryable: bool,
-    /// When another attempt may end better.
+    /// When another attempt may succeed.
     pub retry_at: String,
     /// The service's id of the run.
     pub service_run: String,
-    /// The flow run that the trigger began.
+    /// The flow run that the trigger started.
     pub flow_run: String,
-    /// When the run began at the service.
+    /// When the run started at the service.
     pub started_at: String,
     /// When the run ended at the service.
     pub ended_at: String,
     /// How many HTTP calls were made.
     pub http_calls: u32,
-    /// What the service said.
+    /// The error that the service reported; empty where it reported none.
     pub service_error: ServiceError,
-    /// What was counted of the quota; all zero where none was asked for.
+    /// The state of the quota; all zero without one.
     #[serde(default)]
     pub quota: Quota,
 }
 
-/// What was counted of a quota of refreshes in 24 hours.
+/// The state of a quota of refreshes in 24 hours.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Quota {
-    /// The most refreshes; 0 where no quota was asked for, or it could not be counted.
+    /// The maximum number of refreshes; 0 without a quota, or if they could not be counted.
     pub limit: u32,
     /// The refreshes of the last 24 hours that count.
     pub counted: u32,
     /// How many are left.
     pub left: u32,
-    /// When the next one is free, where none is left: RFC 3339, UTC; else empty.
+    /// When the next refresh is available, if none is left: RFC 3339, UTC; otherwise empty.
     pub next_slot: String,
 }
 
 impl Verdict {
-    /// A verdict that says nothing but its status, code and message; nothing was sent.
+    /// A verdict on a refresh of which nothing was sent.
     #[must_use]
     pub fn not_sent(
         status: Status,
@@ -369,12 +370,137 @@ impl Verdict {
     }
 }
 
+impl Default for ServiceError {
+    fn default() -> Self {
+        Self {
+            code: String::new(),
+            message: String::new(),
+            activity_id: String::new(),
+        }
+    }
+}
+
+impl From<wit::QuotaState> for Quota {
+    fn from(state: wit::QuotaState) -> Self {
+        Self {
+            limit: state.limit,
+            counted: state.counted,
+            left: state.left,
+            next_slot: state.next_slot.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<wit::Verdict> for Verdict {
+    fn from(verdict: wit::Verdict) -> Self {
+        Self {
+            status: match verdict.status {
+                wit::Status::Completed => Status::Completed,
+                wit::Status::Accepted => Status::Accepted,
+                wit::Status::Failed => Status::Failed,
+                wit::Status::Skipped => Status::Skipped,
+                wit::Status::Unknown => Status::Unknown,
+                wit::Status::Cancelled => Status::Cancelled,
+                wit::Status::Interrupted => Status::Interrupted,
+            },
+            sent: match verdict.sent {
+                wit::Sent::No => Sent::No,
+                wit::Sent::Yes => Sent::Yes,
+                wit::Sent::Maybe => Sent::Maybe,
+            },
+            evidence: match verdict.evidence {
+                wit::Evidence::Service => Evidence::Service,
+                wit::Evidence::Flow => Evidence::Flow,
+                wit::Evidence::None => Evidence::None,
+            },
+            matched: match verdict.matched {
+                wit::Matched::Exact => Matched::Exact,
+                wit::Matched::Inferred => Matched::Inferred,
+                wit::Matched::None => Matched::None,
+            },
+            own_run: verdict.own_run,
+            code: verdict.code,
+            likely_cause: verdict.likely_cause,
+            message: verdict.message,
+            hint: verdict.hint,
+            retryable: verdict.retryable,
+            retry_at: verdict.retry_at.unwrap_or_default(),
+            service_run: verdict.service_run.unwrap_or_default(),
+            flow_run: verdict.flow_run.unwrap_or_default(),
+            started_at: verdict.started_at.unwrap_or_default(),
+            ended_at: verdict.ended_at.unwrap_or_default(),
+            http_calls: verdict.http_calls,
+            service_error: verdict.service_error.unwrap_or_default(),
+            quota: verdict.quota.map(Quota::from).unwrap_or_default(),
+        }
+    }
+}
+
+/// Every error of the component means that nothing was sent.
+impl From<RefreshError> for Verdict {
+    fn from(error: RefreshError) -> Self {
+        let (status, problem) = match error {
+            RefreshError::Invalid(problem) => (Status::Invalid, problem),
+            RefreshError::Unauthorized(problem) => (Status::Unauthorized, problem),
+            RefreshError::Unavailable(problem) => (Status::Unavailable, problem),
+            RefreshError::Denied(problem) => (Status::Denied, problem),
+            RefreshError::AuditUnavailable(problem) | RefreshError::ClaimLost(problem) => {
+                (Status::AuditUnavailable, problem)
+            }
+            RefreshError::Interrupted(problem) => (Status::Interrupted, problem),
+            RefreshError::NotSupported(unsupported) => {
+                return Self::not_sent(
+                    Status::Invalid,
+                    "not_supported",
+                    format!(
+                        "a {} target does not support {} without the content that it refreshes",
+                        unsupported.kind.name(),
+                        unsupported.operation.name()
+                    ),
+                    "add `verify:` with that content to the target",
+                );
+            }
+        };
+        Self {
+            retryable: problem.retryable,
+            retry_at: problem.retry_at.unwrap_or_default(),
+            http_calls: problem.http_calls,
+            service_error: problem.service_error.unwrap_or_default(),
+            ..Self::not_sent(status, &problem.code, problem.message, problem.hint)
+        }
+    }
+}
+
+impl wit::TargetKind {
+    /// The name of the kind in configurations and results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PowerAutomate => "power-automate",
+            Self::Dataflow => "dataflow",
+            Self::DataflowGen2 => "dataflow-gen2",
+            Self::SemanticModel => "semantic-model",
+        }
+    }
+}
+
+impl wit::Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Trigger => "refresh",
+            Self::Follow => "follow",
+            Self::Cancel => "cancel",
+            Self::Inspect => "list",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_target_decides_in_the_order_of_the_contract() {
+    fn the_worst_exit_code_wins() {
         assert_eq!(worst([0, 11, 17]), 17);
         assert_eq!(worst([12, 10, 0]), 10);
         assert_eq!(worst([15, 2]), 2);
@@ -383,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_table_says_the_exit_code_that_the_process_ends_with() {
+    fn every_row_lists_the_exit_code_of_its_status() {
         for row in Status::TABLE {
             let codes: Vec<u8> = row
                 .exit

@@ -138,7 +138,7 @@ fn cancel_asks_the_service_to_stop_and_follow_says_that_it_has() {
         .exits(17)
         .says("cancelled");
     let again = setup.run(&["cancel", "sales_tables"]);
-    again.exits(0).says("ended already");
+    again.exits(0).says("already ended");
 }
 
 #[test]

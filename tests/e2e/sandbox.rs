@@ -134,3 +134,26 @@ fn check_says_what_would_go_wrong_and_triggers_nothing() {
         .exits(16);
     assert_eq!(platform.triggers(), 0);
 }
+
+#[test]
+fn host_and_component_agree_on_the_marker_of_requests_that_were_not_sent() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let mut folders = vec![root.join("guest/src")];
+    let mut markers = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let source = read(&path);
+                let value = source.split("const NOT_SENT: &str = \"").nth(1);
+                markers.extend(value.and_then(|rest| rest.split('"').next().map(str::to_owned)));
+            }
+        }
+    }
+    let marker = host_runner::engine::NOT_SENT;
+    assert_eq!(markers, [marker]);
+    assert!(read(&root.join("wit/types.wit")).contains(&format!("`{marker}`")));
+}

@@ -41,7 +41,7 @@ fn interrupted(name: &str, exit: i32) {
     );
     assert_eq!(outcome.field("status"), "interrupted");
     assert_eq!(outcome.field("sent"), "yes");
-    outcome.exits(exit).says("goes on");
+    outcome.exits(exit).says("keeps running");
     assert_eq!(
         setup.event_kinds().last().map(String::as_str),
         Some("interrupted")
@@ -203,7 +203,7 @@ fn without_the_wish_nothing_is_stopped() {
     let child = started(&platform, &setup, "json");
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    outcome.exits(143).says("goes on at the service");
+    outcome.exits(143).says("keeps running at the service");
     assert!(platform.requests_for("cancel").is_empty());
     assert!(notes(&setup).is_empty());
     assert_eq!(platform.runs()[0]["status"], "InProgress");
@@ -217,7 +217,7 @@ fn a_service_that_never_answers_does_not_hold_the_end_up() {
     platform.set_faults(&[FaultRule::on(Operation::Cancel, Fault::Hang)]);
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    outcome.exits(143).says("gave no answer");
+    outcome.exits(143).says("did not respond in time");
     assert_eq!(outcome.field("status"), "interrupted");
     assert_eq!(last_two(&setup), ["interrupted", "note"]);
     assert_eq!(answer(&notes(&setup)[0]), "no_response");
@@ -267,7 +267,7 @@ fn a_refused_stop_is_told_with_the_service_s_words() {
     )]);
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    outcome.exits(143).says("which goes on");
+    outcome.exits(143).says("which keeps running");
     assert_eq!(answer(&notes(&setup)[0]), "refused");
 }
 

@@ -224,7 +224,7 @@ on_both_lines! {
             let task_run = stage.report(&execution).task("refresh").unwrap().id().to_owned();
             stage.deliver_again(&task_run);
             stage.until(&execution, "the second delivery waits for the first", |execution| {
-                execution.logs().iter().any(|(_, message)| message.contains("in another process's hands"))
+                execution.logs().iter().any(|(_, message)| message.contains("another process works on run"))
             });
             stage.platform.complete("Success");
             let ended = stage.end_of(&execution);

@@ -1,8 +1,7 @@
 //! One cell of the fault table: a kind, a phase, a fault, and what came of it.
 
-use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
 use host_runner::report::RefreshResult;
-use host_runner::run::{self, CancelError, RefreshOptions};
+use host_runner::run::{self, FollowMode, OperationError, RefreshOptions};
 use host_runner::verdict::{Sent, Status};
 
 use super::faults::Wrong;
@@ -55,7 +54,7 @@ async fn cancelled(lab: &Lab, place: &str) -> Outcome {
     .await;
     let outcome = match ended {
         Ok(cancelled) => cancelled.status.name().to_owned(),
-        Err(CancelError::Verdict(verdict)) => told(verdict.status, &verdict.code),
+        Err(OperationError::Failed(verdict)) => told(verdict.status, &verdict.code),
         Err(other) => panic!("{place}: {other:?}"),
     };
     // Whatever was answered, the follow afterwards tells what really became of the run.

@@ -263,7 +263,7 @@ fn a_dry_run_says_what_the_guards_would_do() {
             let plan =
                 run::plan(&invocation.session, audit_log, invocation.target(), asked()).await;
             let plan = match plan {
-                Ok(Ok(plan)) => plan,
+                Ok(plan) => plan,
                 other => panic!("{other:?}"),
             };
             assert_eq!(

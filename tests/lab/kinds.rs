@@ -386,7 +386,7 @@ fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
             )
             .await;
             let plan = match plan {
-                Ok(Ok(plan)) => plan,
+                Ok(plan) => plan,
                 other => panic!("{subject:?}: {other:?}"),
             };
             assert_eq!(plan["would"], "send", "{subject:?}: {plan}");
@@ -416,7 +416,7 @@ fn a_run_is_stopped_and_the_follow_says_so() {
         subject.lab(subject.world(), async |lab: &Lab| {
             let invocation = lab.invocation();
             let detached = run::RefreshOptions {
-                follow: host_runner::engine::bindings::powerbi::refresh::types::FollowMode::UntilStarted,
+                follow: run::FollowMode::UntilStarted,
                 ..asked()
             };
             let begun = invocation.refresh(detached).await;
@@ -458,7 +458,7 @@ fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
 
 #[test]
 fn without_verification_nobody_is_asked_about_the_content_unless_a_guard_needs_it() {
-    use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
+    use host_runner::run::FollowMode;
     let blind = run::RefreshOptions {
         follow: FollowMode::NotAtAll,
         ..asked()

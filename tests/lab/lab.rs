@@ -11,12 +11,13 @@ use std::time::Duration;
 use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
 use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
-use host_runner::engine::Loading;
-use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
 use host_runner::report::{
     ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
 };
-use host_runner::run::{self, AuditHandle, Boundary, Operation, RefreshOptions, Session, Stops};
+use host_runner::run::{
+    self, AuditHandle, Boundary, BoundaryConfig, Component, FollowMode, Operation, RefreshOptions,
+    Session, Signals,
+};
 use host_runner::secret::Redactor;
 use simulator::Simulator;
 use simulator::world::World;
@@ -104,7 +105,7 @@ impl Lab {
         self.invocation_for(Operation::Cancel)
     }
 
-    fn invocation_for(&self, errand: Operation) -> Invocation {
+    fn invocation_for(&self, operation: Operation) -> Invocation {
         let redactor = Redactor::new();
         let env = |name: &str| {
             self.env
@@ -136,9 +137,16 @@ impl Lab {
             None,
         ));
         let network: SharedClock = Arc::new(NetworkClock(self.time.clone()));
-        let boundary = Boundary::new(
-            errand, &settings, &targets, &network, &redactor, &reporter, None, &env,
-        )
+        let boundary = Boundary::new(&BoundaryConfig {
+            operation,
+            settings: &settings,
+            targets: &targets,
+            clock: &network,
+            redactor: &redactor,
+            reporter: &reporter,
+            trace: None,
+            env: &env,
+        })
         .unwrap_or_else(|error| panic!("{error}"));
         let clock = self.clock();
         let location = AuditLogLocation::parse(
@@ -161,10 +169,10 @@ impl Lab {
             session: Session {
                 began_at: clock.monotonic(),
                 clock,
-                component: Arc::new(Loading::begin(None).expect("the component")),
+                component: Arc::new(Component::begin(None).expect("the component")),
                 boundary,
                 reporter,
-                stops: Stops::listen().expect("signals"),
+                signals: Signals::listen().expect("signals"),
                 flow_id: String::new(),
                 deadline: None,
             },

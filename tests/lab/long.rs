@@ -1,7 +1,6 @@
 //! Refreshes that take hours, tokens that do not live as long, and runs that outlast a deadline.
 
-use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
-use host_runner::run::RefreshOptions;
+use host_runner::run::{FollowMode, RefreshOptions};
 use host_runner::verdict::Status;
 use simulator::faults::Operation;
 use simulator::world::World;

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 pub use super::resolution::{Resolution, Word};
+pub use crate::contract::audit_store::{Note, Observed, Triggered};
+pub use crate::contract::types::{Intent, Outgoing, ServiceRun};
 use crate::verdict::{Sent, ServiceError, Verdict};
 
 /// Which run an event belongs to, and whom that run serves. All empty for a note of no run.
@@ -52,9 +54,9 @@ pub struct StoredEvent {
 #[serde(tag = "event", content = "detail", rename_all = "snake_case")]
 pub enum Detail {
     /// A trigger is about to leave.
-    Intent(Intent),
+    Intent(#[serde(with = "StoredIntent")] Intent),
     /// The trigger was answered, or no answer came.
-    Triggered(Triggered),
+    Triggered(#[serde(with = "StoredTriggered")] Triggered),
     /// The state at the service changed, or a trigger is known not to have left.
     Observed(Observed),
     /// The end of an invocation.
@@ -86,69 +88,32 @@ impl Detail {
     }
 }
 
-/// What is stored before a trigger leaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// What will be sent, without any secret.
-    pub request: Outgoing,
-    /// The service's own `Date` at the look: no run that began earlier is ours.
-    pub looked_at: Option<String>,
-    /// When the trigger was about to leave, on the service's clock where it is known.
-    pub sent_at: String,
-    /// The runs at the service that were there before, as far as they could be taken for ours.
-    pub baseline: Vec<String>,
-    /// How many triggers this run has tried to send, this one included.
-    pub attempt: u32,
-    /// The guards that would have held it back, and were overridden by `--force`; whoever wrote the
-    /// event forced it.
+/// The stored form of an [`Intent`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Intent")]
+struct StoredIntent {
+    request: Outgoing,
+    looked_at: Option<String>,
+    sent_at: String,
+    baseline: Vec<String>,
+    attempt: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub overridden: Vec<String>,
+    overridden: Vec<String>,
 }
 
-/// A request, without any secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
-    /// The HTTP method.
-    pub method: String,
-    /// The URL, without `sig`.
-    pub url: String,
-    /// The headers that the component sets.
-    pub headers: Vec<(String, String)>,
-    /// The body, as text.
-    pub body: String,
-}
-
-/// How a trigger was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Triggered {
-    /// The HTTP status; nothing when no answer came.
-    pub http_status: Option<u16>,
-    /// When, on the service's clock where it is known.
-    pub answered_at: String,
-    /// The flow run that the trigger began, where it said so.
-    pub flow_run: Option<String>,
-    /// The run at the service that the trigger began, where the answer named it.
+/// The stored form of a [`Triggered`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Triggered")]
+struct StoredTriggered {
+    http_status: Option<u16>,
+    answered_at: String,
+    flow_run: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service_run: Option<String>,
-    /// Before this time the service does not want to be asked about the run.
+    service_run: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub poll_from: Option<String>,
-    /// What was answered, in a sentence.
-    pub message: String,
-    /// What the service said of an error.
-    pub service_error: Option<ServiceError>,
-}
-
-/// A state at the service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Observed {
-    /// [`MATCHED`](Self::MATCHED), [`STATUS`](Self::STATUS), [`NOT_SENT`](Self::NOT_SENT),
-    /// [`OTHER_RUN`](Self::OTHER_RUN), or a word of a later component.
-    pub what: String,
-    /// The run at the service, where one is meant.
-    pub run: Option<ServiceRun>,
-    /// What was seen, in a sentence.
-    pub message: String,
+    poll_from: Option<String>,
+    message: String,
+    service_error: Option<ServiceError>,
 }
 
 impl Observed {
@@ -160,21 +125,6 @@ impl Observed {
     pub const NOT_SENT: &'static str = "not_sent";
     /// A run that is not ours.
     pub const OTHER_RUN: &'static str = "other_run";
-}
-
-/// A run, as the service's history shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceRun {
-    /// The service's id.
-    pub id: String,
-    /// Its kind, as the service says it, for example `OnDemand`.
-    pub refresh_type: String,
-    /// Its state, as the service says it, for example `Success`.
-    pub status: String,
-    /// When it began.
-    pub started_at: Option<String>,
-    /// When it ended.
-    pub ended_at: Option<String>,
 }
 
 /// The end of an invocation.
@@ -206,17 +156,6 @@ pub struct Interrupted {
     pub sent: Sent,
     /// What was going on, in a sentence.
     pub message: String,
-}
-
-/// Anything else that belongs into the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// A short name, for example `deployment`.
-    pub topic: String,
-    /// The text.
-    pub message: String,
-    /// More, as names and values.
-    pub fields: Vec<(String, String)>,
 }
 
 impl Note {
@@ -251,6 +190,61 @@ mod tests {
         assert_eq!(json["run"], "r");
         assert_eq!(json["detail"]["word"], "never_started");
         assert_eq!(serde_json::from_value::<StoredEvent>(json).unwrap(), event);
+    }
+
+    #[test]
+    fn the_stored_form_of_the_events_of_the_component_does_not_change() {
+        let intent = Intent {
+            request: Outgoing {
+                method: "POST".into(),
+                url: "u".into(),
+                headers: vec![("a".into(), "b".into())],
+                body: "{}".into(),
+            },
+            looked_at: None,
+            sent_at: "t".into(),
+            baseline: vec!["r".into()],
+            attempt: 1,
+            overridden: Vec::new(),
+        };
+        let triggered = Triggered {
+            http_status: Some(202),
+            answered_at: "t".into(),
+            flow_run: None,
+            service_run: None,
+            poll_from: None,
+            message: "m".into(),
+            service_error: None,
+        };
+        let observed = Observed {
+            what: Observed::MATCHED.into(),
+            run: Some(ServiceRun {
+                id: "r".into(),
+                refresh_type: "OnDemand".into(),
+                status: "InProgress".into(),
+                started_at: Some("t".into()),
+                ended_at: None,
+            }),
+            message: "m".into(),
+        };
+        let request = r#"{"method":"POST","url":"u","headers":[["a","b"]],"body":"{}"}"#;
+        let intent_text = format!(
+            r#"{{"event":"intent","detail":{{"request":{request},"looked_at":null,"sent_at":"t","baseline":["r"],"attempt":1}}}}"#
+        );
+        for (detail, text) in [
+            (Detail::Intent(intent), intent_text.as_str()),
+            (
+                Detail::Triggered(triggered),
+                r#"{"event":"triggered","detail":{"http_status":202,"answered_at":"t","flow_run":null,"message":"m","service_error":null}}"#,
+            ),
+            (
+                Detail::Observed(observed),
+                r#"{"event":"observed","detail":{"what":"matched","run":{"id":"r","refresh_type":"OnDemand","status":"InProgress","started_at":"t","ended_at":null},"message":"m"}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&detail).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Detail>(text).unwrap(), detail);
+        }
     }
 
     #[test]

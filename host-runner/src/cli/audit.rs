@@ -1,22 +1,17 @@
 //! `host-runner audit`: reading the audit log, and settling a run in it by a person's word.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::args::{AuditCommand, ResolutionWord, TargetArgs};
 use super::failure::{self, Failure};
-use super::setup::Start;
+use super::setup::{self, Start};
 use crate::audit_log::{Actor, AuditLog, AuditLogError, Filter, RunSummary, RunView, StoredEvent};
 use crate::config::Config;
-use crate::engine::ComponentHost;
 use crate::report::{Level, Mode};
-use crate::run::{self, Boundary, ResolveError, Run};
+use crate::run::{self, Boundary, Signals};
 use crate::verdict::{Status, Verdict};
-
-/// How long a locked record is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The code of the failure that there is no record, which for a list is an answer.
 const NO_RECORD: &str = "audit_log_not_found";
@@ -238,25 +233,10 @@ async fn resolve(
             "wait for its verdict, or end that process first",
         )));
     }
-    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter)?;
-    let deadline = start.clock.monotonic().saturating_add(PATIENCE);
-    let run_port = Run::new(
-        view.run.clone(),
-        Arc::new(audit_log),
-        start.clock.clone(),
-        start.reporter.clone(),
-        boundary.transport.clone(),
-        boundary.failure.clone(),
-        deadline,
-    );
-    let stored = run::resolve(
-        &ComponentHost::embedded()?,
-        boundary.bare_gateway()?,
-        &run_port,
-        word.name(),
-        reason,
-    )
-    .await;
+    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter);
+    let session = start.session(setup::component(start, None)?, boundary, Signals::none());
+    let audit_log = Arc::new(audit_log);
+    let stored = run::resolve(&session, &audit_log, view.run, word.name(), reason).await;
     match stored {
         Ok(number) if start.reporter.mode() == Mode::Text => {
             start.reporter.print(&format!(
@@ -272,18 +252,8 @@ async fn resolve(
             Ok(())
         }
         Err(error) => {
-            let (status, code) = match &error {
-                ResolveError::Engine(_) => (Status::InternalError, "engine"),
-                ResolveError::Invalid(_) => (Status::Invalid, "invalid_value"),
-                ResolveError::Unavailable(_) => (Status::AuditUnavailable, "audit_log_unavailable"),
-            };
             start.reporter.log(Level::Error, "nothing was stored");
-            Err(Failure::of(Verdict::not_sent(
-                status,
-                code,
-                error.to_string(),
-                "",
-            )))
+            Err(error.into())
         }
     }
 }

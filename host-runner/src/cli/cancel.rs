@@ -10,9 +10,9 @@ use super::failure::{self, Failure};
 use super::recorded::{one, recorded};
 use super::setup::{self, Start};
 use crate::config::Selection;
-use crate::report::{Mode, Signal};
-use crate::run::{self, AuditHandle, CancelError, CancelStatus, Cancelled, Session};
-use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Status};
+use crate::report::Mode;
+use crate::run::{self, AuditHandle, Cancellation, CancellationStatus, OperationError, Session};
+use crate::verdict::Status;
 
 /// Runs the command and gives its exit code.
 pub(super) async fn run(start: &Start, args: &CancelArgs) -> u8 {
@@ -27,7 +27,7 @@ async fn carry_out(start: &Start, args: &CancelArgs) -> Result<u8, Failure> {
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
     let location = start.location(Some(&config))?;
-    let stops = start.stops()?;
+    let signals = start.signals()?;
     let named = config.target_names().contains(&args.subject);
     let audit_log = start.existing_record(&location).await?;
     let view = recorded(&audit_log, &args.subject, named, &config)?;
@@ -43,34 +43,31 @@ async fn carry_out(start: &Start, args: &CancelArgs) -> Result<u8, Failure> {
     let session = Session {
         // A run whose id is not known yet is looked for once, and not followed.
         deadline: Some(Duration::ZERO),
-        ..start.session(component, boundary, stops)
+        ..start.session(component, boundary, signals)
     };
+    let run = view.run.run.clone();
     match run::cancel(&session, &audit, one(&targets)?, view).await {
-        Ok(cancelled) => Ok(say(start, &name, &cancelled)),
-        Err(CancelError::Stopped(signal)) => Ok(match signal {
-            Signal::Interrupt => EXIT_SIGINT,
-            Signal::Terminate => EXIT_SIGTERM,
-        }),
-        Err(CancelError::Verdict(verdict)) => Err(Failure(verdict)),
-        Err(CancelError::AuditLog(error)) => Err(error.into()),
+        Ok(cancellation) => Ok(say(start, &name, &run, &cancellation)),
+        Err(OperationError::Interrupted(signal)) => Ok(signal.exit_code()),
+        Err(error) => Err(error.into()),
     }
 }
 
-fn say(start: &Start, target: &str, cancelled: &Cancelled) -> u8 {
+fn say(start: &Start, target: &str, run: &str, cancelled: &Cancellation) -> u8 {
     let code = match cancelled.status {
-        CancelStatus::Requested | CancelStatus::AlreadyConcluded => 0,
-        CancelStatus::NotFound => Status::Unknown.exit_code(),
+        CancellationStatus::Requested | CancellationStatus::AlreadyConcluded => 0,
+        CancellationStatus::NotFound => Status::Unknown.exit_code(),
     };
     match start.reporter.mode() {
         Mode::Text => start.reporter.print(&format!(
-            "{target}: {}\n  run           {}\n  service run   {}\n  what became of it is said by `host-runner follow {}`\n",
-            cancelled.message, cancelled.run, cancelled.service_run, cancelled.run
+            "{target}: {}\n  run           {}\n  service run   {}\n  run `host-runner follow {run}` for the outcome\n",
+            cancelled.message, run, cancelled.service_run
         )),
         Mode::Json | Mode::Kestra => start.reporter.print_json(&json!({
             "target": target,
             "cancellation": cancelled.status.name(),
             "message": cancelled.message,
-            "run": cancelled.run,
+            "run": run,
             "service_run": cancelled.service_run,
             "exit_code": code,
         })),

@@ -8,7 +8,7 @@ use super::args::CheckArgs;
 use super::failure::{self, Failure};
 use super::setup::{self, Start};
 use crate::config::{ResolvedTarget, Selection};
-use crate::report::{Level, Mode, Signal};
+use crate::report::{Level, Mode};
 use crate::run::{self, Finding, FindingLevel};
 use crate::verdict::{Status, worst};
 
@@ -34,7 +34,7 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
     };
     let targets = config.resolve(selection, inputs)?;
     let location = start.location(Some(&config))?;
-    let stops = start.stops()?;
+    let signals = start.signals()?;
     let boundary = start.boundary(run::Operation::Refresh, &settings, &targets)?;
     let component = setup::component(start, args.component.as_deref())?;
     let mut codes = Vec::new();
@@ -44,24 +44,32 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
         .await
         .and_then(|audit_log| audit_log.writable());
     let about_record = match opened {
-        Ok(()) => Finding::good("record", format!("{location} can be written")),
+        Ok(()) => Finding::new(
+            FindingLevel::Good,
+            "record",
+            format!("{location} can be written"),
+        ),
         Err(error) => {
             let Failure(verdict) = error.into();
             Finding::bad("record", &verdict)
         }
     };
     for warning in &settings.warnings {
-        say(start, "", &Finding::warning("configuration", warning));
+        say(
+            start,
+            "",
+            &Finding::new(FindingLevel::Warning, "configuration", warning),
+        );
     }
     codes.push(say(start, "", &about_record));
 
-    let session = start.session(component, boundary, stops);
+    let session = start.session(component, boundary, signals);
     for target in &targets {
         for warning in &target.warnings {
             say(
                 start,
                 &target.name,
-                &Finding::warning("configuration", warning),
+                &Finding::new(FindingLevel::Warning, "configuration", warning),
             );
         }
         say(start, &target.name, &environment(target));
@@ -72,10 +80,7 @@ async fn carry_out(start: &Start, args: &CheckArgs) -> Result<u8, Failure> {
                     .map(|finding| say(start, &target.name, finding)),
             ),
             Err(signal) => {
-                codes.push(match signal {
-                    Signal::Interrupt => crate::verdict::EXIT_SIGINT,
-                    Signal::Terminate => crate::verdict::EXIT_SIGTERM,
-                });
+                codes.push(signal.exit_code());
                 break;
             }
         }
@@ -91,7 +96,8 @@ fn environment(target: &ResolvedTarget) -> Finding {
         .map_or_else(String::new, |credential| {
             format!(", credential {}", credential.name)
         });
-    Finding::good(
+    Finding::new(
+        FindingLevel::Good,
         "environment",
         format!(
             "every value of this {} target was found{credential}",

@@ -4,7 +4,7 @@ use super::setup::Start;
 use crate::audit_log::AuditLogError;
 use crate::config::ConfigError;
 use crate::report::{ExitRules, Invocation, Level, RefreshResult, Summary};
-use crate::run::BoundaryError;
+use crate::run::{BoundaryError, OperationError};
 use crate::verdict::{Status, Verdict};
 
 /// Why nothing was begun, as the verdict of every target that was asked for.
@@ -60,6 +60,20 @@ impl From<AuditLogError> for Failure {
             error.to_string(),
             hint,
         ))
+    }
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Failed(verdict) => Self(verdict),
+            OperationError::Interrupted(signal) => Self::of(Verdict::not_sent(
+                Status::Interrupted,
+                "interrupted",
+                format!("stopped by {}", signal.name()),
+                "",
+            )),
+        }
     }
 }
 

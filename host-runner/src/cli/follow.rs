@@ -28,7 +28,7 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
     let location = start.location(Some(&config))?;
-    let stops = start.stops()?;
+    let signals = start.signals()?;
 
     let named = config.target_names().contains(&args.subject);
     let (audit_log, view) = if args.any {
@@ -58,7 +58,7 @@ async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
     };
     let session = Session {
         deadline,
-        ..start.session(component, boundary, stops)
+        ..start.session(component, boundary, signals)
     };
     let target = one(&targets)?;
 

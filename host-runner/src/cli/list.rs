@@ -9,9 +9,9 @@ use super::setup::{self, Start};
 use crate::config::{
     Config, ContentKind, Dataflow, ResolvedTarget, Selection, TargetOptions, What,
 };
-use crate::report::{Mode, Signal};
-use crate::run::{self, Listing, Row};
-use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Status, Verdict};
+use crate::report::Mode;
+use crate::run::{self, ListRow, Listing, OperationError};
+use crate::verdict::{Status, Verdict};
 
 /// Stands where a list needs no id.
 const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -40,18 +40,17 @@ async fn carry_out(start: &Start, command: &ListCommand) -> Result<u8, Failure> 
     let settings = config.settings(inputs)?;
     let target = asked_with(start, &config, &asker)?;
     let targets = std::slice::from_ref(&target);
-    let stops = start.stops()?;
+    let signals = start.signals()?;
     let boundary = start.boundary(run::Operation::Refresh, &settings, targets)?;
     let component = setup::component(start, None)?;
-    let session = start.session(component, boundary, stops);
+    let session = start.session(component, boundary, signals);
     match run::list(&session, &target, listing).await {
-        Ok(Ok(rows)) => {
+        Ok(rows) => {
             say(start, &rows);
             Ok(0)
         }
-        Ok(Err(verdict)) => Err(Failure::of(verdict)),
-        Err(Signal::Interrupt) => Ok(EXIT_SIGINT),
-        Err(Signal::Terminate) => Ok(EXIT_SIGTERM),
+        Err(OperationError::Interrupted(signal)) => Ok(signal.exit_code()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -138,7 +137,7 @@ fn asked_with(start: &Start, config: &Config, asker: &Asker) -> Result<ResolvedT
     })
 }
 
-fn say(start: &Start, rows: &[Row]) {
+fn say(start: &Start, rows: &[ListRow]) {
     if start.reporter.mode() != Mode::Text {
         for row in rows {
             let object: Map<String, Value> = row

@@ -23,7 +23,7 @@ pub use args::Cli;
 use args::Command;
 use setup::Start;
 
-use crate::engine::Loading;
+use crate::run::Component;
 
 /// Runs the process's command line and gives its exit code.
 #[must_use]
@@ -35,7 +35,7 @@ pub fn main() -> u8 {
             .any(|one| command == *one)
     });
     let embedded = if runs {
-        Loading::begin(None).ok()
+        Component::begin(None).ok()
     } else {
         None
     };

@@ -7,9 +7,8 @@ use super::failure::{self, Failure};
 use super::setup::{self, Start};
 use crate::audit_log::AuditLogLocation;
 use crate::config::{ResolvedTarget, Settings};
-use crate::engine::bindings::powerbi::refresh::types::FollowMode;
 use crate::report::{ExitRules, Invocation, RefreshResult, Signal, Summary};
-use crate::run::{self, AuditHandle, RefreshOptions, Session};
+use crate::run::{self, AuditHandle, FollowMode, OperationError, RefreshOptions, Session};
 use crate::verdict::{Status, Verdict};
 
 /// Runs the command and gives its exit code.
@@ -66,7 +65,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
         location,
         deadline,
     } = prepared;
-    let stops = start.stops()?;
+    let signals = start.signals()?;
     let rules = ExitRules {
         require_completed: args.require == Some(Requirement::Completed),
         zero_on: if args.exit_zero_on.is_empty() {
@@ -83,7 +82,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     let opening = start.audit_log(&location, busy);
     let audit_log = tokio::select! {
         biased;
-        signal = stopped(&stops) => return Ok(stopped_early(start, &targets, &rules, signal)),
+        signal = stopped(&signals) => return Ok(stopped_early(start, &targets, &rules, signal)),
         audit_log = opening => audit_log?,
     };
     let key = start.key(args.idempotency_key.as_deref());
@@ -93,7 +92,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     };
     let session = Session {
         deadline,
-        ..start.session(component, boundary, stops)
+        ..start.session(component, boundary, signals)
     };
     let asked = RefreshOptions {
         new: args.new,
@@ -109,7 +108,7 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     }
     let mut results = Vec::new();
     for target in &targets {
-        let result = match session.stops.heard() {
+        let result = match session.signals.received() {
             None => {
                 let concluded = run::refresh(&session, &audit, target, asked).await;
                 RefreshResult::new(&concluded.verdict, &concluded.invocation, &rules)
@@ -127,8 +126,8 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> Res
     Ok(summary.exit_code)
 }
 
-async fn stopped(stops: &run::Stops) -> Signal {
-    stops.clone().stopped().await
+async fn stopped(signals: &run::Signals) -> Signal {
+    signals.clone().wait().await
 }
 
 /// A signal came before the first run began.
@@ -180,7 +179,7 @@ async fn dry_run(
     let mut codes = Vec::new();
     for target in targets {
         match run::plan(session, &audit.audit_log, target, asked).await {
-            Ok(Ok(plan)) => {
+            Ok(plan) => {
                 codes.push(0);
                 match start.reporter.mode() {
                     crate::report::Mode::Text => start.reporter.print(&plan_text(&plan)),
@@ -189,11 +188,11 @@ async fn dry_run(
                         .plan(target.kind(), &plan, targets.len() == 1),
                 }
             }
-            Ok(Err(verdict)) => {
+            Err(OperationError::Failed(verdict)) => {
                 let names = [target.name.clone()];
-                codes.push(failure::report(start, &names, &Failure::of(verdict)));
+                codes.push(failure::report(start, &names, &Failure(verdict)));
             }
-            Err(signal) => {
+            Err(OperationError::Interrupted(signal)) => {
                 codes.push(stopped_early(
                     start,
                     std::slice::from_ref(target),

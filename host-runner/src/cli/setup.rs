@@ -12,9 +12,11 @@ use crate::config::{
     Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
     usual_places,
 };
-use crate::engine::Loading;
 use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
-use crate::run::{Boundary, Operation, Session, Stops, asker, retry_while_busy};
+use crate::run::{
+    Boundary, BoundaryConfig, Component, Operation, Session, Signals, caller_context,
+    retry_while_busy,
+};
 use crate::secret::Redactor;
 use crate::trace::Trace;
 use crate::verdict::{Status, Verdict};
@@ -41,12 +43,12 @@ pub(super) struct Start {
     config: Option<PathBuf>,
     audit: Option<String>,
     /// The embedded component, where it is being loaded already.
-    embedded: std::sync::Mutex<Option<Loading>>,
+    embedded: std::sync::Mutex<Option<Component>>,
 }
 
 impl Start {
     /// From the options of every command.
-    pub(super) fn new(common: &Common, embedded: Option<Loading>) -> Self {
+    pub(super) fn new(common: &Common, embedded: Option<Component>) -> Self {
         let clock = SystemClock::shared();
         let surroundings = Surroundings::of_process();
         let redactor = Redactor::new();
@@ -67,16 +69,16 @@ impl Start {
                 .colors(&surroundings, surroundings.stderr_is_terminal),
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
-        let asker = asker(&|name: &str| (surroundings.env)(name), &surroundings.cwd);
+        let caller = caller_context(&*surroundings.env, &surroundings.cwd);
         let mut reporter =
             Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
         if common.kestra_otlp {
             let otlp = Otlp {
-                trace: asker.trace.clone(),
+                trace: caller.trace.clone(),
             };
             reporter = reporter.in_otlp(otlp, clock.clone());
         }
-        for warning in &asker.warnings {
+        for warning in &caller.warnings {
             reporter.log(Level::Warn, warning);
         }
         Self {
@@ -85,8 +87,8 @@ impl Start {
             redactor,
             reporter: Arc::new(reporter),
             surroundings,
-            kestra: asker.kestra,
-            trace: asker.trace,
+            kestra: caller.kestra,
+            trace: caller.trace,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
             embedded: std::sync::Mutex::new(embedded),
@@ -273,31 +275,35 @@ impl Start {
     /// The way out for these targets.
     pub(super) fn boundary(
         &self,
-        errand: Operation,
+        operation: Operation,
         settings: &Settings,
         targets: &[ResolvedTarget],
     ) -> Result<Boundary, Failure> {
-        let env = &*self.surroundings.env;
-        Ok(Boundary::new(
-            errand,
+        Ok(Boundary::new(&BoundaryConfig {
+            operation,
             settings,
             targets,
-            &self.clock,
-            &self.redactor,
-            &self.reporter,
-            self.trace.as_ref(),
-            env,
-        )?)
+            clock: &self.clock,
+            redactor: &self.redactor,
+            reporter: &self.reporter,
+            trace: self.trace.as_ref(),
+            env: &*self.surroundings.env,
+        })?)
     }
 
     /// Everything that runs need.
-    pub(super) fn session(&self, component: Loading, boundary: Boundary, stops: Stops) -> Session {
+    pub(super) fn session(
+        &self,
+        component: Component,
+        boundary: Boundary,
+        signals: Signals,
+    ) -> Session {
         Session {
             clock: self.clock.clone(),
             component: Arc::new(component),
             boundary,
             reporter: self.reporter.clone(),
-            stops,
+            signals,
             began_at: self.began_at,
             flow_id: self
                 .kestra
@@ -308,9 +314,9 @@ impl Start {
         }
     }
 
-    /// Begins to hear signals.
-    pub(super) fn stops(&self) -> Result<Stops, Failure> {
-        Stops::listen().map_err(|error| {
+    /// Begins to listen for signals.
+    pub(super) fn signals(&self) -> Result<Signals, Failure> {
+        Signals::listen().map_err(|error| {
             Failure::of(Verdict::not_sent(
                 Status::InternalError,
                 "no_signals",
@@ -334,7 +340,7 @@ impl Start {
 
 /// The component in a file, which must be one before anything is done; else the embedded one, which
 /// is being loaded since the process began.
-pub(super) fn component(start: &Start, file: Option<&Path>) -> Result<Loading, Failure> {
+pub(super) fn component(start: &Start, file: Option<&Path>) -> Result<Component, Failure> {
     let begun = start
         .embedded
         .lock()
@@ -342,9 +348,9 @@ pub(super) fn component(start: &Start, file: Option<&Path>) -> Result<Loading, F
         .take();
     match (file, begun) {
         (None, Some(loading)) => Ok(loading),
-        (None, None) => Ok(Loading::begin(None)?),
+        (None, None) => Ok(Component::begin(None)?),
         (Some(path), _) => {
-            let loading = Loading::begin(Some(path.to_path_buf()))?;
+            let loading = Component::begin(Some(path.to_path_buf()))?;
             loading.get()?;
             Ok(loading)
         }

@@ -1,8 +1,8 @@
-//! Loading the component, and making an instance of it.
+//! Loads the component and instantiates it.
 //!
-//! The embedded one was compiled by `build.rs` and starts without compiling. A component that a
-//! user names is compiled here; a precompiled file from a user is never taken, because loading one
-//! runs whatever it holds.
+//! The embedded component was compiled by `build.rs` and starts without compiling. A component that
+//! a user names is compiled here. A precompiled file from a user is never accepted, because loading
+//! it would run whatever machine code it contains.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -11,24 +11,24 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
-use wasmtime_wasi::clocks::WasiClocksView;
-use wasmtime_wasi::{WasiView, clocks::WasiClocks};
+use wasmtime_wasi::WasiView;
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use super::bindings::{ComponentPre, powerbi};
 use super::error::EngineError;
-use super::state::HostState;
+use super::state::{HostState, Imports};
+use crate::contract::{self, ComponentPre, audit_store, control, types};
 
-/// The component, as it can be run anywhere.
+/// The component in its portable form.
 const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
 /// The same, compiled for this architecture by `build.rs`.
 const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
 
-/// How often a busy guest is made to yield, so that signals and deadlines are heard.
+/// How often a busy guest is made to yield, so that signals and deadlines take effect.
 const EPOCH: Duration = Duration::from_millis(20);
 
-/// What the embedded component asks for; what asks for more gets the rest of WASI, with nothing
-/// behind it.
+/// The imports of the embedded component. A component that imports more gets the rest of WASI, with
+/// an empty environment behind it.
 const NARROW_IMPORTS: [&str; 4] = [
     "wasi:io/",
     "wasi:http/",
@@ -37,28 +37,28 @@ const NARROW_IMPORTS: [&str; 4] = [
 ];
 
 /// A component that is ready to be instantiated.
-pub struct ComponentHost {
+pub struct ComponentHost<I: 'static> {
     engine: Arc<Engine>,
     component: Component,
-    pre: ComponentPre<HostState>,
+    pre: ComponentPre<HostState<I>>,
 }
 
 /// One instance and its store.
-pub struct Instance {
-    /// The store, with everything that the guest holds.
-    pub store: Store<HostState>,
+pub struct Instance<I: 'static> {
+    /// The store, which owns everything that the guest uses.
+    pub store: Store<HostState<I>>,
     /// The exports.
-    pub exports: super::bindings::Component,
+    pub exports: contract::Component,
 }
 
-impl ComponentHost {
-    /// The embedded component. Does not compile anything.
+impl<I: Imports> ComponentHost<I> {
+    /// The embedded component. Compiles nothing.
     ///
     /// # Errors
     /// [`EngineError::Engine`], [`EngineError::Embedded`].
     pub fn embedded() -> Result<Self, EngineError> {
         let engine = engine()?;
-        // The one line of the project that trusts compiled code: it is our own, embedded at build.
+        // The only place that trusts compiled code: our own, embedded at build time.
         #[allow(
             unsafe_code,
             reason = "the bytes were compiled by our own build.rs and embedded; no user can replace them"
@@ -68,7 +68,7 @@ impl ComponentHost {
         Self::link(engine, component).map_err(|error| EngineError::Embedded(format!("{error:#}")))
     }
 
-    /// A portable component from a file, compiled now.
+    /// Compiles the portable component in a file.
     ///
     /// # Errors
     /// [`EngineError::Unreadable`], [`EngineError::Unusable`], [`EngineError::Engine`].
@@ -82,13 +82,13 @@ impl ComponentHost {
             source,
         })?;
         let engine = engine()?;
-        // `from_binary` refuses precompiled files: those are never taken from a user.
+        // `from_binary` refuses precompiled files, which are never accepted from a user.
         let component = Component::from_binary(&engine, &bytes).map_err(unusable)?;
         Self::link(engine, component).map_err(unusable)
     }
 
     fn link(engine: Arc<Engine>, component: Component) -> wasmtime::Result<Self> {
-        let mut linker = Linker::<HostState>::new(&engine);
+        let mut linker = Linker::<HostState<I>>::new(&engine);
         let narrow = component
             .component_type()
             .imports(&engine)
@@ -100,7 +100,7 @@ impl ComponentHost {
             io::streams::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
             wasmtime_wasi::p2::bindings::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(
                 &mut linker,
-                HostState::clocks,
+                HostState::<I>::clocks,
             )?;
         } else {
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -108,23 +108,16 @@ impl ComponentHost {
         let options = wasmtime_wasi_http::p2::bindings::LinkOptions::default();
         wasmtime_wasi_http::p2::bindings::http::outgoing_handler::add_to_linker::<_, WasiHttp>(
             &mut linker,
-            HostState::http,
+            HostState::<I>::http,
         )?;
         wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<_, WasiHttp>(
             &mut linker,
             &(&options).into(),
-            HostState::http,
+            HostState::<I>::http,
         )?;
-        powerbi::refresh::types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| {
-            state
-        })?;
-        powerbi::refresh::audit_store::add_to_linker::<_, HasSelf<HostState>>(
-            &mut linker,
-            |state| state,
-        )?;
-        powerbi::refresh::control::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| {
-            state
-        })?;
+        types::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
+        audit_store::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
+        control::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
         let pre = ComponentPre::new(linker.instantiate_pre(&component)?)?;
         Ok(Self {
             engine,
@@ -133,11 +126,11 @@ impl ComponentHost {
         })
     }
 
-    /// A fresh instance over this state.
+    /// Creates an instance with this state.
     ///
     /// # Errors
-    /// [`EngineError::Trapped`] when the component's own start fails.
-    pub async fn instantiate(&self, state: HostState) -> Result<Instance, EngineError> {
+    /// [`EngineError::Trapped`] if the start of the component itself fails.
+    pub async fn instantiate(&self, state: HostState<I>) -> Result<Instance<I>, EngineError> {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
@@ -179,11 +172,11 @@ impl wasmtime::component::HasData for HasTable {
 
 /// A component's bytes, for `host-runner component`.
 pub struct ComponentFile {
-    /// Where it came from; nothing for the embedded one.
+    /// The file; none for the embedded component.
     pub path: Option<PathBuf>,
     /// The size of the portable form, in bytes.
     pub size: usize,
-    /// The size of the compiled form, in bytes; 0 where it is compiled at start.
+    /// The size of the compiled form, in bytes; 0 if it is compiled at start.
     pub compiled_size: usize,
     /// SHA-256 of the portable form, in hexadecimal.
     pub digest: String,
@@ -232,16 +225,16 @@ fn digest(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// An engine whose epoch advances for as long as somebody holds it.
+/// Creates an engine whose epoch advances until the engine is dropped.
 fn engine() -> Result<Arc<Engine>, EngineError> {
     let engine = Engine::new(&super::engine_config())
         .map_err(|error| EngineError::Engine(format!("{error:#}")))?;
     let engine = Arc::new(engine);
-    let watched: Weak<Engine> = Arc::downgrade(&engine);
+    let weak: Weak<Engine> = Arc::downgrade(&engine);
     std::thread::Builder::new()
         .name("epoch".to_owned())
         .spawn(move || {
-            while let Some(engine) = watched.upgrade() {
+            while let Some(engine) = weak.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
                 std::thread::sleep(EPOCH);

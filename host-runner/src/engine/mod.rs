@@ -1,10 +1,8 @@
-//! The embedded component and what it may touch.
+//! The embedded component and what it can access.
 //!
-//! One file per thing that the component imports, one for the engine's settings, one for loading.
-//! The component gets HTTP through the outbound policy, a clock, the audit log and a way to wait and
-//! to tell. There is no environment, no file, no socket and no standard stream to reach for.
+//! The component gets HTTP through the outbound policy, a monotonic clock, and the two interfaces
+//! of `wit/host.wit`. It has no environment, files, sockets or standard streams.
 
-pub mod bindings;
 mod component;
 mod config;
 mod error;
@@ -15,5 +13,6 @@ mod state;
 pub use component::{ComponentFile, ComponentHost, Instance};
 pub use config::engine_config;
 pub use error::EngineError;
+pub use http::NOT_SENT;
 pub use loading::Loading;
-pub use state::{HostPorts, HostState, PortFuture, StateParts};
+pub use state::{HostState, Imports};

@@ -1,10 +1,8 @@
-//! What an instance of the component holds, and the two interfaces that we bring.
+//! The state of one component instance.
 //!
-//! The store and the control are thin: they translate, and ask the run that the instance belongs
-//! to. What the run does with an event or a wait is decided there.
+//! It is generic over the implementation of `wit/host.wit`, which belongs to the caller: what an
+//! event or a wait means depends on the run, and the engine knows no runs.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -12,66 +10,44 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::bindings::powerbi::refresh::{audit_store, control, types};
 use super::http::Outgoing;
 use crate::clock::SharedClock;
+use crate::contract::{audit_store, control, types};
 use crate::outbound::Gateway;
 
-/// The most memory that a guest may have, in bytes: an answer of 8 MiB, parsed, and room to spare.
+/// The memory limit of a guest, in bytes: a parsed response of 8 MiB, with room to spare.
 const GUEST_MEMORY: usize = 96 << 20;
 
-/// A future that a port gives back.
-pub type PortFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// An implementation of the interfaces of `wit/host.wit`.
+pub trait Imports: audit_store::Host + control::Host + types::Host + 'static {}
 
-/// What a run offers to its component.
-pub trait HostPorts: Send {
-    /// Stores an event. Ends when it is durable.
-    fn append(
-        &mut self,
-        entry: audit_store::Entry,
-    ) -> PortFuture<Result<audit_store::Receipt, audit_store::StoreError>>;
+impl<T: audit_store::Host + control::Host + types::Host + 'static> Imports for T {}
 
-    /// Waits, or is told to end.
-    fn wait(&mut self, milliseconds: u64) -> PortFuture<control::Wake>;
-
-    /// Hears what is going on.
-    fn progress(&mut self, update: control::Update);
-}
-
-/// What an instance is made from.
-pub struct StateParts {
-    /// The clock that the guest measures with.
-    pub clock: SharedClock,
-    /// The only way out.
-    pub gateway: Arc<Gateway>,
-    /// The run that the instance belongs to.
-    pub ports: Box<dyn HostPorts>,
-}
-
-/// What an instance holds.
-pub struct HostState {
+/// The state of one component instance.
+pub struct HostState<I> {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outgoing: Outgoing,
-    ports: Box<dyn HostPorts>,
+    pub(super) imports: I,
     pub(super) limits: StoreLimits,
 }
 
-impl HostState {
-    /// The state of a fresh instance.
+impl<I> HostState<I> {
+    /// The state of a new instance, which measures time with `clock` and sends all its requests
+    /// through `gateway`.
     #[must_use]
-    pub fn new(parts: StateParts) -> Self {
+    pub fn new(clock: SharedClock, gateway: Arc<Gateway>, imports: I) -> Self {
         Self {
             table: ResourceTable::new(),
-            // No environment, no arguments, no files, no sockets, closed streams: the builder's
-            // own start. Only the clock is ours.
+            // The builder starts with no environment, no arguments, no files, no sockets and closed
+            // streams. Only the clock is replaced.
             wasi: WasiCtx::builder()
-                .monotonic_clock(GuestClock(parts.clock.clone()))
+                .monotonic_clock(GuestClock(clock))
                 .build(),
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(parts.gateway),
-            ports: parts.ports,
+            outgoing: Outgoing::new(gateway),
+            imports,
             limits: StoreLimitsBuilder::new()
                 .memory_size(GUEST_MEMORY)
                 .instances(20)
@@ -84,7 +60,7 @@ impl HostState {
     }
 }
 
-impl WasiView for HostState {
+impl<I: Imports> WasiView for HostState<I> {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {
             ctx: &mut self.wasi,
@@ -93,7 +69,7 @@ impl WasiView for HostState {
     }
 }
 
-impl WasiHttpView for HostState {
+impl<I: Imports> WasiHttpView for HostState<I> {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
             ctx: &mut self.http,
@@ -112,26 +88,5 @@ impl HostMonotonicClock for GuestClock {
 
     fn now(&self) -> u64 {
         u64::try_from(self.0.monotonic().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
-impl types::Host for HostState {}
-
-impl audit_store::Host for HostState {
-    async fn append(
-        &mut self,
-        entry: audit_store::Entry,
-    ) -> Result<audit_store::Receipt, audit_store::StoreError> {
-        self.ports.append(entry).await
-    }
-}
-
-impl control::Host for HostState {
-    async fn wait(&mut self, milliseconds: u64) -> control::Wake {
-        self.ports.wait(milliseconds).await
-    }
-
-    async fn progress(&mut self, update: control::Update) {
-        self.ports.progress(update);
     }
 }

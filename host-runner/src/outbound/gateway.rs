@@ -52,6 +52,7 @@ const CONNECTION_HEADERS: [HeaderName; 10] = [
 ];
 
 /// What a gateway is made of.
+#[derive(Clone)]
 pub struct GatewayConfig {
     /// What may leave.
     pub policy: Policy,

@@ -121,8 +121,8 @@ fn long_sentences_are_cut_before_the_outputs_grow_too_big() {
     let results: Vec<_> = (0..100)
         .map(|n| {
             let mut result = result(&format!("t{n}"), Status::Failed);
-            result.message = "ä\u{2028}\"".repeat(50_000);
-            result.service_error.activity_id = "x".repeat(10_000);
+            result.verdict.message = "ä\u{2028}\"".repeat(50_000);
+            result.verdict.service_error.activity_id = "x".repeat(10_000);
             result
         })
         .collect();
@@ -241,8 +241,8 @@ fn what_is_left_of_a_quota_is_a_gauge_and_only_where_it_was_counted_now() {
         all.into_iter().find(|metric| metric["type"] == "gauge")
     };
     assert_eq!(gauge(&told), None);
-    told.quota.limit = 8;
-    told.quota.left = 3;
+    told.verdict.quota.limit = 8;
+    told.verdict.quota.left = 3;
     let metric = gauge(&told).unwrap();
     assert_eq!(metric["name"], "powerbi.refresh.order_list.quota_left");
     assert_eq!(metric["value"], 3);

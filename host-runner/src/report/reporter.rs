@@ -24,6 +24,7 @@ use super::sink::Sink;
 use super::summary::Summary;
 use super::{frames, json, text};
 use crate::clock::SharedClock;
+pub use crate::contract::control::Phase;
 use crate::secret::Redactor;
 
 /// The width of a terminal that does not tell its own: that of the first ones.
@@ -40,23 +41,6 @@ pub struct Settings {
     pub color_stdout: bool,
     /// Whether the words before warnings are coloured.
     pub color_stderr: bool,
-}
-
-/// What the component is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Reading the service's history before the trigger.
-    Looking,
-    /// Waiting for another run to end.
-    WaitingForOther,
-    /// Sending the trigger.
-    Triggering,
-    /// Waiting to try again.
-    WaitingToRetry,
-    /// Looking for the run that the trigger began.
-    Matching,
-    /// Following that run.
-    Following,
 }
 
 impl Phase {

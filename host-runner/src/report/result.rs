@@ -1,15 +1,16 @@
-//! What became of one target, as scripts, flows and dashboards read it.
+//! The result of one target: the contract with scripts, flows and dashboards.
 //!
-//! A [`RefreshResult`] is the verdict and what only this invocation knows. Every field is always
-//! there and never null: a missing key fails an expression of Kestra, and Kestra 1.3 drops a key
-//! whose value is null. So no field is an `Option`; an empty string, 0 or false says "nothing".
+//! A [`RefreshResult`] is a verdict and what only the invocation knows. Every field is always present
+//! and never null: a missing key fails a Kestra expression, and Kestra 1.3 drops keys whose value is
+//! null. So no field is an `Option`; an empty string, 0 or false stands for an absent value.
+
+use std::ops::Deref;
 
 use jiff::{Timestamp, Unit};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::verdict::{
-    EXIT_SIGINT, EXIT_SIGTERM, Evidence, Matched, Quota, Sent, ServiceError, Status, Verdict,
-};
+use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Quota, Status, Verdict};
 
 /// The signal that interrupted a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,30 @@ pub enum Signal {
     Terminate,
 }
 
-/// What this invocation knows of a target beside the verdict.
+impl Signal {
+    /// Its name, for example `SIGTERM`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+
+    /// The exit code of a process that it ended.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => EXIT_SIGINT,
+            Self::Terminate => EXIT_SIGTERM,
+        }
+    }
+}
+
+/// What this invocation knows about a target besides the verdict.
 ///
-/// For a verdict that is answered from the audit log, these are the facts of the invocation that
-/// reached it, but for `replayed` and `audit_event`.
+/// For a replayed verdict, everything except `replayed` and `audit_event` describes the invocation
+/// that reached it.
 #[derive(Debug, Clone, Default)]
 pub struct Invocation {
     /// The target's name.
@@ -32,114 +53,126 @@ pub struct Invocation {
     pub kind: String,
     /// Our id of the run.
     pub run: String,
-    /// When this invocation sent its trigger; nothing where it sent none.
+    /// When this invocation sent its trigger, if it sent one.
     pub trigger_sent_at: Option<Timestamp>,
     /// When this invocation reached its verdict.
     pub concluded_at: Option<Timestamp>,
-    /// Which trigger of this run it was, from 1; 0 where none was sent.
+    /// Which trigger of this run it was, from 1; 0 if none was sent.
     pub attempt: u32,
-    /// The key of the run's identity.
+    /// The idempotency key.
     pub idempotency_key: String,
     /// Whether the verdict comes from the audit log.
     pub replayed: bool,
-    /// The number of the run's last event in the audit log; 0 where there is none.
+    /// The number of the run's last event in the audit log; 0 if there is none.
     pub audit_event: u64,
-    /// The signal, where one ended it.
+    /// The signal that ended the invocation, if one did.
     pub signal: Option<Signal>,
 }
 
-/// What makes an exit code differ from its status's own.
+/// The options that change the exit code of a status.
 #[derive(Debug, Clone, Default)]
 pub struct ExitRules {
-    /// `--require completed`: an `accepted` is not enough.
+    /// `--require completed`: `accepted` exits 12.
     pub require_completed: bool,
     /// `--exit-zero-on` and `exit_zero_on`.
     pub zero_on: Vec<Status>,
 }
 
 impl ExitRules {
-    /// The exit code of a target that ended so.
+    /// The exit code of a target with this status.
     ///
-    /// `--require completed` wins over a list that holds `accepted`: of two wishes that contradict
-    /// each other, the one that does not call something done.
+    /// `--require completed` wins over `--exit-zero-on accepted`: of two contradicting options, the
+    /// stricter one applies.
     #[must_use]
     pub fn exit_code(&self, status: Status, signal: Option<Signal>) -> u8 {
         match (status, signal) {
             (Status::Accepted, _) if self.require_completed => Status::Unknown.exit_code(),
             _ if self.zero_on.contains(&status) => 0,
-            (Status::Interrupted, Some(Signal::Interrupt)) => EXIT_SIGINT,
-            (Status::Interrupted, _) => EXIT_SIGTERM,
+            (Status::Interrupted, Some(signal)) => signal.exit_code(),
             _ => status.exit_code(),
         }
     }
 }
 
-/// What became of one target. Timestamps are RFC 3339 in UTC, or empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The result of one target. Timestamps are RFC 3339 in UTC, or empty.
+///
+/// It dereferences to its verdict, because a result is a verdict with a few more fields.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RefreshResult {
     /// The target's name.
     pub target: String,
     /// The target's kind, for example `power-automate`.
     pub kind: String,
-    /// The end.
-    pub status: Status,
-    /// Whether the trigger left.
-    pub sent: Sent,
-    /// Whose word it is.
-    pub evidence: Evidence,
-    /// How the run at the service was told to be ours.
-    pub matched: Matched,
-    /// Whether the run that is spoken of is ours.
-    pub own_run: bool,
-    /// A stable code; empty where the status says it all.
-    pub code: String,
-    /// A code of what probably lies behind it.
-    pub likely_cause: String,
-    /// What happened, in a sentence.
-    pub message: String,
-    /// What to do next, in a sentence.
-    pub hint: String,
-    /// Whether another attempt may end better.
-    pub retryable: bool,
-    /// When another attempt may end better.
-    pub retry_at: String,
+    /// The verdict. If the service does not report when the run started or ended, a verdict with a
+    /// final status has the times of the trigger and of the verdict instead.
+    #[serde(flatten)]
+    pub verdict: Verdict,
     /// Our id of the run.
     pub run: String,
-    /// The service's id of the run.
-    pub service_run: String,
-    /// The flow run that the trigger began.
-    pub flow_run: String,
-    /// When the run began at the service; where it does not say, when the trigger of a verdict that
-    /// knows of an end was sent.
-    pub started_at: String,
-    /// When the run ended at the service; where it does not say, when a verdict that knows of an
-    /// end was reached.
-    pub ended_at: String,
-    /// From `started_at` to `ended_at`, in milliseconds; 0 where either is unknown.
+    /// From `started_at` to `ended_at`, in milliseconds; 0 if either is unknown.
     pub duration_ms: u64,
-    /// How many HTTP calls were made.
-    pub http_calls: u32,
-    /// Which trigger of this run it was, from 1; 0 where none was sent.
+    /// Which trigger of this run it was, from 1; 0 if none was sent.
     pub attempt: u32,
-    /// The key of the run's identity.
+    /// The idempotency key.
     pub idempotency_key: String,
-    /// Whether this was answered from the audit log, and nothing was sent.
+    /// Whether the result comes from the audit log and nothing was sent.
     pub replayed: bool,
-    /// The number of the run's last event in the audit log; 0 where there is none.
+    /// The number of the run's last event in the audit log; 0 if there is none.
     pub audit_event: u64,
     /// The exit code of a process with this target alone.
     pub exit_code: u8,
-    /// What the service said of an error.
-    pub service_error: ServiceError,
-    /// What was counted of the quota before the trigger; all zero where none was asked for.
-    pub quota: Quota,
+}
+
+impl Deref for RefreshResult {
+    type Target = Verdict;
+
+    fn deref(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+/// Writes the fields in the order of the contract, which derived code cannot: the fields of the
+/// verdict and of the invocation alternate.
+impl Serialize for RefreshResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let verdict = &self.verdict;
+        let mut fields = serializer.serialize_struct("RefreshResult", 27)?;
+        fields.serialize_field("target", &self.target)?;
+        fields.serialize_field("kind", &self.kind)?;
+        fields.serialize_field("status", &verdict.status)?;
+        fields.serialize_field("sent", &verdict.sent)?;
+        fields.serialize_field("evidence", &verdict.evidence)?;
+        fields.serialize_field("matched", &verdict.matched)?;
+        fields.serialize_field("own_run", &verdict.own_run)?;
+        fields.serialize_field("code", &verdict.code)?;
+        fields.serialize_field("likely_cause", &verdict.likely_cause)?;
+        fields.serialize_field("message", &verdict.message)?;
+        fields.serialize_field("hint", &verdict.hint)?;
+        fields.serialize_field("retryable", &verdict.retryable)?;
+        fields.serialize_field("retry_at", &verdict.retry_at)?;
+        fields.serialize_field("run", &self.run)?;
+        fields.serialize_field("service_run", &verdict.service_run)?;
+        fields.serialize_field("flow_run", &verdict.flow_run)?;
+        fields.serialize_field("started_at", &verdict.started_at)?;
+        fields.serialize_field("ended_at", &verdict.ended_at)?;
+        fields.serialize_field("duration_ms", &self.duration_ms)?;
+        fields.serialize_field("http_calls", &verdict.http_calls)?;
+        fields.serialize_field("attempt", &self.attempt)?;
+        fields.serialize_field("idempotency_key", &self.idempotency_key)?;
+        fields.serialize_field("replayed", &self.replayed)?;
+        fields.serialize_field("audit_event", &self.audit_event)?;
+        fields.serialize_field("exit_code", &self.exit_code)?;
+        fields.serialize_field("service_error", &verdict.service_error)?;
+        fields.serialize_field("quota", &verdict.quota)?;
+        fields.end()
+    }
 }
 
 impl RefreshResult {
-    /// Puts a verdict and what this invocation knows together.
+    /// Combines a verdict with what this invocation knows.
     #[must_use]
     pub fn new(verdict: &Verdict, invocation: &Invocation, rules: &ExitRules) -> Self {
-        // Where nobody knows of an end, our own times say nothing of the refresh.
+        // Without a known end, our own times say nothing about the refresh.
         let has_ended = matches!(
             verdict.status,
             Status::Completed | Status::Failed | Status::Cancelled
@@ -150,131 +183,83 @@ impl RefreshResult {
         Self {
             target: invocation.target.clone(),
             kind: invocation.kind.clone(),
-            status: verdict.status,
-            sent: verdict.sent,
-            evidence: verdict.evidence,
-            matched: verdict.matched,
-            own_run: verdict.own_run,
-            code: verdict.code.clone(),
-            likely_cause: verdict.likely_cause.clone(),
-            message: verdict.message.clone(),
-            hint: verdict.hint.clone(),
-            retryable: verdict.retryable,
-            retry_at: text(utc(&verdict.retry_at)),
+            verdict: Verdict {
+                retry_at: text(utc(&verdict.retry_at)),
+                started_at: text(started),
+                ended_at: text(ended),
+                quota: Quota {
+                    next_slot: text(utc(&verdict.quota.next_slot)),
+                    ..verdict.quota.clone()
+                },
+                ..verdict.clone()
+            },
             run: invocation.run.clone(),
-            service_run: verdict.service_run.clone(),
-            flow_run: verdict.flow_run.clone(),
-            started_at: text(started),
-            ended_at: text(ended),
             duration_ms: milliseconds(started, ended),
-            http_calls: verdict.http_calls,
             attempt: invocation.attempt,
             idempotency_key: invocation.idempotency_key.clone(),
             replayed: invocation.replayed,
             audit_event: invocation.audit_event,
             exit_code: rules.exit_code(verdict.status, invocation.signal),
-            service_error: verdict.service_error.clone(),
-            quota: Quota {
-                next_slot: text(utc(&verdict.quota.next_slot)),
-                ..verdict.quota.clone()
-            },
         }
     }
 
-    /// Whether it is known how long it took: both times are there.
+    /// Whether the duration is known: both times are present.
     #[must_use]
     pub fn has_duration(&self) -> bool {
         !self.started_at.is_empty() && !self.ended_at.is_empty()
     }
 
-    /// The result with every text replaced by what `names` makes of identifiers and `prose` makes
-    /// of sentences. Every field is named, so that none can be forgotten when one is added.
+    /// The result with `names` applied to every identifier and `prose` to every sentence.
     #[must_use]
     pub(super) fn map_texts(
         &self,
         names: impl Fn(&str) -> String,
         prose: impl Fn(&str) -> String,
     ) -> Self {
-        let Self {
-            target,
-            kind,
-            status,
-            sent,
-            evidence,
-            matched,
-            own_run,
-            code,
-            likely_cause,
-            message,
-            hint,
-            retryable,
-            retry_at,
-            run,
-            service_run,
-            flow_run,
-            started_at,
-            ended_at,
-            duration_ms,
-            http_calls,
-            attempt,
-            idempotency_key,
-            replayed,
-            audit_event,
-            exit_code,
-            service_error,
-            quota,
-        } = self;
-        Self {
-            target: names(target),
-            kind: names(kind),
-            status: *status,
-            sent: *sent,
-            evidence: *evidence,
-            matched: *matched,
-            own_run: *own_run,
-            code: names(code),
-            likely_cause: names(likely_cause),
-            message: prose(message),
-            hint: prose(hint),
-            retryable: *retryable,
-            retry_at: names(retry_at),
-            run: names(run),
-            service_run: names(service_run),
-            flow_run: names(flow_run),
-            started_at: names(started_at),
-            ended_at: names(ended_at),
-            duration_ms: *duration_ms,
-            http_calls: *http_calls,
-            attempt: *attempt,
-            idempotency_key: names(idempotency_key),
-            replayed: *replayed,
-            audit_event: *audit_event,
-            exit_code: *exit_code,
-            service_error: ServiceError {
-                code: names(&service_error.code),
-                message: prose(&service_error.message),
-                activity_id: names(&service_error.activity_id),
-            },
-            quota: Quota {
-                next_slot: names(&quota.next_slot),
-                ..quota.clone()
-            },
+        let mut result = self.clone();
+        let verdict = &mut result.verdict;
+        for text in [
+            &mut verdict.message,
+            &mut verdict.hint,
+            &mut verdict.service_error.message,
+        ] {
+            *text = prose(text);
         }
+        for text in [
+            &mut result.target,
+            &mut result.kind,
+            &mut result.run,
+            &mut result.idempotency_key,
+            &mut verdict.code,
+            &mut verdict.likely_cause,
+            &mut verdict.retry_at,
+            &mut verdict.service_run,
+            &mut verdict.flow_run,
+            &mut verdict.started_at,
+            &mut verdict.ended_at,
+            &mut verdict.service_error.code,
+            &mut verdict.service_error.activity_id,
+            &mut verdict.quota.next_slot,
+        ] {
+            *text = names(text);
+        }
+        result
     }
 }
 
-/// A timestamp of the verdict. What is not one counts as not said: a reader may rely on the form.
+/// Parses a timestamp of the verdict. Anything else becomes an absent value, so that readers can rely
+/// on the format.
 fn utc(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }
 
 fn text(time: Option<Timestamp>) -> String {
-    // What a clock says beyond the millisecond is noise to a reader.
+    // Digits beyond the millisecond are noise to a reader.
     time.map(|time| time.round(Unit::Millisecond).unwrap_or(time).to_string())
         .unwrap_or_default()
 }
 
-/// Never below 0: the start may be on the service's clock and the end on ours.
+/// Never negative: the start may be on the service's clock and the end on ours.
 fn milliseconds(started: Option<Timestamp>, ended: Option<Timestamp>) -> u64 {
     started
         .zip(ended)

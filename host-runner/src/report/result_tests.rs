@@ -37,7 +37,7 @@ const FIELDS: [&str; 27] = [
 ];
 
 #[test]
-fn every_field_is_there_and_never_null_even_where_nothing_is_known() {
+fn every_field_is_present_and_never_null_even_when_nothing_is_known() {
     let nothing = Verdict::not_sent(Status::Invalid, "", "", "");
     let value = serde_json::to_value(result(&nothing, &Invocation::default())).unwrap();
     let object = value.as_object().unwrap();
@@ -59,7 +59,7 @@ fn every_field_is_there_and_never_null_even_where_nothing_is_known() {
 }
 
 #[test]
-fn the_fields_stand_in_the_order_of_the_contract() {
+fn the_fields_are_in_the_order_of_the_contract() {
     let line =
         serde_json::to_string(&result(&verdict(Status::Completed), &invocation("a"))).unwrap();
     let places: Vec<_> = FIELDS
@@ -70,7 +70,7 @@ fn the_fields_stand_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn the_services_own_times_win_over_ours_and_are_told_in_utc() {
+fn the_times_of_the_service_win_over_ours_and_are_in_utc() {
     let mut told = verdict(Status::Completed);
     told.started_at = "2026-11-23T09:00:00.25+01:00".into();
     told.ended_at = "2026-11-23T08:04:12.5Z".into();
@@ -81,7 +81,7 @@ fn the_services_own_times_win_over_ours_and_are_told_in_utc() {
 }
 
 #[test]
-fn without_the_services_times_the_trigger_and_the_verdict_count() {
+fn without_times_of_the_service_those_of_trigger_and_verdict_count() {
     let mut silent = verdict(Status::Failed);
     (silent.started_at, silent.ended_at) = (String::new(), String::new());
     let result = result(&silent, &invocation("a"));
@@ -91,7 +91,7 @@ fn without_the_services_times_the_trigger_and_the_verdict_count() {
 }
 
 #[test]
-fn a_run_whose_end_nobody_knows_has_none() {
+fn a_run_without_a_known_end_has_no_end_time() {
     for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
         let mut open = verdict(status);
         (open.started_at, open.ended_at) = (String::new(), String::new());
@@ -122,7 +122,7 @@ fn clocks_that_disagree_do_not_make_a_negative_duration() {
 }
 
 #[test]
-fn what_is_not_a_timestamp_is_not_passed_on_as_one() {
+fn an_invalid_timestamp_is_dropped() {
     let mut odd = verdict(Status::Unknown);
     odd.retry_at = "tomorrow".into();
     odd.started_at = "today".into();
@@ -132,7 +132,7 @@ fn what_is_not_a_timestamp_is_not_passed_on_as_one() {
 }
 
 #[test]
-fn without_rules_the_exit_code_is_the_statuss_own() {
+fn without_rules_every_status_has_its_own_exit_code() {
     for row in Status::TABLE {
         assert_eq!(
             ExitRules::default().exit_code(row.status, None),
@@ -142,7 +142,7 @@ fn without_rules_the_exit_code_is_the_statuss_own() {
 }
 
 #[test]
-fn require_completed_turns_accepted_into_twelve_and_nothing_else() {
+fn require_completed_changes_only_accepted() {
     let rules = ExitRules {
         require_completed: true,
         zero_on: vec![Status::Accepted],
@@ -153,7 +153,7 @@ fn require_completed_turns_accepted_into_twelve_and_nothing_else() {
 }
 
 #[test]
-fn a_status_that_a_flow_should_not_turn_red_for_exits_zero() {
+fn a_status_in_exit_zero_on_exits_zero() {
     let rules = ExitRules {
         require_completed: false,
         zero_on: vec![Status::Skipped],
@@ -163,7 +163,7 @@ fn a_status_that_a_flow_should_not_turn_red_for_exits_zero() {
 }
 
 #[test]
-fn an_interruption_exits_with_the_code_of_its_signal() {
+fn an_interruption_has_the_exit_code_of_its_signal() {
     let rules = ExitRules::default();
     assert_eq!(
         rules.exit_code(Status::Interrupted, Some(Signal::Interrupt)),
@@ -177,4 +177,14 @@ fn an_interruption_exits_with_the_code_of_its_signal() {
         rules.exit_code(Status::Completed, Some(Signal::Terminate)),
         0
     );
+}
+
+#[test]
+fn no_field_of_the_verdict_is_missing() {
+    let told = verdict(Status::Completed);
+    let all = serde_json::to_value(result(&told, &invocation("a"))).unwrap();
+    let verdict = serde_json::to_value(&told).unwrap();
+    for (name, value) in verdict.as_object().unwrap() {
+        assert_eq!(&all[name], value, "{name}");
+    }
 }

@@ -1,26 +1,26 @@
-//! The outbound boundary of one invocation: one transport, one allow-list, the tokens; and for each
-//! run a gateway that knows only that run's secrets.
+//! The outbound boundary of one invocation: one transport, one allow-list and the tokens. Each run
+//! gets a gateway that has only the secrets of that run.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use url::Url;
 
-use super::ports::LastFailure;
 use crate::clock::SharedClock;
 use crate::config::{Credential, FlowAuthorization, Need, ResolvedTarget, Settings, What};
 use crate::outbound::{
     AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
-    GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, Timeouts, TokenContext,
-    TokenSource, Transport, TransportConfig,
+    GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, SendError, Timeouts,
+    TokenContext, TokenSource, Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
 use crate::trace::Trace;
+use crate::verdict::{Status, Verdict};
 
-/// Why nothing can go out.
+/// An error in the outbound configuration.
 #[derive(Debug, Error)]
 pub enum BoundaryError {
     /// An entry of the allow-list.
@@ -32,19 +32,19 @@ pub enum BoundaryError {
     /// A credential.
     #[error(transparent)]
     Credential(#[from] CredentialError),
-    /// A token that would go out in the clear.
+    /// A token that would be sent over plain HTTP.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
-    /// An address that is none.
-    #[error("{what} is not a usable URL; check the configuration")]
+    /// An invalid URL.
+    #[error("{key} is not a usable URL; check the configuration")]
     Url {
-        /// Which.
-        what: &'static str,
+        /// The key in the configuration.
+        key: &'static str,
     },
 }
 
 impl BoundaryError {
-    /// A stable code.
+    /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -55,62 +55,70 @@ impl BoundaryError {
             Self::Url { .. } => "invalid_value",
         }
     }
+
+    /// The verdict on a refresh that it prevents.
+    pub(super) fn verdict(&self) -> Verdict {
+        let hint = "fix the configuration, then run `host-runner check`";
+        Verdict::not_sent(Status::Invalid, self.code(), self.to_string(), hint)
+    }
 }
 
-/// What an invocation's runs share of the way out. Clones share it.
-#[derive(Clone)]
-pub struct Boundary {
-    /// Makes and counts the calls.
-    pub transport: Arc<Transport>,
-    /// Why the last call had no answer.
-    pub failure: Arc<LastFailure>,
-    policy: Policy,
-    observer: Observer,
-    clock: SharedClock,
-    redactor: Redactor,
-    tokens: HashMap<String, Arc<TokenSource>>,
+/// What a boundary is made from.
+pub struct BoundaryConfig<'a> {
+    /// What the invocation sends requests for.
+    pub operation: Operation,
+    /// The settings of the configuration.
+    pub settings: &'a Settings,
+    /// The targets that requests are sent for.
+    pub targets: &'a [ResolvedTarget],
+    /// The clock of all deadlines.
+    pub clock: &'a SharedClock,
+    /// Knows every secret.
+    pub redactor: &'a Redactor,
+    /// Gets every call at DEBUG.
+    pub reporter: &'a Arc<Reporter>,
+    /// The trace that the calls belong to.
+    pub trace: Option<&'a Trace>,
+    /// The environment, for the proxy.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What an invocation goes out for.
+/// What an invocation sends requests for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Refreshing, following, looking.
+    /// Anything but a cancellation.
     Refresh,
-    /// Asking for a stop. Nothing can be triggered.
+    /// A cancellation. No trigger is allowed.
     Cancel,
 }
 
+/// The outbound boundary of one invocation. Clones share everything.
+#[derive(Clone)]
+pub struct Boundary {
+    /// What all gateways share; without attachments.
+    gateway: GatewayConfig,
+    last_failure: LastFailure,
+}
+
+/// Why the last call got no response.
+type LastFailure = Arc<Mutex<Option<SendError>>>;
+
 impl Boundary {
-    /// The boundary for these targets.
+    /// The boundary for the targets of `config`.
     ///
     /// # Errors
     /// [`BoundaryError`], before anything is sent.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what the whole invocation has, each once, and made in one place"
-    )]
-    pub fn new(
-        errand: Operation,
-        settings: &Settings,
-        targets: &[ResolvedTarget],
-        clock: &SharedClock,
-        redactor: &Redactor,
-        reporter: &Arc<Reporter>,
-        trace: Option<&Trace>,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, BoundaryError> {
-        let proxy = Proxy::from_settings(
-            settings.proxy.as_ref().map(|proxy| proxy.expose_secret()),
-            env,
-        )?;
-        let transport = Arc::new(Transport::new(TransportConfig {
+    pub fn new(config: &BoundaryConfig<'_>) -> Result<Self, BoundaryError> {
+        let (settings, targets) = (config.settings, config.targets);
+        let proxy = settings.proxy.as_ref().map(|proxy| proxy.expose_secret());
+        let transport = TransportConfig {
             ca_file: settings.ca_file.clone(),
-            proxy,
-            trace: trace.cloned(),
-            ..TransportConfig::new(clock.clone())
-        }));
-        // The place where tokens come from is the runner's own business.
-        let entries = match errand {
+            proxy: Proxy::from_settings(proxy, config.env)?,
+            trace: config.trace.cloned(),
+            ..TransportConfig::new(config.clock.clone())
+        };
+        // Only the runner itself sends requests to the sign-in service.
+        let entries = match config.operation {
             Operation::Refresh => settings.policy_entries(targets),
             Operation::Cancel => settings.policy_entries_to_cancel(targets),
         };
@@ -118,135 +126,153 @@ impl Boundary {
             .into_iter()
             .filter(|entry| entry.need != Need::Login)
             .map(|entry| entry.rule);
-        let failure = Arc::new(LastFailure::default());
-        let mut boundary = Self {
-            policy: Policy::new(rules, settings.allow_loopback)?,
-            observer: observer(failure.clone(), reporter.clone()),
-            failure,
-            transport,
-            clock: clock.clone(),
-            redactor: redactor.clone(),
-            tokens: HashMap::new(),
-        };
+        let policy = Policy::new(rules, settings.allow_loopback)?;
+        let mut boundary = Self::with(policy, transport, config.redactor, config.reporter);
         for target in targets {
-            boundary.add_token_source(target)?;
+            for credential in target.credentials() {
+                if !boundary.gateway.tokens.contains_key(&credential.name) {
+                    let source = Arc::new(boundary.token_source(target, credential)?);
+                    let name = credential.name.clone();
+                    boundary.gateway.tokens.insert(name, source);
+                }
+            }
         }
         Ok(boundary)
     }
 
-    fn add_token_source(&mut self, target: &ResolvedTarget) -> Result<(), BoundaryError> {
-        for credential in target.credentials() {
-            if !self.tokens.contains_key(&credential.name) {
-                self.add_token_source_of(target, credential)?;
-            }
-        }
-        Ok(())
+    /// A boundary that allows no requests.
+    #[must_use]
+    pub fn closed(clock: &SharedClock, redactor: &Redactor, reporter: &Arc<Reporter>) -> Self {
+        let transport = TransportConfig::new(clock.clone());
+        Self::with(Policy::default(), transport, redactor, reporter)
     }
 
-    fn add_token_source_of(
-        &mut self,
+    fn with(
+        policy: Policy,
+        transport: TransportConfig,
+        redactor: &Redactor,
+        reporter: &Arc<Reporter>,
+    ) -> Self {
+        let last_failure = LastFailure::default();
+        Self {
+            gateway: GatewayConfig {
+                policy,
+                attachments: Attachments::new(),
+                tokens: HashMap::new(),
+                clock: transport.clock.clone(),
+                transport: Arc::new(Transport::new(transport)),
+                redactor: redactor.clone(),
+                observer: observer(last_failure.clone(), reporter.clone()),
+            },
+            last_failure,
+        }
+    }
+
+    fn token_source(
+        &self,
         target: &ResolvedTarget,
         credential: &Credential,
-    ) -> Result<(), BoundaryError> {
-        let login = Url::parse(&target.endpoints.login.url).map_err(|_| BoundaryError::Url {
-            what: "endpoints.login",
+    ) -> Result<TokenSource, BoundaryError> {
+        let endpoint = &target.endpoints.login;
+        let login = Url::parse(&endpoint.url).map_err(|_| BoundaryError::Url {
+            key: "endpoints.login",
         })?;
-        let source = TokenSource::new(
+        let secret = ClientSecret {
+            tenant: credential.tenant.clone(),
+            client_id: credential.client_id.clone(),
+            client_secret: credential.secret.clone(),
+        };
+        let context = TokenContext {
+            transport: self.gateway.transport.clone(),
+            clock: self.gateway.clock.clone(),
+            redactor: self.gateway.redactor.clone(),
+            observer: self.gateway.observer.clone(),
+            timeouts: Timeouts::for_call(target.timeout),
+        };
+        let policy = &self.gateway.policy;
+        Ok(TokenSource::new(
             &login,
-            target.endpoints.login.private,
-            &self.policy,
-            ClientSecret {
-                tenant: credential.tenant.clone(),
-                client_id: credential.client_id.clone(),
-                client_secret: credential.secret.clone(),
-            },
-            TokenContext {
-                transport: self.transport.clone(),
-                clock: self.clock.clone(),
-                redactor: self.redactor.clone(),
-                observer: self.observer.clone(),
-                timeouts: Timeouts::for_call(target.timeout),
-            },
-        )?;
-        self.tokens
-            .insert(credential.name.clone(), Arc::new(source));
-        Ok(())
+            endpoint.private,
+            policy,
+            secret,
+            context,
+        )?)
     }
 
-    /// The way out for one run of this target.
+    /// The gateway for one run of `target`; without a target, one that attaches nothing.
     ///
     /// # Errors
     /// [`BoundaryError::Attachment`], [`BoundaryError::Url`].
-    pub fn gateway(&self, target: &ResolvedTarget) -> Result<Arc<Gateway>, BoundaryError> {
-        let mut attachments = Attachments::new();
-        if let What::PowerAutomate(flow) = &target.what {
-            attachments = match &flow.authorization {
-                FlowAuthorization::Sas(url) => attachments.with_trigger(url.clone()),
-                FlowAuthorization::OAuth { url, credential } => {
-                    let scope = &target.endpoints.flow_scope;
-                    attachments.with_signed_in_trigger(url, &credential.name, scope)?
-                }
-            };
-        }
-        for need in target.bearers() {
-            let base =
-                Url::parse(&need.base).map_err(|_| BoundaryError::Url { what: need.what })?;
-            attachments = attachments.with_bearer(&base, &need.credential, &need.scope)?;
-        }
-        self.gateway_with(attachments)
-    }
-
-    /// A way out that leads nowhere, for a component that is to go nowhere.
-    ///
-    /// # Errors
-    /// [`BoundaryError::Rule`].
-    pub fn closed(
-        clock: &SharedClock,
-        redactor: &Redactor,
-        reporter: &Arc<Reporter>,
-    ) -> Result<Self, BoundaryError> {
-        let failure = Arc::new(LastFailure::default());
-        Ok(Self {
-            policy: Policy::new([], false)?,
-            observer: observer(failure.clone(), reporter.clone()),
-            failure,
-            transport: Arc::new(Transport::new(TransportConfig::new(clock.clone()))),
-            clock: clock.clone(),
-            redactor: redactor.clone(),
-            tokens: HashMap::new(),
-        })
-    }
-
-    /// A gateway that attaches nothing.
-    ///
-    /// # Errors
-    /// [`BoundaryError::Attachment`].
-    pub fn bare_gateway(&self) -> Result<Arc<Gateway>, BoundaryError> {
-        self.gateway_with(Attachments::new())
-    }
-
-    fn gateway_with(&self, attachments: Attachments) -> Result<Arc<Gateway>, BoundaryError> {
+    pub(super) fn gateway(
+        &self,
+        target: Option<&ResolvedTarget>,
+    ) -> Result<Arc<Gateway>, BoundaryError> {
         Ok(Arc::new(Gateway::new(GatewayConfig {
-            policy: self.policy.clone(),
-            attachments,
-            tokens: self.tokens.clone(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            redactor: self.redactor.clone(),
-            observer: self.observer.clone(),
+            attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
+            ..self.gateway.clone()
         })?))
+    }
+
+    /// How many calls were made so far.
+    pub(super) fn calls(&self) -> u64 {
+        self.gateway.transport.calls()
+    }
+
+    /// The trace that the calls belong to.
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.gateway.transport.trace()
+    }
+
+    /// Why the last call got no response, with the host and a remedy; nothing if it got one.
+    pub(super) fn last_failure(&self) -> Option<SendError> {
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Adds to a verdict without a response why there was none, which WASI's error codes cannot carry.
+    pub(super) fn explain(&self, mut verdict: Verdict) -> Verdict {
+        let no_response = matches!(verdict.status, Status::Denied | Status::Unavailable);
+        if let Some(failure) = self.last_failure().filter(|_| no_response) {
+            if matches!(failure, SendError::NoToken { .. }) {
+                // WASI has no error code for it.
+                "token_unavailable".clone_into(&mut verdict.code);
+            }
+            verdict.hint = failure.to_string();
+        }
+        verdict
     }
 }
 
-/// Every call at DEBUG; what had no answer is kept for the verdict.
-fn observer(failure: Arc<LastFailure>, reporter: Arc<Reporter>) -> Observer {
-    Arc::new(move |report: &CallReport<'_>| {
-        failure.hear(report);
-        let end = match report.end {
-            CallEnd::Answered(status) => status.to_string(),
-            CallEnd::Failed(error) => error.to_string(),
-            CallEnd::NoToken(error) => error.to_string(),
+/// The secrets for the requests of `target`.
+fn attachments(target: &ResolvedTarget) -> Result<Attachments, BoundaryError> {
+    let mut attachments = Attachments::new();
+    if let What::PowerAutomate(flow) = &target.what {
+        attachments = match &flow.authorization {
+            FlowAuthorization::Sas(url) => attachments.with_trigger(url.clone()),
+            FlowAuthorization::OAuth { url, credential } => {
+                let scope = &target.endpoints.flow_scope;
+                attachments.with_signed_in_trigger(url, &credential.name, scope)?
+            }
         };
+    }
+    for need in target.bearers() {
+        let base = Url::parse(&need.base).map_err(|_| BoundaryError::Url { key: need.what })?;
+        attachments = attachments.with_bearer(&base, &need.credential, &need.scope)?;
+    }
+    Ok(attachments)
+}
+
+/// Logs every call at DEBUG, and keeps the failure of the last one for the verdict.
+fn observer(last_failure: LastFailure, reporter: Arc<Reporter>) -> Observer {
+    Arc::new(move |report: &CallReport<'_>| {
+        let (end, failure) = match report.end {
+            CallEnd::Answered(status) => (status.to_string(), None),
+            CallEnd::Failed(error) => (error.to_string(), Some(error.clone())),
+            CallEnd::NoToken(error) => (error.to_string(), None),
+        };
+        *last_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
         let place = format!("{} {}{}", report.method, report.origin, report.path);
         reporter.log(
             Level::Debug,

@@ -1,32 +1,33 @@
-//! Asking the service to stop a run of ours.
+//! Asks the service to stop a run of ours: for `host-runner cancel`, and after a signal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::convert;
+use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retry_while_busy};
+use super::call::Call;
 use super::follow::follow_recorded;
-use super::ports::LookPorts;
+use super::interrupt::StopResult;
 use super::request;
-use super::session::{AuditHandle, End, Session};
+use super::session::{AuditHandle, OperationError, Session};
 use crate::audit_log::event::{Detail, Note};
 use crate::audit_log::{AuditLogError, RunView, Standing};
-use crate::config::ResolvedTarget;
-use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
-use crate::report::{Level, Signal};
-use crate::verdict::{Status, Verdict};
+use crate::config::{OnInterrupt, ResolvedTarget};
+use crate::contract::refresh::{CancelRequest, Cancellation, CancellationStatus};
+use crate::report::Level;
+use crate::verdict::{Sent, Status};
 
-/// What became of the wish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelStatus {
-    /// The service took it on; the run ends in `cancelled` some time later.
-    Requested,
-    /// The run had already ended.
-    AlreadyConcluded,
-    /// The service does not know the run.
-    NotFound,
-}
+/// When the service must have responded, after a signal. The rest of the two seconds is for the note
+/// and for the end of the process.
+const RESPONSE_LIMIT: Duration = Duration::from_millis(1600);
 
-impl CancelStatus {
-    /// Its name, as users meet it.
+/// Until when the note may wait for a locked audit log, after a signal.
+const NOTE_LIMIT: Duration = Duration::from_millis(1800);
+
+/// The pause between two searches for a run whose id at the service is not known yet.
+const SEARCH_PAUSE: Duration = Duration::from_millis(400);
+
+impl CancellationStatus {
+    /// The name in outputs and in the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,109 +38,101 @@ impl CancelStatus {
     }
 }
 
-/// What became of the wish to stop a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cancelled {
-    /// What the service said.
-    pub status: CancelStatus,
-    /// Our id of the run.
-    pub run: String,
-    /// The service's id of it; empty where it is not known.
-    pub service_run: String,
-    /// A sentence.
-    pub message: String,
-    /// Before this time the service does not want to be asked about the run: RFC 3339; else empty.
-    pub poll_from: String,
-}
-
-/// Why nothing was asked.
-#[derive(Debug)]
-pub enum CancelError {
-    /// A signal.
-    Stopped(Signal),
-    /// What a refresh would have ended in.
-    Verdict(Box<Verdict>),
-    /// The audit log.
-    AuditLog(AuditLogError),
-}
-
-impl From<AuditLogError> for CancelError {
+impl From<AuditLogError> for OperationError {
     fn from(error: AuditLogError) -> Self {
-        Self::AuditLog(error)
+        Self::from(audit_unavailable(&error))
     }
 }
 
-/// Asks the service to stop this run. A run whose id at the service is not known yet is looked for
-/// first, once.
+/// Asks the service to stop this run. If its id at the service is not known yet, it is looked for once.
 ///
 /// # Errors
-/// [`CancelError`].
+/// [`OperationError`]; then the service was not asked.
 pub async fn cancel(
     session: &Session,
     audit: &AuditHandle,
     target: &ResolvedTarget,
     view: RunView,
-) -> Result<Cancelled, CancelError> {
-    let run = view.run.run.clone();
-    let ended = |message: String, service_run: String| Cancelled {
-        status: CancelStatus::AlreadyConcluded,
-        run: run.clone(),
+) -> Result<Cancellation, OperationError> {
+    let concluded = |message: String, service_run: String| Cancellation {
+        status: CancellationStatus::AlreadyConcluded,
         service_run,
         message,
-        poll_from: String::new(),
+        poll_from: None,
     };
-    let view = match (view.standing(), view.service_run.is_empty()) {
-        (Standing::NotSent | Standing::NeverStarted, _) => {
-            let told = "nothing of this run was sent, so there is nothing to stop".to_owned();
-            return Ok(ended(told, String::new()));
+    let view = match view.standing() {
+        Standing::NotSent | Standing::NeverStarted => {
+            let message = "nothing of this run was sent, so there is nothing to stop";
+            return Ok(concluded(message.to_owned(), String::new()));
         }
-        (Standing::Ended(status), _) if status != Status::Accepted => {
-            let told = format!("the run has ended already: {}", status.name());
-            return Ok(ended(told, view.service_run));
+        Standing::Ended(status) if status != Status::Accepted => {
+            let message = format!("the run has already ended: {}", status.name());
+            return Ok(concluded(message, view.service_run));
         }
-        (_, false) => view,
-        (_, true) => {
-            let found = follow_recorded(session, audit, target, view).await?;
-            if let Some(signal) = found.invocation.signal {
-                return Err(CancelError::Stopped(signal));
+        _ if !view.service_run.is_empty() => view,
+        _ => {
+            let run = view.run.run.clone();
+            let FinishedRun {
+                verdict,
+                invocation,
+            } = follow_recorded(session, audit, target, view).await?;
+            if let Some(signal) = invocation.signal {
+                return Err(OperationError::Interrupted(signal));
             }
-            match found.verdict.status {
-                Status::Completed | Status::Failed | Status::Cancelled => {
-                    let told = format!("the run has ended already: {}", found.verdict.message);
-                    return Ok(ended(told, found.verdict.service_run));
-                }
-                _ => {}
+            if let Status::Completed | Status::Failed | Status::Cancelled = verdict.status {
+                let message = format!("the run has already ended: {}", verdict.message);
+                return Ok(concluded(message, verdict.service_run));
             }
-            let again = audit.audit_log.run(&run)?;
-            match again.filter(|view| !view.service_run.is_empty()) {
-                Some(view) => view,
-                None => return Err(CancelError::Verdict(Box::new(found.verdict))),
-            }
+            let view = audit.audit_log.run(&run)?;
+            view.filter(|view| !view.service_run.is_empty())
+                .ok_or(verdict)?
         }
     };
-    let cancelled = ask(session, target, &view).await?;
-    note(audit, &view, &cancelled, session);
-    Ok(cancelled)
-}
-
-/// Who asked for it belongs into the audit log; that it is not there changes nothing at the service.
-fn note(audit: &AuditHandle, view: &RunView, cancelled: &Cancelled, session: &Session) {
-    let detail = note_of(
-        cancelled.status.name(),
-        &cancelled.message,
-        &cancelled.service_run,
-        &cancelled.poll_from,
+    let cancellation = request_stop(session, target, &view).await?;
+    let note = note(
+        cancellation.status.name(),
+        &cancellation.message,
+        &cancellation.service_run,
+        cancellation.poll_from.as_deref().unwrap_or_default(),
     );
-    if let Err(error) = audit.audit_log.append(&view.run, detail) {
-        session.reporter.log(
-            Level::Warn,
-            &format!("that a stop was asked for could not be stored: {error}"),
-        );
+    // The request holds even if the audit log does not show who made it.
+    if let Err(error) = audit.audit_log.append(&view.run, note) {
+        let message = format!("the request to stop the run could not be stored: {error}");
+        session.reporter.log(Level::Warn, &message);
     }
+    Ok(cancellation)
 }
 
-/// What came of a wish to stop a run, as the audit log has it.
-pub(super) fn note_of(answer: &str, message: &str, service_run: &str, poll_from: &str) -> Detail {
+async fn request_stop(
+    session: &Session,
+    target: &ResolvedTarget,
+    view: &RunView,
+) -> Result<Cancellation, OperationError> {
+    let request = CancelRequest {
+        run_id: view.run.run.clone(),
+        name: target.name.clone(),
+        target: request::target(target, &session.flow_id),
+        call_context: request::call_context(target, session.clock.now(), target.timeout),
+        service_run: view.service_run.clone(),
+    };
+    let call = Call {
+        session,
+        target: Some(target),
+        run: None,
+        leases: None,
+        limit: target.deadline,
+    };
+    let called = call.make(async |instance| {
+        let exports = instance.exports.powerbi_refresh_refresh();
+        let store = &mut instance.store;
+        exports.call_cancel_refresh(store, &request).await
+    });
+    let answer = called.await?;
+    answer.map_err(|error| session.boundary.explain(error.into()).into())
+}
+
+/// The note on a request to stop a run.
+fn note(answer: &str, message: &str, service_run: &str, poll_from: &str) -> Detail {
     Detail::Note(Note {
         topic: Note::CANCEL.to_owned(),
         message: message.to_owned(),
@@ -151,64 +144,97 @@ pub(super) fn note_of(answer: &str, message: &str, service_run: &str, poll_from:
     })
 }
 
-async fn ask(
+/// Ends a run after a signal: stores the interruption and, with `on_interrupt: cancel`, asks the service
+/// to stop the run for as long as the two seconds allow.
+pub(super) async fn end_interrupted(
     session: &Session,
     target: &ResolvedTarget,
-    view: &RunView,
-) -> Result<Cancelled, CancelError> {
-    let bug = |what: String| {
-        CancelError::Verdict(Box::new(Verdict::not_sent(
-            Status::InternalError,
-            "component_failed",
-            what,
-            "please report this",
-        )))
+    stopped: Stopped,
+    on_interrupt: OnInterrupt,
+) -> FinishedRun {
+    let received_at = session.clock.monotonic();
+    let sent = stopped.record(on_interrupt).await;
+    let stop = match (sent, on_interrupt) {
+        (Sent::No, _) | (_, OnInterrupt::Leave) => None,
+        (_, OnInterrupt::Cancel) => Some(stop(session, target, &stopped.run, received_at).await),
     };
-    let gateway = session.boundary.gateway(target).map_err(|error| {
-        CancelError::Verdict(Box::new(Verdict::not_sent(
-            Status::Invalid,
-            error.code(),
-            error.to_string(),
-            "check the configuration",
-        )))
-    })?;
-    let ports = LookPorts {
-        target: target.name.clone(),
-        clock: Arc::clone(&session.clock),
-        reporter: session.reporter.clone(),
+    stopped.finished(sent, stop.as_ref())
+}
+
+/// Asks the service to stop an interrupted run, and stores the result.
+async fn stop(
+    session: &Session,
+    target: &ResolvedTarget,
+    run: &Arc<ActiveRun>,
+    received_at: Duration,
+) -> StopResult {
+    let left = |limit: Duration| {
+        let passed = session.clock.monotonic().saturating_sub(received_at);
+        limit.saturating_sub(passed)
     };
-    let mut instance = session
-        .instance(ports, gateway)
-        .await
-        .map_err(|error| bug(error.to_string()))?;
-    let request = api::CancelRequest {
-        run_id: view.run.run.clone(),
-        name: target.name.clone(),
-        target: request::target(target, &session.flow_id),
-        call_context: request::call_context(target, session.clock.now(), target.timeout),
-        service_run: view.service_run.clone(),
+    let session = session.after_signal();
+    let stopping = async {
+        loop {
+            match stop_once(&session, target, run).await {
+                // A run appears in the history a moment after its trigger.
+                StopResult::RunNotKnown => session.clock.sleep(SEARCH_PAUSE).await,
+                other => return other,
+            }
+        }
     };
-    let exports = instance.exports.powerbi_refresh_refresh();
-    let call = exports.call_cancel_refresh(&mut instance.store, &request);
-    match session.drive(None, call, target.deadline).await {
-        End::Done(Ok(Ok(cancellation))) => Ok(Cancelled {
-            status: match cancellation.status {
-                api::CancellationStatus::Requested => CancelStatus::Requested,
-                api::CancellationStatus::AlreadyConcluded => CancelStatus::AlreadyConcluded,
-                api::CancellationStatus::NotFound => CancelStatus::NotFound,
-            },
-            run: view.run.run.clone(),
-            service_run: cancellation.service_run,
-            poll_from: cancellation.poll_from.unwrap_or_default(),
-            message: cancellation.message,
-        }),
-        End::Done(Ok(Err(error))) => Err(CancelError::Verdict(Box::new(
-            session.boundary.failure.explain(convert::error(error)),
-        ))),
-        End::Done(Err(trap)) => Err(bug(format!("the component broke off: {trap:#}"))),
-        End::OutOfTime => Err(bug(
-            "the component did not end after its deadline".to_owned()
-        )),
-        End::Stopped(signal) => Err(CancelError::Stopped(signal)),
+    let result = tokio::select! {
+        biased;
+        result = stopping => result,
+        () = session.clock.sleep(left(RESPONSE_LIMIT)) => match run.audit_log.run(&run.info.run) {
+            Ok(Some(view)) if view.service_run.is_empty() => StopResult::RunNotKnown,
+            _ => StopResult::NoResponse,
+        },
+    };
+    // The search took the run again; releasing it saves others from waiting for the end of its lease.
+    let _ = run.audit_log.finish(&run.info.run);
+    let answer = match &result {
+        // `cancel` has stored the answer, with more details.
+        StopResult::Answered(..) => {
+            if let Ok(Some(view)) = run.audit_log.run(&run.info.run) {
+                run.progress().last_event = view.last_event;
+            }
+            return result;
+        }
+        StopResult::RunNotKnown => "not_asked",
+        StopResult::Refused(_) => "refused",
+        StopResult::NoResponse => "no_response",
+    };
+    let note = note(answer, &result.message(), "", "");
+    let stored = retry_while_busy(&session.clock, left(NOTE_LIMIT), || {
+        run.audit_log.append(&run.info, note.clone())
+    });
+    match stored.await {
+        Ok(receipt) => run.progress().last_event = receipt.number,
+        Err(error) => {
+            let message = format!("the result of stopping the run could not be stored: {error}");
+            session.reporter.log(Level::Warn, &message);
+        }
+    }
+    result
+}
+
+async fn stop_once(session: &Session, target: &ResolvedTarget, run: &ActiveRun) -> StopResult {
+    let audit = AuditHandle {
+        audit_log: run.audit_log.clone(),
+        key: run.info.key.clone(),
+    };
+    let view = match audit.audit_log.run(&run.info.run) {
+        Ok(Some(view)) => view,
+        Ok(None) => return StopResult::RunNotKnown,
+        Err(error) => return StopResult::Refused(error.to_string()),
+    };
+    match cancel(session, &audit, target, view).await {
+        Ok(cancellation) => StopResult::Answered(cancellation.status, cancellation.message),
+        Err(OperationError::Failed(verdict)) => match audit.audit_log.run(&run.info.run) {
+            Ok(Some(view)) if view.service_run.is_empty() => StopResult::RunNotKnown,
+            _ => StopResult::Refused(verdict.message.clone()),
+        },
+        // Signals are ignored by now.
+        Err(OperationError::Interrupted(_)) => StopResult::NoResponse,
     }
 }

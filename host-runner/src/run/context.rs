@@ -1,10 +1,10 @@
-//! Who is asking: the orchestrator's own ids.
+//! The context that an orchestrator passes: its ids, labels and trace.
 //!
-//! Kestra hands its ids over in environment variables that the flow sets, or, on its 2.0 line with
-//! `executionContext: true`, in a file. Both are read; the environment wins, because a flow author
-//! wrote it down. The file's inputs, outputs and variables are never looked at, nor what a trigger
-//! brought along: they hold secrets in plain text. What cannot be used is warned about and ignored;
-//! nothing here may hold a refresh back.
+//! Kestra passes them in environment variables that the flow sets or, since 2.0 with
+//! `executionContext: true`, in a file. Both are read; the environment wins, because the flow's author
+//! wrote it. The inputs, outputs and variables in the file, and the payload of a trigger, are never
+//! read: they contain secrets in plain text. What cannot be used is ignored with a warning, because
+//! nothing here may hold back a refresh.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,43 +13,44 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::labels::labels;
 use crate::audit_log::KestraContext;
 use crate::report::clean::{cut, printable};
 use crate::report::mode::CONTEXT_FILE;
 use crate::trace::Trace;
 
-/// The most of a context file that is read, in bytes: it carries whole inputs and outputs.
+/// The most that is read of a context file, in bytes: it contains whole inputs and outputs.
 const CONTEXT_LIMIT: u64 = 16 << 20;
-/// The longest id that is kept, in characters. Kestra's own are far shorter; every event repeats them.
-const LONGEST_ID: usize = 256;
+/// The maximum length of an id, in characters. Kestra's own are far shorter; every event repeats them.
+const ID_LENGTH: usize = 256;
+/// The maximum number of labels. Kestra's pages show a dozen; every event repeats them.
+const LABELS: usize = 50;
+/// The maximum length of a label's name, in characters.
+const LABEL_NAME_LENGTH: usize = 128;
+/// The maximum length of a label's value, in characters. With [`LABELS`] an event stays below about
+/// ten kilobytes, and in practice below one.
+const LABEL_VALUE_LENGTH: usize = 256;
+/// The maximum depth of nested labels. Kestra nests at each dot of a name.
+const LABEL_DEPTH: usize = 8;
 
-/// Where the surroundings come from; a test brings its own.
-pub trait Environment {
-    /// A variable, unless it is missing or empty.
-    fn get(&self, name: &str) -> Option<String>;
-}
+/// Looks up an environment variable.
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-impl<F: Fn(&str) -> Option<String>> Environment for F {
-    fn get(&self, name: &str) -> Option<String> {
-        self(name).filter(|value| !value.is_empty())
-    }
-}
-
-/// What an orchestrator says of the process that it started.
+/// The context that an orchestrator passes to the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asker {
-    /// The task of Kestra that this process is, if it is one.
+pub struct CallerContext {
+    /// The Kestra task that started the process, if one did.
     pub kestra: Option<KestraContext>,
-    /// The trace that it is part of, if there is one.
+    /// The trace that the process belongs to, if there is one.
     pub trace: Option<Trace>,
-    /// What of it was ignored, and why.
+    /// What was ignored, and why.
     pub warnings: Vec<String>,
 }
 
-/// What an orchestrator says of this process.
+/// Reads the context of this process.
 #[must_use]
-pub fn asker(env: &dyn Environment, working_dir: &Path) -> Asker {
+pub fn caller_context(env: Env<'_>, working_dir: &Path) -> CallerContext {
+    // An empty variable counts as missing: it is what an expression without a value produces.
+    let env: Env<'_> = &|name| env(name).filter(|value| !value.is_empty());
     let file = context(env, working_dir);
     let from_file = |pointers: &[&str]| {
         let file = file.as_ref()?;
@@ -62,8 +63,8 @@ pub fn asker(env: &dyn Environment, working_dir: &Path) -> Asker {
             })
     };
     let either = |name: &str, pointers: &[&str]| {
-        let text = env.get(name).or_else(|| from_file(pointers));
-        cut(&printable(&text.unwrap_or_default()), LONGEST_ID)
+        let text = env(name).or_else(|| from_file(pointers));
+        cut(&printable(&text.unwrap_or_default()), ID_LENGTH)
     };
     let mut warnings = Vec::new();
     let context = KestraContext {
@@ -82,51 +83,89 @@ pub fn asker(env: &dyn Environment, working_dir: &Path) -> Asker {
             "KESTRA_TRIGGER_TYPE",
             &["/trigger/_context/type", "/trigger/type"],
         ),
-        labels: all_labels(env, file.as_ref(), &mut warnings),
+        labels: labels(env, file.as_ref(), &mut warnings),
     };
-    Asker {
+    CallerContext {
         kestra: (context != KestraContext::default()).then_some(context),
         trace: trace(env, &mut warnings),
         warnings,
     }
 }
 
-/// `KESTRA_LABELS`, else the file's.
-fn all_labels(
-    env: &dyn Environment,
+/// The labels of `KESTRA_LABELS`, otherwise those of the file.
+fn labels(
+    env: Env<'_>,
     file: Option<&Value>,
     warnings: &mut Vec<String>,
 ) -> BTreeMap<String, String> {
-    let given = env.get("KESTRA_LABELS").and_then(|text| {
+    let given = env("KESTRA_LABELS").and_then(|text| {
         let parsed: Option<Value> = serde_json::from_str(&text).ok();
-        let read = parsed.as_ref().and_then(labels);
-        if read.is_none() {
+        let labels = parsed.as_ref().and_then(Labels::of);
+        if labels.is_none() {
             warnings.push(
-                "KESTRA_LABELS is not a JSON object and is ignored; the line for the task's `env:` is \
+                "KESTRA_LABELS is not a JSON object and is ignored; add to the task's `env:` the line \
                  KESTRA_LABELS: \"{{ labels | toJson }}\""
                     .to_owned(),
             );
         }
-        read
+        labels
     });
-    let read = given
-        .or_else(|| file.and_then(|file| labels(file.get("labels")?)))
+    let labels = given
+        .or_else(|| Labels::of(file?.get("labels")?))
         .unwrap_or_default();
-    if read.left_out > 0 {
+    if labels.left_out > 0 {
         warnings.push(format!(
-            "the audit log keeps {} of the execution's labels and leaves {} out",
-            read.kept.len(),
-            read.left_out
+            "the audit log keeps {} of the execution's labels and omits {}",
+            labels.kept.len(),
+            labels.left_out
         ));
     }
-    read.kept
+    labels.kept
 }
 
-/// `TRACEPARENT`. Empty is as good as none: that is what `{{ trace.parent ?? '' }}` gives without tracing.
-fn trace(env: &dyn Environment, warnings: &mut Vec<String>) -> Option<Trace> {
-    let text = env
-        .get("TRACEPARENT")
-        .filter(|text| !text.trim().is_empty())?;
+/// Labels, and how many of them were omitted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Labels {
+    kept: BTreeMap<String, String>,
+    left_out: usize,
+}
+
+impl Labels {
+    /// The labels in a JSON object. A nested label gets the dotted name that Kestra's own pages show,
+    /// for example `system.correlationId`.
+    fn of(value: &Value) -> Option<Self> {
+        let mut labels = Self::default();
+        for (name, value) in value.as_object()? {
+            labels.add(name, value, LABEL_DEPTH);
+        }
+        Some(labels)
+    }
+
+    fn add(&mut self, name: &str, value: &Value, depth: usize) {
+        let text = match value {
+            Value::Object(fields) if depth > 0 => {
+                for (field, value) in fields {
+                    self.add(&format!("{name}.{field}"), value, depth - 1);
+                }
+                return;
+            }
+            Value::Null => return,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if self.kept.len() >= LABELS {
+            self.left_out += 1;
+            return;
+        }
+        let name = cut(&printable(name), LABEL_NAME_LENGTH);
+        let text = cut(&printable(&text), LABEL_VALUE_LENGTH);
+        self.kept.insert(name, text);
+    }
+}
+
+/// `TRACEPARENT`. Blank counts as missing: `{{ trace.parent ?? '' }}` is blank without tracing.
+fn trace(env: Env<'_>, warnings: &mut Vec<String>) -> Option<Trace> {
+    let text = env("TRACEPARENT").filter(|text| !text.trim().is_empty())?;
     Trace::parse(&text)
         .map_err(|error| {
             warnings.push(format!(
@@ -137,17 +176,18 @@ fn trace(env: &dyn Environment, warnings: &mut Vec<String>) -> Option<Trace> {
         .ok()
 }
 
-/// The order of Kestra's own libraries: the file that is named, the one in the working directory, the
-/// variable. What cannot be read is passed over.
-fn context(env: &dyn Environment, working_dir: &Path) -> Option<Value> {
-    let named = env.get("KESTRA_EXECUTION_CONTEXT_FILE").map(PathBuf::from);
+/// The context as JSON, in the order of Kestra's own libraries: the named file, the file in the working
+/// directory, the variable (as text or base64). What cannot be read is skipped.
+fn context(env: Env<'_>, working_dir: &Path) -> Option<Value> {
+    let named = env("KESTRA_EXECUTION_CONTEXT_FILE").map(PathBuf::from);
     named
         .into_iter()
         .chain([working_dir.join(CONTEXT_FILE)])
         .find_map(|path| read_context(&path))
         .or_else(|| {
-            let decoded = STANDARD.decode(env.get("KESTRA_CONTEXT")?.trim()).ok()?;
-            serde_json::from_slice(&decoded).ok()
+            let text = env("KESTRA_CONTEXT")?;
+            let decoded = STANDARD.decode(text.trim()).ok();
+            serde_json::from_slice(&decoded.unwrap_or(text.into_bytes())).ok()
         })
 }
 
@@ -162,11 +202,13 @@ fn read_context(path: &Path) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-    fn env(pairs: &[(&'static str, &str)]) -> impl Environment {
+    fn env(pairs: &[(&'static str, &str)]) -> impl Fn(&str) -> Option<String> {
         let pairs: BTreeMap<&str, String> = pairs
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
@@ -178,8 +220,8 @@ mod tests {
         tempfile::tempdir().unwrap()
     }
 
-    fn of(pairs: &[(&'static str, &str)]) -> Asker {
-        asker(&env(pairs), nowhere().path())
+    fn of(pairs: &[(&'static str, &str)]) -> CallerContext {
+        caller_context(&env(pairs), nowhere().path())
     }
 
     const FILE: &str = r#"{"execution":{"id":"ex1"},"taskrun":{"id":"tr1","attemptsCount":2},
@@ -190,14 +232,14 @@ mod tests {
 
     #[test]
     fn outside_kestra_there_is_no_context() {
-        assert_eq!(of(&[]), Asker::default());
+        assert_eq!(of(&[]), CallerContext::default());
     }
 
     #[test]
     fn the_context_file_of_the_2_0_line_is_read_and_the_environment_wins() {
         let dir = nowhere();
         std::fs::write(dir.path().join(CONTEXT_FILE), FILE).unwrap();
-        let read = asker(
+        let read = caller_context(
             &env(&[
                 ("KESTRA_TASKRUN_ID", "tr-from-env"),
                 ("KESTRA_TRIGGER_ID", "nightly"),
@@ -221,13 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn the_context_is_sought_where_kestras_own_libraries_seek_it() {
+    fn the_context_is_read_in_the_order_of_kestras_own_libraries() {
         let dir = nowhere();
         let named = dir.path().join("named.json");
         let id = |name: &str| format!(r#"{{"execution":{{"id":"{name}"}}}}"#);
         let variable = STANDARD.encode(id("variable"));
+        let text = id("text");
         let found = |pairs: &[(&'static str, &str)]| {
-            let read = asker(&env(pairs), dir.path());
+            let read = caller_context(&env(pairs), dir.path());
             read.kestra
                 .map(|context| context.execution)
                 .unwrap_or_default()
@@ -238,6 +281,7 @@ mod tests {
             ("KESTRA_CONTEXT", variable.as_str()),
         ];
         assert_eq!(found(&all), "variable");
+        assert_eq!(found(&[("KESTRA_CONTEXT", text.as_str())]), "text");
         std::fs::write(dir.path().join(CONTEXT_FILE), id("here")).unwrap();
         assert_eq!(found(&all), "here");
         std::fs::write(&named, id("named")).unwrap();
@@ -246,19 +290,19 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_context_is_as_good_as_none() {
+    fn an_invalid_context_is_ignored() {
         let dir = nowhere();
         std::fs::write(dir.path().join(CONTEXT_FILE), "{").unwrap();
-        let read = asker(&env(&[("KESTRA_CONTEXT", "no base64!")]), dir.path());
-        assert_eq!(read, Asker::default());
+        let read = caller_context(&env(&[("KESTRA_CONTEXT", "no base64!")]), dir.path());
+        assert_eq!(read, CallerContext::default());
     }
 
     #[test]
-    fn labels_that_are_no_object_are_warned_about_by_name_and_those_of_the_file_count() {
+    fn invalid_labels_are_warned_about_and_those_of_the_file_are_used() {
         let dir = nowhere();
         std::fs::write(dir.path().join(CONTEXT_FILE), FILE).unwrap();
         for text in ["team:bi", "[]", "{", "null"] {
-            let read = asker(&env(&[("KESTRA_LABELS", text)]), dir.path());
+            let read = caller_context(&env(&[("KESTRA_LABELS", text)]), dir.path());
             assert_eq!(read.kestra.unwrap().labels["team"], "bi", "{text}");
             assert_eq!(read.warnings.len(), 1, "{text}");
             assert!(
@@ -267,18 +311,18 @@ mod tests {
                 read.warnings[0]
             );
         }
-        let read = asker(&env(&[("KESTRA_LABELS", r#"{"team":"etl"}"#)]), dir.path());
+        let read = caller_context(&env(&[("KESTRA_LABELS", r#"{"team":"etl"}"#)]), dir.path());
         assert_eq!(read.kestra.unwrap().labels["team"], "etl");
         assert!(read.warnings.is_empty());
     }
 
     #[test]
-    fn a_trace_needs_no_kestra_and_a_broken_one_is_warned_about() {
+    fn a_trace_does_not_need_kestra_and_an_invalid_one_is_warned_about() {
         let read = of(&[("TRACEPARENT", TRACEPARENT)]);
         assert_eq!(read.trace.unwrap().to_string(), TRACEPARENT);
         assert_eq!(read.kestra, None);
         for text in ["", " ", "\n"] {
-            assert_eq!(of(&[("TRACEPARENT", text)]), Asker::default());
+            assert_eq!(of(&[("TRACEPARENT", text)]), CallerContext::default());
         }
         let read = of(&[("TRACEPARENT", "00-nonsense")]);
         assert_eq!(read.trace, None);
@@ -287,9 +331,72 @@ mod tests {
     }
 
     #[test]
-    fn an_id_without_end_is_cut() {
+    fn a_long_id_is_cut() {
         let long = "x".repeat(100_000);
         let read = of(&[("KESTRA_FLOW_ID", &long)]);
-        assert_eq!(read.kestra.unwrap().flow.chars().count(), LONGEST_ID);
+        assert_eq!(read.kestra.unwrap().flow.chars().count(), ID_LENGTH);
+    }
+
+    #[test]
+    fn nested_labels_get_dotted_names_and_plain_values_become_texts() {
+        let all = Labels::of(&json!({
+            "team": "bi",
+            "system": {"correlationId": "c1", "restarted": true},
+            "try": 2,
+            "gone": null,
+        }))
+        .unwrap();
+        let kept: Vec<(&str, &str)> = all
+            .kept
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            kept,
+            [
+                ("system.correlationId", "c1"),
+                ("system.restarted", "true"),
+                ("team", "bi"),
+                ("try", "2")
+            ]
+        );
+        assert_eq!(all.left_out, 0);
+    }
+
+    #[test]
+    fn only_an_object_has_labels() {
+        for value in [json!([]), json!("a"), json!(1), json!(null)] {
+            assert_eq!(Labels::of(&value), None, "{value}");
+        }
+        assert_eq!(Labels::of(&json!({})), Some(Labels::default()));
+    }
+
+    #[test]
+    fn excess_labels_are_omitted_and_long_ones_are_cut() {
+        let many: serde_json::Map<String, Value> = (0..LABELS + 3)
+            .map(|n| (format!("l{n}"), json!("x".repeat(2_000))))
+            .collect();
+        let all = Labels::of(&Value::Object(many)).unwrap();
+        assert_eq!((all.kept.len(), all.left_out), (LABELS, 3));
+        assert!(
+            all.kept
+                .values()
+                .all(|value| value.chars().count() == LABEL_VALUE_LENGTH && value.ends_with('…'))
+        );
+    }
+
+    #[test]
+    fn control_characters_are_removed_from_labels() {
+        let all = Labels::of(&json!({"a\u{1b}b": "c\u{7}d"})).unwrap();
+        assert_eq!(all.kept["ab"], "cd");
+    }
+
+    #[test]
+    fn deeply_nested_labels_are_kept_as_text() {
+        let mut value = json!("end");
+        for _ in 0..100 {
+            value = json!({ "a": value });
+        }
+        assert_eq!(Labels::of(&value).unwrap().kept.len(), 1);
     }
 }

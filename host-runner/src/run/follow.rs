@@ -1,61 +1,51 @@
-//! The verdict on a run that was triggered before. Never triggers.
+//! Reports on a run that was started earlier. Never triggers.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::convert;
-use super::interrupt::interrupted;
-use super::ports::{Ports, Run};
-use super::refresh::{FinishedRun, concluded, replayed};
+use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable};
+use super::call::{self, Call};
 use super::request;
-use super::session::{AuditHandle, End, Session};
-use crate::audit_log::{AuditLogError, Begin, BeginOptions, RunView, Standing};
-use crate::config::{OnInterrupt, ResolvedTarget};
-use crate::engine::bindings::powerbi::refresh::types as wit;
+use super::session::{AuditHandle, Session};
+use crate::audit_log::{AuditLogError, Begin, BeginOptions, IfLost, RunView, Standing};
+use crate::config::ResolvedTarget;
+use crate::contract::types::{FollowRequest, Subject};
 use crate::verdict::{Status, Verdict};
 
-/// Follows a run of ours that this process holds. `on_interrupt` says what becomes of it when a signal
-/// comes: who only looks on leaves it alone.
-pub(super) async fn follow_ours(
+/// Follows a run of ours that this process holds.
+///
+/// # Errors
+/// [`Stopped`] if a signal ended it.
+pub(super) async fn follow_own(
     session: &Session,
     target: &ResolvedTarget,
-    run: &Arc<Run>,
+    run: &Arc<ActiveRun>,
     view: &RunView,
-    on_interrupt: OnInterrupt,
-) -> FinishedRun {
-    // What the audit log knows holds until the component knows better.
+) -> Result<FinishedRun, Stopped> {
+    // What the audit log knows holds until the component knows more.
     {
-        let mut known = run.known();
-        known.sent = view.sent;
-        known.last_event = view.last_event;
-        known.attempt = view.intent.as_ref().map_or(0, |intent| intent.attempt);
-        known.trigger_at = view.intent_time.parse().ok();
+        let mut progress = run.progress();
+        progress.sent = view.sent;
+        progress.last_event = view.last_event;
+        progress.attempt = view.intent.as_ref().map_or(0, |intent| intent.attempt);
+        progress.trigger_at = view.intent_time.parse().ok();
     }
     let Some(trace) = request::trace(view) else {
-        let verdict = session
-            .broken(run, "the audit log has no intent of this run")
-            .await;
-        return concluded(target, run, verdict, None);
+        return Ok(run
+            .component_failed("the audit log has no intent of this run")
+            .await);
     };
-    let taken = match run.audit_log.taken_runs(&run.info.resource, &run.info.run) {
-        Ok(taken) => taken,
-        Err(error) => return unreadable(target, run, &error),
+    let taken_runs = match run.audit_log.taken_runs(&run.info.resource, &run.info.run) {
+        Ok(taken_runs) => taken_runs,
+        Err(error) => return Ok(run.finished(audit_unavailable(&error))),
     };
-    call(
-        session,
-        target,
-        run,
-        wit::Subject::Ours(trace),
-        taken,
-        on_interrupt,
-    )
-    .await
+    follow(session, target, run, Subject::Ours(trace), taken_runs).await
 }
 
-/// The newest run at the service, whoever began it; with `since` the run of a trigger that somebody
-/// else sent then or later, and none that began before.
+/// Follows the newest run at the service, whoever started it; with `since`, the run of a trigger that
+/// someone else sent at that time or later.
 pub async fn follow_any(
     session: &Session,
     audit: &AuditHandle,
@@ -63,100 +53,77 @@ pub async fn follow_any(
     since: Option<Timestamp>,
 ) -> FinishedRun {
     let subject = match since {
-        Some(since) => wit::Subject::Since(since.to_string()),
-        None => wit::Subject::Newest,
+        Some(since) => Subject::Since(since.to_string()),
+        None => Subject::Newest,
     };
     let wit_target = request::target(target, &session.flow_id);
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
-    let run = session.run(&audit.audit_log, info, target);
-    let leave = OnInterrupt::Leave;
-    let mut concluded = call(session, target, &run, subject, Vec::new(), leave).await;
-    // It is nobody's run of ours, and the audit log has nothing of it.
-    concluded.invocation.run = String::new();
-    concluded
+    let run = session.run(&audit.audit_log, info, session.deadline_of(target));
+    let mut finished = match follow(session, target, &run, subject, Vec::new()).await {
+        Ok(finished) => finished,
+        Err(stopped) => stopped.leave().await,
+    };
+    // The run is not one of ours, and the audit log has no events of it.
+    finished.invocation.run = String::new();
+    finished
 }
 
-/// A run of the audit log: its recorded verdict, or what the service says of it now.
+/// Follows a run of the audit log: returns its stored verdict, or what the service reports now.
 ///
 /// # Errors
-/// Where the audit log cannot be read or written.
+/// If the audit log cannot be read or written.
 pub async fn follow_recorded(
     session: &Session,
     audit: &AuditHandle,
     target: &ResolvedTarget,
     view: RunView,
 ) -> Result<FinishedRun, AuditLogError> {
-    if let (Standing::Ended(status), Some(verdict)) = (view.standing(), view.verdict()) {
-        // `accepted` says only that it was sent: what became of it may be known by now.
-        if status != Status::Accepted || target.watched().is_none() {
-            return Ok(replayed(target, verdict, &view));
-        }
-    }
-    if view.standing() == Standing::NeverStarted {
-        let verdict = Verdict::not_sent(
-            Status::Skipped,
+    let skipped =
+        |code, message| Verdict::not_sent(Status::Skipped, code, message, "start a refresh");
+    let settled = match view.standing() {
+        // An `accepted` run was only sent: its outcome may be known by now.
+        Standing::Ended(Status::Accepted) if target.watched().is_some() => None,
+        Standing::Ended(_) => view.verdict(),
+        Standing::NeverStarted => Some(skipped(
             "never_started",
-            "this run was settled as never started",
-            "start a refresh",
-        );
-        return Ok(replayed(target, verdict, &view));
+            "this run was resolved as never started",
+        )),
+        Standing::NotSent => Some(
+            view.verdict()
+                .unwrap_or_else(|| skipped("not_sent", "nothing of this run was sent")),
+        ),
+        Standing::Unsettled => None,
+    };
+    if let Some(verdict) = settled {
+        return Ok(FinishedRun::replayed(&view, verdict));
     }
-    if view.standing() == Standing::NotSent {
-        let verdict = view.verdict().unwrap_or_else(|| {
-            Verdict::not_sent(
-                Status::Skipped,
-                "not_sent",
-                "nothing of this run was sent",
-                "start a refresh",
-            )
-        });
-        return Ok(replayed(target, verdict, &view));
-    }
-    let leave = OnInterrupt::Leave;
-    // Held by somebody else, it is followed all the same: reading twice does no harm, and the
-    // record keeps what is settled.
-    let manner = BeginOptions {
+    // A run that another process holds is followed anyway: reading twice does no harm, and the audit
+    // log keeps what is settled.
+    let options = BeginOptions {
         new: false,
         followable: true,
-        if_lost: crate::audit_log::IfLost::Hold,
+        if_lost: IfLost::Hold,
     };
-    let run = session.run(&audit.audit_log, view.run.clone(), target);
-    if let Begin::Follow(newer) = audit.audit_log.begin(&view.run, manner)?
-        && newer.run.run == view.run.run
-    {
-        return Ok(follow_ours(session, target, &run, &newer, leave).await);
+    let deadline = session.deadline_of(target);
+    let run = session.run(&audit.audit_log, view.run.clone(), deadline);
+    let view = match audit.audit_log.begin(&view.run, options)? {
+        Begin::Follow(newer) if newer.run.run == view.run.run => *newer,
+        _ => view,
+    };
+    match follow_own(session, target, &run, &view).await {
+        Ok(finished) => Ok(finished),
+        Err(stopped) => Ok(stopped.leave().await),
     }
-    Ok(follow_ours(session, target, &run, &view, leave).await)
 }
 
-async fn call(
+async fn follow(
     session: &Session,
     target: &ResolvedTarget,
-    run: &Arc<Run>,
-    subject: wit::Subject,
+    run: &Arc<ActiveRun>,
+    subject: Subject,
     taken_runs: Vec<String>,
-    on_interrupt: OnInterrupt,
-) -> FinishedRun {
-    let gateway = match session.boundary.gateway(target) {
-        Ok(gateway) => gateway,
-        Err(error) => {
-            let verdict = Verdict::not_sent(
-                Status::Invalid,
-                error.code(),
-                error.to_string(),
-                "check the configuration",
-            );
-            return concluded(target, run, verdict, None);
-        }
-    };
-    let mut instance = match session.instance(Ports(run.clone()), gateway).await {
-        Ok(instance) => instance,
-        Err(error) => {
-            let verdict = session.broken(run, &error.to_string()).await;
-            return concluded(target, run, verdict, None);
-        }
-    };
-    let request = wit::FollowRequest {
+) -> Result<FinishedRun, Stopped> {
+    let request = FollowRequest {
         run_id: run.info.run.clone(),
         name: target.name.clone(),
         target: request::target(target, &session.flow_id),
@@ -164,39 +131,12 @@ async fn call(
         subject,
         taken_runs,
     };
-    let exports = instance.exports.powerbi_refresh_refresh();
-    let call = exports.call_follow_refresh(&mut instance.store, &request);
-    let (verdict, signal) = match session.drive_component(run, call).await {
-        End::Done(Ok(Ok(verdict))) => (run.enriched(convert::verdict(verdict)), None),
-        End::Done(Ok(Err(error))) => (run.enriched(convert::error(error)), None),
-        End::Done(Err(trap)) => (
-            session
-                .broken(run, &format!("the component broke off: {trap:#}"))
-                .await,
-            None,
-        ),
-        End::OutOfTime => (
-            session
-                .broken(run, "the component did not end after its deadline")
-                .await,
-            None,
-        ),
-        End::Stopped(signal) => {
-            drop(instance);
-            let verdict = interrupted(session, target, run, signal, on_interrupt).await;
-            (verdict, Some(signal))
-        }
-    };
-    session.finish(run).await;
-    concluded(target, run, verdict, signal)
-}
-
-fn unreadable(target: &ResolvedTarget, run: &Run, error: &AuditLogError) -> FinishedRun {
-    let verdict = Verdict::not_sent(
-        Status::AuditUnavailable,
-        error.code(),
-        error.to_string(),
-        "mend the audit log and ask again",
-    );
-    concluded(target, run, verdict, None)
+    let called = Call::of_run(session, target, run)
+        .make(async |instance| {
+            let exports = instance.exports.powerbi_refresh_refresh();
+            let store = &mut instance.store;
+            exports.call_follow_refresh(store, &request).await
+        })
+        .await;
+    call::finish(run, called).await
 }

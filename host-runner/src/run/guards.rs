@@ -1,87 +1,164 @@
-//! The guards that need a clock, a calendar or the audit log: the window and the interval.
+//! The guards that need a clock, a calendar or the audit log: window, interval and retries.
 //!
-//! What needs the service (another run, the quota) the component judges.
+//! Guards that need the service (a running refresh, the quota) are in the component.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::audit_log::{AuditLog, AuditLogError};
-use crate::config::ResolvedTarget;
+use crate::config::{ResolvedTarget, Retry};
 use crate::guard::{is_open, next_opening, too_early};
 use crate::verdict::{Status, Verdict};
 
-/// A guard that holds a refresh back.
+/// A guard that holds back a refresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    /// The guard, as the configuration names it.
-    pub guard: &'static str,
-    /// The verdict's stable code.
-    pub code: &'static str,
-    /// What holds it back, in a sentence.
-    pub message: String,
-    /// When it would be let through: RFC 3339, UTC; empty where that never comes.
-    pub retry_at: String,
+pub(super) struct BlockingGuard {
+    /// The guard's key in the configuration.
+    pub(super) name: &'static str,
+    /// The verdict on the refresh.
+    pub(super) verdict: Verdict,
 }
 
-impl Held {
-    /// The verdict that the guard comes to.
-    pub(super) fn verdict(&self) -> Verdict {
-        Verdict {
+impl BlockingGuard {
+    /// `opens_at` is when the guard would let the refresh through; none for never.
+    fn new(name: &'static str, code: &str, message: String, opens_at: Option<Timestamp>) -> Self {
+        let hint = "start again at that time, or use --force to trigger now";
+        let verdict = Verdict {
             retryable: true,
-            retry_at: self.retry_at.clone(),
-            ..Verdict::not_sent(
-                Status::Skipped,
-                self.code,
-                self.message.clone(),
-                "start again then; --force triggers all the same",
-            )
-        }
+            retry_at: opens_at.map(|at| at.to_string()).unwrap_or_default(),
+            ..Verdict::not_sent(Status::Skipped, code, message, hint)
+        };
+        Self { name, verdict }
     }
 }
 
-/// The guards that hold this target back now.
+/// The guards that hold back a refresh of this target at `now`.
 ///
 /// # Errors
-/// Where the audit log cannot be read.
-pub(super) fn held_back(
+/// If the audit log cannot be read.
+pub(super) fn blocking(
     audit_log: &AuditLog,
     target: &ResolvedTarget,
     now: Timestamp,
-) -> Result<Vec<Held>, AuditLogError> {
-    let mut held = Vec::new();
-    held.extend(outside_window(target, now));
+) -> Result<Vec<BlockingGuard>, AuditLogError> {
+    let mut guards: Vec<BlockingGuard> = closed_window(target, now).into_iter().collect();
     if let Some(interval) = target.min_interval {
         let last = audit_log.last_refresh_of_target(&target.name)?;
-        let retry_at = too_early(last, interval, now);
-        held.extend(retry_at.zip(last).map(|(at, last)| Held {
-            guard: "min_interval",
-            code: "too_soon",
-            message: format!(
-                "the last refresh of {} was sent at {last}, and another is not due before {at}; nothing was sent",
+        let opens_at = too_early(last, interval, now);
+        guards.extend(opens_at.zip(last).map(|(at, last)| {
+            let message = format!(
+                "the last refresh of {} was sent at {last}, and `min_interval` allows the next one at {at}; nothing was sent",
                 target.name
-            ),
-            retry_at: at.to_string(),
+            );
+            BlockingGuard::new("min_interval", "too_soon", message, Some(at))
         }));
     }
-    Ok(held)
+    Ok(guards)
 }
 
-/// Whether no window of the target is open.
-pub(super) fn outside_window(target: &ResolvedTarget, now: Timestamp) -> Option<Held> {
+/// The window guard, if no window of the target is open.
+fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuard> {
     if is_open(&target.windows, now) {
         return None;
     }
-    let opens = next_opening(&target.windows, now);
-    let told = opens.map_or_else(
+    let opens_at = next_opening(&target.windows, now);
+    let next = opens_at.map_or_else(
         || "it never opens again".to_owned(),
         |at| format!("it opens at {at}"),
     );
-    Some(Held {
-        guard: "window",
-        code: "outside_window",
-        message: format!(
-            "the window of {} is closed, {told}; nothing was sent",
-            target.name
-        ),
-        retry_at: opens.map(|at| at.to_string()).unwrap_or_default(),
-    })
+    let message = format!(
+        "the window of {} is closed, {next}; nothing was sent",
+        target.name
+    );
+    Some(BlockingGuard::new(
+        "window",
+        "outside_window",
+        message,
+        opens_at,
+    ))
+}
+
+/// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.
+/// `left` is the time until the deadline.
+pub(super) fn next_attempt(
+    target: &ResolvedTarget,
+    verdict: &Verdict,
+    triggers: u32,
+    now: Timestamp,
+    left: Duration,
+) -> Option<Duration> {
+    let wait = retry_delay(verdict, triggers, &target.retry, now)?;
+    let then = now.checked_add(wait).ok()?;
+    (wait < left && closed_window(target, then).is_none()).then_some(wait)
+}
+
+/// Only a retryable `failed` is retried: after anything else a run may still be in progress, or the
+/// next attempt would end the same.
+fn retry_delay(
+    verdict: &Verdict,
+    triggers: u32,
+    retry: &Retry,
+    now: Timestamp,
+) -> Option<Duration> {
+    let failed = verdict.status == Status::Failed && verdict.retryable;
+    if !failed || triggers >= retry.max_attempts {
+        return None;
+    }
+    let opens = verdict
+        .retry_at
+        .parse::<Timestamp>()
+        .ok()
+        .and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+    Some(opens.map_or(retry.delay, |opens| opens.max(retry.delay)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(retryable: bool, retry_at: &str) -> Verdict {
+        Verdict {
+            retryable,
+            retry_at: retry_at.to_owned(),
+            ..Verdict::not_sent(Status::Failed, "refresh_failed", "", "")
+        }
+    }
+
+    fn delay(verdict: &Verdict, triggers: u32) -> Option<u64> {
+        let now = "2026-11-23T08:00:00Z".parse().unwrap();
+        let retry = Retry {
+            max_attempts: 3,
+            delay: Duration::from_secs(300),
+        };
+        retry_delay(verdict, triggers, &retry, now).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn only_a_retryable_failure_is_retried_up_to_max_attempts() {
+        assert_eq!(delay(&failed(true, ""), 1), Some(300));
+        assert_eq!(delay(&failed(true, ""), 2), Some(300));
+        assert_eq!(delay(&failed(true, ""), 3), None);
+        assert_eq!(delay(&failed(false, ""), 1), None);
+        for status in [
+            Status::Unknown,
+            Status::Accepted,
+            Status::Completed,
+            Status::Skipped,
+            Status::Unavailable,
+        ] {
+            let other = Verdict {
+                status,
+                ..failed(true, "")
+            };
+            assert_eq!(delay(&other, 1), None, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_delay_is_at_least_what_the_service_asks_for() {
+        assert_eq!(delay(&failed(true, "2026-11-23T09:00:00Z"), 1), Some(3600));
+        assert_eq!(delay(&failed(true, "2026-11-23T08:01:00Z"), 1), Some(300));
+        assert_eq!(delay(&failed(true, "2026-11-23T07:00:00Z"), 1), Some(300));
+    }
 }

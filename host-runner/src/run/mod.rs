@@ -1,39 +1,40 @@
-//! Carrying out what was asked for: claims, the component, signals, deadlines.
+//! The operations of the runner: refresh, follow, cancel, check, list and resolve.
 //!
-//! The imperative shell. What it decides by is decided elsewhere, in plain functions: what a start
-//! leads to ([`crate::audit_log::decide`]), what may leave ([`crate::outbound`]), what became of it
-//! (the component). Here it is put together so that nothing is sent before it was written down, and
-//! nothing that is known is lost when the process ends early.
+//! This is the imperative shell. The decisions are plain functions elsewhere: what a start leads to
+//! ([`crate::audit_log::decide`]), what may be sent ([`crate::outbound`]), what the outcome is (the
+//! component). Here they are combined so that nothing is sent before it is stored, and nothing that is
+//! known is lost if the process ends early.
+//!
+//! The files depend on each other in one direction only: `refresh` → `cancel` → `follow` → `call` →
+//! `session` → `active_run` → `boundary`.
 
+mod active_run;
 mod boundary;
-mod busy;
+mod call;
 mod cancel;
-mod check;
 mod context;
-mod convert;
 mod follow;
 mod guards;
+mod inspect;
 mod interrupt;
-mod labels;
-mod lists;
-mod names;
-mod ports;
 mod refresh;
 mod request;
-mod resolve;
-mod retry;
 mod session;
 mod signals;
 
-pub use boundary::{Boundary, BoundaryError, Operation};
-pub use busy::retry_while_busy;
-pub use cancel::{CancelError, CancelStatus, Cancelled, cancel};
-pub use check::{Finding, FindingLevel, check, plan};
-pub use context::{Asker, Environment, asker};
+pub use active_run::{FinishedRun, HostServices, retry_while_busy};
+pub use boundary::{Boundary, BoundaryConfig, BoundaryError, Operation};
+pub use call::resolve;
+pub use cancel::cancel;
+pub use context::{CallerContext, caller_context};
 pub use follow::{follow_any, follow_recorded};
-pub use lists::{Listing, Row, list};
-pub use ports::Run;
-pub use refresh::{FinishedRun, RefreshOptions, refresh};
-pub use resolve::{ResolveError, resolve};
-pub use session::{AuditHandle, Session};
-pub use signals::Stops;
+pub use inspect::{Finding, FindingLevel, ListRow, Listing, check, list, plan};
+pub use refresh::refresh;
+pub use session::{AuditHandle, OperationError, RefreshOptions, Session};
+pub use signals::Signals;
+
+pub use crate::contract::refresh::{Cancellation, CancellationStatus};
+pub use crate::contract::types::FollowMode;
+
+/// The component, loaded or being loaded.
+pub type Component = crate::engine::Loading<HostServices>;

@@ -1,319 +1,273 @@
-//! One refresh, from what the audit log holds of its identity to its result.
+//! One refresh, from what the audit log knows about its identity to its result.
 //!
-//! The decision table stands in [`crate::audit_log::decide`]; here it is carried out: start, replay,
-//! wait for another process, follow, or hold. The component does what needs the service; the claim
-//! that keeps two runs of ours from taking each other's is held around it.
+//! [`crate::audit_log::decide`] has the decision table, and this module carries it out: start, replay,
+//! wait for another process, follow, or hold. The component does what needs the service, under a
+//! claim that keeps two runs of ours from matching each other's run.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::busy::retry_while_busy;
-use super::convert;
-use super::interrupt::interrupted;
-use super::ports::{Ports, Run};
+use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retry_while_busy};
+use super::call::{self, Call};
+use super::cancel::end_interrupted;
+use super::follow::follow_own;
 use super::request::{self, TriggerOptions};
-use super::session::{AuditHandle, End, LEAST_PATIENCE, Session};
-use super::signals::signal_name;
-use super::{guards, names, retry};
-use crate::audit_log::event::{Detail, Interrupted};
+use super::session::{AuditHandle, OperationError, RefreshOptions, Session, WaitError};
+use super::{guards, inspect};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
-use crate::engine::bindings::powerbi::refresh::types as wit;
-use crate::report::{Invocation, Level, Phase, Signal, Update};
-use crate::verdict::{Sent, Status, Verdict};
+use crate::contract::types::{FollowMode, RefreshError, Target};
+use crate::report::{Level, Phase, Update};
+use crate::verdict::{Status, Verdict};
 
-/// The pause between two looks at a run that another process follows.
-const WATCH: Duration = Duration::from_millis(250);
+/// The pause between two looks at a run that another process holds.
+const WATCH_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a claim that was lost before anything was sent is sought again.
-const MOST_TRIES: u32 = 5;
+/// How often an attempt starts over after it lost its claim before anything was sent.
+const MAX_CLAIMS: u32 = 5;
 
-/// What a refresh is asked for, beyond its target.
-#[derive(Debug, Clone, Copy)]
-pub struct RefreshOptions {
-    /// Ignore earlier runs of the key.
-    pub new: bool,
-    /// How far the run is followed.
-    pub follow: wit::FollowMode,
-    /// Whether window, interval and quota hold nothing back.
-    pub force: bool,
-}
-
-impl RefreshOptions {
-    /// Whether nobody is asked about the content: no look, no token for one, no following.
-    pub(super) fn asks_nobody(self, target: &ResolvedTarget) -> bool {
-        self.follow == wit::FollowMode::NotAtAll && target.quota.is_none()
-    }
-}
-
-/// A verdict and what this invocation knows beside it.
-#[derive(Debug, Clone)]
-pub struct FinishedRun {
-    /// What became of it.
-    pub verdict: Verdict,
-    /// What this invocation knows.
-    pub invocation: Invocation,
-}
-
-/// Refreshes one target, as often as its `retry` says: again only after a `failed` that is worth
-/// another attempt, and only while the deadline and the window allow it.
+/// Refreshes one target, and again as its `retry` says: only after a retryable `failed`, and only
+/// while the deadline and the window allow it.
 pub async fn refresh(
     session: &Session,
     audit: &AuditHandle,
     target: &ResolvedTarget,
-    asked: RefreshOptions,
+    options: RefreshOptions,
 ) -> FinishedRun {
-    let mut wit_target = request::target(target, &session.flow_id);
-    if asked.asks_nobody(target) {
-        wit_target = request::unwatched(wit_target);
-    }
+    let mut attempt = Attempt {
+        session,
+        audit,
+        target,
+        wit_target: options.wit_target(session, target),
+        options,
+        is_retry: false,
+    };
     let mut triggers = 0;
     loop {
-        let retrying = triggers > 0;
-        let mut concluded = attempt(session, audit, target, &wit_target, asked, retrying).await;
+        let mut finished = attempt.run().await;
         // A trigger of an earlier process counts as that process's attempt.
         triggers += 1;
-        if !concluded.invocation.replayed {
-            concluded.invocation.attempt = concluded.invocation.attempt.max(triggers);
+        if !finished.invocation.replayed {
+            finished.invocation.attempt = finished.invocation.attempt.max(triggers);
         }
-        let Some(wait) = retry::next(session, target, &concluded.verdict, triggers) else {
-            return concluded;
+        let (now, left) = (session.clock.now(), session.left(target));
+        let verdict = &finished.verdict;
+        let Some(wait) = guards::next_attempt(target, verdict, triggers, now, left) else {
+            return finished;
         };
         session.reporter.progress(&Update {
             target: &target.name,
             phase: Phase::WaitingToRetry,
             message: &format!(
-                "attempt {triggers} of {} failed ({}); trying again in {}",
+                "attempt {triggers} of {} failed ({}); the next one starts in {}",
                 target.retry.max_attempts,
-                concluded.verdict.code,
+                verdict.code,
                 crate::report::text::duration(request::millis(wait))
             ),
-            http_calls: concluded.verdict.http_calls,
+            http_calls: verdict.http_calls,
             level: Level::Warn,
         });
-        // The failure is in the audit log: whoever ends the wait loses nothing.
-        match session
-            .drive(
-                Some(&audit.audit_log),
-                session.clock.sleep(wait),
-                Duration::MAX,
-            )
-            .await
-        {
-            End::Done(()) => {}
-            End::Stopped(_) | End::OutOfTime => return concluded,
+        // The failure is in the audit log already, so a signal here loses nothing.
+        let waited = session.drive(
+            Some(&audit.audit_log),
+            session.clock.sleep(wait),
+            Duration::MAX,
+        );
+        if waited.await.is_err() {
+            return finished;
         }
+        attempt.is_retry = true;
     }
 }
 
-/// One attempt.
-async fn attempt(
-    session: &Session,
-    audit: &AuditHandle,
-    target: &ResolvedTarget,
-    wit_target: &wit::Target,
-    asked: RefreshOptions,
-    retrying: bool,
-) -> FinishedRun {
-    let run_id = Uuid::now_v7().to_string();
-    let info = request::run_info(target, wit_target, &run_id, &audit.key);
-    let work = Work {
-        session,
-        audit,
-        target,
-        wit_target: wit_target.clone(),
-        asked,
-        retrying,
-    };
-    for _ in 0..MOST_TRIES {
-        if let Some(concluded) = work.once(info.clone()).await {
-            return concluded;
-        }
-    }
-    work.audit_unavailable(
-        &info,
-        "claim_lost",
-        "other processes took this run over again and again".to_owned(),
-        "start again",
-    )
+/// Why an attempt ended before the component returned a verdict.
+enum Ended {
+    /// With a verdict of the runner.
+    Finished(Box<FinishedRun>),
+    /// By a signal.
+    Stopped(Stopped),
+    /// Another process took over the claim before anything was sent.
+    ClaimLost,
 }
 
-struct Work<'a> {
+impl From<FinishedRun> for Ended {
+    fn from(finished: FinishedRun) -> Self {
+        Self::Finished(Box::new(finished))
+    }
+}
+
+impl From<Stopped> for Ended {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
+}
+
+/// One attempt at a refresh.
+struct Attempt<'a> {
     session: &'a Session,
     audit: &'a AuditHandle,
     target: &'a ResolvedTarget,
-    wit_target: wit::Target,
-    asked: RefreshOptions,
-    /// Whether an attempt of this invocation went before: the guards of the host have spoken.
-    retrying: bool,
+    wit_target: Target,
+    options: RefreshOptions,
+    /// Whether this invocation has made an attempt before: then the guards of the host were passed.
+    is_retry: bool,
 }
 
-impl Work<'_> {
-    /// One try; nothing where the claim was lost before anything was sent.
-    async fn once(&self, info: RunInfo) -> Option<FinishedRun> {
-        let manner = BeginOptions {
-            new: self.asked.new,
+impl Attempt<'_> {
+    async fn run(&self) -> FinishedRun {
+        let id = Uuid::now_v7().to_string();
+        let info = request::run_info(self.target, &self.wit_target, &id, &self.audit.key);
+        for _ in 0..MAX_CLAIMS {
+            match self.claim_and_run(info.clone()).await {
+                Ok(finished) => return finished,
+                Err(Ended::Finished(finished)) => return *finished,
+                Err(Ended::Stopped(stopped)) => {
+                    // Without verification the run at the service is not known.
+                    let on_interrupt = match self.options.follow {
+                        FollowMode::NotAtAll => OnInterrupt::Leave,
+                        _ => self.target.on_interrupt,
+                    };
+                    return end_interrupted(self.session, self.target, stopped, on_interrupt).await;
+                }
+                Err(Ended::ClaimLost) => {}
+            }
+        }
+        let what = format!("run {id}");
+        FinishedRun::new(&info, audit_unavailable(&AuditLogError::ClaimLost { what }))
+    }
+
+    fn active(&self, info: RunInfo) -> Arc<ActiveRun> {
+        let deadline = self.session.deadline_of(self.target);
+        self.session.run(&self.audit.audit_log, info, deadline)
+    }
+
+    /// Does what the audit log says about this identity.
+    async fn claim_and_run(&self, info: RunInfo) -> Result<FinishedRun, Ended> {
+        let options = BeginOptions {
+            new: self.options.new,
             // Without verification there is neither a look nor a token for one.
             followable: self.target.watched().is_some()
-                && self.asked.follow != wit::FollowMode::NotAtAll,
+                && self.options.follow != FollowMode::NotAtAll,
             if_lost: self.target.if_lost,
         };
-        let run = self.session.run(&self.audit.audit_log, info, self.target);
+        let run = self.active(info);
         loop {
             let begin = retry_while_busy(&run.clock, run.left(), || {
-                self.audit.audit_log.begin(&run.info, manner)
+                self.audit.audit_log.begin(&run.info, options)
             });
-            let begin = match self
-                .session
-                .drive(Some(&self.audit.audit_log), begin, Duration::MAX)
-                .await
+            match self
+                .wait(&run, begin, Duration::MAX, "the audit log")
+                .await?
             {
-                End::Done(Ok(begin)) => begin,
-                End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
-                End::Stopped(signal) => return Some(self.stopped(&run, signal).await),
-                End::OutOfTime => return Some(self.waited_in_vain(&run, "the audit log")),
-            };
-            match begin {
                 Begin::Start => return self.start(&run).await,
                 Begin::Replay { verdict, view } => {
-                    return Some(replayed(self.target, *verdict, &view));
+                    return Ok(FinishedRun::replayed(&view, *verdict));
                 }
                 Begin::Follow(view) => {
-                    let run =
-                        self.session
-                            .run(&self.audit.audit_log, view.run.clone(), self.target);
-                    return Some(
-                        super::follow::follow_ours(
-                            self.session,
-                            self.target,
-                            &run,
-                            &view,
-                            self.target.on_interrupt,
-                        )
-                        .await,
-                    );
+                    let run = self.active(view.run.clone());
+                    return Ok(follow_own(self.session, self.target, &run, &view).await?);
                 }
-                Begin::Hold(view) => return Some(held(self.target, &view)),
+                Begin::Hold(view) => return Ok(unresolved(&view)),
                 Begin::Wait { run: other } => {
-                    if let Some(end) = self.wait_for(&run, &other).await {
-                        return Some(end);
+                    if let Some(finished) = self.wait_for_run(&run, &other).await? {
+                        return Ok(finished);
                     }
                 }
             }
         }
     }
 
-    /// Waits until another process is done with its run, without asking the service, and gives its
-    /// verdict. Nothing where it left none: then the audit log decides anew.
-    async fn wait_for(&self, run: &Arc<Run>, other: &str) -> Option<FinishedRun> {
-        run.reporter.progress(&Update {
-            target: &self.target.name,
-            phase: Phase::WaitingForOther,
-            message: &format!(
-                "run {other} of the same key is in another process's hands; waiting for its verdict"
-            ),
-            http_calls: 0,
-            level: Level::Info,
-        });
-        let watch = async {
-            loop {
-                match self.audit.audit_log.watch(other) {
-                    Ok(watched) if !watched.alive => return Ok(watched.view),
-                    Err(error) if !error.is_busy() => return Err(error),
-                    _ => run.clock.sleep(WATCH).await,
-                }
+    /// Waits for something in the audit log, described by `what`.
+    async fn wait<T>(
+        &self,
+        run: &Arc<ActiveRun>,
+        future: impl Future<Output = Result<T, AuditLogError>>,
+        limit: Duration,
+        what: &str,
+    ) -> Result<T, Ended> {
+        let audit_log = Some(&*self.audit.audit_log);
+        match self.session.drive(audit_log, future, limit).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(AuditLogError::ClaimLost { .. })) => Err(Ended::ClaimLost),
+            Ok(Err(error)) => Err(run.finished(audit_unavailable(&error)).into()),
+            Err(WaitError::Signal(signal)) => {
+                let run = run.clone();
+                Err(Stopped { run, signal }.into())
             }
-        };
-        match self
-            .session
-            .drive(Some(&self.audit.audit_log), watch, run.left())
-            .await
-        {
-            End::Done(Ok(view)) => view.and_then(|view| {
-                // An interrupted process has no verdict for others: somebody has to follow.
-                let verdict = view
-                    .verdict()
-                    .filter(|verdict| verdict.status != Status::Interrupted)?;
-                Some(replayed(self.target, verdict, &view))
-            }),
-            End::Done(Err(error)) => Some(self.unrecorded(&run.info, &error)),
-            End::OutOfTime => {
-                Some(self.waited_in_vain(run, &format!("the verdict of run {other}")))
-            }
-            End::Stopped(signal) => {
-                let detail = Detail::Interrupted(Interrupted {
-                    signal: signal_name(signal).to_owned(),
-                    sent: Sent::No,
-                    message:
-                        "a start that waited for the verdict of this run; the run itself goes on"
-                            .to_owned(),
-                });
-                let other_run = RunInfo {
-                    run: other.to_owned(),
-                    ..run.info.clone()
+            Err(WaitError::TimeLimit) => {
+                let verdict = Verdict {
+                    retryable: true,
+                    ..Verdict::not_sent(
+                        Status::Skipped,
+                        "deadline_while_waiting",
+                        format!("the deadline passed while waiting for {what}; nothing was sent"),
+                        "start again later, or set a longer deadline",
+                    )
                 };
-                let _ = self.audit.audit_log.append(&other_run, detail);
-                Some(self.concluded(run, interrupted_while_waiting(signal), Some(signal)))
+                Err(run.finished(verdict).into())
             }
         }
     }
 
-    /// A run of our own.
-    async fn start(&self, run: &Arc<Run>) -> Option<FinishedRun> {
-        let overridden = match self.guarded(run).await {
-            Ok(overridden) => overridden,
-            Err(concluded) => return Some(*concluded),
-        };
-        let (run, wit_target) = match self.with_ids(run).await {
-            Ok(found) => found,
-            Err(concluded) => return Some(*concluded),
-        };
-        let run = &run;
-        match self.claim_resource(run).await {
-            End::Done(Ok(())) => {}
-            End::Done(Err(AuditLogError::ClaimLost { .. })) => return None,
-            End::Done(Err(error)) => return Some(self.unrecorded(&run.info, &error)),
-            End::Stopped(signal) => return Some(self.stopped(run, signal).await),
-            End::OutOfTime => {
-                let end = self.waited_in_vain(run, "another run of ours on the same content");
-                self.session.finish(run).await;
-                return Some(end);
+    /// Waits until another process is done with its run, without asking the service, and returns its
+    /// verdict. Without a verdict the audit log decides again.
+    async fn wait_for_run(
+        &self,
+        run: &Arc<ActiveRun>,
+        other: &str,
+    ) -> Result<Option<FinishedRun>, Ended> {
+        self.report_waiting(&format!(
+            "another process works on run {other} with the same key; waiting for its verdict"
+        ));
+        let watching = async {
+            loop {
+                match self.audit.audit_log.watch(other) {
+                    Ok(watched) if !watched.alive => return Ok(watched.view),
+                    Err(error) if !error.is_busy() => return Err(error),
+                    _ => run.clock.sleep(WATCH_PAUSE).await,
+                }
             }
+        };
+        let what = format!("the verdict of run {other}");
+        match self.wait(run, watching, run.left(), &what).await {
+            Ok(view) => Ok(view.and_then(|view| {
+                // An interrupted process has no verdict for others: the run has to be followed.
+                let verdict = view.verdict()?;
+                let has_ended = verdict.status != Status::Interrupted;
+                has_ended.then(|| FinishedRun::replayed(&view, verdict))
+            })),
+            // Our own run is not in the audit log yet, so the interruption is stored under the other
+            // one, which continues.
+            Err(Ended::Stopped(Stopped { signal, .. })) => {
+                let run = self.active(RunInfo {
+                    run: other.to_owned(),
+                    ..run.info.clone()
+                });
+                Err(Stopped { run, signal }.into())
+            }
+            Err(ended) => Err(ended),
         }
-        let gateway = match self.session.boundary.gateway(self.target) {
-            Ok(gateway) => gateway,
-            Err(error) => {
-                self.session.finish(run).await;
-                let verdict = Verdict::not_sent(
-                    Status::Invalid,
-                    error.code(),
-                    error.to_string(),
-                    "check the configuration",
-                );
-                return Some(self.concluded(run, verdict, None));
-            }
-        };
-        let taken = if run.info.resource.is_empty() {
+    }
+
+    /// Starts a run of our own.
+    async fn start(&self, run: &Arc<ActiveRun>) -> Result<FinishedRun, Ended> {
+        let overridden = self.pass_guards(run).await?;
+        let (run, wit_target) = self.with_ids(run).await?;
+        let claimed = self.claim_resource(&run).await;
+        if let Err(Ended::Finished(_)) = claimed {
+            run.release().await;
+        }
+        claimed?;
+        let taken_runs = if run.info.resource.is_empty() {
             Vec::new()
         } else {
-            match self
-                .audit
-                .audit_log
+            let audit_log = &self.audit.audit_log;
+            audit_log
                 .taken_runs(&run.info.resource, &run.info.run)
-            {
-                Ok(taken) => taken,
-                Err(error) => return Some(self.unrecorded(&run.info, &error)),
-            }
-        };
-        let mut instance = match self.session.instance(Ports(run.clone()), gateway).await {
-            Ok(instance) => instance,
-            Err(error) => {
-                let verdict = self.session.broken(run, &error.to_string()).await;
-                return Some(self.concluded(run, verdict, None));
-            }
+                .map_err(|error| run.finished(audit_unavailable(&error)))?
         };
         let request = request::refresh(
             self.target,
@@ -321,282 +275,133 @@ impl Work<'_> {
             &run.info.run,
             request::call_context(self.target, run.clock.now(), run.left()),
             TriggerOptions {
-                follow: self.asked.follow,
-                force: self.asked.force,
+                follow: self.options.follow,
+                force: self.options.force,
                 overridden,
-                taken_runs: taken,
+                taken_runs,
             },
         );
-        let exports = instance.exports.powerbi_refresh_refresh();
-        let call = exports.call_trigger_refresh(&mut instance.store, &request);
-        let verdict = match self.session.drive_component(run, call).await {
-            End::Done(Ok(Ok(verdict))) => run.enriched(convert::verdict(verdict)),
-            End::Done(Ok(Err(wit::RefreshError::ClaimLost(_)))) => return None,
-            End::Done(Ok(Err(error))) => run.enriched(convert::error(error)),
-            End::Done(Err(trap)) => {
-                self.session
-                    .broken(run, &format!("the component broke off: {trap:#}"))
-                    .await
-            }
-            End::OutOfTime => {
-                self.session
-                    .broken(run, "the component did not end after its deadline")
-                    .await
-            }
-            End::Stopped(signal) => {
-                // What the component was doing ends here; what it sent goes on.
-                drop(instance);
-                return Some(self.stopped(run, signal).await);
-            }
-        };
-        self.session.finish(run).await;
-        Some(self.concluded(run, verdict, None))
+        let called = Call::of_run(self.session, self.target, &run)
+            .make(async |instance| {
+                let exports = instance.exports.powerbi_refresh_refresh();
+                let store = &mut instance.store;
+                exports.call_trigger_refresh(store, &request).await
+            })
+            .await;
+        if let Ok(Err(RefreshError::ClaimLost(_))) = called {
+            return Err(Ended::ClaimLost);
+        }
+        Ok(call::finish(&run, called).await?)
     }
 
-    /// Passes the guards that need a clock or the audit log, and gives those that were overridden; or
+    /// Passes the guards that need a clock or the audit log, and returns those that were overridden; or
     /// ends in `skipped`.
-    async fn guarded(&self, run: &Arc<Run>) -> Result<Vec<String>, Box<FinishedRun>> {
-        if self.retrying {
+    async fn pass_guards(&self, run: &Arc<ActiveRun>) -> Result<Vec<String>, Ended> {
+        if self.is_retry {
             return Ok(Vec::new());
         }
-        let held = match guards::held_back(&self.audit.audit_log, self.target, run.clock.now()) {
-            Ok(held) => held,
-            Err(error) => return Err(Box::new(self.unrecorded(&run.info, &error))),
-        };
-        match held.first() {
-            None => Ok(Vec::new()),
-            Some(_) if self.asked.force => {
-                for one in &held {
-                    run.reporter.log(
-                        Level::Warn,
-                        &format!("forced past {}: {}", one.guard, one.message),
-                    );
-                }
-                Ok(held.iter().map(|one| one.guard.to_owned()).collect())
-            }
-            Some(first) => Err(Box::new(self.ended_before(run, first.verdict()).await)),
+        let blocking = guards::blocking(&self.audit.audit_log, self.target, run.clock.now())
+            .map_err(|error| run.finished(audit_unavailable(&error)))?;
+        if let Some(first) = blocking.first().filter(|_| !self.options.force) {
+            return Err(run.conclude(first.verdict.clone()).await.into());
         }
+        for guard in &blocking {
+            let message = format!(
+                "--force overrides {}: {}",
+                guard.name, guard.verdict.message
+            );
+            run.reporter.log(Level::Warn, &message);
+        }
+        Ok(blocking.iter().map(|guard| guard.name.to_owned()).collect())
     }
 
-    /// The run and the target with ids where the configuration has names. They are looked up only
-    /// now: what the audit log answers needs no network.
-    async fn with_ids(&self, run: &Arc<Run>) -> Result<(Arc<Run>, wit::Target), Box<FinishedRun>> {
+    /// The run and its target with ids instead of names. Names are looked up as late as this, because
+    /// what the audit log answers needs no network.
+    async fn with_ids(&self, run: &Arc<ActiveRun>) -> Result<(Arc<ActiveRun>, Target), Ended> {
         let has_names = self
             .target
             .watched()
             .is_some_and(|watched| watched.has_names());
-        if !has_names || self.asked.asks_nobody(self.target) {
+        if !has_names || self.options.skip_history(self.target) {
             return Ok((run.clone(), self.wit_target.clone()));
         }
-        match names::resolved(self.session, self.target, &self.audit.audit_log, run.left()).await {
-            Ok(Ok(wit_target)) => {
+        let audit_log = &self.audit.audit_log;
+        match inspect::resolve_names(self.session, self.target, audit_log, run.left()).await {
+            Ok(wit_target) => {
                 let info = RunInfo {
                     resource: request::resource(self.target, &wit_target).unwrap_or_default(),
                     ..run.info.clone()
                 };
-                let run = self.session.run(&self.audit.audit_log, info, self.target);
-                Ok((run, wit_target))
+                Ok((self.active(info), wit_target))
             }
-            Ok(Err(verdict)) => Err(Box::new(self.ended_before(run, verdict).await)),
-            Err(signal) => Err(Box::new(self.stopped(run, signal).await)),
+            Err(OperationError::Failed(verdict)) => Err(run.conclude(*verdict).await.into()),
+            Err(OperationError::Interrupted(signal)) => {
+                let run = run.clone();
+                Err(Stopped { run, signal }.into())
+            }
         }
     }
 
-    /// The end of a run that has sent nothing, stored as far as it can be.
-    async fn ended_before(&self, run: &Arc<Run>, verdict: Verdict) -> FinishedRun {
-        let outcome = Detail::Outcome(crate::audit_log::event::Outcome {
-            verdict: verdict.clone(),
-            invocation: run.invocation(),
-        });
-        // Nothing was sent, so nothing is lost where this is not stored.
-        if let Err(error) = run.store(outcome, LEAST_PATIENCE).await {
-            run.reporter.log(
-                Level::Warn,
-                &format!("the end could not be stored: {error}"),
-            );
+    /// Claims the content from look to match, so that two runs of ours cannot match each other's run.
+    async fn claim_resource(&self, run: &Arc<ActiveRun>) -> Result<(), Ended> {
+        if run.info.resource.is_empty() || self.options.follow == FollowMode::NotAtAll {
+            return Ok(());
         }
-        self.session.finish(run).await;
-        self.concluded(run, verdict, None)
-    }
-
-    /// Holds the content from look to match, so that two runs of ours cannot take each other's.
-    async fn claim_resource(&self, run: &Arc<Run>) -> End<Result<(), AuditLogError>> {
-        if run.info.resource.is_empty() || self.asked.follow == wit::FollowMode::NotAtAll {
-            return End::Done(Ok(()));
-        }
-        let claim = async {
-            let mut told = false;
+        let audit_log = &self.audit.audit_log;
+        let claiming = async {
+            let mut reported = false;
             loop {
-                match self
-                    .audit
-                    .audit_log
-                    .claim_resource(&run.info.resource, &run.info)
-                {
+                match audit_log.claim_resource(&run.info.resource, &run.info) {
                     Ok(ResourceClaim::Claimed) => {
-                        run.known().holds_resource = true;
+                        run.progress().holds_resource = true;
                         return Ok(());
                     }
                     Ok(ResourceClaim::HeldBy { run: other, target }) => {
-                        if !std::mem::replace(&mut told, true) {
-                            run.reporter.progress(&Update {
-                                target: &self.target.name,
-                                phase: Phase::WaitingForOther,
-                                message: &format!("run {other} ({target}) is about to refresh the same content; waiting until it has"),
-                                http_calls: 0,
-                                level: Level::Info,
-                            });
+                        if !std::mem::replace(&mut reported, true) {
+                            self.report_waiting(&format!(
+                                "run {other} ({target}) is about to refresh the same content; waiting for it"
+                            ));
                         }
                     }
                     Err(error) if error.is_busy() => {}
                     Err(error) => return Err(error),
                 }
-                run.clock.sleep(WATCH).await;
+                run.clock.sleep(WATCH_PAUSE).await;
             }
         };
-        self.session
-            .drive(Some(&self.audit.audit_log), claim, run.left())
-            .await
+        let what = "another run of ours on the same content";
+        self.wait(run, claiming, run.left(), what).await
     }
 
-    async fn stopped(&self, run: &Arc<Run>, signal: Signal) -> FinishedRun {
-        // Without a look at the service there is nobody who could stop a run there.
-        let on_interrupt = match self.asked.follow {
-            wit::FollowMode::NotAtAll => OnInterrupt::Leave,
-            _ => self.target.on_interrupt,
-        };
-        let verdict = interrupted(self.session, self.target, run, signal, on_interrupt).await;
-        self.concluded(run, verdict, Some(signal))
-    }
-
-    fn concluded(&self, run: &Run, verdict: Verdict, signal: Option<Signal>) -> FinishedRun {
-        concluded(self.target, run, verdict, signal)
-    }
-
-    fn waited_in_vain(&self, run: &Run, what: &str) -> FinishedRun {
-        let verdict = Verdict {
-            retryable: true,
-            ..Verdict::not_sent(
-                Status::Skipped,
-                "deadline_while_waiting",
-                format!("the deadline ran out while waiting for {what}; nothing was sent"),
-                "start again later, or give it a longer deadline",
-            )
-        };
-        self.concluded(run, verdict, None)
-    }
-
-    fn unrecorded(&self, info: &RunInfo, error: &AuditLogError) -> FinishedRun {
-        self.audit_unavailable(
-            info,
-            error.code(),
-            error.to_string(),
-            "nothing was sent; mend the audit log and start again",
-        )
-    }
-
-    fn audit_unavailable(
-        &self,
-        info: &RunInfo,
-        code: &str,
-        message: String,
-        hint: &str,
-    ) -> FinishedRun {
-        FinishedRun {
-            verdict: Verdict {
-                retryable: true,
-                ..Verdict::not_sent(Status::AuditUnavailable, code, message, hint)
-            },
-            invocation: invocation_of(self.target, info),
-        }
+    fn report_waiting(&self, message: &str) {
+        self.session.reporter.progress(&Update {
+            target: &self.target.name,
+            phase: Phase::WaitingForOther,
+            message,
+            http_calls: 0,
+            level: Level::Info,
+        });
     }
 }
 
-fn interrupted_while_waiting(signal: Signal) -> Verdict {
-    Verdict {
-        retryable: true,
-        ..Verdict::not_sent(
-            Status::Interrupted,
-            "interrupted",
-            format!(
-                "stopped by {} while waiting for another process; nothing was sent",
-                signal_name(signal)
-            ),
-            "start again when you like",
-        )
-    }
-}
-
-/// A verdict of this invocation, with what it knows of the run.
-pub(super) fn concluded(
-    target: &ResolvedTarget,
-    run: &Run,
-    verdict: Verdict,
-    signal: Option<Signal>,
-) -> FinishedRun {
-    let known = run.known().clone();
-    FinishedRun {
-        verdict,
-        invocation: Invocation {
-            trigger_sent_at: known.trigger_at,
-            concluded_at: Some(run.clock.now()),
-            attempt: known.attempt,
-            audit_event: known.last_event,
-            signal,
-            ..invocation_of(target, &run.info)
-        },
-    }
-}
-
-/// What is known of a run before anything happened to it.
-fn invocation_of(target: &ResolvedTarget, info: &RunInfo) -> Invocation {
-    Invocation {
-        target: target.name.clone(),
-        kind: target.kind().to_owned(),
-        run: info.run.clone(),
-        idempotency_key: info.key.clone(),
-        ..Invocation::default()
-    }
-}
-
-/// The result of an earlier run, as the audit log has it.
-pub(super) fn replayed(target: &ResolvedTarget, verdict: Verdict, view: &RunView) -> FinishedRun {
-    let time = |text: &str| text.parse::<Timestamp>().ok();
-    FinishedRun {
-        verdict,
-        invocation: Invocation {
-            trigger_sent_at: time(&view.intent_time),
-            concluded_at: time(&view.last_time),
-            attempt: view.intent.as_ref().map_or(0, |intent| intent.attempt),
-            audit_event: view.last_event,
-            replayed: true,
-            ..invocation_of(target, &view.run)
-        },
-    }
-}
-
-/// An earlier run that may have been sent and that nobody can follow.
-fn held(target: &ResolvedTarget, view: &RunView) -> FinishedRun {
+/// The result if an earlier run may have been sent and cannot be followed.
+fn unresolved(view: &RunView) -> FinishedRun {
     let run = &view.run.run;
-    let mut concluded = replayed(
-        target,
-        Verdict {
-            sent: view.sent,
-            flow_run: view.flow_run.clone(),
-            ..Verdict::not_sent(
-                Status::Unknown,
-                "earlier_run_unresolved",
-                format!(
-                    "run {run} of the same key may have been sent at {}, and nothing can be followed; nothing was sent now",
-                    view.intent_time
-                ),
-                format!(
-                    "find out what became of it, then `host-runner audit resolve {run} --as never_started --reason …` \
-                     (or completed, failed, cancelled); --new or `if_lost: resend` triggers again"
-                ),
-            )
-        },
-        view,
-    );
-    concluded.invocation.replayed = true;
-    concluded
+    let verdict = Verdict {
+        sent: view.sent,
+        flow_run: view.flow_run.clone(),
+        ..Verdict::not_sent(
+            Status::Unknown,
+            "earlier_run_unresolved",
+            format!(
+                "run {run} with the same key may have been sent at {} and cannot be followed; nothing was sent now",
+                view.intent_time
+            ),
+            format!(
+                "find out its outcome, then run `host-runner audit resolve {run} --as never_started --reason …` \
+                 (or completed, failed, cancelled); --new or `if_lost: resend` triggers again"
+            ),
+        )
+    };
+    FinishedRun::replayed(view, verdict)
 }

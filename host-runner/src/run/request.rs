@@ -8,13 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::convert;
 use crate::audit_log::{RunInfo, RunView, identity_digest};
 use crate::config::{
     ApplyChanges, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota, QuotaMode,
     QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
 };
-use crate::engine::bindings::powerbi::refresh::types as wit;
+use crate::contract::types as wit;
 
 /// `source` where the payload, the target and the orchestrator name none.
 const SOURCE: &str = "host-runner";
@@ -239,10 +238,10 @@ pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
             .is_some_and(|status| (200..300).contains(&status))
     });
     view.intent.as_ref().map(|intent| wit::TriggerTrace {
-        intent: convert::intent(intent),
+        intent: intent.clone(),
         answered_at: taken.and_then(|triggered| filled(&triggered.answered_at)),
         service_run: filled(&view.service_run),
-        matched: convert::matched(view.matched),
+        matched: view.matched.into(),
         flow_run: filled(&view.flow_run),
         poll_from: filled(&view.poll_from),
     })

@@ -1,79 +1,69 @@
-//! SIGINT and SIGTERM: heard once, by everybody who waits.
+//! SIGINT and SIGTERM.
 //!
-//! Kestra's kill sends SIGTERM and closes our streams; Ctrl-C sends SIGINT. Either ends the run
-//! with a durable event, so a signal is a value that waiting code selects on, never a handler that
-//! does work. A second signal changes nothing: the first one's end takes less than two seconds.
+//! Kestra's kill sends SIGTERM and closes our streams; Ctrl-C sends SIGINT. Either ends the run with
+//! a durable event, so a signal is a value that waiting code selects on, never a handler that does
+//! work. A second signal is ignored: handling the first one takes less than two seconds.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::report::Signal;
 
-/// Hears the signals. Clones hear the same one.
+/// The first signal that the process receives. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Stops {
-    /// Nothing where no more signals are heard.
-    heard: Option<watch::Receiver<Option<Signal>>>,
+pub struct Signals {
+    /// None if nothing is received.
+    first: Option<watch::Receiver<Option<Signal>>>,
 }
 
-impl Stops {
-    /// Begins to listen; from here on the signals no longer end the process by themselves. Needs
-    /// a runtime.
+impl Signals {
+    /// Begins to listen. From here on the signals no longer end the process by themselves. Needs a
+    /// runtime.
     ///
     /// # Errors
-    /// Where the system gives no handler.
+    /// If the system provides no handlers.
     pub fn listen() -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, heard) = watch::channel(None);
+        let (sender, first) = watch::channel(None);
         tokio::spawn(async move {
-            let stop = tokio::select! {
+            let received = tokio::select! {
                 Some(()) = interrupt.recv() => Signal::Interrupt,
                 Some(()) = terminate.recv() => Signal::Terminate,
                 else => return,
             };
-            tell.send_replace(Some(stop));
-            // Kept open, so that whoever asks later still hears it.
-            tell.closed().await;
+            sender.send_replace(Some(received));
+            // Keeps the channel open for receivers that wait later.
+            sender.closed().await;
         });
-        Ok(Self { heard: Some(heard) })
+        Ok(Self { first: Some(first) })
     }
 
-    /// Hears nothing: for what is still done after the signal was heard.
+    /// Listens to nothing: for an operation that may end at any time, and for the work that is left
+    /// after the first signal.
     #[must_use]
-    pub(super) fn deaf() -> Self {
-        Self { heard: None }
+    pub fn none() -> Self {
+        Self { first: None }
     }
 
-    /// Whether the signal was heard before, and what goes on are an invocation's last moments.
+    pub(super) fn is_none(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// The signal, if one was received.
     #[must_use]
-    pub(super) fn are_deaf(&self) -> bool {
-        self.heard.is_none()
+    pub fn received(&self) -> Option<Signal> {
+        self.first.as_ref().and_then(|first| *first.borrow())
     }
 
-    /// The signal, if one was heard.
-    #[must_use]
-    pub fn heard(&self) -> Option<Signal> {
-        self.heard.as_ref().and_then(|heard| *heard.borrow())
-    }
-
-    /// Ends with the signal; never, if none comes.
-    pub async fn stopped(&mut self) -> Signal {
-        let Some(heard) = &mut self.heard else {
+    /// Waits for the signal; forever if none comes.
+    pub async fn wait(&mut self) -> Signal {
+        let Some(first) = &mut self.first else {
             return std::future::pending().await;
         };
-        match heard.wait_for(Option::is_some).await.map(|stop| *stop) {
-            Ok(Some(stop)) => stop,
+        match first.wait_for(Option::is_some).await.map(|signal| *signal) {
+            Ok(Some(signal)) => signal,
             _ => std::future::pending().await,
         }
-    }
-}
-
-/// The signal's name.
-#[must_use]
-pub(super) fn signal_name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Interrupt => "SIGINT",
-        Signal::Terminate => "SIGTERM",
     }
 }

@@ -95,7 +95,7 @@ impl Setup {
             .into_iter()
             .next()
             .context("the scenario has no flow")?;
-        flow.inner = None;
+        flow.refreshes = None;
         let world_file = folder.path().join("world.json");
         std::fs::write(
             &world_file,
