@@ -53,13 +53,13 @@ pub struct LoggedRequest {
 
 /// The requests so far.
 #[derive(Debug, Default)]
-pub struct RequestLog {
+pub(crate) struct RequestLog {
     entries: Vec<LoggedRequest>,
 }
 
 impl RequestLog {
     /// Adds a request and returns its number.
-    pub fn add<'a>(
+    pub(crate) fn add<'a>(
         &mut self,
         request: &Request,
         service: &'static str,
@@ -89,22 +89,21 @@ impl RequestLog {
     }
 
     /// Stores the name of the fault of request `n`.
-    pub fn set_fault(&mut self, n: u64, fault: String) {
+    pub(crate) fn set_fault(&mut self, n: u64, fault: String) {
         if let Some(entry) = self.entry(n) {
             entry.fault = Some(fault);
         }
     }
 
     /// Stores the status that request `n` got, or the name of the fault.
-    pub fn set_status(&mut self, n: u64, status: impl Into<Value>) {
+    pub(crate) fn set_status(&mut self, n: u64, status: impl Into<Value>) {
         if let Some(entry) = self.entry(n) {
             entry.status = status.into();
         }
     }
 
     /// The path of request `n`, secrets masked.
-    #[must_use]
-    pub fn path_of(&self, n: u64) -> &str {
+    pub(crate) fn path_of(&self, n: u64) -> &str {
         let entry = self.entries.iter().rev().find(|entry| entry.n == n);
         entry.map_or("", |entry| entry.path.as_str())
     }
@@ -114,8 +113,7 @@ impl RequestLog {
     }
 
     /// All requests, in the order of arrival.
-    #[must_use]
-    pub fn entries(&self) -> &[LoggedRequest] {
+    pub(crate) fn entries(&self) -> &[LoggedRequest] {
         &self.entries
     }
 }

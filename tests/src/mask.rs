@@ -30,7 +30,6 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// A query or form with its secret values masked.
-#[must_use]
 pub(crate) fn query(text: &str) -> String {
     text.split('&')
         .map(|pair| match pair.split_once('=') {
@@ -44,7 +43,6 @@ pub(crate) fn query(text: &str) -> String {
 }
 
 /// Any text with the known secrets and the values of `sig` parameters masked.
-#[must_use]
 pub(crate) fn text<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut out = text.to_owned();
     for secret in known.filter(|secret| secret.len() >= SHORTEST_SECRET) {
@@ -74,7 +72,6 @@ fn after_marker(text: &str, marker: &str) -> String {
 }
 
 /// A body with the values of secret fields masked: JSON as JSON, anything else as a form.
-#[must_use]
 pub(crate) fn body(text: &str) -> String {
     let Ok(mut value) = serde_json::from_str::<Value>(text) else {
         return query(text);

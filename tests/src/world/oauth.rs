@@ -24,8 +24,7 @@ pub enum Cloud {
 
 impl Cloud {
     /// The audience that a token must have exactly, trailing slash included.
-    #[must_use]
-    pub fn audience(self) -> &'static str {
+    pub(crate) fn audience(self) -> &'static str {
         match self {
             Self::Public => "https://service.flow.microsoft.com/",
             Self::Gcc => "https://gov.service.flow.microsoft.us/",

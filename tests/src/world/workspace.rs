@@ -31,16 +31,14 @@ impl Workspace {
     }
 
     /// True when the client with this object id may use the workspace.
-    #[must_use]
-    pub fn admits(&self, object_id: Uuid) -> bool {
+    pub(crate) fn admits(&self, object_id: Uuid) -> bool {
         self.members.is_empty()
             || self.members.contains(&object_id)
             || self.viewers.contains(&object_id)
     }
 
     /// True when the client with this object id may refresh what is in the workspace.
-    #[must_use]
-    pub fn may_write(&self, object_id: Uuid) -> bool {
+    pub(crate) fn may_write(&self, object_id: Uuid) -> bool {
         self.admits(object_id) && !self.viewers.contains(&object_id)
     }
 }
