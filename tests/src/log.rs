@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation;
-use crate::mask;
 use crate::message::Request;
-use crate::secret::MASK;
+use crate::secret::{MASK, mask_body, mask_query, mask_text};
 
 /// How much of a body the log keeps, in bytes; bodies of the services are far smaller.
 const KEPT_BODY: usize = 64 * 1024;
@@ -68,15 +67,15 @@ impl RequestLog {
         secrets: impl Iterator<Item = &'a str> + Clone,
     ) -> u64 {
         let n = u64::try_from(self.entries.len()).unwrap_or(u64::MAX) + 1;
-        let body = mask::text(&mask::body(&kept(&request.body)), secrets.clone());
+        let body = mask_text(&mask_body(&kept(&request.body)), secrets.clone());
         self.entries.push(LoggedRequest {
             n,
             time: rfc3339_millis(now),
             service,
             on,
             method: request.method.to_string(),
-            path: mask::text(&request.path, secrets.clone()),
-            query: mask::text(&mask::query(&request.query), secrets.clone()),
+            path: mask_text(&request.path, secrets.clone()),
+            query: mask_text(&mask_query(&request.query), secrets.clone()),
             headers: masked_headers(request, secrets),
             json: serde_json::from_str(&body).unwrap_or(Value::Null),
             body,
@@ -136,7 +135,7 @@ fn masked_headers<'a>(
                 None => MASK.to_owned(),
             }
         } else {
-            mask::text(&value, secrets.clone())
+            mask_text(&value, secrets.clone())
         };
         headers
             .entry(name.as_str().to_owned())
