@@ -1,22 +1,20 @@
-//! Refreshes Power BI content from an orchestrator and tells the truth about it.
+//! Refreshes Power BI content from an orchestrator and reports the verified outcome.
 //!
-//! The refresh logic is a WebAssembly component; this library is the host around it. Data flows one
-//! way through its parts:
+//! The refresh logic is a WebAssembly component; this library is its host. Imports go down only:
 //!
 //! ```text
-//! cli ─→ config ─→ run ─→ engine (the component) ─→ report ─→ exit code
-//!                   │        │             │
-//!                 record   outbound      control
+//! cli → run → config, engine → report, audit_log, outbound → verdict, secret, trace, clock
 //! ```
 //!
-//! - [`config`]: what is to be refreshed, and how; refuses every key that it does not know.
-//! - [`import`]: makes one out of the configuration of the script that came before.
-//! - [`record`]: the append-only log; nothing is sent that is not written down first.
-//! - [`outbound`]: the only way to the network; holds the secrets that the component never sees.
-//! - [`engine`]: the component and what it may touch.
-//! - [`run`]: puts these together; signals, deadlines, claims.
-//! - [`trace`]: the trace that an orchestrator hands in, and hands on to the services.
-//! - [`report`]: says what became of it, to people, scripts and Kestra.
+//! - [`cli`]: the command line.
+//! - [`run`]: carries out refresh, follow, cancel and check; handles signals, deadlines and claims.
+//! - [`config`]: the configuration; unknown keys are errors.
+//! - [`import`]: converts the configuration of a legacy script.
+//! - [`engine`]: wasmtime and the component.
+//! - [`audit_log`]: the append-only log; nothing is sent before its intent is stored.
+//! - [`outbound`]: the only access to the network; holds the secrets that the component never sees.
+//! - [`report`]: output for people, scripts and Kestra.
+//! - [`guard`]: windows and intervals.
 
 pub mod audit_log;
 pub mod cli;

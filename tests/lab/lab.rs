@@ -13,9 +13,7 @@ use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
 use host_runner::engine::Loading;
 use host_runner::engine::bindings::powerbi::refresh::types::FollowMode;
-use host_runner::report::{
-    ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
-};
+use host_runner::report::{ExitRules, Level, Mode, RefreshResult, ReportOptions, Reporter, Sink};
 use host_runner::run::{self, AuditHandle, Boundary, Operation, RefreshOptions, Session, Stops};
 use host_runner::secret::Redactor;
 use simulator::Simulator;
@@ -124,7 +122,7 @@ impl Lab {
             .resolve(Selection::All, inputs)
             .unwrap_or_else(|error| panic!("{error}"));
         let reporter = Arc::new(Reporter::new(
-            ReportSettings {
+            ReportOptions {
                 mode: Mode::Json,
                 threshold: Level::Error,
                 color_stdout: false,

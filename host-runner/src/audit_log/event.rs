@@ -1,18 +1,18 @@
-//! The events of the audit log: what the component reported and what the runner adds.
+//! The events of the audit log: from the component, and from the runner itself.
 //!
-//! These types are the stored form. A field that is added later needs `#[serde(default)]`, because
-//! events are never rewritten; nothing is ever renamed or taken away. Times that the service or the
-//! component gave are kept as they were given (RFC 3339 with an offset); only the audit log's own
-//! `time` is ours. Nothing here may hold a credential: [`AuditLog`](super::Record) scrubs every text
-//! before it is stored, as the last of several guards.
+//! These types are the stored form. A new field needs `#[serde(default)]`, because events are never
+//! rewritten; no field is ever renamed or removed. Times from the service or the component are kept
+//! as given (RFC 3339 with an offset); only the event's own `time` is ours. No event may contain a
+//! credential: [`AuditLog`](super::AuditLog) masks every text before it is stored, as the last of
+//! several guards.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
-pub use super::resolution::{Resolution, Word};
-use crate::verdict::{Sent, ServiceError, Verdict};
+use crate::verdict::{Sent, ServiceError, Status, Verdict};
 
-/// Which run an event belongs to, and whom that run serves. All empty for a note of no run.
+/// The run that an event belongs to, and its target. All fields are empty for a note without a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RunInfo {
     /// Our id of the run, a UUID.
@@ -21,16 +21,16 @@ pub struct RunInfo {
     pub target: String,
     /// The target's kind, for example `power-automate`.
     pub kind: String,
-    /// The idempotency key; empty where every start is a run of its own.
+    /// The idempotency key; empty if every start is a new run.
     pub key: String,
     /// See [`identity_digest`](super::identity_digest).
     pub identity: String,
-    /// The resource at the service that only one run may trigger and match at a time; empty where
+    /// The resource at the service that only one run at a time may trigger and match; empty if
     /// nothing is matched.
     pub resource: String,
 }
 
-/// One event, as it is stored.
+/// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEvent {
     /// Its number in the audit log, from 1, without gaps.
@@ -51,26 +51,26 @@ pub struct StoredEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "detail", rename_all = "snake_case")]
 pub enum Detail {
-    /// A trigger is about to leave.
+    /// A trigger is about to be sent.
     Intent(Intent),
-    /// The trigger was answered, or no answer came.
+    /// The response to the trigger, or that there was none.
     Triggered(Triggered),
-    /// The state at the service changed, or a trigger is known not to have left.
+    /// A new state at the service, or that the trigger was not sent.
     Observed(Observed),
     /// The end of an invocation.
     Outcome(Outcome),
     /// A signal ended an invocation.
     Interrupted(Interrupted),
-    /// What was found out later about a run that a crash left open.
+    /// The outcome, found later, of a run that a crash left open.
     Reconciled(Resolution),
-    /// A person's word on a run that nothing else settles.
+    /// A manual decision on a run whose outcome cannot be verified.
     Resolved(Resolution),
     /// Anything else.
     Note(Note),
 }
 
 impl Detail {
-    /// The name that stands in the event's field `event`.
+    /// The value of the event's field `event`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -86,28 +86,27 @@ impl Detail {
     }
 }
 
-/// What is stored before a trigger leaves.
+/// What is stored before a trigger is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// What will be sent, without any secret.
-    pub request: Outgoing,
-    /// The service's own `Date` at the look: no run that began earlier is ours.
+    /// The request, without secrets.
+    pub request: LoggedRequest,
+    /// The service's `Date` at the look: no run that started earlier is ours.
     pub looked_at: Option<String>,
-    /// When the trigger was about to leave, on the service's clock where it is known.
+    /// When the trigger was about to be sent, on the service's clock if known.
     pub sent_at: String,
-    /// The runs at the service that were there before, as far as they could be taken for ours.
+    /// The runs that were at the service already and could be mistaken for ours.
     pub baseline: Vec<String>,
-    /// How many triggers this run has tried to send, this one included.
+    /// The number of triggers that this run has tried to send, including this one.
     pub attempt: u32,
-    /// The guards that would have held it back, and were overridden by `--force`; whoever wrote the
-    /// event forced it.
+    /// The guards that `--force` overrode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<String>,
 }
 
-/// A request, without any secret.
+/// A request, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
+pub struct LoggedRequest {
     /// The HTTP method.
     pub method: String,
     /// The URL, without `sig`.
@@ -118,24 +117,24 @@ pub struct Outgoing {
     pub body: String,
 }
 
-/// How a trigger was answered.
+/// The response to a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Triggered {
-    /// The HTTP status; nothing when no answer came.
+    /// The HTTP status; `None` without a response.
     pub http_status: Option<u16>,
-    /// When, on the service's clock where it is known.
+    /// When, on the service's clock if known.
     pub answered_at: String,
-    /// The flow run that the trigger began, where it said so.
+    /// The flow run that the trigger started, if the response names it.
     pub flow_run: Option<String>,
-    /// The run at the service that the trigger began, where the answer named it.
+    /// The run at the service that the trigger started, if the response names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_run: Option<String>,
-    /// Before this time the service does not want to be asked about the run.
+    /// The service asks not to be polled about the run before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll_from: Option<String>,
-    /// What was answered, in a sentence.
+    /// The response, in a sentence.
     pub message: String,
-    /// What the service said of an error.
+    /// The service's error.
     pub service_error: Option<ServiceError>,
 }
 
@@ -143,35 +142,35 @@ pub struct Triggered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// [`MATCHED`](Self::MATCHED), [`STATUS`](Self::STATUS), [`NOT_SENT`](Self::NOT_SENT),
-    /// [`OTHER_RUN`](Self::OTHER_RUN), or a word of a later component.
+    /// [`OTHER_RUN`](Self::OTHER_RUN), or a value from a later component.
     pub what: String,
-    /// The run at the service, where one is meant.
+    /// The run at the service, if any.
     pub run: Option<ServiceRun>,
-    /// What was seen, in a sentence.
+    /// What was observed, in a sentence.
     pub message: String,
 }
 
 impl Observed {
-    /// The run was told to be ours.
+    /// The run was matched to ours.
     pub const MATCHED: &'static str = "matched";
-    /// The run that is ours has another status.
+    /// Our run has another status.
     pub const STATUS: &'static str = "status";
-    /// The trigger is known not to have left, or was refused for now.
+    /// The trigger was not sent, or was rejected for now.
     pub const NOT_SENT: &'static str = "not_sent";
     /// A run that is not ours.
     pub const OTHER_RUN: &'static str = "other_run";
 }
 
-/// A run, as the service's history shows it.
+/// A run in the service's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRun {
     /// The service's id.
     pub id: String,
-    /// Its kind, as the service says it, for example `OnDemand`.
+    /// The type, for example `OnDemand`.
     pub refresh_type: String,
-    /// Its state, as the service says it, for example `Success`.
+    /// The state, for example `Success`.
     pub status: String,
-    /// When it began.
+    /// When it started.
     pub started_at: Option<String>,
     /// When it ended.
     pub ended_at: Option<String>,
@@ -180,49 +179,99 @@ pub struct ServiceRun {
 /// The end of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// What became of the refresh.
+    /// The outcome of the refresh.
     pub verdict: Verdict,
-    /// The invocation that says so; a run may be followed by several, one after the other.
-    pub invocation: Invocation,
+    /// The invocation; several may follow a run, one after the other.
+    pub invocation: InvocationTimes,
 }
 
-/// The times of one invocation, on our clock.
+/// The times of an invocation, on our clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Invocation {
-    /// When it began: RFC 3339, UTC.
+pub struct InvocationTimes {
+    /// When it started: RFC 3339, UTC.
     pub started_at: String,
     /// When it ended: RFC 3339, UTC.
     pub ended_at: String,
-    /// How long it took, in milliseconds.
+    /// Its duration, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The end of an invocation by a signal. The run goes on at the service if it was sent.
+/// The end of an invocation by a signal. The run continues at the service if it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interrupted {
     /// `SIGINT` or `SIGTERM`.
     pub signal: String,
-    /// Whether the trigger had left.
+    /// Whether the trigger was sent.
     pub sent: Sent,
-    /// What was going on, in a sentence.
+    /// What the invocation was doing, in a sentence.
     pub message: String,
 }
 
-/// Anything else that belongs into the audit log.
+/// A decision on a run whose own events leave its outcome open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The decision.
+    #[serde(rename = "word")]
+    pub decision: Decision,
+    /// The reason, without secrets.
+    pub reason: String,
+}
+
+/// The outcome that a decision states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Decision {
+    /// The trigger started nothing: the next start triggers again.
+    NeverStarted,
+    /// The refresh succeeded.
+    Completed,
+    /// The refresh failed: the next start triggers again.
+    Failed,
+    /// The refresh was stopped: the next start triggers again.
+    Cancelled,
+}
+
+impl Decision {
+    /// The name on the command line and in the audit log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.status().map_or("never_started", Status::name)
+    }
+
+    /// The decision with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(name, false).ok()
+    }
+
+    /// The status that it stands for.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Self::NeverStarted => None,
+            Self::Completed => Some(Status::Completed),
+            Self::Failed => Some(Status::Failed),
+            Self::Cancelled => Some(Status::Cancelled),
+        }
+    }
+}
+
+/// Anything else, for example that a stop was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// A short name, for example `deployment`.
     pub topic: String,
     /// The text.
     pub message: String,
-    /// More, as names and values.
+    /// Names and values.
     pub fields: Vec<(String, String)>,
 }
 
 impl Note {
-    /// A stop was asked for.
+    /// A stop was requested.
     pub const CANCEL: &'static str = "cancel";
-    /// Before this time the service does not want to be asked about the run.
+    /// The service asks not to be polled about the run before this time.
     pub const POLL_FROM: &'static str = "poll_from";
 }
 
@@ -231,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stored_event_reads_as_one_flat_object_with_its_detail_below() {
+    fn a_stored_event_is_a_flat_object_with_a_detail() {
         let event = StoredEvent {
             number: 7,
             time: "2026-11-23T08:15:37.000001Z".into(),
@@ -242,7 +291,7 @@ mod tests {
             },
             actor: Actor::default(),
             detail: Detail::Resolved(Resolution {
-                word: Word::NeverStarted,
+                decision: Decision::NeverStarted,
                 reason: "seen in the portal".into(),
             }),
         };
@@ -254,14 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn every_word_and_every_event_is_stored_under_its_own_name() {
-        for word in Word::ALL {
-            assert_eq!(serde_json::to_value(word).unwrap(), word.name());
-            assert_eq!(Word::from_name(word.name()), Some(word));
+    fn every_decision_and_event_is_stored_under_its_name() {
+        for decision in Decision::value_variants().iter().copied() {
+            assert_eq!(serde_json::to_value(decision).unwrap(), decision.name());
+            assert_eq!(Decision::from_name(decision.name()), Some(decision));
         }
-        assert_eq!(Word::from_name("done"), None);
+        assert_eq!(Decision::from_name("done"), None);
         let resolution = Resolution {
-            word: Word::Failed,
+            decision: Decision::Failed,
             reason: String::new(),
         };
         let note = Note {

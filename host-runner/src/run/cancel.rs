@@ -8,7 +8,7 @@ use super::ports::LookPorts;
 use super::request;
 use super::session::{AuditHandle, End, Session};
 use crate::audit_log::event::{Detail, Note};
-use crate::audit_log::{AuditLogError, RunView, Standing};
+use crate::audit_log::{AuditLogError, RunState, RunView};
 use crate::config::ResolvedTarget;
 use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::report::{Level, Signal};
@@ -88,12 +88,12 @@ pub async fn cancel(
         message,
         poll_from: String::new(),
     };
-    let view = match (view.standing(), view.service_run.is_empty()) {
-        (Standing::NotSent | Standing::NeverStarted, _) => {
+    let view = match (view.state(), view.service_run.is_empty()) {
+        (RunState::NotSent | RunState::NeverStarted, _) => {
             let told = "nothing of this run was sent, so there is nothing to stop".to_owned();
             return Ok(ended(told, String::new()));
         }
-        (Standing::Ended(status), _) if status != Status::Accepted => {
+        (RunState::Ended(status), _) if status != Status::Accepted => {
             let told = format!("the run has ended already: {}", status.name());
             return Ok(ended(told, view.service_run));
         }

@@ -18,6 +18,7 @@ use crate::engine::bindings::exports::powerbi::refresh::refresh as api;
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::outbound::tracked;
 use crate::report::Signal;
+use crate::report::plan::{Plan, PlannedRequest, PlannedRun};
 use crate::verdict::{Status, Verdict};
 
 /// How one part of a check came out.
@@ -127,7 +128,7 @@ pub async fn plan(
     audit_log: &AuditLog,
     target: &ResolvedTarget,
     asked: RefreshOptions,
-) -> Result<Result<serde_json::Value, Verdict>, Signal> {
+) -> Result<Result<Plan, Verdict>, Signal> {
     let mut wit_target = request::target(target, &session.flow_id);
     if asked.asks_nobody(target) {
         wit_target = request::unwatched(wit_target);
@@ -162,7 +163,7 @@ pub async fn plan(
                 // As it would leave.
                 let trace = session.boundary.transport.trace();
                 tracked(trace, &mut plan.request.headers);
-                Ok(shown(target, plan, held, asked))
+                Ok(planned(target, plan, held, asked))
             }
             Ok(_) => Err(astray()),
             Err(verdict) => Err(verdict),
@@ -203,48 +204,38 @@ fn would(
     }
 }
 
-fn shown(
+fn planned(
     target: &ResolvedTarget,
     plan: api::Plan,
     held: Vec<guards::Held>,
     asked: RefreshOptions,
-) -> serde_json::Value {
+) -> Plan {
     let (would, code, retry_at) = would(target, &plan, held, asked);
-    let quota = plan.quota.map(convert::quota).unwrap_or_default();
-    let headers: serde_json::Map<_, _> = plan
-        .request
-        .headers
-        .into_iter()
-        .map(|(name, value)| (name, value.into()))
-        .collect();
-    // Without a run every field is there as well: a missing one fails a Kestra expression.
     let run = |run: Option<wit::ServiceRun>| {
-        let run = run.as_ref();
-        let text = |field: fn(&wit::ServiceRun) -> &str| run.map(field).unwrap_or_default();
-        serde_json::json!({
-            "id": text(|run| &run.id),
-            "refresh_type": text(|run| &run.refresh_type),
-            "status": text(|run| &run.status),
-            "started_at": text(|run| run.started_at.as_deref().unwrap_or_default()),
-            "ended_at": text(|run| run.ended_at.as_deref().unwrap_or_default()),
+        run.map_or_else(PlannedRun::default, |run| PlannedRun {
+            id: run.id,
+            refresh_type: run.refresh_type,
+            status: run.status,
+            started_at: run.started_at.unwrap_or_default(),
+            ended_at: run.ended_at.unwrap_or_default(),
         })
     };
-    serde_json::json!({
-        "target": target.name,
-        "dry_run": true,
-        "would": would,
-        "code": code,
-        "retry_at": retry_at,
-        "quota": quota,
-        "request": {
-            "method": plan.request.method,
-            "url": plan.request.url,
-            "headers": headers,
-            "body": plan.request.body,
+    Plan {
+        target: target.name.clone(),
+        dry_run: true,
+        would,
+        code,
+        retry_at,
+        quota: plan.quota.map(convert::quota).unwrap_or_default(),
+        request: PlannedRequest {
+            method: plan.request.method,
+            url: plan.request.url,
+            headers: plan.request.headers.into_iter().collect(),
+            body: plan.request.body,
         },
-        "running": run(plan.running),
-        "newest": run(plan.newest),
-    })
+        running: run(plan.running),
+        newest: run(plan.newest),
+    }
 }
 
 /// Asks the component once.

@@ -129,8 +129,8 @@ fn service_run(from: wit::ServiceRun) -> event::ServiceRun {
     }
 }
 
-fn outgoing(from: wit::Outgoing) -> event::Outgoing {
-    event::Outgoing {
+fn outgoing(from: wit::Outgoing) -> event::LoggedRequest {
+    event::LoggedRequest {
         method: from.method,
         url: from.url,
         headers: from.headers,
@@ -141,7 +141,7 @@ fn outgoing(from: wit::Outgoing) -> event::Outgoing {
 /// An event of the component, as it is stored; nothing where its words are not known.
 pub(super) fn detail(
     from: audit_store::Event,
-    invocation: impl FnOnce() -> event::Invocation,
+    invocation: impl FnOnce() -> event::InvocationTimes,
 ) -> Option<event::Detail> {
     Some(match from {
         audit_store::Event::Intent(intent) => event::Detail::Intent(event::Intent {
@@ -174,7 +174,7 @@ pub(super) fn detail(
             invocation: invocation(),
         }),
         audit_store::Event::Resolved(resolution) => event::Detail::Resolved(event::Resolution {
-            word: event::Word::from_name(&resolution.word)?,
+            decision: event::Decision::from_name(&resolution.word)?,
             reason: resolution.reason,
         }),
         audit_store::Event::Note(note) => event::Detail::Note(event::Note {

@@ -11,7 +11,7 @@ use super::ports::{Ports, Run};
 use super::refresh::{FinishedRun, concluded, replayed};
 use super::request;
 use super::session::{AuditHandle, End, Session};
-use crate::audit_log::{AuditLogError, Begin, BeginOptions, RunView, Standing};
+use crate::audit_log::{AuditLogError, Begin, BeginOptions, RunState, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::engine::bindings::powerbi::refresh::types as wit;
 use crate::verdict::{Status, Verdict};
@@ -86,13 +86,13 @@ pub async fn follow_recorded(
     target: &ResolvedTarget,
     view: RunView,
 ) -> Result<FinishedRun, AuditLogError> {
-    if let (Standing::Ended(status), Some(verdict)) = (view.standing(), view.verdict()) {
+    if let (RunState::Ended(status), Some(verdict)) = (view.state(), view.verdict()) {
         // `accepted` says only that it was sent: what became of it may be known by now.
         if status != Status::Accepted || target.watched().is_none() {
             return Ok(replayed(target, verdict, &view));
         }
     }
-    if view.standing() == Standing::NeverStarted {
+    if view.state() == RunState::NeverStarted {
         let verdict = Verdict::not_sent(
             Status::Skipped,
             "never_started",
@@ -101,7 +101,7 @@ pub async fn follow_recorded(
         );
         return Ok(replayed(target, verdict, &view));
     }
-    if view.standing() == Standing::NotSent {
+    if view.state() == RunState::NotSent {
         let verdict = view.verdict().unwrap_or_else(|| {
             Verdict::not_sent(
                 Status::Skipped,

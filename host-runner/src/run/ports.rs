@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::busy::retry_while_busy;
 use super::convert;
 use super::session::LEAST_PATIENCE;
-use crate::audit_log::event::{Detail, Invocation, Observed};
+use crate::audit_log::event::{Detail, InvocationTimes, Observed};
 use crate::audit_log::{AuditLog, AuditLogError, RunInfo};
 use crate::clock::SharedClock;
 use crate::engine::bindings::powerbi::refresh::{audit_store, control};
@@ -142,8 +142,8 @@ impl Run {
     }
 
     /// This invocation's times.
-    pub fn invocation(&self) -> Invocation {
-        Invocation {
+    pub fn invocation(&self) -> InvocationTimes {
+        InvocationTimes {
             started_at: self.began.to_string(),
             ended_at: self.clock.now().to_string(),
             duration_ms: super::request::millis(
