@@ -313,7 +313,7 @@ fn a_check_and_an_empty_list_are_told_in_the_log() {
     );
     let listed = task.run(&["list", "models", "Data Admin"]);
     listed.exits(0);
-    assert_eq!(logs(&listed, "INFO"), ["nothing"]);
+    assert_eq!(logs(&listed, "INFO"), ["nothing found"]);
 }
 
 #[test]

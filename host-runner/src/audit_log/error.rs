@@ -171,16 +171,12 @@ impl AuditLogError {
     /// Returns whether the same call may succeed in a moment.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.is(|problem| matches!(problem, FileProblem::Busy))
-    }
-
-    /// Returns whether the file does not exist.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.is(|problem| matches!(problem, FileProblem::NotFound))
-    }
-
-    fn is(&self, test: impl Fn(&FileProblem) -> bool) -> bool {
-        matches!(self, Self::File { problem, .. } if test(problem))
+        matches!(
+            self,
+            Self::File {
+                problem: FileProblem::Busy,
+                ..
+            }
+        )
     }
 }

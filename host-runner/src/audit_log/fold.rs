@@ -221,15 +221,13 @@ impl RunView {
     #[must_use]
     pub fn state(&self) -> RunState {
         let ended = match self.conclusion {
-            Conclusion::Resolved if self.decision() == Some(Decision::NeverStarted) => {
-                return RunState::NeverStarted;
-            }
             Conclusion::Resolved | Conclusion::Outcome => {
                 self.verdict().map(|verdict| verdict.status)
             }
             Conclusion::None | Conclusion::Interrupted => None,
         };
         match ended {
+            None if self.conclusion == Conclusion::Resolved => RunState::NeverStarted,
             Some(
                 status @ (Status::Completed
                 | Status::Accepted
@@ -280,12 +278,6 @@ impl RunView {
                     .map(|status| self.verdict_with(status, message))
             }),
         }
-    }
-
-    fn decision(&self) -> Option<Decision> {
-        self.resolved
-            .as_ref()
-            .map(|(resolution, _)| resolution.decision)
     }
 
     /// A verdict without evidence, with what is known about the run.

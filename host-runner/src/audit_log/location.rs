@@ -47,8 +47,7 @@ impl AuditLogLocation {
             None => path,
         };
         match path {
-            "" => unsupported("it names no file"),
-            path if path.ends_with('/') => unsupported("it names no file"),
+            path if path.is_empty() || path.ends_with('/') => unsupported("it names no file"),
             path if path.starts_with(':') => unsupported("an in-memory database is not durable"),
             path if path.contains('?') => unsupported("options after `?` are not supported"),
             path => Ok(Self::file(base.join(path))),

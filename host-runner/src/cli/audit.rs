@@ -56,11 +56,11 @@ pub(super) async fn run(start: &Start, command: &AuditCommand) -> anyhow::Result
 
 /// The existing audit log. The configuration is only needed if nothing else names the audit log.
 async fn open(start: &Start) -> anyhow::Result<AuditLog> {
-    let config = if start.names_audit_log() {
+    let config = if start.audit.is_some() {
         None
     } else {
         match start.config(&TargetArgs::default()) {
-            Err(error) if has_code(&error, "config_not_found") && !start.names_config() => None,
+            Err(error) if has_code(&error, "config_not_found") && start.config.is_none() => None,
             config => Some(config?),
         }
     };
@@ -258,7 +258,7 @@ async fn resolve(
     .await;
     let number = stored.map_err(|error| {
         let (status, code) = match &error {
-            ResolveError::Engine(_) => (Status::InternalError, "engine"),
+            ResolveError::Engine(_) => (Status::InternalError, "component_failed"),
             ResolveError::Invalid(_) => (Status::Invalid, "invalid_value"),
             ResolveError::Unavailable(_) => (Status::AuditUnavailable, "audit_log_unavailable"),
         };

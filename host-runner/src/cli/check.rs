@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::args::CheckArgs;
 use super::failure::{self, signal_code};
-use super::setup::{SHORT_PATIENCE, Start};
-use crate::config::{ResolvedTarget, Selection};
+use super::setup::{self, SHORT_PATIENCE, Start};
+use crate::config::ResolvedTarget;
 use crate::report::{Level, Mode};
 use crate::run::{self, Finding, FindingLevel, Operation};
 use crate::verdict::{Status, worst};
@@ -15,11 +15,7 @@ pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
     let config = start.config(&args.target)?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
-    let selection = if args.names.is_empty() {
-        Selection::All
-    } else {
-        Selection::Names(&args.names)
-    };
+    let selection = setup::selection(&config, &args.names, args.names.is_empty());
     let targets = config.resolve(selection, inputs)?;
     let location = start.location(Some(&config))?;
     let stops = start.stops()?;

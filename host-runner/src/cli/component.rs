@@ -1,6 +1,6 @@
 //! `host-runner component`: the embedded component and its imports.
 
-use serde::Serialize;
+use serde_json::json;
 
 use super::args::ComponentArgs;
 use super::failure::invalid;
@@ -14,15 +14,6 @@ const WIT: [&str; 3] = [
     include_str!("../../../wit/host.wit"),
     include_str!("../../../wit/refresh.wit"),
 ];
-
-#[derive(Serialize)]
-struct Description {
-    sha256: String,
-    size: usize,
-    compiled_size: usize,
-    imports: Vec<String>,
-    exports: Vec<String>,
-}
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(start: &Start, args: &ComponentArgs) -> anyhow::Result<u8> {
@@ -46,33 +37,29 @@ pub(super) fn run(start: &Start, args: &ComponentArgs) -> anyhow::Result<u8> {
         Some(path) => ComponentFile::read(path)?,
         None => ComponentFile::embedded(),
     };
-    let description = Description {
-        sha256: file.digest,
-        size: file.size,
-        compiled_size: file.compiled_size,
-        imports: host.imports(),
-        exports: host.exports(),
-    };
-    if start.reporter.mode() == Mode::Text {
-        let name = file
-            .path
-            .map_or_else(|| "embedded".to_owned(), |path| path.display().to_string());
-        start.reporter.print(&text(&name, &description));
-    } else {
-        start.reporter.print_json(&description);
+    let (imports, exports) = (host.imports(), host.exports());
+    if start.reporter.mode() != Mode::Text {
+        start.reporter.print_json(&json!({
+            "sha256": file.digest,
+            "size": file.size,
+            "compiled_size": file.compiled_size,
+            "imports": imports,
+            "exports": exports,
+        }));
+        return Ok(0);
     }
-    Ok(0)
-}
-
-fn text(name: &str, description: &Description) -> String {
+    let name = file
+        .path
+        .map_or_else(|| "embedded".to_owned(), |path| path.display().to_string());
     let list =
         |names: &[String]| -> String { names.iter().map(|name| format!("\n    {name}")).collect() };
-    format!(
+    start.reporter.print(&format!(
         "component {name}\n  sha256    {}\n  size      {} bytes, {} bytes compiled\n  imports{}\n  exports{}\n",
-        description.sha256,
-        description.size,
-        description.compiled_size,
-        list(&description.imports),
-        list(&description.exports),
-    )
+        file.digest,
+        file.size,
+        file.compiled_size,
+        list(&imports),
+        list(&exports),
+    ));
+    Ok(0)
 }

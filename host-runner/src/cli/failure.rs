@@ -1,7 +1,7 @@
 //! Errors of a command: each becomes a verdict with a stable code and an exit code.
 
 use super::setup::Start;
-use crate::audit_log::AuditLogError;
+use crate::audit_log::{AuditLogError, FileProblem};
 use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::report::{ExitRules, Invocation, RefreshResult, Signal, Summary};
@@ -41,7 +41,10 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
             AuditLogError::UnsupportedLocation { .. }
             | AuditLogError::NoStateFolder
             | AuditLogError::UnknownRun { .. } => Status::Invalid,
-            error if error.is_not_found() => Status::Invalid,
+            AuditLogError::File {
+                problem: FileProblem::NotFound,
+                ..
+            } => Status::Invalid,
             _ => Status::AuditUnavailable,
         };
         (status, error.code(), error.hint())

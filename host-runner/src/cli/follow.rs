@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde_json::json;
 
 use super::args::{CancelArgs, FollowArgs, TargetArgs};
 use super::failure::{Failure, invalid, report_results, signal_code};
@@ -127,17 +127,6 @@ fn since(text: &str) -> anyhow::Result<Timestamp> {
     })
 }
 
-/// The outcome of `cancel`, as JSON.
-#[derive(Serialize)]
-struct CancelReport<'a> {
-    target: &'a str,
-    cancellation: &'static str,
-    message: &'a str,
-    run: &'a str,
-    service_run: &'a str,
-    exit_code: u8,
-}
-
 /// Runs `cancel` and returns the exit code.
 pub(super) async fn cancel(start: &Start, args: &CancelArgs) -> anyhow::Result<u8> {
     let prepared = prepare(start, &args.subject, &args.target, false, Operation::Cancel).await?;
@@ -174,14 +163,14 @@ fn report_cancelled(start: &Start, target: &str, cancelled: &Cancelled) -> u8 {
              run `host-runner follow {run}` to see the outcome\n",
         ));
     } else {
-        start.reporter.print_json(&CancelReport {
-            target,
-            cancellation: cancelled.status.name(),
-            message,
-            run,
-            service_run,
-            exit_code,
-        });
+        start.reporter.print_json(&json!({
+            "target": target,
+            "cancellation": cancelled.status.name(),
+            "message": message,
+            "run": run,
+            "service_run": service_run,
+            "exit_code": exit_code,
+        }));
     }
     exit_code
 }

@@ -51,7 +51,7 @@ pub(super) async fn run(start: &Start, command: &ListCommand) -> anyhow::Result<
 /// The configuration; without one, the credentials in the environment.
 fn configuration(start: &Start, credentials: Option<&str>) -> anyhow::Result<Config> {
     let config = start.config(&TargetArgs::default());
-    let from_environment = credentials.is_none() && !start.names_config();
+    let from_environment = credentials.is_none() && start.config.is_none();
     match config {
         Err(error) if from_environment && has_code(&error, "config_not_found") => {
             Ok(Config::from_options(&TargetOptions {
@@ -124,7 +124,7 @@ fn print(start: &Start, rows: &[Row]) {
     }
     match rows.first() {
         // An empty log would look as if the task had done nothing.
-        None if mode != Mode::Json => start.reporter.print("nothing found\n"),
+        None if mode != Mode::Json => start.reporter.print("nothing found"),
         Some(first) if mode == Mode::Text => start.reporter.print(&table(first, rows)),
         _ => {}
     }

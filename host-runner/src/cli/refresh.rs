@@ -15,25 +15,7 @@ use crate::verdict::{Status, Verdict, worst};
 
 /// Runs the command and returns its exit code.
 pub(super) async fn run(start: &Start, args: &RefreshArgs) -> anyhow::Result<u8> {
-    let prepared = prepare(start, args)?;
-    let names: Vec<String> = prepared
-        .targets
-        .iter()
-        .map(|target| target.name.clone())
-        .collect();
-    let code = carry_out(start, args, prepared).await;
-    Ok(code.unwrap_or_else(|error| failure::report(start, &names, &error)))
-}
-
-struct Prepared {
-    settings: Settings,
-    targets: Vec<ResolvedTarget>,
-    location: AuditLogLocation,
-    deadline: Option<Duration>,
-}
-
-/// Finds every problem that needs neither the audit log nor the network.
-fn prepare(start: &Start, args: &RefreshArgs) -> anyhow::Result<Prepared> {
+    // Finds every problem that needs neither the audit log nor the network.
     let deadline = setup::deadline(args.deadline.as_deref())?;
     let config = start.config(&args.target)?;
     let inputs = start.inputs(!args.no_verify);
@@ -45,29 +27,32 @@ fn prepare(start: &Start, args: &RefreshArgs) -> anyhow::Result<Prepared> {
         }
     }
     start.warn(&settings, &targets);
-    Ok(Prepared {
-        settings,
-        targets,
-        location: start.location(Some(&config))?,
-        deadline,
-    })
+    let location = start.location(Some(&config))?;
+
+    // From here on an error is reported for each target.
+    let code = carry_out(start, args, &settings, &targets, &location, deadline).await;
+    Ok(code.unwrap_or_else(|error| {
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        failure::report(start, &names, &error)
+    }))
 }
 
-async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> anyhow::Result<u8> {
-    let Prepared {
-        settings,
-        targets,
-        location,
-        deadline,
-    } = prepared;
+async fn carry_out(
+    start: &Start,
+    args: &RefreshArgs,
+    settings: &Settings,
+    targets: &[ResolvedTarget],
+    location: &AuditLogLocation,
+    deadline: Option<Duration>,
+) -> anyhow::Result<u8> {
     let stops = start.stops()?;
-    let rules = setup::exit_rules(args.require.is_some(), &args.exit_zero_on, &settings);
+    let rules = setup::exit_rules(args.require.is_some(), &args.exit_zero_on, settings);
     let session = Session {
         deadline,
         ..start.session(
             Operation::Refresh,
-            &settings,
-            &targets,
+            settings,
+            targets,
             args.target.component.as_deref(),
             stops.clone(),
         )?
@@ -77,8 +62,8 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> any
         .unwrap_or_default();
     let audit_log = tokio::select! {
         biased;
-        signal = stopped(&stops) => return Ok(stopped_early(start, &targets, &rules, signal)),
-        audit_log = start.audit_log(&location, patience) => audit_log?,
+        signal = stopped(&stops) => return Ok(stopped_early(start, targets, &rules, signal)),
+        audit_log = start.audit_log(location, patience) => audit_log?,
     };
     let audit = AuditHandle {
         audit_log: Arc::new(audit_log),
@@ -94,10 +79,10 @@ async fn carry_out(start: &Start, args: &RefreshArgs, prepared: Prepared) -> any
         },
     };
     if args.dry_run {
-        return Ok(dry_run(start, &session, &audit, &targets, options).await);
+        return Ok(dry_run(start, &session, &audit, targets, options).await);
     }
     let mut results = Vec::new();
-    for target in &targets {
+    for target in targets {
         let result = match session.stops.heard() {
             None => {
                 let finished = run::refresh(&session, &audit, target, options).await;

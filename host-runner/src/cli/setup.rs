@@ -37,8 +37,10 @@ pub(super) struct Start {
     pub kestra: Option<KestraContext>,
     /// The trace that this invocation belongs to, if any.
     pub trace: Option<Trace>,
-    config: Option<PathBuf>,
-    audit: Option<String>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--audit`.
+    pub audit: Option<String>,
     /// The embedded component, if it is being loaded already.
     embedded: Mutex<Option<Loading>>,
 }
@@ -120,16 +122,6 @@ impl Start {
             ),
             "write one as shown in the README, or define a target with --kind power-automate --url-env VAR",
         ))
-    }
-
-    /// Whether an option or the environment names the audit log.
-    pub(super) fn names_audit_log(&self) -> bool {
-        self.audit.is_some()
-    }
-
-    /// Whether an option or the environment names the configuration.
-    pub(super) fn names_config(&self) -> bool {
-        self.config.is_some()
     }
 
     /// The location of the audit log: from the option or the environment, then from the

@@ -18,6 +18,7 @@ use super::clean::{cut, json_line};
 use super::mode::Level;
 use super::result::RefreshResult;
 use super::summary::{Summary, badness};
+use crate::secret::map_texts;
 use crate::trace::Trace;
 use crate::verdict::Status;
 
@@ -118,9 +119,8 @@ fn target(row: &Value) -> String {
 /// average. A replayed result counts neither its status nor its calls again.
 #[must_use]
 pub fn metrics(result: &RefreshResult) -> Value {
-    let metric = |kind: &str, name: &str, value: Value| {
-        let tags = json!({"target": result.target, "kind": result.kind});
-        json!({"type": kind, "name": format!("powerbi.refresh.{name}"), "value": value, "tags": tags})
+    let metric = |form: &str, name: &str, value: Value| {
+        metric(form, name, &value, &result.target, &result.kind)
     };
     let calls = if result.replayed {
         0
@@ -145,6 +145,15 @@ pub fn metrics(result: &RefreshResult) -> Value {
     json!({"metrics": metrics})
 }
 
+fn metric(form: &str, name: &str, value: &Value, target: &str, kind: &str) -> Value {
+    json!({
+        "type": form,
+        "name": format!("powerbi.refresh.{name}"),
+        "value": value,
+        "tags": {"target": target, "kind": kind},
+    })
+}
+
 /// The outputs of a dry run: `plans` with all plans so far, and for a plan that is `alone` its fields
 /// at top level.
 #[must_use]
@@ -163,16 +172,12 @@ pub fn plans(plans: &[Value], alone: bool) -> Value {
 #[must_use]
 pub fn plan_metrics(kind: &str, plan: &Value) -> Option<Value> {
     let quota = &plan["quota"];
-    if quota["limit"].as_u64().unwrap_or(0) == 0 {
-        return None;
-    }
-    let target = plan["target"].as_str()?;
-    Some(json!({"metrics": [{
-        "type": "gauge",
-        "name": format!("powerbi.refresh.{target}.quota_left"),
-        "value": quota["left"],
-        "tags": {"target": target, "kind": kind},
-    }]}))
+    let counted = quota["limit"].as_u64().unwrap_or(0) > 0;
+    counted.then(|| {
+        let target = target(plan);
+        let name = format!("{target}.quota_left");
+        json!({"metrics": [metric("gauge", &name, &quota["left"], &target, kind)]})
+    })
 }
 
 /// The outputs of a list of runs, newest first. `left_out` is the number of older runs that do not
@@ -190,26 +195,16 @@ pub fn listed_runs(runs: &[Value]) -> Value {
     })
 }
 
-/// Truncates the texts of a row, except ids, names and times.
-fn shorten(value: &Value, limit: usize) -> Value {
-    match value {
-        Value::String(text) => cut(text, limit).into(),
-        Value::Array(items) => items.iter().map(|item| shorten(item, limit)).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, item)| (name.clone(), shorten(item, limit)))
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    }
-}
-
 /// Builds outputs within [`OUTPUTS_LIMIT`]: with ever shorter texts, then with ever fewer rows from
 /// the start. `build` receives the rows and the number of those left out.
 fn fit(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
     let mut kept = Vec::new();
     let mut value = Value::Null;
     for limit in TEXT_LIMITS {
-        kept = rows.iter().map(|row| shorten(row, limit)).collect();
+        kept = rows
+            .iter()
+            .map(|row| map_texts(row, &|text| cut(text, limit)))
+            .collect();
         value = build(&kept, 0);
         if fits(&value) {
             return value;
@@ -268,7 +263,7 @@ impl Otlp {
                 .partition(|metric| metric["type"] == "timer");
             let translated: Vec<Value> = others
                 .iter()
-                .filter_map(|plain| metric(plain, &nanos))
+                .filter_map(|plain| otlp_metric(plain, &nanos))
                 .collect();
             if !translated.is_empty() {
                 let scopes = json!([{"scope": scope, "metrics": translated}]);
@@ -314,16 +309,16 @@ fn severity(level: &str) -> u8 {
 }
 
 /// A counter as a delta sum, anything else as a gauge.
-fn metric(plain: &Value, nanos: &str) -> Option<Value> {
+fn otlp_metric(plain: &Value, nanos: &str) -> Option<Value> {
     let tags = plain["tags"].as_object().into_iter().flatten();
     let attributes: Vec<Value> = tags
         .filter_map(|(name, value)| Some(attribute(name, value.as_str()?)))
         .collect();
-    let mut point = json!({"timeUnixNano": nanos, "attributes": attributes});
-    match plain["value"].as_i64() {
-        Some(whole) => point["asInt"] = whole.to_string().into(),
-        None => point["asDouble"] = plain["value"].as_f64()?.into(),
-    }
+    let (form, number) = match plain["value"].as_i64() {
+        Some(whole) => ("asInt", Value::from(whole.to_string())),
+        None => ("asDouble", plain["value"].as_f64()?.into()),
+    };
+    let point = json!({"timeUnixNano": nanos, "attributes": attributes, form: number});
     let points = json!([point]);
     Some(if plain["type"] == "counter" {
         let sum =

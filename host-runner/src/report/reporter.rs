@@ -23,7 +23,7 @@ use super::streams::{Live, Sink};
 use super::summary::Summary;
 use super::text;
 use crate::clock::SharedClock;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, map_texts};
 
 /// The width of a terminal that does not report its own.
 const DEFAULT_WIDTH: u16 = 80;
@@ -167,26 +167,32 @@ impl Reporter {
         }
         let message = safe(&self.redactor, message);
         match self.options.mode {
-            Mode::Kestra => self.frame(&frames::log(level, &message)),
-            Mode::Text | Mode::Json => {
-                let line = text::log_line(level, &one_line(&message), self.options.color_stderr);
-                self.above(|| self.stderr.text(&line));
-            }
+            Mode::Kestra => self.write_log(level, &message),
+            Mode::Text | Mode::Json => self.write_log(level, &one_line(&message)),
         }
     }
 
     /// Logs an error and its hint on a line of its own. A list of errors keeps its lines; they are
     /// indented, so that none can be mistaken for another message.
     pub fn error(&self, message: &str, hint: &str) {
-        let mut text = safe(&self.redactor, message).replace('\n', "\n  ");
+        let message = safe(&self.redactor, message);
+        let mut text = message
+            .lines()
+            .map(one_line)
+            .collect::<Vec<_>>()
+            .join("\n  ");
         let hint = safe_line(&self.redactor, hint);
         if !hint.is_empty() {
             text += &format!("\nhint: {hint}");
         }
+        self.write_log(Level::Error, &text);
+    }
+
+    fn write_log(&self, level: Level, text: &str) {
         match self.options.mode {
-            Mode::Kestra => self.frame(&frames::log(Level::Error, &text)),
+            Mode::Kestra => self.frame(&frames::log(level, text)),
             Mode::Text | Mode::Json => {
-                let text = text::log_line(Level::Error, &text, self.options.color_stderr);
+                let text = text::log_line(level, text, self.options.color_stderr);
                 self.above(|| self.stderr.text(&text));
             }
         }
@@ -269,30 +275,32 @@ impl Reporter {
     /// Prints text with its line ends: on stdout, on stderr if stdout is for JSON lines, or as a log
     /// entry under Kestra.
     pub fn print(&self, content: &str) {
-        let content = safe(&self.redactor, content);
-        match self.options.mode {
-            Mode::Text => self.above(|| self.stdout.text(&content)),
-            Mode::Json => self.stderr.text(&content),
-            Mode::Kestra => self.frame(&frames::log(Level::Info, &content)),
-        }
+        let sink = match self.options.mode {
+            Mode::Json => &self.stderr,
+            Mode::Text | Mode::Kestra => &self.stdout,
+        };
+        self.write(sink, content);
     }
 
     /// Prints notes on what [`print`](Self::print) printed: on stderr, because stdout may be
     /// redirected to a file, or as a log entry under Kestra. Nothing if only errors are logged.
     pub fn aside(&self, content: &str) {
-        if Level::Warn < self.options.threshold {
-            return;
+        if Level::Warn >= self.options.threshold {
+            self.write(&self.stderr, content);
         }
+    }
+
+    fn write(&self, sink: &Sink, content: &str) {
         let content = safe(&self.redactor, content);
         match self.options.mode {
-            Mode::Text | Mode::Json => self.above(|| self.stderr.text(&content)),
+            Mode::Text | Mode::Json => self.above(|| sink.text(&content)),
             Mode::Kestra => self.frame(&frames::log(Level::Info, &content)),
         }
     }
 
     /// Prints a value as one line of JSON on stdout, or as a log entry under Kestra.
     pub fn print_json(&self, value: &impl Serialize) {
-        self.print_row(&self.cleaned_value(&json!(value)));
+        self.print_row(&self.cleaned_value(value));
     }
 
     fn print_row(&self, row: &Value) {
@@ -306,7 +314,7 @@ impl Reporter {
     /// Prints the plan of a dry run as JSON; under Kestra also as outputs and metrics. The fields of a
     /// plan that is `alone` are outputs of their own.
     pub fn plan(&self, kind: &str, plan: &Plan, alone: bool) {
-        let plan = self.cleaned_value(&json!(plan));
+        let plan = self.cleaned_value(plan);
         self.print_row(&plan);
         if self.options.mode == Mode::Kestra {
             let mut reported = self.reported();
@@ -320,8 +328,7 @@ impl Reporter {
 
     /// Prints runs from the audit log, newest first, as JSON; under Kestra also as outputs.
     pub fn listed_runs(&self, runs: &[impl Serialize]) {
-        let clean = |run| self.cleaned_value(&json!(run));
-        let runs: Vec<Value> = runs.iter().map(clean).collect();
+        let runs: Vec<Value> = runs.iter().map(|run| self.cleaned_value(run)).collect();
         runs.iter().for_each(|run| self.print_row(run));
         if self.options.mode == Mode::Kestra {
             self.frame(&frames::listed_runs(&runs));
@@ -354,16 +361,8 @@ impl Reporter {
         )
     }
 
-    fn cleaned_value(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(safe(&self.redactor, text)),
-            Value::Array(items) => items.iter().map(|item| self.cleaned_value(item)).collect(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(name, item)| (safe(&self.redactor, name), self.cleaned_value(item)))
-                .collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-        }
+    fn cleaned_value(&self, value: &impl Serialize) -> Value {
+        map_texts(&json!(value), &|text| safe(&self.redactor, text))
     }
 }
 

@@ -91,16 +91,11 @@ impl Sink {
 }
 
 /// One status line per running target.
+#[derive(Debug)]
 pub struct Live {
     lines: MultiProgress,
     bars: Mutex<BTreeMap<String, ProgressBar>>,
     clock: SharedClock,
-}
-
-impl fmt::Debug for Live {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Live")
-    }
 }
 
 impl Live {
@@ -171,16 +166,11 @@ impl Live {
 }
 
 /// A terminal over a [`Sink`]. Collects a whole picture and writes it at once; never fails.
+#[derive(Debug)]
 struct Screen {
     terminal: Sink,
     width: fn() -> u16,
     pending: Mutex<String>,
-}
-
-impl fmt::Debug for Screen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Screen")
-    }
 }
 
 impl Screen {

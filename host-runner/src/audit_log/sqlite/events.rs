@@ -12,7 +12,7 @@ use crate::audit_log::chain::{
 use crate::audit_log::error::{AuditLogError, FileProblem};
 use crate::audit_log::event::{Detail, RunInfo, StoredEvent};
 use crate::audit_log::fold::RunView;
-use crate::secret::Redactor;
+use crate::secret::map_texts;
 
 /// Confirms that an event is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +85,10 @@ impl AuditLog {
             actor: self.actor.clone(),
             detail,
         };
-        let mut value = serde_json::to_value(&event).map_err(|error| unreadable(number, &error))?;
-        scrub(&mut value, &self.redactor);
+        let value = serde_json::to_value(&event).map_err(|error| unreadable(number, &error))?;
+        // Text by text, because a secret with escaped characters would not be found in the JSON. Names
+        // too, because those of labels are foreign text.
+        let value = map_texts(&value, &|text| self.redactor.scrub(text).into_owned());
         insert(transaction, number, &previous, &value)?;
         Ok(Receipt { number, stored_at })
     }
@@ -252,30 +254,4 @@ fn stored_row(row: &Row<'_>) -> Result<StoredRow, Fault> {
 /// SQLite stores numbers with a sign; ours are never negative.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-/// Masks every known secret in the event. Text by text, because a secret with escaped characters
-/// would not be found in the JSON.
-fn scrub(value: &mut Value, redactor: &Redactor) {
-    match value {
-        Value::String(text) => {
-            if let std::borrow::Cow::Owned(clean) = redactor.scrub(text) {
-                *text = clean;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, redactor)),
-        Value::Object(map) => {
-            map.values_mut().for_each(|item| scrub(item, redactor));
-            // Names can be foreign text too: those of labels.
-            let is_secret =
-                |name: &String| matches!(redactor.scrub(name), std::borrow::Cow::Owned(_));
-            if map.keys().any(is_secret) {
-                *map = std::mem::take(map)
-                    .into_iter()
-                    .map(|(name, item)| (redactor.scrub(&name).into_owned(), item))
-                    .collect();
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }

@@ -154,11 +154,13 @@ impl AuditLog {
     pub fn taken_runs(&self, resource: &str, except: &str) -> Result<Vec<String>, AuditLogError> {
         self.read(|connection| {
             let now = self.clock.now();
-            let asked: Option<String> = connection
+            let intent_time: Option<String> = connection
                 .prepare_cached("SELECT min(time) FROM events WHERE run = ?1 AND event = 'intent'")?
                 .query_row([except], |row| row.get(0))?;
-            let asked = asked.and_then(|time| time.parse().ok()).unwrap_or(now);
-            let since = asked.checked_sub(MATCH_MARGIN).unwrap_or(asked);
+            let intent_time = intent_time
+                .and_then(|time| time.parse().ok())
+                .unwrap_or(now);
+            let since = intent_time.checked_sub(MATCH_MARGIN).unwrap_or(intent_time);
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT service_run FROM events \
                  WHERE resource = ?1 AND service_run IS NOT NULL AND time >= ?2 AND run <> ?3",

@@ -117,7 +117,19 @@ impl AuditLog {
         clock: SharedClock,
         redactor: Redactor,
     ) -> Result<Self, AuditLogError> {
-        Self::open_or(location, actor, clock, redactor, true)
+        let path = location.path();
+        let connection = schema::open(path).map_err(|fault| fault.at(path))?;
+        Ok(Self {
+            location: location.clone(),
+            clock,
+            redactor,
+            actor: Actor {
+                invocation: uuid::Uuid::now_v7().to_string(),
+                ..actor
+            },
+            process: Process::this(),
+            connection: Mutex::new(connection),
+        })
     }
 
     /// Opens an existing audit log.
@@ -130,29 +142,12 @@ impl AuditLog {
         clock: SharedClock,
         redactor: Redactor,
     ) -> Result<Self, AuditLogError> {
-        Self::open_or(location, actor, clock, redactor, false)
-    }
-
-    fn open_or(
-        location: &AuditLogLocation,
-        actor: Actor,
-        clock: SharedClock,
-        redactor: Redactor,
-        create: bool,
-    ) -> Result<Self, AuditLogError> {
         let path = location.path();
-        let connection = schema::open(path, create).map_err(|fault| fault.at(path))?;
-        Ok(Self {
-            location: location.clone(),
-            clock,
-            redactor,
-            actor: Actor {
-                invocation: uuid::Uuid::now_v7().to_string(),
-                ..actor
-            },
-            process: Process::this(),
-            connection: Mutex::new(connection),
-        })
+        match schema::exists(path) {
+            Ok(true) => Self::open(location, actor, clock, redactor),
+            Ok(false) => Err(FileProblem::NotFound.at(path)),
+            Err(problem) => Err(problem.at(path)),
+        }
     }
 
     /// The location of the audit log.

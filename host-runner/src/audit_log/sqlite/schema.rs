@@ -7,7 +7,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -82,12 +82,9 @@ CREATE TABLE resources (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Opens the audit log, or creates it if `create` is set.
-pub(super) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
+/// Opens the audit log, or creates it.
+pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     if !exists(path)? {
-        if !create {
-            return Err(FileProblem::NotFound.into());
-        }
         create_file(path).map_err(|error| io(&error))?;
     }
     connect(path)
@@ -95,7 +92,7 @@ pub(super) fn open(path: &Path, create: bool) -> Result<Connection, Fault> {
 
 /// Returns whether the file exists. Rejects anything but a regular file: opening a pipe would block
 /// forever.
-fn exists(path: &Path) -> Result<bool, FileProblem> {
+pub(super) fn exists(path: &Path) -> Result<bool, FileProblem> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(true),
         Ok(found) if found.is_dir() => Err(FileProblem::NotAFile("a directory")),
@@ -139,7 +136,10 @@ fn io(error: &std::io::Error) -> FileProblem {
 }
 
 fn connect(path: &Path) -> Result<Connection, Fault> {
-    let log_existed = log_of(path).exists();
+    // The log that SQLite keeps beside the file.
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log_existed = Path::new(&log).exists();
     // Without `create`: a file that is deleted meanwhile is an error. Without a mutex: `AuditLog` has
     // one.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -165,13 +165,6 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(connection)
-}
-
-/// The log that SQLite keeps beside the file.
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 /// Returns true for an audit log of this version and false for an empty database; anything else is an

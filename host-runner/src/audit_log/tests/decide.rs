@@ -17,7 +17,7 @@ fn earlier(details: Vec<Detail>) -> Earlier {
     }
 }
 
-fn word(begin: &Begin) -> &'static str {
+fn name(begin: &Begin) -> &'static str {
     match begin {
         Begin::Start => "start",
         Begin::Replay { .. } => "replay",
@@ -27,13 +27,13 @@ fn word(begin: &Begin) -> &'static str {
     }
 }
 
-/// What the events lead to: where a lost run can be followed, where it is held, where it is sent again.
+/// What the events lead to if a lost run can be followed, is held, or is sent again.
 fn leads_to(details: &[Detail]) -> [&'static str; 3] {
     let resending = BeginOptions {
         if_lost: IfLost::Resend,
         ..HOLDING
     };
-    [FOLLOWING, HOLDING, resending].map(|manner| word(&decide(earlier(details.to_vec()), manner)))
+    [FOLLOWING, HOLDING, resending].map(|manner| name(&decide(earlier(details.to_vec()), manner)))
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_live_run_is_waited_for_unless_it_has_a_result() {
         );
     }
     assert_eq!(
-        word(&decide(
+        name(&decide(
             alive(vec![intent(), outcome(Status::Completed, Sent::Yes)]),
             FOLLOWING
         )),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit_log::{RunState, RunView, StoredEvent};
 
-/// The view of events that were each written by the invocation named beside them.
+/// The view of events and the invocations that wrote them.
 fn view(events: Vec<(&str, Detail)>) -> RunView {
     RunView::of(
         (1..)
@@ -204,7 +204,7 @@ fn a_decision_is_a_verdict_with_author_and_reason_but_no_evidence() {
     );
     assert_eq!(
         verdict.message,
-        "settled as completed by ann@build1: seen in the portal"
+        "resolved as completed by ann@build1: seen in the portal"
     );
     let view = of_one(vec![intent(), resolved(Decision::NeverStarted)]);
     assert_eq!((view.verdict(), view.state_name()), (None, "never_started"));

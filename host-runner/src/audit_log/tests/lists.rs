@@ -51,7 +51,7 @@ fn filled(bench: &Bench) -> AuditLog {
 }
 
 #[test]
-fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
+fn runs_are_listed_newest_first_by_target_and_up_to_a_limit() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
     let all = Filter {

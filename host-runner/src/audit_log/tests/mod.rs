@@ -41,7 +41,7 @@ const HOLDING: BeginOptions = BeginOptions {
     if_lost: IfLost::Hold,
 };
 
-/// A clock that stands until it is moved.
+/// A clock that only moves when told to.
 #[derive(Debug, Clone)]
 struct HandClock(Arc<AtomicI64>);
 
@@ -73,7 +73,7 @@ impl Clock for HandClock {
     }
 }
 
-/// A folder with a record in it, a clock that stands, and as many openings as a test wants.
+/// A folder with an audit log, and a clock.
 struct Bench {
     folder: tempfile::TempDir,
     clock: HandClock,
@@ -110,13 +110,13 @@ impl Bench {
         .unwrap()
     }
 
-    /// The file, past the audit log.
+    /// A direct connection to the file.
     fn raw(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.location().path()).unwrap()
     }
 }
 
-/// Opens a record as a real process would.
+/// Opens an audit log with the system clock.
 fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
     let clock: SharedClock = SystemClock::shared();
     AuditLog::open(
@@ -127,7 +127,7 @@ fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
     )
 }
 
-/// Tries as long as the audit log is busy, as the runner does.
+/// Retries while the audit log is locked, as the runner does.
 fn retry_while_busy<T>(
     mut call: impl FnMut() -> Result<T, AuditLogError>,
 ) -> Result<T, AuditLogError> {
