@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::args::ImportArgs;
-use super::failure::{self, Failure};
+use super::failure;
 use super::setup::Start;
 use crate::import::{ImportError, Imported, Note, Variable, import, read_old};
 use crate::report::{Level, Mode, Summary};
@@ -18,11 +18,10 @@ pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
     let text = match read_old(&args.old) {
         Ok(text) => text,
         Err(error) => {
-            let mut failure = Failure::from(error);
-            // Its own words are about our configuration, which is not asked for here.
-            "name the file that the script reads, for example `host-runner import-config config.yaml`"
-                .clone_into(&mut failure.0.hint);
-            return failure::report(start, &[], &failure);
+            // The error's own hint is about our configuration.
+            let hint = "name the configuration file of the script, for example `host-runner import-config config.yaml`";
+            let error = failure::invalid(error.code(), error.message(), hint);
+            return failure::report(start, &[], &error);
         }
     };
     let file = args.old.display().to_string();

@@ -8,7 +8,7 @@ use super::values;
 use super::write::{Lines, scalar};
 use crate::config::tree::Value;
 use crate::config::{window, zone};
-use crate::guard::{Clock, Day};
+use crate::guard::{Day, TimeOfDay};
 
 /// The hours that the script had built in.
 const START: &str = "09:00";
@@ -122,7 +122,7 @@ fn window_of(import: &mut Import, old: &Old<'_>) -> Option<(String, bool)> {
     let name = gate.zone.unwrap_or_else(|| ZONE.to_owned());
     let days = gate.days.filter(|days| days.len() < Day::ALL.len());
     let zone = import.read(zone_found.unwrap_or(about), zone(&name))?;
-    let (first, last) = (Clock::parse(&from)?, Clock::parse(&to)?);
+    let (first, last) = (TimeOfDay::parse(&from)?, TimeOfDay::parse(&to)?);
     let every_day = Day::ALL.map(|(_, day)| day);
     import.read(about, window(first, last, &every_day, zone))?;
     let written = match days {

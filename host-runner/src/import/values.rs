@@ -4,7 +4,7 @@ use super::keys::Unit;
 use crate::config::tree::{Node, Value};
 use crate::config::words::list;
 use crate::config::{Fault, parse_duration};
-use crate::guard::{Clock, Day};
+use crate::guard::{Day, TimeOfDay};
 
 /// A text, or what can be written as one.
 pub(super) fn text(node: &Node) -> Result<String, Fault> {
@@ -80,7 +80,7 @@ pub(super) fn clock(text: &str) -> Result<String, Fault> {
         (false, Some(without_seconds)) => without_seconds.to_owned(),
         (false, None) => text.to_owned(),
     };
-    Clock::parse(&meant)
+    TimeOfDay::parse(&meant)
         .map(|clock| clock.to_string())
         .ok_or_else(|| bad("this is not a time of day", "write it as in 09:00 or 9"))
 }
