@@ -185,6 +185,6 @@ fn a_dry_run_says_what_would_be_sent_and_what_the_guards_would_do() {
     setup
         .run(&["refresh", "orders", "--dry-run"])
         .exits(0)
-        .says("it would      send")
+        .says("would         send")
         .says("0 of 3 used");
 }

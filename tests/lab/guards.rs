@@ -225,7 +225,7 @@ fn a_failure_is_tried_again_as_often_as_it_says_and_recorded_each_time() {
                 })
                 .expect("a list");
             assert_eq!(runs.len(), 3, "each attempt is a run of its own");
-            assert!(runs.iter().all(|run| run.view.standing_name() == "failed"));
+            assert!(runs.iter().all(|run| run.view.state_name() == "failed"));
         },
     );
 }
@@ -266,11 +266,7 @@ fn a_dry_run_says_what_the_guards_would_do() {
                 Ok(plan) => plan,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(
-                (&plan["would"], &plan["code"]),
-                (&would.into(), &code.into()),
-                "{plan}"
-            );
+            assert_eq!((plan.would, plan.code.as_str()), (would, code), "{plan}");
             assert_eq!(lab.triggers(), 0);
         });
     }
