@@ -12,7 +12,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 
@@ -84,16 +84,9 @@ impl Day {
         ("sun", Self::Sun),
     ];
 
-    fn of(date: Date) -> Self {
-        match date.weekday() {
-            Weekday::Monday => Self::Mon,
-            Weekday::Tuesday => Self::Tue,
-            Weekday::Wednesday => Self::Wed,
-            Weekday::Thursday => Self::Thu,
-            Weekday::Friday => Self::Fri,
-            Weekday::Saturday => Self::Sat,
-            Weekday::Sunday => Self::Sun,
-        }
+    fn of(date: Date) -> Option<Self> {
+        let number = usize::try_from(date.weekday().to_monday_zero_offset()).ok()?;
+        Self::ALL.get(number).map(|(_, day)| *day)
     }
 }
 
@@ -170,7 +163,8 @@ impl Window {
     }
 
     fn has(&self, date: Option<Date>) -> bool {
-        date.is_some_and(|date| self.days.contains(&Day::of(date)))
+        date.and_then(Day::of)
+            .is_some_and(|day| self.days.contains(&day))
     }
 
     /// The times at which the clock shows this: none, one or two.

@@ -10,7 +10,7 @@ pub use crate::contract::types::ServiceError;
 use crate::contract::types::{self as wit, RefreshError};
 
 /// The status of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The service reports that the refresh, started after our request, succeeded.
@@ -38,6 +38,7 @@ pub enum Status {
     /// SIGINT or SIGTERM.
     Interrupted,
     /// A bug in the runner.
+    #[default]
     InternalError,
 }
 
@@ -52,8 +53,17 @@ pub struct StatusRow {
     pub sent: &'static str,
     /// What it means.
     pub means: &'static str,
-    /// Its exit codes, as text.
-    pub exit: &'static str,
+    /// Its exit codes. The last one counts if no signal is known.
+    pub exit: &'static [u8],
+}
+
+impl StatusRow {
+    /// The exit codes as text, for example `130, 143`.
+    #[must_use]
+    pub fn exit_codes(&self) -> String {
+        let codes: Vec<String> = self.exit.iter().map(u8::to_string).collect();
+        codes.join(", ")
+    }
 }
 
 /// The exit code of SIGINT, by the convention 128 + signal number.
@@ -72,101 +82,103 @@ impl Status {
             "completed",
             "yes",
             "the service reports that the refresh, started after our request, succeeded",
-            "0",
+            &[0],
         ),
         row(
             Self::Accepted,
             "accepted",
             "yes",
             "triggered; the outcome was not verified",
-            "0",
+            &[0],
         ),
         row(
             Self::Failed,
             "failed",
             "yes",
             "the service or the flow rejected the trigger, or reports that the refresh failed",
-            "10",
+            &[10],
         ),
         row(
             Self::Skipped,
             "skipped",
             "no",
             "held back by a guard: a running refresh, quota, window or interval",
-            "11",
+            &[11],
         ),
         row(
             Self::Unknown,
             "unknown",
             "yes, maybe",
             "the outcome is not known yet; `follow` checks again and never triggers",
-            "12",
+            &[12],
         ),
         row(
             Self::Cancelled,
             "cancelled",
             "yes",
             "the refresh was stopped, by us or by someone else",
-            "17",
+            &[17],
         ),
         row(
             Self::Denied,
             "denied",
             "no",
             "blocked by the sandbox policy",
-            "13",
+            &[13],
         ),
         row(
             Self::Unauthorized,
             "unauthorized",
             "no",
             "no token, or 401/403 before or at the trigger",
-            "14",
+            &[14],
         ),
         row(
             Self::Unavailable,
             "unavailable",
             "no",
             "no usable answer: no connection, throttled or down until the deadline",
-            "15",
+            &[15],
         ),
         row(
             Self::AuditUnavailable,
             "audit_unavailable",
             "no",
             "the intent could not be stored, so nothing was triggered",
-            "16",
+            &[16],
         ),
         row(
             Self::Invalid,
             "invalid",
             "no",
             "usage, configuration or input error",
-            "2",
+            &[2],
         ),
         row(
             Self::Interrupted,
             "interrupted",
             "no, maybe, yes",
             "SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`",
-            "130, 143",
+            &[EXIT_SIGINT, EXIT_SIGTERM],
         ),
         row(
             Self::InternalError,
             "internal_error",
             "no, maybe, yes",
             "a bug in the runner",
-            "1",
+            &[1],
         ),
     ];
 
     /// The name of the status in results, options and the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|row| row.status == self)
-            .map_or("internal_error", |row| row.name)
+        self.row().map_or("internal_error", |row| row.name)
+    }
+
+    fn row(self) -> Option<&'static StatusRow> {
+        const TABLE: &[StatusRow] = &Status::TABLE;
+        TABLE.iter().find(|row| row.status == self)
     }
 
     /// Whether this is the final outcome of the refresh itself.
@@ -191,20 +203,9 @@ impl Status {
     /// its signal; here it counts as SIGTERM.
     #[must_use]
     pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Completed | Self::Accepted => 0,
-            Self::InternalError => 1,
-            Self::Invalid => 2,
-            Self::Failed => 10,
-            Self::Skipped => 11,
-            Self::Unknown => 12,
-            Self::Denied => 13,
-            Self::Unauthorized => 14,
-            Self::Unavailable => 15,
-            Self::AuditUnavailable => 16,
-            Self::Cancelled => 17,
-            Self::Interrupted => EXIT_SIGTERM,
-        }
+        self.row()
+            .and_then(|row| row.exit.last().copied())
+            .unwrap_or(1)
     }
 }
 
@@ -213,7 +214,7 @@ const fn row(
     name: &'static str,
     sent: &'static str,
     means: &'static str,
-    exit: &'static str,
+    exit: &'static [u8],
 ) -> StatusRow {
     StatusRow {
         status,
@@ -227,10 +228,18 @@ const fn row(
 /// The exit code of a process with several targets: the worst one.
 #[must_use]
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
-    let rank = |code: u8| WORST_FIRST.iter().position(|known| *known == code);
     codes
         .into_iter()
-        .min_by_key(|code| rank(*code).unwrap_or(0))
+        .min_by_key(|code| rank(*code))
+        .unwrap_or(0)
+}
+
+/// The place of an exit code in [`WORST_FIRST`]. An unlisted code is as bad as the worst.
+#[must_use]
+pub fn rank(code: u8) -> usize {
+    WORST_FIRST
+        .iter()
+        .position(|known| *known == code)
         .unwrap_or(0)
 }
 
@@ -284,7 +293,7 @@ impl From<Matched> for wit::Matched {
 }
 
 /// The outcome of a refresh. Timestamps are RFC 3339 in UTC; an absent one is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Verdict {
     /// The status.
     pub status: Status,
@@ -349,23 +358,10 @@ impl Verdict {
     ) -> Self {
         Self {
             status,
-            sent: Sent::No,
-            evidence: Evidence::None,
-            matched: Matched::None,
-            own_run: false,
             code: code.to_owned(),
-            likely_cause: String::new(),
             message: message.into(),
             hint: hint.into(),
-            retryable: false,
-            retry_at: String::new(),
-            service_run: String::new(),
-            flow_run: String::new(),
-            started_at: String::new(),
-            ended_at: String::new(),
-            http_calls: 0,
-            service_error: ServiceError::default(),
-            quota: Quota::default(),
+            ..Self::default()
         }
     }
 }
@@ -512,12 +508,8 @@ mod tests {
     #[test]
     fn every_row_lists_the_exit_code_of_its_status() {
         for row in Status::TABLE {
-            let codes: Vec<u8> = row
-                .exit
-                .split(", ")
-                .map(|code| code.parse().unwrap())
-                .collect();
-            assert!(codes.contains(&row.status.exit_code()), "{}", row.name);
+            assert!(row.exit.iter().all(|code| WORST_FIRST.contains(code)));
+            assert_eq!(row.exit.last(), Some(&row.status.exit_code()));
             assert_eq!(Status::from_name(row.name), Some(row.status));
             assert_eq!(serde_json::to_value(row.status).unwrap(), row.name);
         }

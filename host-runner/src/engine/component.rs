@@ -13,6 +13,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi_http::p2::bindings::{LinkOptions, http};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::error::EngineError;
@@ -77,10 +78,7 @@ impl<I: Imports> ComponentHost<I> {
             path: path.to_owned(),
             reason: format!("{error:#}"),
         };
-        let bytes = std::fs::read(path).map_err(|source| EngineError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = read(path)?;
         let engine = engine()?;
         // `from_binary` refuses precompiled files, which are never accepted from a user.
         let component = Component::from_binary(&engine, &bytes).map_err(unusable)?;
@@ -94,27 +92,18 @@ impl<I: Imports> ComponentHost<I> {
             .imports(&engine)
             .all(|(name, _)| NARROW_IMPORTS.iter().any(|known| name.starts_with(known)));
         if narrow {
+            use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
             use wasmtime_wasi_io::bindings::wasi::io;
             io::error::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
             io::poll::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
             io::streams::add_to_linker::<_, HasTable>(&mut linker, |state| state.ctx().table)?;
-            wasmtime_wasi::p2::bindings::clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(
-                &mut linker,
-                HostState::<I>::clocks,
-            )?;
+            monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, HostState::clocks)?;
         } else {
             wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         }
-        let options = wasmtime_wasi_http::p2::bindings::LinkOptions::default();
-        wasmtime_wasi_http::p2::bindings::http::outgoing_handler::add_to_linker::<_, WasiHttp>(
-            &mut linker,
-            HostState::<I>::http,
-        )?;
-        wasmtime_wasi_http::p2::bindings::http::types::add_to_linker::<_, WasiHttp>(
-            &mut linker,
-            &(&options).into(),
-            HostState::<I>::http,
-        )?;
+        let options = (&LinkOptions::default()).into();
+        http::outgoing_handler::add_to_linker::<_, WasiHttp>(&mut linker, HostState::http)?;
+        http::types::add_to_linker::<_, WasiHttp>(&mut linker, &options, HostState::http)?;
         types::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
         audit_store::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
         control::add_to_linker::<_, HasSelf<I>>(&mut linker, |state| &mut state.imports)?;
@@ -199,10 +188,7 @@ impl ComponentFile {
     /// # Errors
     /// [`EngineError::Unreadable`].
     pub fn read(path: &Path) -> Result<Self, EngineError> {
-        let bytes = std::fs::read(path).map_err(|source| EngineError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = read(path)?;
         Ok(Self {
             path: Some(path.to_owned()),
             size: bytes.len(),
@@ -216,6 +202,13 @@ impl ComponentFile {
     pub fn portable() -> &'static [u8] {
         PORTABLE
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    std::fs::read(path).map_err(|source| EngineError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -7,15 +7,9 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::{Day, TimeOfDay, Window, is_open, next_opening, too_early};
 
-const EVERY_DAY: [Day; 7] = [
-    Day::Mon,
-    Day::Tue,
-    Day::Wed,
-    Day::Thu,
-    Day::Fri,
-    Day::Sat,
-    Day::Sun,
-];
+fn every_day() -> [Day; 7] {
+    Day::ALL.map(|(_, day)| day)
+}
 
 fn window_on(hours: &str, zone: &str, days: &[Day]) -> Window {
     let (from, to) = hours.split_once('-').unwrap();
@@ -25,7 +19,7 @@ fn window_on(hours: &str, zone: &str, days: &[Day]) -> Window {
 }
 
 fn window(hours: &str, zone: &str) -> Window {
-    window_on(hours, zone, &EVERY_DAY)
+    window_on(hours, zone, &every_day())
 }
 
 fn at(text: &str) -> Timestamp {
@@ -74,8 +68,8 @@ fn a_window_without_a_length_is_none() {
     let zone = || TimeZone::get("Europe/Copenhagen").unwrap();
     let clock = |text| TimeOfDay::parse(text).unwrap();
     for (from, to, days) in [
-        ("06:00", "06:00", &EVERY_DAY[..]),
-        ("24:00", "06:00", &EVERY_DAY[..]),
+        ("06:00", "06:00", &every_day()[..]),
+        ("24:00", "06:00", &every_day()[..]),
         ("06:00", "20:00", &[][..]),
     ] {
         assert_eq!(Window::new(clock(from), clock(to), days, zone()), None);
@@ -281,7 +275,10 @@ fn clocks_may_change_at_midnight() {
 }
 
 #[test]
-fn several_windows_are_open_if_one_of_them_is() {
+fn several_windows_are_open_if_one_of_them_is_and_none_is_always_open() {
+    let now = at("2026-11-23T08:00:00Z");
+    assert!(is_open(&[], now));
+    assert_eq!(next_opening(&[], now), Some(now));
     let windows = [
         window("06:00-08:00", "Australia/Brisbane"),
         window("06:00-08:00", "Europe/Copenhagen"),
@@ -297,13 +294,6 @@ fn several_windows_are_open_if_one_of_them_is() {
 }
 
 #[test]
-fn without_windows_it_is_always_open() {
-    let now = at("2026-11-23T08:00:00Z");
-    assert!(is_open(&[], now));
-    assert_eq!(next_opening(&[], now), Some(now));
-}
-
-#[test]
 fn the_end_of_time_has_no_next_opening() {
     let window = window_on("06:00-08:00", "UTC", &[Day::Mon]);
     assert_eq!(window.next_opening(Timestamp::MAX), None);
@@ -311,8 +301,12 @@ fn the_end_of_time_has_no_next_opening() {
 }
 
 #[test]
-fn the_interval_starts_at_the_last_trigger() {
+fn the_interval_starts_at_the_last_trigger_if_there_is_one() {
     let half_an_hour = Duration::from_secs(1800);
+    let end = Some(Timestamp::MAX);
+    let now = at("2026-11-23T08:00:00Z");
+    assert_eq!(too_early(None, half_an_hour, now), None);
+    assert_eq!(too_early(end, half_an_hour, now), end);
     let sent = Some(at("2026-11-23T08:00:00Z"));
     for (now, again) in [
         ("2026-11-23T08:00:00Z", Some("2026-11-23T08:30:00Z")),
@@ -328,20 +322,4 @@ fn the_interval_starts_at_the_last_trigger() {
             "{now}"
         );
     }
-}
-
-#[test]
-fn a_target_that_was_never_sent_is_never_too_early() {
-    let now = at("2026-11-23T08:00:00Z");
-    assert_eq!(too_early(None, Duration::from_secs(1800), now), None);
-}
-
-#[test]
-fn the_interval_may_end_after_the_end_of_time() {
-    let day = Duration::from_secs(86_400);
-    let last = Some(Timestamp::MAX);
-    assert_eq!(
-        too_early(last, day, at("2026-11-23T08:00:00Z")),
-        Some(Timestamp::MAX)
-    );
 }

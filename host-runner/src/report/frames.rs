@@ -257,21 +257,18 @@ impl Otlp {
             let logs = json!([{"resource": resource, "scopeLogs": scopes}]);
             otlp.insert("resourceLogs".to_owned(), logs);
         }
-        if let Some(Value::Array(metrics)) = out.remove("metrics") {
-            let (timers, others): (Vec<Value>, Vec<Value>) = metrics
-                .into_iter()
-                .partition(|metric| metric["type"] == "timer");
+        if let Some(Value::Array(mut metrics)) = out.remove("metrics") {
+            let others = metrics.extract_if(.., |metric| metric["type"] != "timer");
             let translated: Vec<Value> = others
-                .iter()
-                .filter_map(|plain| otlp_metric(plain, &nanos))
+                .filter_map(|plain| otlp_metric(&plain, &nanos))
                 .collect();
+            if !metrics.is_empty() {
+                out.insert("metrics".to_owned(), metrics.into());
+            }
             if !translated.is_empty() {
                 let scopes = json!([{"scope": scope, "metrics": translated}]);
                 let metrics = json!([{"resource": resource, "scopeMetrics": scopes}]);
                 otlp.insert("resourceMetrics".to_owned(), metrics);
-            }
-            if !timers.is_empty() {
-                out.insert("metrics".to_owned(), timers.into());
             }
         }
         if !otlp.is_empty() {

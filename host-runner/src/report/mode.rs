@@ -240,33 +240,26 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_explicit_choice_wins_and_auto_means_text_outside_kestra() {
-        let kestra = surroundings(&[("KESTRA_TASKRUN_ID", "7abc")]);
-        assert_eq!(OutputChoice::Text.mode(&kestra), Mode::Text);
-        assert_eq!(OutputChoice::Json.mode(&kestra), Mode::Json);
-        assert_eq!(OutputChoice::Kestra.mode(&surroundings(&[])), Mode::Kestra);
-        assert_eq!(OutputChoice::Auto.mode(&surroundings(&[])), Mode::Text);
-    }
-
-    #[test]
-    fn a_task_run_id_means_kestra_unless_it_is_empty() {
-        let with = |id| surroundings(&[("KESTRA_TASKRUN_ID", id)]);
-        assert_eq!(OutputChoice::Auto.mode(&with("7abc")), Mode::Kestra);
-        assert_eq!(OutputChoice::Auto.mode(&with("")), Mode::Text);
+    fn an_explicit_choice_wins_and_auto_means_kestra_in_a_task_only() {
+        for (choice, task_run, mode) in [
+            (OutputChoice::Text, "7abc", Mode::Text),
+            (OutputChoice::Json, "7abc", Mode::Json),
+            (OutputChoice::Auto, "7abc", Mode::Kestra),
+            (OutputChoice::Kestra, "", Mode::Kestra),
+            (OutputChoice::Auto, "", Mode::Text),
+        ] {
+            let here = surroundings(&[("KESTRA_TASKRUN_ID", task_run)]);
+            assert_eq!(choice.mode(&here), mode, "{choice:?} {task_run}");
+        }
     }
 
     #[test]
     fn a_context_file_in_the_working_directory_means_kestra() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(
-            OutputChoice::Auto.mode(&Surroundings::at(dir.path(), env(&[]))),
-            Mode::Text
-        );
+        let in_task = || Surroundings::at(dir.path(), env(&[])).in_kestra_task;
+        assert!(!in_task());
         std::fs::write(dir.path().join(CONTEXT_FILE), "{}").unwrap();
-        assert_eq!(
-            OutputChoice::Auto.mode(&Surroundings::at(dir.path(), env(&[]))),
-            Mode::Kestra
-        );
+        assert!(in_task());
     }
 
     #[test]
@@ -274,11 +267,14 @@ pub(super) mod tests {
         let task = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
         let task_path = task.path().to_str().unwrap();
+        let gone = Path::new("/no/such/folder");
         for (cwd, dir, mode) in [
             (task.path(), task_path, Mode::Kestra),
             (other.path(), task_path, Mode::Text),
             (other.path(), "", Mode::Text),
             (other.path(), "/no/such/folder", Mode::Text),
+            // A deleted working directory.
+            (gone, "/no/such/folder", Mode::Text),
         ] {
             let here = Surroundings::at(cwd, env(&[("WORKING_DIR", dir)]));
             assert_eq!(OutputChoice::Auto.mode(&here), mode, "{dir}");
@@ -298,27 +294,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_deleted_working_directory_does_not_mean_kestra() {
-        let here = Surroundings::at(
-            Path::new("/no/such/folder"),
-            env(&[("WORKING_DIR", "/no/such/folder")]),
-        );
-        assert_eq!(OutputChoice::Auto.mode(&here), Mode::Text);
-    }
-
-    #[test]
     fn a_status_line_is_for_text_on_a_capable_terminal() {
-        let at = |pairs: &[(&str, &str)], terminal| Surroundings {
-            stderr_is_terminal: terminal,
-            ..surroundings(pairs)
-        };
-        assert!(at(&[], true).shows_progress(Mode::Text, false, false));
-        assert!(!at(&[], false).shows_progress(Mode::Text, false, false));
-        assert!(!at(&[], true).shows_progress(Mode::Text, true, false));
-        assert!(!at(&[], true).shows_progress(Mode::Text, false, true));
-        assert!(!at(&[], true).shows_progress(Mode::Json, false, false));
-        assert!(!at(&[], true).shows_progress(Mode::Kestra, false, false));
-        assert!(!at(&[("TERM", "dumb")], true).shows_progress(Mode::Text, false, false));
+        for (terminal, term, mode, no_progress, quiet, shown) in [
+            (true, "xterm", Mode::Text, false, false, true),
+            (false, "xterm", Mode::Text, false, false, false),
+            (true, "xterm", Mode::Text, true, false, false),
+            (true, "xterm", Mode::Text, false, true, false),
+            (true, "xterm", Mode::Json, false, false, false),
+            (true, "xterm", Mode::Kestra, false, false, false),
+            (true, "dumb", Mode::Text, false, false, false),
+        ] {
+            let mut here = surroundings(&[("TERM", term)]);
+            here.stderr_is_terminal = terminal;
+            assert_eq!(here.shows_progress(mode, no_progress, quiet), shown);
+        }
     }
 
     #[test]
@@ -328,60 +317,37 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn auto_colors_only_a_terminal() {
-        let here = surroundings(&[("TERM", "xterm")]);
-        assert!(ColorChoice::Auto.colors(&here, true));
-        assert!(!ColorChoice::Auto.colors(&here, false));
+    fn auto_colors_a_capable_terminal_and_always_and_never_override_it() {
+        for (choice, variable, terminal, colored) in [
+            (ColorChoice::Auto, ("TERM", "xterm"), true, true),
+            (ColorChoice::Auto, ("TERM", "xterm"), false, false),
+            (ColorChoice::Auto, ("TERM", "dumb"), true, false),
+            (ColorChoice::Auto, ("NO_COLOR", "1"), true, false),
+            (ColorChoice::Auto, ("NO_COLOR", ""), true, true),
+            (ColorChoice::Always, ("NO_COLOR", "1"), false, true),
+            (ColorChoice::Never, ("TERM", "xterm"), true, false),
+        ] {
+            let here = surroundings(&[variable]);
+            assert_eq!(choice.colors(&here, terminal), colored, "{variable:?}");
+        }
     }
 
     #[test]
-    fn no_color_counts_unless_it_is_empty() {
-        assert!(!ColorChoice::Auto.colors(&surroundings(&[("NO_COLOR", "1")]), true));
-        assert!(ColorChoice::Auto.colors(&surroundings(&[("NO_COLOR", "")]), true));
-    }
-
-    #[test]
-    fn a_dumb_terminal_is_not_colored() {
-        assert!(!ColorChoice::Auto.colors(&surroundings(&[("TERM", "dumb")]), true));
-    }
-
-    #[test]
-    fn always_and_never_override_the_environment() {
-        let no_color = surroundings(&[("NO_COLOR", "1")]);
-        assert!(ColorChoice::Always.colors(&no_color, false));
-        assert!(!ColorChoice::Never.colors(&surroundings(&[]), true));
-    }
-
-    fn threshold(quiet: bool, verbose: u8, level: Option<Level>, mode: Mode) -> Level {
-        super::threshold(level, quiet, verbose, mode)
-    }
-
-    #[test]
-    fn warnings_are_the_default_and_each_v_shows_more() {
-        assert_eq!(threshold(false, 0, None, Mode::Text), Level::Warn);
-        assert_eq!(threshold(false, 1, None, Mode::Text), Level::Info);
-        assert_eq!(threshold(false, 2, None, Mode::Json), Level::Debug);
-        assert_eq!(threshold(false, 9, None, Mode::Text), Level::Trace);
-        assert_eq!(threshold(true, 2, None, Mode::Text), Level::Error);
-    }
-
-    #[test]
-    fn kestra_gets_everything_from_debug_up_by_default() {
-        assert_eq!(threshold(false, 0, None, Mode::Kestra), Level::Debug);
-        assert_eq!(threshold(false, 1, None, Mode::Kestra), Level::Debug);
-        assert_eq!(threshold(true, 0, None, Mode::Kestra), Level::Error);
-    }
-
-    #[test]
-    fn log_level_overrides_q_and_v() {
-        assert_eq!(
-            threshold(true, 3, Some(Level::Info), Mode::Text),
-            Level::Info
-        );
-        assert_eq!(
-            threshold(false, 0, Some(Level::Trace), Mode::Kestra),
-            Level::Trace
-        );
+    fn log_level_overrides_q_which_overrides_v_and_kestra_gets_debug() {
+        for (level, quiet, verbose, mode, expected) in [
+            (None, false, 0, Mode::Text, Level::Warn),
+            (None, false, 1, Mode::Text, Level::Info),
+            (None, false, 2, Mode::Json, Level::Debug),
+            (None, false, 9, Mode::Text, Level::Trace),
+            (None, true, 2, Mode::Text, Level::Error),
+            (None, false, 0, Mode::Kestra, Level::Debug),
+            (None, false, 1, Mode::Kestra, Level::Debug),
+            (None, true, 0, Mode::Kestra, Level::Error),
+            (Some(Level::Info), true, 3, Mode::Text, Level::Info),
+            (Some(Level::Trace), false, 0, Mode::Kestra, Level::Trace),
+        ] {
+            assert_eq!(threshold(level, quiet, verbose, mode), expected);
+        }
     }
 
     #[test]

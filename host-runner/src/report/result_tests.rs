@@ -70,113 +70,57 @@ fn the_fields_are_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn the_times_of_the_service_win_over_ours_and_are_in_utc() {
-    let mut reported = verdict(Status::Completed);
-    reported.started_at = "2026-11-23T09:00:00.25+01:00".into();
-    reported.ended_at = "2026-11-23T08:04:12.5Z".into();
-    let result = result(&reported, &invocation("a"));
-    assert_eq!(result.started_at, "2026-11-23T08:00:00.25Z");
-    assert_eq!(result.ended_at, "2026-11-23T08:04:12.5Z");
-    assert_eq!(result.duration_ms, 252_250);
-}
-
-#[test]
-fn without_times_of_the_service_those_of_trigger_and_verdict_count() {
-    let mut silent = verdict(Status::Failed);
-    (silent.started_at, silent.ended_at) = (String::new(), String::new());
-    let result = result(&silent, &invocation("a"));
-    assert_eq!(result.started_at, "2026-11-23T08:00:00Z");
-    assert_eq!(result.ended_at, "2026-11-23T08:00:01.5Z");
-    assert_eq!(result.duration_ms, 1500);
-}
-
-#[test]
-fn a_run_without_a_known_end_has_no_end_time() {
-    for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
-        let mut open = verdict(status);
-        (open.started_at, open.ended_at) = (String::new(), String::new());
-        let result = result(&open, &invocation("a"));
-        assert_eq!(result.started_at, "");
-        assert_eq!((result.ended_at.as_str(), result.duration_ms), ("", 0));
+fn the_times_of_the_service_win_over_ours_which_count_only_after_an_end() {
+    let (trigger, end) = ("2026-11-23T08:00:00Z", "2026-11-23T08:00:01.5Z");
+    let (local, start) = ("2026-11-23T09:00:00.25+01:00", "2026-11-23T08:00:00.25Z");
+    let late = "2026-11-23T09:00:00Z";
+    for (status, reported, expected, milliseconds) in [
+        (Status::Completed, (local, end), (start, end), 1250),
+        (Status::Failed, ("", ""), (trigger, end), 1500),
+        (Status::Accepted, ("", ""), ("", ""), 0),
+        (Status::Unknown, ("", ""), ("", ""), 0),
+        (Status::Interrupted, ("", ""), ("", ""), 0),
+        // Clocks that disagree do not make a negative duration.
+        (Status::Failed, (late, ""), (late, end), 0),
+        // An invalid time is dropped.
+        (Status::Unknown, ("today", "x"), ("", ""), 0),
+    ] {
+        let mut verdict = verdict(status);
+        (verdict.started_at, verdict.ended_at) = (reported.0.into(), reported.1.into());
+        verdict.retry_at = "tomorrow".into();
+        let result = result(&verdict, &invocation("a"));
+        let times = (result.started_at.as_str(), result.ended_at.as_str());
+        assert_eq!(times, expected, "{status:?}");
+        assert_eq!(result.duration_ms, milliseconds, "{status:?}");
+        assert_eq!(result.has_duration(), !times.1.is_empty());
+        assert_eq!(result.retry_at, "");
     }
 }
 
 #[test]
-fn an_unknown_time_is_empty_and_the_duration_is_zero() {
-    let unsent = Verdict::not_sent(Status::Denied, "denied", "m", "h");
-    let result = result(&unsent, &Invocation::default());
-    assert_eq!(
-        (result.started_at.as_str(), result.ended_at.as_str()),
-        ("", "")
-    );
-    assert_eq!(result.duration_ms, 0);
-    assert!(!result.has_duration());
-}
-
-#[test]
-fn clocks_that_disagree_do_not_make_a_negative_duration() {
-    let mut ahead = verdict(Status::Unknown);
-    ahead.started_at = "2026-11-23T09:00:00Z".into();
-    ahead.ended_at = String::new();
-    assert_eq!(result(&ahead, &invocation("a")).duration_ms, 0);
-}
-
-#[test]
-fn an_invalid_timestamp_is_dropped() {
-    let mut odd = verdict(Status::Unknown);
-    odd.retry_at = "tomorrow".into();
-    odd.started_at = "today".into();
-    let result = result(&odd, &invocation("a"));
-    assert_eq!(result.retry_at, "");
-    assert_eq!(result.started_at, "");
-}
-
-#[test]
-fn without_rules_every_status_has_its_own_exit_code() {
+fn the_rules_change_only_the_exit_codes_that_they_name() {
+    let rules = |require_completed, zero_on: &[Status]| ExitRules {
+        require_completed,
+        zero_on: zero_on.to_vec(),
+    };
+    let none = rules(false, &[]);
     for row in Status::TABLE {
-        assert_eq!(
-            ExitRules::default().exit_code(row.status, None),
-            row.status.exit_code()
-        );
+        assert_eq!(none.exit_code(row.status, None), row.status.exit_code());
     }
-}
-
-#[test]
-fn require_completed_changes_only_accepted() {
-    let rules = ExitRules {
-        require_completed: true,
-        zero_on: vec![Status::Accepted],
-    };
-    assert_eq!(rules.exit_code(Status::Accepted, None), 12);
-    assert_eq!(rules.exit_code(Status::Completed, None), 0);
-    assert_eq!(rules.exit_code(Status::Failed, None), 10);
-}
-
-#[test]
-fn a_status_in_exit_zero_on_exits_zero() {
-    let rules = ExitRules {
-        require_completed: false,
-        zero_on: vec![Status::Skipped],
-    };
-    assert_eq!(rules.exit_code(Status::Skipped, None), 0);
-    assert_eq!(rules.exit_code(Status::Unknown, None), 12);
-}
-
-#[test]
-fn an_interruption_has_the_exit_code_of_its_signal() {
-    let rules = ExitRules::default();
-    assert_eq!(
-        rules.exit_code(Status::Interrupted, Some(Signal::Interrupt)),
-        130
-    );
-    assert_eq!(
-        rules.exit_code(Status::Interrupted, Some(Signal::Terminate)),
-        143
-    );
-    assert_eq!(
-        rules.exit_code(Status::Completed, Some(Signal::Terminate)),
-        0
-    );
+    let strict = rules(true, &[Status::Accepted]);
+    let lenient = rules(false, &[Status::Skipped]);
+    for (rules, status, signal, code) in [
+        (&strict, Status::Accepted, None, 12),
+        (&strict, Status::Completed, None, 0),
+        (&strict, Status::Failed, None, 10),
+        (&lenient, Status::Skipped, None, 0),
+        (&lenient, Status::Unknown, None, 12),
+        (&none, Status::Interrupted, Some(Signal::Interrupt), 130),
+        (&none, Status::Interrupted, Some(Signal::Terminate), 143),
+        (&none, Status::Completed, Some(Signal::Terminate), 0),
+    ] {
+        assert_eq!(rules.exit_code(status, signal), code, "{status:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::result::RefreshResult;
-use crate::verdict::{Status, WORST_FIRST, worst};
+use crate::verdict::{Status, rank, worst};
 
 /// The outcome of several targets together. Every field is always present and never null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,12 +63,6 @@ impl Summary {
 /// Sorts results from worst to best: by the exit code, then by the status's own exit code, and
 /// `accepted` before `completed`.
 pub(super) fn badness(result: &RefreshResult) -> (usize, usize, bool) {
-    let rank = |code: u8| {
-        WORST_FIRST
-            .iter()
-            .position(|known| *known == code)
-            .unwrap_or(0)
-    };
     (
         rank(result.exit_code),
         rank(result.status.exit_code()),

@@ -22,6 +22,10 @@ struct Stage {
 }
 
 fn stage(mode: Mode, threshold: Level) -> Stage {
+    stage_with(mode, threshold, |_| None)
+}
+
+fn stage_with(mode: Mode, threshold: Level, live: impl FnOnce(Sink) -> Option<Live>) -> Stage {
     let (stdout, stderr, redactor) = (Paper::default(), Paper::default(), Redactor::new());
     let options = ReportOptions {
         mode,
@@ -29,13 +33,9 @@ fn stage(mode: Mode, threshold: Level) -> Stage {
         color_stdout: false,
         color_stderr: false,
     };
-    let reporter = Reporter::new(
-        options,
-        redactor.clone(),
-        stdout.sink(),
-        stderr.sink(),
-        None,
-    );
+    let live = live(stderr.sink());
+    let sinks = (stdout.sink(), stderr.sink());
+    let reporter = Reporter::new(options, redactor.clone(), sinks.0, sinks.1, live);
     Stage {
         reporter,
         stdout,
@@ -45,6 +45,14 @@ fn stage(mode: Mode, threshold: Level) -> Stage {
 }
 
 impl Stage {
+    /// Reports results and their summary.
+    fn report(&self, results: &[RefreshResult]) {
+        for result in results {
+            self.reporter.result(result);
+        }
+        self.reporter.summary(&Summary::of(results));
+    }
+
     fn frames(&self) -> Vec<Value> {
         let lines = read_lines(&self.stdout.read());
         lines
@@ -91,10 +99,7 @@ fn text_puts_results_on_stdout_and_warnings_on_stderr() {
     stage.reporter.log(Level::Warn, "an old URL");
     stage.reporter.progress(&update("polling", Level::Info));
     let result = result("order_list", &verdict(Status::Completed));
-    stage.reporter.result(&result);
-    stage
-        .reporter
-        .summary(&Summary::of(std::slice::from_ref(&result)));
+    stage.report(std::slice::from_ref(&result));
     assert_eq!(stage.stderr.read(), "warning: an old URL\n");
     assert_eq!(
         stage.stdout.read(),
@@ -106,10 +111,7 @@ fn text_puts_results_on_stdout_and_warnings_on_stderr() {
 fn text_ends_several_targets_with_a_line() {
     let stage = stage(Mode::Text, Level::Warn);
     let results = ["a", "b"].map(|name| result(name, &verdict(Status::Completed)));
-    results
-        .iter()
-        .for_each(|result| stage.reporter.result(result));
-    stage.reporter.summary(&Summary::of(&results));
+    stage.report(&results);
     assert!(
         stage
             .stdout
@@ -160,10 +162,7 @@ fn json_leaves_stdout_to_json() {
     stage.reporter.log(Level::Info, "started");
     stage.reporter.print("a table");
     let results = ["a", "b"].map(|name| result(name, &swallowed()));
-    results
-        .iter()
-        .for_each(|result| stage.reporter.result(result));
-    stage.reporter.summary(&Summary::of(&results));
+    stage.report(&results);
     let read: Vec<RefreshResult> = stage
         .stdout
         .read()
@@ -182,10 +181,7 @@ fn kestra_reads_frames_only_and_nothing_on_stderr() {
     stage.reporter.print("one\ntwo");
     stage.reporter.print_json(&json!({"a": "::{}::"}));
     let result = result("order_list", &swallowed());
-    stage.reporter.result(&result);
-    stage
-        .reporter
-        .summary(&Summary::of(std::slice::from_ref(&result)));
+    stage.report(std::slice::from_ref(&result));
     assert_eq!(stage.stderr.read(), "");
     let expected = [
         ("WARN", "two\nlines"),
@@ -245,10 +241,7 @@ fn a_hostile_message_forges_no_frame_line_or_color() {
         stage.reporter.progress(&update(hostile, Level::Info));
         stage.reporter.print(hostile);
         let result = result(hostile, &forged);
-        stage.reporter.result(&result);
-        stage
-            .reporter
-            .summary(&Summary::of(&[result.clone(), result]));
+        stage.report(&[result.clone(), result]);
         let all = stage.stdout.read() + &stage.stderr.read();
         assert!(
             !all.contains(['\u{1b}', '\u{0}', '\r']),
@@ -306,10 +299,7 @@ fn no_secret_gets_out_in_any_field() {
         });
         stage.reporter.print(&planted());
         stage.reporter.print_json(&json!({planted(): [planted()]}));
-        stage.reporter.result(&result);
-        stage
-            .reporter
-            .summary(&Summary::of(&[result.clone(), result.clone()]));
+        stage.report(&[result.clone(), result.clone()]);
         let all = stage.stdout.read() + &stage.stderr.read();
         assert!(all.contains("***"), "{mode:?}");
         for part in ["INVENTED", "0123456789", "9876543210"] {
@@ -363,26 +353,16 @@ fn results_of_several_threads_are_whole_frames() {
 
 #[test]
 fn a_status_line_is_cleared_before_a_result_is_printed() {
-    let (stdout, stderr) = (Paper::default(), Paper::default());
-    let options = ReportOptions {
-        mode: Mode::Text,
-        threshold: Level::Warn,
-        color_stdout: false,
-        color_stderr: false,
-    };
-    let live = Live::new(stderr.sink(), || 80, SystemClock::shared());
-    let reporter = Reporter::new(
-        options,
-        Redactor::new(),
-        stdout.sink(),
-        stderr.sink(),
-        Some(live),
-    );
-    reporter.progress(&update("the run is in progress", Level::Debug));
-    assert!(stderr.read().contains("the run is in progress (3 calls)"));
-    reporter.result(&result("order_list", &verdict(Status::Completed)));
-    assert!(stderr.read().ends_with("\r\u{1b}[2K"));
-    assert!(stdout.read().starts_with("completed  order_list "));
+    let stage = stage_with(Mode::Text, Level::Warn, |terminal| {
+        Some(Live::new(terminal, || 80, SystemClock::shared()))
+    });
+    let running = update("the run is in progress", Level::Debug);
+    stage.reporter.progress(&running);
+    let drawn = stage.stderr.read();
+    assert!(drawn.contains("the run is in progress (3 calls)"));
+    stage.report(&[result("order_list", &verdict(Status::Completed))]);
+    assert!(stage.stderr.read().ends_with("\r\u{1b}[2K"));
+    assert!(stage.stdout.read().starts_with("completed  order_list "));
 }
 
 #[test]

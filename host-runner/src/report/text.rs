@@ -188,16 +188,10 @@ fn paint(word: &str, sgr: &str, colored: bool) -> String {
 /// more; both come from [`Status::TABLE`].
 #[must_use]
 pub fn exit_codes() -> String {
-    let rows = Status::TABLE
-        .iter()
-        .map(|row| (row.exit, row.name, row.means));
-    let line = |(exit, name, means)| format!("  {exit:13}  {name:17}  {means}");
-    [("exit", "status", "meaning")]
-        .into_iter()
-        .chain(rows)
-        .map(line)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let line = |exit: &str, name, means| format!("  {exit:13}  {name:17}  {means}");
+    let mut lines = vec![line("exit", "status", "meaning")];
+    lines.extend(Status::TABLE.map(|row| line(&row.exit_codes(), row.name, row.means)));
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -144,7 +144,10 @@ fn only_a_counted_quota_is_shown() {
 fn cells(row: &crate::verdict::StatusRow) -> String {
     format!(
         "| `{}` | {} | {} | {} |\n",
-        row.name, row.sent, row.means, row.exit
+        row.name,
+        row.sent,
+        row.means,
+        row.exit_codes()
     )
 }
 

@@ -40,64 +40,37 @@ fn leads_to(details: &[Detail]) -> [&'static str; 3] {
 fn each_row_of_the_table_holds() {
     let unknown = |sent| outcome(Status::Unknown, sent);
     let not_sent = || observed(Observed::NOT_SENT, None, "");
+    let ended = |status, sent| vec![intent(), outcome(status, sent)];
+    let decided = |decision| vec![intent(), unknown(Sent::Yes), resolved(decision)];
+    let failed = || outcome(Status::Failed, Sent::Yes);
     let rows = [
         (vec![], "start"),
         (vec![outcome(Status::Skipped, Sent::No)], "start"),
-        (
-            vec![intent(), outcome(Status::Completed, Sent::Yes)],
-            "replay",
-        ),
-        (
-            vec![intent(), outcome(Status::Accepted, Sent::Yes)],
-            "replay",
-        ),
+        (ended(Status::Completed, Sent::Yes), "replay"),
+        (ended(Status::Accepted, Sent::Yes), "replay"),
         (vec![intent()], "lost"),
         (vec![intent(), triggered(Some(202))], "lost"),
         (vec![intent(), triggered(Some(502))], "lost"),
         (vec![intent(), matched("ours")], "lost"),
-        (vec![intent(), unknown(Sent::Yes)], "lost"),
-        (vec![intent(), unknown(Sent::Maybe)], "lost"),
-        (
-            vec![intent(), outcome(Status::InternalError, Sent::Maybe)],
-            "lost",
-        ),
+        (ended(Status::Unknown, Sent::Yes), "lost"),
+        (ended(Status::Unknown, Sent::Maybe), "lost"),
+        (ended(Status::InternalError, Sent::Maybe), "lost"),
         (vec![intent(), interrupted(Sent::Maybe)], "lost"),
         (vec![intent(), interrupted(Sent::Yes)], "lost"),
         (vec![intent(), interrupted(Sent::No)], "start"),
         (vec![intent(), not_sent()], "start"),
         (vec![intent(), not_sent(), intent()], "lost"),
-        (vec![intent(), outcome(Status::Failed, Sent::Yes)], "start"),
-        (
-            vec![intent(), outcome(Status::Failed, Sent::Yes), intent()],
-            "lost",
-        ),
-        (vec![intent(), outcome(Status::Skipped, Sent::Yes)], "start"),
-        (
-            vec![intent(), outcome(Status::Cancelled, Sent::Yes)],
-            "start",
-        ),
-        (vec![intent(), outcome(Status::Denied, Sent::No)], "start"),
-        (
-            vec![intent(), outcome(Status::Unauthorized, Sent::No)],
-            "start",
-        ),
-        (
-            vec![intent(), outcome(Status::Unavailable, Sent::No)],
-            "start",
-        ),
+        (ended(Status::Failed, Sent::Yes), "start"),
+        (vec![intent(), failed(), intent()], "lost"),
+        (ended(Status::Skipped, Sent::Yes), "start"),
+        (ended(Status::Cancelled, Sent::Yes), "start"),
+        (ended(Status::Denied, Sent::No), "start"),
+        (ended(Status::Unauthorized, Sent::No), "start"),
+        (ended(Status::Unavailable, Sent::No), "start"),
         (vec![intent(), resolved(Decision::NeverStarted)], "start"),
-        (
-            vec![intent(), unknown(Sent::Yes), resolved(Decision::Failed)],
-            "start",
-        ),
-        (
-            vec![intent(), unknown(Sent::Yes), resolved(Decision::Cancelled)],
-            "start",
-        ),
-        (
-            vec![intent(), unknown(Sent::Yes), resolved(Decision::Completed)],
-            "replay",
-        ),
+        (decided(Decision::Failed), "start"),
+        (decided(Decision::Cancelled), "start"),
+        (decided(Decision::Completed), "replay"),
     ];
     for (details, expected) in rows {
         let expected = if expected == "lost" {

@@ -1,49 +1,36 @@
 use super::*;
 use crate::audit_log::{Filter, LEASE};
 
-fn ended(audit_log: &AuditLog, id: &str, target: &str, end: Option<Detail>) {
-    let run = RunInfo {
-        target: target.into(),
-        identity: id.into(),
-        ..run(id)
+fn ids(audit_log: &AuditLog, target: Option<&str>, open: bool, limit: usize) -> Vec<String> {
+    let filter = Filter {
+        target: target.map(str::to_owned),
+        open,
+        limit,
     };
-    audit_log.begin(&run, FOLLOWING).unwrap();
-    audit_log.append(&run, intent()).unwrap();
-    if let Some(end) = end {
-        audit_log.append_and_finish(&run, end).unwrap();
-    }
-}
-
-fn ids(audit_log: &AuditLog, filter: &Filter) -> Vec<String> {
-    audit_log
-        .list(filter)
-        .unwrap()
-        .into_iter()
-        .map(|summary| summary.view.run.run)
-        .collect()
+    let runs = audit_log.list(&filter).unwrap();
+    runs.into_iter().map(|run| run.view.run.run).collect()
 }
 
 fn filled(bench: &Bench) -> AuditLog {
     let audit_log = bench.open();
-    ended(
-        &audit_log,
-        "a",
-        "orders",
-        Some(outcome(Status::Unknown, Sent::Yes)),
-    );
-    ended(
-        &audit_log,
-        "b",
-        "sales",
-        Some(outcome(Status::Completed, Sent::Yes)),
-    );
-    ended(
-        &audit_log,
-        "c",
-        "orders",
-        Some(outcome(Status::Failed, Sent::Yes)),
-    );
-    ended(&audit_log, "d", "orders", None);
+    for (id, target, status) in [
+        ("a", "orders", Some(Status::Unknown)),
+        ("b", "sales", Some(Status::Completed)),
+        ("c", "orders", Some(Status::Failed)),
+        ("d", "orders", None),
+    ] {
+        let run = RunInfo {
+            target: target.into(),
+            identity: id.into(),
+            ..run(id)
+        };
+        audit_log.begin(&run, FOLLOWING).unwrap();
+        audit_log.append(&run, intent()).unwrap();
+        if let Some(status) = status {
+            let end = outcome(status, Sent::Yes);
+            audit_log.append_and_finish(&run, end).unwrap();
+        }
+    }
     audit_log
         .append(&RunInfo::default(), note("belongs to no run"))
         .unwrap();
@@ -54,32 +41,14 @@ fn filled(bench: &Bench) -> AuditLog {
 fn runs_are_listed_newest_first_by_target_and_up_to_a_limit() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
+    assert_eq!(ids(&audit_log, None, false, 10), ["d", "c", "b", "a"]);
+    assert_eq!(ids(&audit_log, None, false, 2), ["d", "c"]);
+    assert_eq!(ids(&audit_log, Some("sales"), false, 10), ["b"]);
     let all = Filter {
         target: None,
         open: false,
         limit: 10,
     };
-    assert_eq!(ids(&audit_log, &all), ["d", "c", "b", "a"]);
-    assert_eq!(
-        ids(
-            &audit_log,
-            &Filter {
-                limit: 2,
-                ..all.clone()
-            }
-        ),
-        ["d", "c"]
-    );
-    assert_eq!(
-        ids(
-            &audit_log,
-            &Filter {
-                target: Some("sales".into()),
-                ..all.clone()
-            }
-        ),
-        ["b"]
-    );
     let names: Vec<_> = audit_log
         .list(&all)
         .unwrap()
@@ -101,18 +70,14 @@ fn runs_are_listed_newest_first_by_target_and_up_to_a_limit() {
 fn open_runs_are_neither_settled_nor_held_by_a_process() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
-    let open = Filter {
-        target: None,
-        open: true,
-        limit: 10,
-    };
-    assert_eq!(ids(&audit_log, &open), ["a"]);
+    let open = || ids(&audit_log, None, true, 10);
+    assert_eq!(open(), ["a"]);
     bench.clock.forward(LEASE);
-    assert_eq!(ids(&audit_log, &open), ["d", "a"]);
+    assert_eq!(open(), ["d", "a"]);
     audit_log
         .append(&run("a"), resolved(Decision::Failed))
         .unwrap();
-    assert_eq!(ids(&audit_log, &open), ["d"]);
+    assert_eq!(open(), ["d"]);
 }
 
 #[test]
