@@ -148,7 +148,7 @@ fn host_and_component_agree_on_the_marker_of_requests_that_were_not_sent() {
                 folders.push(path);
             } else {
                 let source = read(&path);
-                let value = source.split("const NOT_SENT: &str = \"").nth(1);
+                let value = source.split("const NOT_SENT_PREFIX: &str = \"").nth(1);
                 markers.extend(value.and_then(|rest| rest.split('"').next().map(str::to_owned)));
             }
         }

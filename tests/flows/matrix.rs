@@ -235,7 +235,7 @@ on_both_lines! {
             let task_run = fixture.report(&execution).task("refresh").unwrap().id().to_owned();
             fixture.deliver_again(&task_run);
             fixture.wait_until(&execution, "the second delivery waits for the first", |execution| {
-                execution.logs().iter().any(|(_, message)| message.contains("in another process's hands"))
+                execution.logs().iter().any(|(_, message)| message.contains("waiting for its verdict"))
             });
             fixture.platform.complete("Success");
             let ended = fixture.finished(&execution);
