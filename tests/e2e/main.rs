@@ -12,6 +12,7 @@
 mod support;
 
 mod bad_input;
+mod codes;
 mod faults;
 mod flow_response;
 mod identity;
