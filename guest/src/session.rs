@@ -151,9 +151,11 @@ impl<'p> Session<'p> {
         moment
     }
 
-    /// Whether the service's clock is known.
-    pub(crate) fn knows_service_clock(&self) -> bool {
-        self.service_clock.is_some()
+    /// Takes the service's clock from a response if it is not known yet.
+    pub(crate) fn learn_service_clock(&mut self, answer: &HttpAnswer) {
+        if self.service_clock.is_none() {
+            self.set_service_clock(answer);
+        }
     }
 
     /// Sends a request and counts it.

@@ -71,7 +71,7 @@ pub(crate) fn ours(
             until: base.after_ms(content.item.start_within_ms),
         }),
         known: trace.service_run.clone(),
-        read_at_least_once: true,
+        first_limit: TimeLimit::CallOnly,
         ..RunSearch::new(content, RunContext::ours(&request.name, &trigger, sent_at))
     };
     watch(session, facts, search)
@@ -128,7 +128,7 @@ pub(crate) fn since(
             // Whenever the trigger was sent, it was before now.
             until: history.at.max(from).after_ms(content.item.start_within_ms),
         }),
-        read_at_least_once: true,
+        first_limit: TimeLimit::CallOnly,
         ..RunSearch::new(content, RunContext::other(&request.name, Some(from)))
     };
     watch(session, facts, search)

@@ -266,8 +266,8 @@ fn accepted(
     let work = attempt.work;
     facts.sent = Sent::Yes;
     facts.flow_run = flow_run(&answer);
-    if !session.knows_service_clock() && answer.header("date").is_some() {
-        session.set_service_clock(&answer);
+    if answer.header("date").is_some() {
+        session.learn_service_clock(&answer);
     }
     let answered_at = session.service_now();
     let run = work.run_in(&answer);

@@ -88,7 +88,7 @@ impl Detail {
     }
 }
 
-/// The stored form of an [`Intent`].
+/// The stored form of an [`Intent`], which leaves out an empty field that was added later.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Intent")]
 struct StoredIntent {
@@ -101,7 +101,7 @@ struct StoredIntent {
     overridden: Vec<String>,
 }
 
-/// The stored form of a [`Triggered`].
+/// The stored form of a [`Triggered`], which leaves out empty fields that were added later.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Triggered")]
 struct StoredTriggered {

@@ -12,10 +12,10 @@ use crate::config::{
     Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
     usual_places,
 };
+use crate::orchestrator::caller_context;
 use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
 use crate::run::{
-    Boundary, BoundaryConfig, Component, Operation, Session, Signals, caller_context,
-    retry_while_busy,
+    Boundary, BoundaryConfig, Component, Operation, Session, Signals, retry_while_busy,
 };
 use crate::secret::Redactor;
 use crate::trace::Trace;

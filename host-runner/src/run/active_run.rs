@@ -171,8 +171,8 @@ impl ActiveRun {
         }
     }
 
-    /// The verdict, completed with what only the runner knows.
-    pub(super) fn completed(&self, mut verdict: Verdict) -> Verdict {
+    /// The verdict with what only the runner knows: the number of calls, and why the last one failed.
+    pub(super) fn enriched(&self, mut verdict: Verdict) -> Verdict {
         let calls = self.boundary.calls().saturating_sub(self.calls_before);
         verdict.http_calls = u32::try_from(calls).unwrap_or(u32::MAX);
         self.boundary.explain(verdict)
@@ -208,7 +208,7 @@ impl ActiveRun {
             }
         })
         .await?;
-        self.note(&detail, receipt.number);
+        self.update_progress(&detail, receipt.number);
         Ok(Receipt {
             number: receipt.number,
             stored_at: receipt.stored_at.to_string(),
@@ -216,7 +216,7 @@ impl ActiveRun {
     }
 
     /// Updates the progress from a stored event.
-    fn note(&self, detail: &Detail, number: u64) {
+    fn update_progress(&self, detail: &Detail, number: u64) {
         let mut progress = self.progress();
         progress.last_event = number;
         match detail {
@@ -362,7 +362,7 @@ impl audit_store::Host for HostServices {
                 reason: resolution.reason,
             }),
             Event::Outcome(conclusion) => {
-                let verdict = run.completed(match conclusion {
+                let verdict = run.enriched(match conclusion {
                     Conclusion::Verdict(verdict) => verdict.into(),
                     Conclusion::Error(error) => error.into(),
                 });

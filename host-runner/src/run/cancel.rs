@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retry_while_busy};
+use super::active_run::{ActiveRun, FinishedRun, Stopped, retry_while_busy};
 use super::call::Call;
 use super::follow::follow_recorded;
 use super::interrupt::StopResult;
 use super::request;
 use super::session::{AuditHandle, OperationError, Session};
 use crate::audit_log::event::{Detail, Note};
-use crate::audit_log::{AuditLogError, RunView, Standing};
+use crate::audit_log::{RunView, Standing};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::contract::refresh::{CancelRequest, Cancellation, CancellationStatus};
 use crate::report::Level;
@@ -35,12 +35,6 @@ impl CancellationStatus {
             Self::AlreadyConcluded => "already_concluded",
             Self::NotFound => "not_found",
         }
-    }
-}
-
-impl From<AuditLogError> for OperationError {
-    fn from(error: AuditLogError) -> Self {
-        Self::from(audit_unavailable(&error))
     }
 }
 

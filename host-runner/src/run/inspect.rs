@@ -5,10 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::active_run::audit_unavailable;
 use super::call::Call;
 use super::guards::{self, BlockingGuard};
-use super::request::{self, TriggerOptions};
+use super::request;
 use super::session::{OperationError, RefreshOptions, Session};
 use crate::audit_log::AuditLog;
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
@@ -189,15 +188,10 @@ pub async fn plan(
         options.wit_target(session, target),
         &Uuid::now_v7().to_string(),
         request::call_context(target, session.clock.now(), target.deadline),
-        TriggerOptions {
-            follow: options.follow,
-            force: options.force,
-            overridden: Vec::new(),
-            taken_runs: Vec::new(),
-        },
+        options.follow,
+        options.force,
     );
-    let blocking = guards::blocking(audit_log, target, session.clock.now())
-        .map_err(|error| audit_unavailable(&error))?;
+    let blocking = guards::blocking(audit_log, target, session.clock.now())?;
     let question = Question::Plan(request);
     match inspect(session, target, question, None, target.deadline).await? {
         Inspection::Plan(mut plan) => {
