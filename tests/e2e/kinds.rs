@@ -185,6 +185,6 @@ fn a_dry_run_shows_the_request_and_the_guards() {
     setup
         .run(&["refresh", "orders", "--dry-run"])
         .exits(0)
-        .says("it would      send")
+        .says("would         send")
         .says("0 of 3 used");
 }

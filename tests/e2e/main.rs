@@ -13,6 +13,7 @@
 mod support;
 
 mod bad_input;
+mod codes;
 mod faults;
 mod identity;
 mod kestra_task;

@@ -65,7 +65,7 @@ on_both_lines! {
         let pass = fixture.run("follow_open_runs", &json!({}));
         assert_eq!(pass.state(), "SUCCESS", "{:#}", pass.raw());
         assert_eq!(pass.output("status"), "nothing_open");
-        assert!(pass.logged("WARN").join("\n").contains("there is no record at"));
+        assert!(pass.logged("WARN").join("\n").contains("does not exist"));
     }
 
     fn the_quota_watch_reports_what_the_next_refresh_would_do(line) {

@@ -225,7 +225,7 @@ fn a_failed_refresh_is_retried_and_each_attempt_is_a_run() {
                 })
                 .expect("a list");
             assert_eq!(runs.len(), 3, "each attempt is a run of its own");
-            assert!(runs.iter().all(|run| run.view.standing_name() == "failed"));
+            assert!(runs.iter().all(|run| run.view.state_name() == "failed"));
         },
     );
 }
@@ -266,11 +266,7 @@ fn a_dry_run_shows_the_guards() {
                 Ok(plan) => plan,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(
-                (&plan["would"], &plan["code"]),
-                (&would.into(), &code.into()),
-                "{plan}"
-            );
+            assert_eq!((plan.would, plan.code.as_str()), (would, code), "{plan}");
             assert_eq!(lab.triggers(), 0);
         });
     }

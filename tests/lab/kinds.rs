@@ -388,9 +388,9 @@ fn a_dry_run_of_each_kind_shows_its_request_and_only_posts_for_tokens() {
                 Ok(plan) => plan,
                 other => panic!("{subject:?}: {other:?}"),
             };
-            assert_eq!(plan["would"], "send", "{subject:?}: {plan}");
-            assert_eq!(plan["request"]["method"], "POST", "{subject:?}");
-            let text = plan.to_string();
+            assert_eq!(plan.would, "send", "{subject:?}: {plan}");
+            assert_eq!(plan.request.method, "POST", "{subject:?}");
+            let text = format!("{plan:?}");
             assert!(!text.contains("INVENTED"), "{subject:?}: {text}");
             assert_eq!(lab.triggers(), 0, "{subject:?}");
             for request in lab.services.requests() {

@@ -10,9 +10,7 @@ use std::time::Duration;
 use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
 use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
-use host_runner::report::{
-    ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
-};
+use host_runner::report::{ExitRules, Level, Mode, RefreshResult, ReportOptions, Reporter, Sink};
 use host_runner::run::{
     self, AuditHandle, Boundary, BoundaryConfig, Component, FollowMode, Operation, RefreshOptions,
     Session, Signals,
@@ -124,7 +122,7 @@ impl Lab {
             .resolve(Selection::All, inputs)
             .unwrap_or_else(|error| panic!("{error}"));
         let reporter = Arc::new(Reporter::new(
-            ReportSettings {
+            ReportOptions {
                 mode: Mode::Json,
                 threshold: Level::Error,
                 color_stdout: false,
