@@ -135,8 +135,7 @@ pub(crate) fn since(
 }
 
 fn resolved(session: &mut Session<'_>, request: &FollowRequest) -> Step<Target> {
-    let endpoints = &request.call_context.endpoints;
-    resolve(session, &request.target, endpoints, Attempts::UntilDeadline)
+    resolve(session, &request.target, Attempts::UntilDeadline)
 }
 
 /// The content of a target, and its history, while nothing is known yet.

@@ -42,9 +42,8 @@ pub(crate) fn run(
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.call_context.endpoints;
-    let target = resolve(session, &request.target, endpoints, Attempts::UntilDeadline)?;
-    let work = &Work::of(&target, endpoints)?;
+    let target = resolve(session, &request.target, Attempts::UntilDeadline)?;
+    let work = &Work::of(&target, session.endpoints)?;
     guard::check(request, work)?;
     // Built once in advance, so that an invalid payload is reported before the first call.
     work.request(session, request.response_timeout_ms)?;

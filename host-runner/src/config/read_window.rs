@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::keys;
 use super::reader::{Item, Reader, Section};
 use super::tree::Value;
-use crate::guard::{Clock, Day, Window};
+use crate::guard::{Day, TimeOfDay, Window};
 
 const EXAMPLE: &str = "write it as in \"06:00-20:00 Europe/Copenhagen\"";
 
@@ -63,14 +63,14 @@ fn from_text(text: &str) -> Result<Window, Fault> {
     let (from, to) = hours
         .split_once(['-', '–'])
         .ok_or_else(|| bad("this is not a window"))?;
-    let clock = |text: &str| Clock::parse(text.trim()).ok_or_else(no_time);
+    let clock = |text: &str| TimeOfDay::parse(text.trim()).ok_or_else(no_time);
     window(clock(from)?, clock(to)?, &every_day(), zone(name)?)
 }
 
 /// A window of these hours and days; one that would be empty is refused.
 pub(crate) fn window(
-    from: Clock,
-    to: Clock,
+    from: TimeOfDay,
+    to: TimeOfDay,
     days: &[Day],
     zone: TimeZone,
 ) -> Result<Window, Fault> {
@@ -85,9 +85,11 @@ fn time(
     section: &Section<'_>,
     key: &'static str,
     example: &'static str,
-) -> Option<Clock> {
+) -> Option<TimeOfDay> {
     let item = reader.required(section, key, example)?;
-    reader.parsed(&item, |text| Clock::parse(text.trim()).ok_or_else(no_time))
+    reader.parsed(&item, |text| {
+        TimeOfDay::parse(text.trim()).ok_or_else(no_time)
+    })
 }
 
 fn no_time() -> Fault {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::boundary::Boundary;
 use super::request::millis;
-use crate::audit_log::event::{self, Detail, Observed, Outcome, Word};
+use crate::audit_log::event::{self, Decision, Detail, Observed, Outcome};
 use crate::audit_log::{AuditLog, AuditLogError, RunInfo, RunView};
 use crate::clock::SharedClock;
 use crate::contract::audit_store::{self, Conclusion, Event, Receipt, StoreError};
@@ -162,9 +162,9 @@ impl ActiveRun {
         self.deadline.saturating_sub(self.clock.monotonic())
     }
 
-    fn invocation(&self) -> event::Invocation {
+    fn invocation(&self) -> event::InvocationTimes {
         let (began, began_at) = self.began;
-        event::Invocation {
+        event::InvocationTimes {
             started_at: began.to_string(),
             ended_at: self.clock.now().to_string(),
             duration_ms: millis(self.clock.monotonic().saturating_sub(began_at)),
@@ -356,7 +356,7 @@ impl audit_store::Host for HostServices {
             Event::Observed(observed) => Detail::Observed(observed),
             Event::Note(note) => Detail::Note(note),
             Event::Resolved(resolution) => Detail::Resolved(event::Resolution {
-                word: Word::from_name(&resolution.word).ok_or_else(|| {
+                decision: Decision::from_name(&resolution.word).ok_or_else(|| {
                     StoreError::Refused(format!("`{}` is not a status", resolution.word))
                 })?,
                 reason: resolution.reason,
