@@ -15,7 +15,7 @@ const NOT_CODES: &str = "
     commit_mode completed connect_patience credential_profiles daily_limit data_only
     dataflow_id dataflow_name default_timeout effective_date ended_at error_description
     exit_zero_on federated_token flow_run grant_type http_calls https_proxy if_lost if_needed
-    if_running internal_error invalid_client invalid_grant invalid_request invalid_resource
+    if_running invalid_client invalid_grant invalid_request invalid_resource
     invalid_scope journal_mode logic_app_url mail_on_failure managed_identity max_attempts
     max_parallelism max_retries min_interval my_target never_started no_proxy no_response
     not_asked not_found not_sent on_demand on_interrupt operation_settings other_run
