@@ -458,7 +458,7 @@ impl World {
         let is_date = |(name, _): &(String, String)| name.eq_ignore_ascii_case("date");
         if !self.date.get() {
             answer.headers.retain(|header| !is_date(header));
-        } else if !answer.headers.iter().any(|header| is_date(header)) {
+        } else if !answer.headers.iter().any(is_date) {
             answer
                 .headers
                 .push(("Date".into(), http_date(self.service_date())));

@@ -1,10 +1,9 @@
 //! Errors of a command: each becomes a verdict with a stable code and an exit code.
 
-use super::setup::Start;
 use crate::audit_log::{AuditLogError, FileProblem};
 use crate::config::ConfigError;
 use crate::engine::EngineError;
-use crate::report::{ExitRules, Invocation, RefreshResult, Summary};
+use crate::report::{ExitRules, Invocation, RefreshResult, Reporter, Summary};
 use crate::run::{BoundaryError, OperationError};
 use crate::verdict::{Status, Verdict};
 
@@ -90,12 +89,12 @@ pub(super) fn has_code(error: &anyhow::Error, code: &str) -> bool {
 }
 
 /// Reports an error for each of the targets and returns the exit code.
-pub(super) fn report(start: &Start, names: &[String], error: &anyhow::Error) -> u8 {
+pub(super) fn report(reporter: &Reporter, names: &[String], error: &anyhow::Error) -> u8 {
     let verdict = verdict(error);
     if names.is_empty() {
-        start.reporter.error(&verdict.message, &verdict.hint);
+        reporter.error(&verdict.message, &verdict.hint);
         let summary = Summary::without_targets(verdict.status);
-        start.reporter.summary(&summary);
+        reporter.summary(&summary);
         return summary.exit_code;
     }
     let result = |name: &String| {
@@ -105,15 +104,13 @@ pub(super) fn report(start: &Start, names: &[String], error: &anyhow::Error) -> 
         };
         RefreshResult::new(&verdict, &invocation, &ExitRules::default())
     };
-    report_results(start, &names.iter().map(result).collect::<Vec<_>>())
+    report_results(reporter, &names.iter().map(result).collect::<Vec<_>>())
 }
 
 /// Reports results and their summary, and returns the exit code.
-pub(super) fn report_results(start: &Start, results: &[RefreshResult]) -> u8 {
-    results
-        .iter()
-        .for_each(|result| start.reporter.result(result));
+pub(super) fn report_results(reporter: &Reporter, results: &[RefreshResult]) -> u8 {
+    results.iter().for_each(|result| reporter.result(result));
     let summary = Summary::of(results);
-    start.reporter.summary(&summary);
+    reporter.summary(&summary);
     summary.exit_code
 }

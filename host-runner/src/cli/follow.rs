@@ -115,7 +115,7 @@ pub(super) async fn follow(start: &Start, args: &FollowArgs) -> anyhow::Result<u
     };
     let rules = setup::exit_rules(false, &args.exit_zero_on, &prepared.settings);
     let result = RefreshResult::new(&finished.verdict, &finished.invocation, &rules);
-    Ok(report_results(start, &[result]))
+    Ok(report_results(&start.reporter, &[result]))
 }
 
 /// `--since`. Without an offset the time would depend on the machine.

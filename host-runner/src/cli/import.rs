@@ -19,7 +19,7 @@ pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
             // The error's own hint is about our configuration.
             let hint = "name the configuration file of the script, for example `host-runner import-config config.yaml`";
             let error = failure::invalid(error.code(), error.message(), hint);
-            return failure::report(start, &[], &error);
+            return failure::report(&start.reporter, &[], &error);
         }
     };
     let file = args.old.display().to_string();

@@ -70,7 +70,7 @@ fn run(cli: &Cli, embedded: Option<Component>) -> u8 {
         .context("cannot start the async runtime");
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return failure::report(&start, &[], &error),
+        Err(error) => return failure::report(&start.reporter, &[], &error),
     };
     let code = runtime.block_on(carry_out(&start, &cli.command));
     // Do not wait for a DNS lookup that may still run in a thread.
@@ -95,5 +95,5 @@ async fn carry_out(start: &Start, command: &Command) -> u8 {
         Command::ImportConfig(args) => return import::run(start, args),
         Command::Audit(command) => (Vec::new(), audit::run(start, command).await),
     };
-    result.unwrap_or_else(|error| failure::report(start, &names, &error))
+    result.unwrap_or_else(|error| failure::report(&start.reporter, &names, &error))
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(start: &Start, args: &RefreshArgs) -> anyhow::Result<u8>
     let code = carry_out(start, args, &settings, &targets, &location, deadline).await;
     Ok(code.unwrap_or_else(|error| {
         let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-        failure::report(start, &names, &error)
+        failure::report(&start.reporter, &names, &error)
     }))
 }
 
@@ -117,7 +117,7 @@ fn stopped_early(
         .iter()
         .map(|target| not_started(target, signal, rules))
         .collect();
-    report_results(start, &results)
+    report_results(&start.reporter, &results)
 }
 
 fn not_started(target: &ResolvedTarget, signal: Signal, rules: &ExitRules) -> RefreshResult {
@@ -164,7 +164,7 @@ async fn dry_run(
                 }
                 Err(OperationError::Failed(verdict)) => {
                     let error = Failure(verdict).into();
-                    failure::report(start, std::slice::from_ref(&target.name), &error)
+                    failure::report(&start.reporter, std::slice::from_ref(&target.name), &error)
                 }
                 Err(OperationError::Interrupted(signal)) => {
                     let targets = std::slice::from_ref(target);
