@@ -94,25 +94,23 @@ impl Level {
     /// The name in a Kestra frame. Kestra drops a frame with any other name.
     #[must_use]
     pub fn kestra(self) -> &'static str {
+        self.names().0
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
+            Self::Trace => ("TRACE", "trace"),
+            Self::Debug => ("DEBUG", "debug"),
+            Self::Info => ("INFO", "info"),
+            Self::Warn => ("WARN", "warning"),
+            Self::Error => ("ERROR", "error"),
         }
     }
 
     /// The prefix of a log line.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warning",
-            Self::Error => "error",
-        }
+        self.names().1
     }
 }
 

@@ -155,30 +155,19 @@ fn matched_service_runs_are_listed_per_resource() {
         ..other("d", "four")
     };
     audit_log.begin(&elsewhere, FOLLOWING).unwrap();
-    audit_log
-        .append(&other("a", "one"), matched("run of a"))
-        .unwrap();
-    audit_log
-        .append(
-            &other("a", "one"),
-            outcome_of(Status::Completed, "run of a"),
-        )
-        .unwrap();
-    audit_log
-        .append(&other("b", "two"), outcome_of(Status::Failed, "run of b"))
-        .unwrap();
-    audit_log
-        .append(
-            &other("c", "three"),
+    for (id, target, detail) in [
+        ("a", "one", matched("run of a")),
+        ("a", "one", outcome_of(Status::Completed, "run of a")),
+        ("b", "two", outcome_of(Status::Failed, "run of b")),
+        (
+            "c",
+            "three",
             observed(Observed::OTHER_RUN, Some("other"), ""),
-        )
-        .unwrap();
-    audit_log
-        .append(
-            &other("c", "three"),
-            observed(Observed::STATUS, Some("other"), ""),
-        )
-        .unwrap();
+        ),
+        ("c", "three", observed(Observed::STATUS, Some("other"), "")),
+    ] {
+        audit_log.append(&other(id, target), detail).unwrap();
+    }
     audit_log.append(&elsewhere, matched("run of d")).unwrap();
     let taken = |except: &str| {
         let mut taken = audit_log.taken_runs(RESOURCE, except).unwrap();

@@ -1,6 +1,7 @@
 use secrecy::SecretString;
 
 use super::*;
+use crate::audit_log::Verification;
 use crate::audit_log::chain::{GENESIS, canonical, link};
 
 #[test]
@@ -165,22 +166,15 @@ fn a_secret_in_a_label_is_stored_neither_as_value_nor_as_name() {
     };
     let clock = Arc::new(bench.clock.clone());
     let audit_log = AuditLog::open(&bench.location(), actor, clock, redactor).unwrap();
-    let note = Note {
-        topic: "t".into(),
-        message: String::new(),
-        fields: Vec::new(),
-    };
     audit_log
-        .append(&RunInfo::default(), Detail::Note(note))
+        .append(&RunInfo::default(), note("later"))
         .unwrap();
     let stored = audit_log.events_of("").unwrap();
     let labels = &stored[0].event.actor.kestra.as_ref().unwrap().labels;
     assert_eq!(labels["name"], "x ***");
     assert_eq!(labels["***"], "x ***");
-    assert!(matches!(
-        audit_log.verify().unwrap(),
-        crate::audit_log::Verification::Whole { .. }
-    ));
+    let verified = audit_log.verify().unwrap();
+    assert!(matches!(verified, Verification::Whole { .. }));
 }
 
 #[test]
@@ -198,22 +192,15 @@ fn an_event_of_an_older_version_is_read_and_its_chain_is_valid() {
             rusqlite::params![hash, text],
         )
         .unwrap();
-    let note = Note {
-        topic: "later".into(),
-        message: String::new(),
-        fields: Vec::new(),
-    };
     audit_log
-        .append(&RunInfo::default(), Detail::Note(note))
+        .append(&RunInfo::default(), note("later"))
         .unwrap();
     let stored = audit_log.events_of("").unwrap();
     assert_eq!(stored.len(), 2);
     let old = stored[0].event.actor.kestra.as_ref().unwrap();
     assert_eq!((old.execution.as_str(), old.labels.len()), ("ex1", 0));
-    assert!(matches!(
-        audit_log.verify().unwrap(),
-        crate::audit_log::Verification::Whole { .. }
-    ));
+    let verified = audit_log.verify().unwrap();
+    assert!(matches!(verified, Verification::Whole { .. }));
 }
 
 #[test]
