@@ -10,7 +10,7 @@ pub use crate::contract::types::ServiceError;
 use crate::contract::types::{self as wit, RefreshError};
 
 /// The status of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The service reports that the refresh, started after our request, succeeded.
@@ -38,6 +38,7 @@ pub enum Status {
     /// SIGINT or SIGTERM.
     Interrupted,
     /// A bug in the runner.
+    #[schemars(skip)]
     InternalError,
 }
 

@@ -16,7 +16,8 @@ use super::standing::Standing;
 use crate::verdict::{Status, Verdict};
 
 /// What to do about an earlier run that may have been sent and cannot be followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum IfLost {
     /// Nothing: a person says what became of it.
     #[default]

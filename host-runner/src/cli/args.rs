@@ -122,6 +122,8 @@ pub enum Command {
     Component(ComponentArgs),
     /// Make a configuration out of that of the script that came before
     ImportConfig(ImportArgs),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Read the audit log, or settle a run in it
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -14,6 +14,7 @@ mod import;
 mod list;
 mod recorded;
 mod refresh;
+mod schema;
 mod setup;
 
 use clap::Parser;
@@ -72,6 +73,7 @@ pub fn main() -> u8 {
             Command::List(command) => list::run(&start, command).await,
             Command::Check(args) => check::run(&start, args).await,
             Command::Component(args) => component::run(&start, args),
+            Command::Schema => schema::run(&start),
             Command::ImportConfig(args) => import::run(&start, args),
             Command::Audit(command) => audit::run(&start, command).await,
         }

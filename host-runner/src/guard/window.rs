@@ -50,7 +50,8 @@ impl fmt::Display for Clock {
 }
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Day {
     /// Monday.
     Mon,
