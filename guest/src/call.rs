@@ -269,9 +269,7 @@ pub(crate) fn read_history(
     limit: TimeLimit,
 ) -> Result<History, CallError> {
     let (runs, answer) = get_history(session, content, limit)?;
-    if !session.knows_service_clock() {
-        session.set_service_clock(&answer);
-    }
+    session.learn_service_clock(&answer);
     Ok(history(session, runs, &answer))
 }
 
@@ -312,9 +310,7 @@ pub(crate) fn read_run(
         .send_to_api(Method::Get, url, limit)
         .map_err(|error| CallError::of_transport(session, &error, call, what, url))?;
     let wait = retry_after(&answer, session.service_now());
-    if !session.knows_service_clock() {
-        session.set_service_clock(&answer);
-    }
+    session.learn_service_clock(&answer);
     if answer.status == 404 {
         return Ok((None, wait));
     }

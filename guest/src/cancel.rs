@@ -39,9 +39,8 @@ fn cancel(
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.call_context.endpoints;
-    let target = resolve_once(session, &request.target, endpoints)?;
-    let Some(content) = Work::of(&target, endpoints)?.content else {
+    let target = resolve_once(session, &request.target)?;
+    let Some(content) = Work::of(&target, session.endpoints)?.content else {
         return Err(not_supported(Operation::Cancel));
     };
     if request.service_run.trim().is_empty() {

@@ -7,7 +7,8 @@
 //! others, [R] inferred.
 
 use crate::api::error::{DAILY_LIMIT, ErrorDetails};
-use crate::contract::{ServiceError, TargetKind};
+use crate::contract::ServiceError;
+use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, SemanticModel};
 use crate::ports::{HttpAnswer, TransportKind};
 use crate::redact::Redactor;
 
@@ -175,22 +176,13 @@ fn row_of(call: CallKind, status: u16, service_code: &str) -> &'static Row {
         .unwrap_or(&NO_ROW)
 }
 
-const ALL: &[TargetKind] = &[
-    TargetKind::PowerAutomate,
-    TargetKind::Dataflow,
-    TargetKind::DataflowGen2,
-    TargetKind::SemanticModel,
-];
-const FLOW: &[TargetKind] = &[TargetKind::PowerAutomate];
-const DATAFLOW: &[TargetKind] = &[TargetKind::Dataflow];
-const POWER_BI: &[TargetKind] = &[TargetKind::Dataflow, TargetKind::SemanticModel];
-const CONTENT: &[TargetKind] = &[
-    TargetKind::Dataflow,
-    TargetKind::DataflowGen2,
-    TargetKind::SemanticModel,
-];
-const GEN2: &[TargetKind] = &[TargetKind::DataflowGen2];
-const MODEL: &[TargetKind] = &[TargetKind::SemanticModel];
+const ALL: &[TargetKind] = &[PowerAutomate, Dataflow, DataflowGen2, SemanticModel];
+const FLOW: &[TargetKind] = &[PowerAutomate];
+const DATAFLOW: &[TargetKind] = &[Dataflow];
+const POWER_BI: &[TargetKind] = &[Dataflow, SemanticModel];
+const CONTENT: &[TargetKind] = &[Dataflow, DataflowGen2, SemanticModel];
+const GEN2: &[TargetKind] = &[DataflowGen2];
+const MODEL: &[TargetKind] = &[SemanticModel];
 
 const ANY: &[Purpose] = &[Purpose::Read, Purpose::Trigger, Purpose::Cancel];
 const READ: &[Purpose] = &[Purpose::Read, Purpose::Cancel];
@@ -436,23 +428,17 @@ mod tests {
 
     #[test]
     fn a_402_is_not_an_authorization_error() {
-        let trigger = CallKind::new(TargetKind::PowerAutomate, Purpose::Trigger);
+        let trigger = CallKind::new(PowerAutomate, Purpose::Trigger);
         assert_eq!(row_of(trigger, 402, "").class, Class::Refused);
-        let read = CallKind::new(TargetKind::SemanticModel, Purpose::Read);
+        let read = CallKind::new(SemanticModel, Purpose::Read);
         assert_eq!(row_of(read, 402, "").class, Class::Later);
     }
 
-    const SERVICES: [TargetKind; 4] = [
-        TargetKind::PowerAutomate,
-        TargetKind::Dataflow,
-        TargetKind::DataflowGen2,
-        TargetKind::SemanticModel,
-    ];
     const PURPOSES: [Purpose; 3] = [Purpose::Read, Purpose::Trigger, Purpose::Cancel];
 
     #[test]
     fn every_status_has_a_row_for_every_call() {
-        for service in SERVICES {
+        for &service in ALL {
             for purpose in PURPOSES {
                 for status in 0..=999 {
                     let call = CallKind::new(service, purpose);
@@ -468,7 +454,7 @@ mod tests {
     #[test]
     fn every_call_without_a_response_has_a_row_and_only_a_lost_trigger_is_lost() {
         for kind in TransportKind::ALL {
-            for service in SERVICES {
+            for &service in ALL {
                 for purpose in PURPOSES {
                     let row = unanswered(CallKind::new(service, purpose), kind);
                     assert!(
@@ -488,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_read_never_refuses_and_a_trigger_is_never_invalid() {
-        for service in SERVICES {
+        for &service in ALL {
             for status in 0..=999 {
                 assert!(matches!(
                     row_of(CallKind::new(service, Purpose::Read), status, "").class,

@@ -2,16 +2,32 @@
 //!
 //! The types are generated from `wit/` and used as they are, so nothing has to be translated.
 
-pub use crate::bindings::exports::powerbi::refresh::audit::AuditError;
-pub use crate::bindings::exports::powerbi::refresh::refresh::{
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    unsafe_code,
+    clippy::all,
+    reason = "generated from the contract in wit/"
+)]
+pub(crate) mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "component",
+        additional_derives: [PartialEq, Eq],
+    });
+}
+
+pub use bindings::exports::powerbi::refresh::audit::AuditError;
+pub use bindings::exports::powerbi::refresh::refresh::{
     CancelRequest, Cancellation, CancellationStatus, Finding, FindingLevel, Inspection, Item, Plan,
     Query, Question,
 };
-pub use crate::bindings::powerbi::refresh::audit_store::{
+pub use bindings::powerbi::refresh::audit_store::{
     Conclusion, Entry, Event, Note, Observed, Receipt, Resolution, StoreError, Triggered,
 };
-pub use crate::bindings::powerbi::refresh::control::{Level, Phase, Update, Wake};
-pub use crate::bindings::powerbi::refresh::types::*;
+pub use bindings::powerbi::refresh::control::{Level, Phase, Update, Wake};
+pub use bindings::powerbi::refresh::types::*;
 
 impl RefreshError {
     /// The problem that the error carries, if it carries one.

@@ -14,8 +14,8 @@ use crate::api::reply::ListedItem;
 use crate::api::run::{Run, newest_running};
 use crate::call::{CallError, Stop, read_history};
 use crate::contract::{
-    Endpoints, Finding, FindingLevel, Inspection, Item, Operation, Plan, Query, Question,
-    RefreshError, RefreshRequest, Target, not_supported,
+    Finding, FindingLevel, Inspection, Item, Operation, Plan, Query, Question, RefreshError,
+    RefreshRequest, Target, not_supported,
 };
 use crate::lookup::{self, Attempts, available, explain, find_item, missing, resolve_once};
 use crate::machine::guard;
@@ -37,42 +37,31 @@ pub fn inspect(ports: Ports<'_>, query: &Query) -> Result<Inspection, RefreshErr
         Question::Workspaces | Question::Dataflows(_) | Question::Models(_) => ("", Vec::new()),
     };
     let mut session = Session::open(ports, run_id, &query.call_context, &secrets)?;
-    let endpoints = &query.call_context.endpoints;
-    answer(&mut session, endpoints, &query.question)
-        .map_err(|error| error.with_calls(session.calls()))
+    answer(&mut session, &query.question).map_err(|error| error.with_calls(session.calls()))
 }
 
-fn answer(
-    session: &mut Session<'_>,
-    endpoints: &Endpoints,
-    question: &Question,
-) -> Result<Inspection, RefreshError> {
+fn answer(session: &mut Session<'_>, question: &Question) -> Result<Inspection, RefreshError> {
     match question {
         Question::Plan(request) => plan(session, request).map(Inspection::Plan),
-        Question::Access(target) => Ok(Inspection::Access(findings(session, endpoints, target))),
-        Question::Resolve(target) => {
-            lookup::resolve(session, target, endpoints, Attempts::UntilDeadline)
-                .map(Inspection::Resolved)
-                .map_err(Stop::into_error)
-        }
-        Question::Runs(target) => runs(session, endpoints, target),
-        Question::Workspaces => workspaces(session, endpoints).map(Inspection::Items),
-        Question::Dataflows(workspace) => {
-            dataflows(session, endpoints, workspace).map(Inspection::Items)
-        }
+        Question::Access(target) => Ok(Inspection::Access(findings(session, target))),
+        Question::Resolve(target) => lookup::resolve(session, target, Attempts::UntilDeadline)
+            .map(Inspection::Resolved)
+            .map_err(Stop::into_error),
+        Question::Runs(target) => runs(session, target),
+        Question::Workspaces => workspaces(session).map(Inspection::Items),
+        Question::Dataflows(workspace) => dataflows(session, workspace).map(Inspection::Items),
         Question::Models(workspace) => {
             let kind = ContentKind::Model;
-            let id = lookup::workspace_id(session, endpoints, kind, workspace)?;
-            items(session, endpoints, &id, kind).map(Inspection::Items)
+            let id = lookup::workspace_id(session, kind, workspace)?;
+            items(session, &id, kind).map(Inspection::Items)
         }
     }
 }
 
 fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, RefreshError> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.call_context.endpoints;
-    let target = resolve_once(session, &request.target, endpoints)?;
-    let work = Work::of(&target, endpoints)?;
+    let target = resolve_once(session, &request.target)?;
+    let work = Work::of(&target, session.endpoints)?;
     guard::check(request, &work)?;
     let call = work.request(session, request.response_timeout_ms)?;
     let history = match work.content.filter(|_| guard::needs_history(request)) {
@@ -96,13 +85,9 @@ fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, Ref
     })
 }
 
-fn runs(
-    session: &mut Session<'_>,
-    endpoints: &Endpoints,
-    target: &Target,
-) -> Result<Inspection, RefreshError> {
-    let target = resolve_once(session, target, endpoints)?;
-    let Some(content) = Work::of(&target, endpoints)?.content else {
+fn runs(session: &mut Session<'_>, target: &Target) -> Result<Inspection, RefreshError> {
+    let target = resolve_once(session, target)?;
+    let Some(content) = Work::of(&target, session.endpoints)?.content else {
         return Err(not_supported(Operation::Inspect));
     };
     let history = read_history(session, &content, TimeLimit::Deadline)
@@ -111,23 +96,19 @@ fn runs(
     Ok(Inspection::Runs(runs.collect()))
 }
 
-fn workspaces(session: &mut Session<'_>, endpoints: &Endpoints) -> Result<Vec<Item>, RefreshError> {
+fn workspaces(session: &mut Session<'_>) -> Result<Vec<Item>, RefreshError> {
     let kind = ContentKind::Dataflow;
-    kind.check_endpoint(endpoints)?;
-    let listed = lookup::workspaces(session, endpoints, kind)?;
+    kind.check_endpoint(session.endpoints)?;
+    let listed = lookup::workspaces(session, kind)?;
     Ok(to_items(listed, None))
 }
 
 /// The dataflows of a workspace: those of the Power BI API, and those that only Fabric lists.
-fn dataflows(
-    session: &mut Session<'_>,
-    endpoints: &Endpoints,
-    workspace: &str,
-) -> Result<Vec<Item>, RefreshError> {
-    ContentKind::Gen2.check_endpoint(endpoints)?;
-    let id = lookup::workspace_id(session, endpoints, ContentKind::Dataflow, workspace)?;
-    let mut all = items(session, endpoints, &id, ContentKind::Dataflow)?;
-    let mut fabric = items(session, endpoints, &id, ContentKind::Gen2)?;
+fn dataflows(session: &mut Session<'_>, workspace: &str) -> Result<Vec<Item>, RefreshError> {
+    ContentKind::Gen2.check_endpoint(session.endpoints)?;
+    let id = lookup::workspace_id(session, ContentKind::Dataflow, workspace)?;
+    let mut all = items(session, &id, ContentKind::Dataflow)?;
+    let mut fabric = items(session, &id, ContentKind::Gen2)?;
     fabric.retain(|item| !all.iter().any(|known| known.id == item.id));
     all.append(&mut fabric);
     Ok(all)
@@ -135,11 +116,10 @@ fn dataflows(
 
 fn items(
     session: &mut Session<'_>,
-    endpoints: &Endpoints,
     workspace_id: &str,
     kind: ContentKind,
 ) -> Result<Vec<Item>, RefreshError> {
-    let listed = lookup::items(session, endpoints, kind, workspace_id);
+    let listed = lookup::items(session, kind, workspace_id);
     Ok(to_items(listed?, Some(kind)))
 }
 
@@ -153,11 +133,11 @@ fn to_items(listed: Vec<ListedItem>, kind: Option<ContentKind>) -> Vec<Item> {
 }
 
 /// The findings of an access check. A target that is itself wrong is one bad finding.
-fn findings(session: &mut Session<'_>, endpoints: &Endpoints, target: &Target) -> Vec<Finding> {
+fn findings(session: &mut Session<'_>, target: &Target) -> Vec<Finding> {
     let mut findings = Findings::default();
-    match resolve_once(session, target, endpoints) {
+    match resolve_once(session, target) {
         Err(error) => findings.bad("names", error),
-        Ok(resolved) => match Work::of(&resolved, endpoints) {
+        Ok(resolved) => match Work::of(&resolved, session.endpoints) {
             Err(error) => findings.bad("target", error),
             Ok(work) => findings.check(session, &work),
         },
@@ -211,7 +191,7 @@ impl Findings {
         flow_refreshes: Option<&str>,
     ) {
         let workspace = &content.item.workspace;
-        match lookup::items(session, content.endpoints, content.kind, workspace) {
+        match lookup::items(session, content.kind, workspace) {
             Err(error) => self.unread("workspace", content, error),
             Ok(listed) => {
                 let count = counted(listed.len(), content.noun());

@@ -11,22 +11,6 @@
     reason = "the errors are those of the contract, and a call returns at most one"
 )]
 
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    unused_qualifications,
-    unsafe_code,
-    clippy::all,
-    reason = "generated from the contract in wit/"
-)]
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../wit",
-        world: "component",
-        additional_derives: [PartialEq, Eq],
-    });
-}
-
 mod api;
 mod audit;
 mod call;

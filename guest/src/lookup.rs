@@ -10,8 +10,8 @@ use crate::api::{dataflow, gen2, model};
 use crate::call::{CallError, Step, Stop, get, retry};
 use crate::classify::{CallKind, Purpose};
 use crate::contract::{
-    Content, DataflowTarget, Endpoints, Gen2Target, ModelTarget, PowerAutomateTarget, RefreshError,
-    Target, Verification, WatchedItem, invalid,
+    Content, DataflowTarget, Gen2Target, ModelTarget, PowerAutomateTarget, RefreshError, Target,
+    Verification, WatchedItem, invalid,
 };
 use crate::ports::HttpAnswer;
 use crate::session::{Session, TimeLimit};
@@ -38,25 +38,22 @@ pub(crate) enum Attempts {
 pub(crate) fn resolve(
     session: &mut Session<'_>,
     target: &Target,
-    endpoints: &Endpoints,
     attempts: Attempts,
 ) -> Step<Target> {
     let mut resolved = target.clone();
-    if let Some(content) = WatchedContent::of(target, endpoints)
+    if let Some(content) = WatchedContent::of(target, session.endpoints)
         && let Some(item) = item_mut(&mut resolved)
         && !(is_guid(&item.workspace) && is_guid(&item.item))
     {
         let kind = content.kind;
-        kind.check_endpoint(endpoints)?;
+        kind.check_endpoint(session.endpoints)?;
         if !is_guid(&item.workspace) {
-            let listed = read(session, attempts, |session| {
-                workspaces(session, endpoints, kind)
-            })?;
+            let listed = read(session, attempts, |session| workspaces(session, kind))?;
             item.workspace = pick("workspace", &item.workspace, &listed)?;
         }
         if !is_guid(&item.item) {
             let listed = read(session, attempts, |session| {
-                items(session, endpoints, kind, &item.workspace)
+                items(session, kind, &item.workspace)
             })?;
             item.item = pick(kind.noun(), &item.item, &listed)?;
         }
@@ -68,23 +65,21 @@ pub(crate) fn resolve(
 pub(crate) fn resolve_once(
     session: &mut Session<'_>,
     target: &Target,
-    endpoints: &Endpoints,
 ) -> Result<Target, RefreshError> {
-    resolve(session, target, endpoints, Attempts::Once).map_err(Stop::into_error)
+    resolve(session, target, Attempts::Once).map_err(Stop::into_error)
 }
 
 /// The id of a workspace that is given by id or name.
 pub(crate) fn workspace_id(
     session: &mut Session<'_>,
-    endpoints: &Endpoints,
     kind: ContentKind,
     name: &str,
 ) -> Result<String, RefreshError> {
-    kind.check_endpoint(endpoints)?;
+    kind.check_endpoint(session.endpoints)?;
     if is_guid(name) {
         return Ok(name.to_owned());
     }
-    let listed = workspaces(session, endpoints, kind)?;
+    let listed = workspaces(session, kind)?;
     pick("workspace", name, &listed)
 }
 
@@ -239,23 +234,26 @@ fn items_of(
     content: &WatchedContent<'_>,
     kind: ContentKind,
 ) -> Result<Vec<ListedItem>, CallError> {
-    items(session, content.endpoints, kind, &content.item.workspace)
+    items(session, kind, &content.item.workspace)
 }
 
 /// The workspaces that these credentials can see, at the API that serves this kind.
 pub(crate) fn workspaces(
     session: &mut Session<'_>,
-    endpoints: &Endpoints,
     kind: ContentKind,
 ) -> Result<Vec<ListedItem>, CallError> {
     const WHAT: &str = "Listing the workspaces failed";
     if kind == ContentKind::Gen2 {
-        return fabric_list(session, gen2::workspaces_url(&endpoints.fabric), WHAT);
+        return fabric_list(
+            session,
+            gen2::workspaces_url(&session.endpoints.fabric),
+            WHAT,
+        );
     }
     let mut all: Vec<ListedItem> = Vec::new();
     for page in 0..MOST_PAGES {
         let skip = page.saturating_mul(PAGE);
-        let url = dataflow::workspaces_url(&endpoints.power_bi, PAGE, skip);
+        let url = dataflow::workspaces_url(&session.endpoints.power_bi, PAGE, skip);
         let items = list(session, kind, &url, WHAT, dataflow::named_items)?;
         let is_full = items.len() >= PAGE;
         if add(&mut all, items) == 0 || !is_full {
@@ -268,22 +266,21 @@ pub(crate) fn workspaces(
 /// The items of this kind in a workspace.
 pub(crate) fn items(
     session: &mut Session<'_>,
-    endpoints: &Endpoints,
     kind: ContentKind,
     workspace: &str,
 ) -> Result<Vec<ListedItem>, CallError> {
     let what = format!("Listing the {}s of the workspace failed", kind.noun());
     let (url, parse): (_, fn(&_) -> _) = match kind {
         ContentKind::Gen2 => {
-            let url = gen2::dataflows_url(&endpoints.fabric, workspace);
+            let url = gen2::dataflows_url(&session.endpoints.fabric, workspace);
             return fabric_list(session, url, &what);
         }
         ContentKind::Dataflow => (
-            dataflow::dataflows_url(&endpoints.power_bi, workspace),
+            dataflow::dataflows_url(&session.endpoints.power_bi, workspace),
             dataflow::dataflows,
         ),
         ContentKind::Model => (
-            model::models_url(&endpoints.power_bi, workspace),
+            model::models_url(&session.endpoints.power_bi, workspace),
             dataflow::named_items,
         ),
     };
@@ -347,7 +344,7 @@ fn add(all: &mut Vec<ListedItem>, items: Vec<ListedItem>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Answer, World, call_context, endpoints, ok};
+    use crate::testing::{Answer, World, call_context, ok};
 
     fn page(id: &str, token: &str) -> Answer {
         Ok(ok(&format!(
@@ -358,7 +355,7 @@ mod tests {
     fn listed(world: &World) -> Vec<String> {
         let call_context = call_context();
         let mut session = Session::open(world.ports(), "run-1", &call_context, &[]).unwrap();
-        items(&mut session, &endpoints(), ContentKind::Gen2, "w")
+        items(&mut session, ContentKind::Gen2, "w")
             .unwrap()
             .into_iter()
             .map(|one| one.id)

@@ -12,8 +12,8 @@
 use std::collections::VecDeque;
 
 use crate::contract::{
-    CallContext, Credentials, Entry, Event, Intent, Level, Observed, Phase, RefreshError,
-    ServiceRun, StoreError, Triggered, Update, Wake, invalid,
+    CallContext, Credentials, Endpoints, Entry, Event, Intent, Level, Observed, Phase,
+    RefreshError, ServiceRun, StoreError, Triggered, Update, Wake, invalid,
 };
 use crate::ports::{HttpAnswer, HttpRequest, Method, Ports, TransportError};
 use crate::redact::Redactor;
@@ -52,6 +52,8 @@ pub(crate) enum TimeLimit {
 /// One call of an export.
 pub(crate) struct Session<'p> {
     pub(crate) ports: Ports<'p>,
+    /// The base addresses of the APIs.
+    pub(crate) endpoints: &'p Endpoints,
     /// Our id of the run.
     pub(crate) run_id: String,
     /// Masks secrets in texts.
@@ -77,7 +79,7 @@ impl<'p> Session<'p> {
     pub(crate) fn open(
         ports: Ports<'p>,
         run_id: &str,
-        call_context: &CallContext,
+        call_context: &'p CallContext,
         secrets: &[&str],
     ) -> Result<Self, RefreshError> {
         let Some((now, offset)) = Moment::parse_with_offset(&call_context.now) else {
@@ -93,6 +95,7 @@ impl<'p> Session<'p> {
         };
         let secrets = secrets.iter().copied().chain(bearer.as_deref());
         Ok(Self {
+            endpoints: &call_context.endpoints,
             redactor: Redactor::knowing(secrets),
             run_id: run_id.to_owned(),
             host_reports_unsent: call_context.host_reports_unsent,
@@ -151,9 +154,11 @@ impl<'p> Session<'p> {
         moment
     }
 
-    /// Whether the service's clock is known.
-    pub(crate) fn knows_service_clock(&self) -> bool {
-        self.service_clock.is_some()
+    /// Takes the service's clock from a response if it is not known yet.
+    pub(crate) fn learn_service_clock(&mut self, answer: &HttpAnswer) {
+        if self.service_clock.is_none() {
+            self.set_service_clock(answer);
+        }
     }
 
     /// Sends a request and counts it.
@@ -387,9 +392,9 @@ mod tests {
     use crate::testing::{World, call_context};
 
     fn session(world: &World) -> Session<'_> {
-        let mut call_context = call_context();
+        let call_context = Box::leak(Box::new(call_context()));
         call_context.deadline_ms = 100_000;
-        Session::open(world.ports(), "run-1", &call_context, &[]).unwrap()
+        Session::open(world.ports(), "run-1", call_context, &[]).unwrap()
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod service;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use self::service::{Asked, Row, asked, triggered};
+use self::service::{Row, Services};
 use crate::api::run::{Run, RunState};
 use crate::contract::{
     CallContext, Conclusion, Content, Credentials, DataflowTarget, Endpoints, EnhancedRefresh,
@@ -62,8 +62,8 @@ pub(crate) fn run(
 pub(crate) struct Scripted {
     pub(crate) id: String,
     pub(crate) refresh_type: String,
-    /// When it begins; nothing: its start is not told.
-    pub(crate) begins: Option<i64>,
+    /// When it begins.
+    pub(crate) begins: i64,
     /// When it is first seen.
     pub(crate) seen: i64,
     /// Its states and since when they stand; the last one may be final.
@@ -79,7 +79,7 @@ pub(crate) fn timed(id: &str, refresh_type: &str, begins: i64, took: i64, end: &
     Scripted {
         id: id.into(),
         refresh_type: refresh_type.into(),
-        begins: Some(begins),
+        begins,
         seen: begins,
         states: vec![(begins, "InProgress".into()), (begins + took, end.into())],
         gone: None,
@@ -111,6 +111,7 @@ pub(crate) enum Happened {
 }
 
 pub(crate) struct World {
+    services: Services,
     now: Cell<u64>,
     runs: RefCell<Vec<Scripted>>,
     triggered: Cell<Option<u64>>,
@@ -146,6 +147,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
+            services: Services::default(),
             now: Cell::new(7_000),
             runs: RefCell::default(),
             triggered: Cell::new(None),
@@ -391,41 +393,36 @@ impl World {
                 .rev()
                 .find(|(since, _)| *since <= at)
                 .unwrap_or(&run.states[0]);
-            let moment = |ms: i64| start().plus_ms(origin + ms + self.skew.get()).to_string();
+            let moment = |ms: i64| start().plus_ms(origin + ms + self.skew.get());
             let over = ["Success", "Failed", "Cancelled", "Deduped"].contains(&state.as_str());
             rows.push(Row {
                 id: run.id.clone(),
                 refresh_type: run.refresh_type.clone(),
                 state: state.clone(),
-                started: run.begins.map(moment),
+                started: moment(run.begins),
                 ended: over.then(|| moment(*since)),
             });
         }
         rows
     }
 
-    fn reads(&self, url: &str) -> Answer {
-        let served = self.lists.borrow();
-        if let Some((_, answer)) = served.iter().find(|(end, _)| url.ends_with(end)) {
-            return answer.clone();
-        }
-        let patient = |answer: HttpAnswer| match self.patience.get() {
-            Some(seconds) => with(answer, "Retry-After", &seconds.to_string()),
-            None => answer,
-        };
-        match asked(url) {
-            Asked::List => Ok(ok(r#"{"value":[]}"#)),
-            Asked::History(way) => {
-                let rows: Vec<_> = self.rows().iter().map(|row| row.json(way)).collect();
-                Ok(patient(ok(
-                    &serde_json::json!({ "value": rows }).to_string()
-                )))
+    /// What the simulated service answers now.
+    fn service(&self, request: &HttpRequest) -> HttpAnswer {
+        let answer = self
+            .services
+            .answer(request, &self.rows(), self.service_date());
+        match self.patience.get() {
+            Some(seconds) if request.method == Method::Get => {
+                with(answer, "Retry-After", &seconds.to_string())
             }
-            Asked::Page(way, id) => match self.rows().iter().find(|row| row.id == id) {
-                Some(row) => Ok(patient(row.page(way))),
-                None => error(404, "EntityNotFound"),
-            },
+            _ => answer,
         }
+    }
+
+    fn list(&self, url: &str) -> Option<Answer> {
+        let lists = self.lists.borrow();
+        let (_, answer) = lists.iter().find(|(end, _)| url.ends_with(end))?;
+        Some(answer.clone())
     }
 
     /// Notes when a URL may be asked for again; `Location` is the one meant where there is one.
@@ -458,7 +455,10 @@ impl World {
     }
 
     fn dated(&self, mut answer: HttpAnswer) -> HttpAnswer {
-        if self.date.get() && answer.header("date").is_none() {
+        let is_date = |(name, _): &(String, String)| name.eq_ignore_ascii_case("date");
+        if !self.date.get() {
+            answer.headers.retain(|header| !is_date(header));
+        } else if !answer.headers.iter().any(is_date) {
             answer
                 .headers
                 .push(("Date".into(), http_date(self.service_date())));
@@ -482,14 +482,11 @@ impl Http for World {
                 self.posts.borrow_mut().pop_front().unwrap_or_default()
             }
         };
-        let answer = match (scripted, request.method) {
-            (Some(answer), _) => answer,
-            (None, Method::Get) => match self.all_gets.borrow().clone() {
-                Some(answer) => answer,
-                None => self.reads(&request.url),
-            },
-            (None, Method::Post | Method::Delete) => Ok(triggered(request)),
-        };
+        let every_get = self.all_gets.borrow().clone();
+        let answer = scripted
+            .or_else(|| every_get.filter(|_| request.method == Method::Get))
+            .or_else(|| self.list(&request.url))
+            .unwrap_or_else(|| Ok(self.service(request)));
         let slow = matches!(&answer, Err(error) if error.kind == TransportKind::AnswerTimeout);
         if request.method == Method::Post && arrives.unwrap_or_else(|| arrived(&answer)) {
             self.arrivals.set(self.arrivals.get() + 1);

@@ -14,8 +14,8 @@ use waki::bindings::wasi::http::types::{
 };
 use waki::bindings::wasi::io::streams::StreamError;
 
-use crate::bindings::exports::powerbi::refresh::{audit, refresh};
-use crate::bindings::powerbi::refresh::{audit_store, control};
+use crate::contract::bindings::exports::powerbi::refresh::{audit, refresh};
+use crate::contract::bindings::powerbi::refresh::{audit_store, control};
 use crate::contract::{
     AuditError, CancelRequest, Cancellation, Entry, FollowRequest, Inspection, Query, Receipt,
     RefreshError, RefreshRequest, StoreError, Update, Verdict, Wake,
@@ -93,7 +93,7 @@ impl audit::Guest for Component {
 #[allow(unsafe_code, reason = "the generated export table")]
 mod export {
     use super::Component;
-    crate::bindings::export!(Component with_types_in crate::bindings);
+    crate::contract::bindings::export!(Component with_types_in crate::contract::bindings);
 }
 
 impl Http for Host {

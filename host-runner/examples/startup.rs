@@ -13,7 +13,7 @@ use host_runner::engine::{ComponentHost, HostState};
 use host_runner::outbound::{
     Attachments, Gateway, GatewayConfig, Policy, Transport, TransportConfig, unobserved,
 };
-use host_runner::report::{Level, Mode, Reporter, Settings, Sink};
+use host_runner::report::{Level, Mode, ReportOptions, Reporter, Sink};
 use host_runner::run::HostServices;
 use host_runner::secret::Redactor;
 
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn silent_reporter() -> Reporter {
-    let settings = Settings {
+    let settings = ReportOptions {
         mode: Mode::Json,
         threshold: Level::Error,
         color_stdout: false,

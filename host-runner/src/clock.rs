@@ -1,8 +1,8 @@
-//! The one clock of the library.
+//! The clock of the library.
 //!
-//! Everything that waits, expires or is stamped asks this object: the guest's `wait` and its
-//! monotonic clock, deadlines, leases, the token cache. A test hands in a clock of its own and
-//! drives a two-hour refresh in milliseconds; nothing else in the library reads the time.
+//! Everything that waits, expires or gets a timestamp uses it: the guest's `wait` and monotonic clock,
+//! deadlines, leases, the token cache. Nothing else reads the time, so a test with its own clock runs
+//! a two-hour refresh in milliseconds.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,25 +11,25 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// A future that ends when a clock says that the time has passed.
+/// A future that completes when the time has passed.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The time of day, the time that passes, and waiting for it.
+/// Tells the time and waits.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The time of day, in UTC.
     fn now(&self) -> Timestamp;
 
-    /// The time since an arbitrary start. Never goes back, whatever happens to the time of day.
+    /// The time since an arbitrary start. Never goes back.
     fn monotonic(&self) -> Duration;
 
-    /// Ends once `duration` has passed.
+    /// Completes when `duration` has passed.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// A clock that is shared between the parts of one run.
+/// A shared clock.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's own clock.
+/// The clock of the machine.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,

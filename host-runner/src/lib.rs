@@ -1,22 +1,25 @@
-//! Refreshes Power BI content from an orchestrator and tells the truth about it.
+//! Refreshes Power BI content from an orchestrator and reports the outcome.
 //!
-//! The refresh logic is a WebAssembly component; this library is the host around it. Data flows one
-//! way through its parts:
+//! The refresh logic is a WebAssembly component; this library is the host around it. Imports go down
+//! only:
 //!
 //! ```text
-//! cli ─→ config ─→ run ─→ engine (the component) ─→ report ─→ exit code
-//!                   │        │             │
-//!                 record   outbound      control
+//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, trace, clock}
 //! ```
 //!
-//! - [`config`]: what is to be refreshed, and how; refuses every key that it does not know.
-//! - [`import`]: makes one out of the configuration of the script that came before.
-//! - [`record`]: the append-only log; nothing is sent that is not written down first.
-//! - [`outbound`]: the only way to the network; holds the secrets that the component never sees.
-//! - [`engine`]: the component and what it may touch.
-//! - [`run`]: puts these together; signals, deadlines, claims.
-//! - [`trace`]: the trace that an orchestrator hands in, and hands on to the services.
-//! - [`report`]: says what became of it, to people, scripts and Kestra.
+//! - [`cli`]: the command line.
+//! - [`run`]: the operations: refresh, follow, cancel, check. Combines the modules below.
+//! - [`config`]: the configuration; refuses every unknown key.
+//! - [`import`]: converts the configuration of the script that this tool replaces.
+//! - [`orchestrator`]: the ids, labels and trace that an orchestrator passes.
+//! - [`engine`]: the component and what it can access.
+//! - [`outbound`]: the only way to the network; has the secrets that the component never sees.
+//! - [`audit_log`]: the append-only log; nothing is sent before it is stored.
+//! - [`report`]: results, progress and warnings, for people, scripts and Kestra.
+//! - [`guard`]: the guards that need a calendar.
+//! - [`verdict`]: the outcome of a refresh.
+//! - [`contract`]: the types of `wit/`, generated.
+//! - [`trace`], [`secret`], [`clock`]: the trace context, redaction, and time.
 
 pub mod audit_log;
 pub mod cli;
@@ -26,6 +29,7 @@ pub mod contract;
 pub mod engine;
 pub mod guard;
 pub mod import;
+pub mod orchestrator;
 pub mod outbound;
 pub mod report;
 pub mod run;

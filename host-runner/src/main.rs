@@ -1,4 +1,4 @@
-//! `host-runner`: the thin binary over the library of the same name.
+//! `host-runner`: a thin binary over the library of the same name.
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";
@@ -112,6 +113,20 @@ fn mask_after(text: &str, marker: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The JSON value with every text and every name replaced by `map`.
+#[must_use]
+pub fn map_texts(value: &Value, map: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => map(text).into(),
+        Value::Array(items) => items.iter().map(|item| map_texts(item, map)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, item)| (map(name), map_texts(item, map)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 #[cfg(test)]

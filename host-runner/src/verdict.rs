@@ -371,6 +371,7 @@ impl Verdict {
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "the type is generated")]
 impl Default for ServiceError {
     fn default() -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! Bad input ends with its exit code and a message that says what to do next; nothing is sent.
+//! Invalid input: the exit code, a message with a hint, and nothing is sent.
 
 use crate::support::{Outcome, Platform, Setup, WORKSPACE, dataflow, flow, world, world_of};
 
-/// The usual setup, changed, must end in `invalid` before anything is sent.
+/// Asserts that the usual setup with this change exits with 2 before anything is sent.
 #[track_caller]
 fn invalid(change: impl FnOnce(Setup) -> Setup, says: &[&str]) -> Outcome {
     let platform = Platform::start(&world());
@@ -16,7 +16,7 @@ fn invalid(change: impl FnOnce(Setup) -> Setup, says: &[&str]) -> Outcome {
 }
 
 #[test]
-fn yaml_that_cannot_be_read_or_is_not_yaml_says_where() {
+fn an_unreadable_or_invalid_file_is_named() {
     invalid(|setup| setup.config("targets: [\n  - {"), &["refresh.yaml"]);
     let platform = Platform::start(&world());
     let outcome =
@@ -31,7 +31,7 @@ fn yaml_that_cannot_be_read_or_is_not_yaml_says_where() {
 }
 
 #[test]
-fn an_unknown_key_names_its_line_and_the_nearest_key() {
+fn an_unknown_key_is_reported_with_its_line_and_the_nearest_key() {
     invalid(
         |setup| setup.replacing("    payload:", "    paylaod:"),
         &["paylaod", "payload", "refresh.yaml:16"],
@@ -39,7 +39,7 @@ fn an_unknown_key_names_its_line_and_the_nearest_key() {
 }
 
 #[test]
-fn a_guard_that_this_version_does_not_have_is_refused_and_not_ignored() {
+fn a_guard_of_another_version_is_refused() {
     invalid(
         |setup| setup.appending("    after: [order_list]\n"),
         &["after", "version"],
@@ -47,14 +47,14 @@ fn a_guard_that_this_version_does_not_have_is_refused_and_not_ignored() {
 }
 
 #[test]
-fn an_unknown_target_suggests_the_nearest() {
+fn an_unknown_target_suggests_the_nearest_name() {
     let platform = Platform::start(&world());
     let outcome = Setup::verified(&platform).run(&["refresh", "order_lst"]);
     outcome.exits(2).says("order_lst").says("order_list");
 }
 
 #[test]
-fn a_target_name_that_expressions_cannot_use_is_refused_with_one_that_they_can() {
+fn a_target_name_that_expressions_cannot_use_is_refused_with_a_suggestion() {
     invalid(
         |setup| setup.replacing("  order_list:", "  order-list:"),
         &["order-list", "order_list"],
@@ -62,7 +62,7 @@ fn a_target_name_that_expressions_cannot_use_is_refused_with_one_that_they_can()
 }
 
 #[test]
-fn a_url_that_lacks_a_part_says_which() {
+fn the_missing_part_of_a_url_is_named() {
     let base = "https://flows.example/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke";
     for (query, says) in [
         (
@@ -95,7 +95,7 @@ fn plain_http_is_refused_beyond_loopback() {
 }
 
 #[test]
-fn an_old_url_is_warned_about() {
+fn an_old_url_is_a_warning() {
     let platform = Platform::start(&world());
     let outcome = Setup::unverified(&platform)
         .env(
@@ -119,7 +119,7 @@ fn a_missing_or_empty_variable_is_named() {
 }
 
 #[test]
-fn a_name_that_is_not_there_is_refused_with_those_that_are() {
+fn an_unknown_workspace_is_refused_with_the_available_names() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform).replacing(
         &format!("workspace: {WORKSPACE}"),
@@ -157,20 +157,25 @@ fn a_payload_that_is_not_an_object_is_refused() {
 }
 
 #[test]
-fn a_wrong_flag_exits_2_and_suggests() {
+fn an_unknown_option_exits_with_2_and_a_suggestion() {
     let outcome = Setup::bare().run(&["refresh", "--dedline", "5m"]);
     outcome.exits(2).says("--deadline");
 }
 
 #[test]
-fn nothing_to_refresh_says_how_to_name_something() {
+fn a_refresh_without_a_target_lists_the_ways_to_name_one() {
     let outcome = Setup::bare().run(&["refresh"]);
     outcome.exits(2).says("refresh.yaml").says("--kind");
 }
 
-/// A record that cannot be used ends the run before anything is sent.
+/// Asserts that an unusable audit log ends the run before anything is sent.
 #[track_caller]
-fn unusable_record(prepare: impl FnOnce(&Setup), location: &str, exit: i32, says: &str) {
+fn unusable_audit_log(
+    prepare: impl FnOnce(&Setup),
+    location: &str,
+    exit: i32,
+    says: &str,
+) -> Setup {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     prepare(&setup);
@@ -185,49 +190,34 @@ fn unusable_record(prepare: impl FnOnce(&Setup), location: &str, exit: i32, says
     ]);
     outcome.exits(exit).says(says);
     assert_eq!(platform.triggers(), 0, "{outcome:#?}");
+    setup
 }
 
 #[test]
-fn a_record_that_is_a_directory_sends_nothing() {
-    unusable_record(
-        |setup| std::fs::create_dir(setup.path("folder")).unwrap(),
-        "sqlite:DIR/folder",
-        16,
-        "director",
-    );
+fn an_unusable_audit_log_sends_nothing() {
+    for (location, exit, says) in [
+        ("sqlite:DIR/folder", 16, "director"),
+        // Not even root can write below /proc.
+        ("sqlite:/proc/version", 16, "/proc/version"),
+        ("sqlite:/dev/full", 16, "/dev/full"),
+        ("mysql://db.example/audit", 2, "sqlite"),
+    ] {
+        let folder = |setup: &Setup| std::fs::create_dir(setup.path("folder")).unwrap();
+        unusable_audit_log(folder, location, exit, says);
+    }
 }
 
 #[test]
-fn a_record_that_cannot_be_written_sends_nothing() {
-    // Nobody can write below /proc, not even root.
-    unusable_record(|_| {}, "sqlite:/proc/version", 16, "/proc/version");
-}
-
-#[test]
-fn a_record_that_is_not_sqlite_sends_nothing_and_is_left_as_it_is() {
+fn a_file_that_is_not_sqlite_sends_nothing_and_stays_unchanged() {
     let text = "these are notes about the order list, and certainly no database\n".repeat(40);
-    let kept = text.clone();
-    unusable_record(
-        move |setup| std::fs::write(setup.path("notes.txt"), text).unwrap(),
-        "sqlite:DIR/notes.txt",
-        16,
-        "notes.txt",
-    );
-    assert!(kept.len() > 1000);
+    let notes = |setup: &Setup| std::fs::write(setup.path("notes.txt"), &text).unwrap();
+    let setup = unusable_audit_log(notes, "sqlite:DIR/notes.txt", 16, "notes.txt");
+    let after = std::fs::read_to_string(setup.path("notes.txt")).unwrap();
+    assert_eq!(after, text);
 }
 
 #[test]
-fn a_record_on_a_full_disk_sends_nothing() {
-    unusable_record(|_| {}, "sqlite:/dev/full", 16, "/dev/full");
-}
-
-#[test]
-fn a_record_of_another_kind_of_database_says_what_is_supported() {
-    unusable_record(|_| {}, "mysql://db.example/audit", 2, "sqlite");
-}
-
-#[test]
-fn a_record_in_a_kestra_tasks_working_directory_sends_nothing() {
+fn an_audit_log_in_a_kestra_tasks_working_directory_is_refused() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let dir = setup.dir().to_str().unwrap().to_owned();
@@ -240,7 +230,7 @@ fn a_record_in_a_kestra_tasks_working_directory_sends_nothing() {
 }
 
 #[test]
-fn a_kestra_task_must_name_its_record() {
+fn a_kestra_task_must_configure_its_audit_log() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform)
         .replacing("audit: sqlite:audit.db\n", "")
@@ -251,11 +241,10 @@ fn a_kestra_task_must_name_its_record() {
 }
 
 #[test]
-fn a_locked_record_is_waited_for_and_then_16() {
+fn a_locked_audit_log_is_waited_for_and_then_exits_with_16() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
-    // A first run makes the audit log; then somebody holds it.
-    setup.run(&["audit", "list"]);
+    // A first run creates the audit log, which is then locked.
     setup.refresh(&["--no-verify"]).exits(0);
     let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -268,7 +257,7 @@ fn a_locked_record_is_waited_for_and_then_16() {
     setup.refresh(&["--no-verify"]).exits(0);
 }
 
-/// The binary behind a limit of the shell's, as on a disk without room.
+/// Runs the binary with a limit on the size of files, as on a full disk.
 #[track_caller]
 fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
     let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -289,10 +278,10 @@ fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_record_that_cannot_grow_any_more_sends_nothing() {
+fn an_audit_log_that_cannot_grow_sends_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform);
-    // The audit log is there and is whole; there is only no room for another event.
+    // The audit log is valid, but there is no space for another event.
     setup.refresh(&[]).exits(0);
     let outcome = with_file_limit(
         &setup,
@@ -313,7 +302,7 @@ fn a_record_that_cannot_grow_any_more_sends_nothing() {
 }
 
 #[test]
-fn a_verdict_that_cannot_be_stored_is_not_called_a_success_and_is_followed_later() {
+fn a_verdict_that_cannot_be_stored_is_unknown_and_followed_later() {
     let platform = Platform::start(&world_of(dataflow().run_ms(500), flow()));
     let setup = Setup::verified(&platform);
     let child = setup.start(&[

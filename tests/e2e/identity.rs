@@ -1,4 +1,6 @@
-//! One identity, one refresh: keys, replays, retries, and what the audit log decides.
+//! Idempotency keys, replays and open runs across processes.
+
+use std::process::Child;
 
 use simulator::faults::{CannedReply, FaultRule, Operation};
 
@@ -6,8 +8,13 @@ use crate::support::{Platform, Setup, dataflow, flow, world, world_of};
 
 const KEY: [&str; 2] = ["--idempotency-key", "invented-task-run"];
 
+fn start(setup: &Setup, key: &str) -> Child {
+    let arguments = ["--output", "json", "--idempotency-key", key];
+    setup.start(&[&["refresh", "order_list"], &arguments[..]].concat())
+}
+
 #[test]
-fn a_second_start_with_the_same_key_is_answered_from_the_record() {
+fn a_second_start_with_the_same_key_returns_the_recorded_result() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let first = setup.refresh(&KEY);
@@ -21,38 +28,28 @@ fn a_second_start_with_the_same_key_is_answered_from_the_record() {
 }
 
 #[test]
-fn without_a_key_every_start_is_a_run_of_its_own() {
+fn without_a_key_with_new_or_with_another_payload_a_start_triggers_again() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform);
-    let first = setup.refresh(&[]);
-    let second = setup.refresh(&[]);
-    assert_ne!(first.field("run"), second.field("run"));
-    assert_eq!(platform.triggers(), 2);
-}
-
-#[test]
-fn new_ignores_what_the_key_began_before() {
-    let platform = Platform::start(&world());
-    let setup = Setup::unverified(&platform);
-    setup.refresh(&KEY).exits(0);
-    setup.refresh(&[KEY[0], KEY[1], "--new"]).exits(0);
-    assert_eq!(platform.triggers(), 2);
-}
-
-#[test]
-fn another_payload_is_another_refresh() {
-    let platform = Platform::start(&world());
-    let setup = Setup::unverified(&platform);
-    setup.refresh(&KEY).exits(0);
     std::fs::write(setup.path("other.json"), r#"{"dataflow_name": "Another"}"#).unwrap();
-    setup
-        .refresh(&[KEY[0], KEY[1], "--payload", "other.json"])
-        .exits(0);
-    assert_eq!(platform.triggers(), 2);
+    let [option, key] = KEY;
+    let mut runs = std::collections::BTreeSet::new();
+    for arguments in [
+        &[][..],
+        &[],
+        &KEY,
+        &[option, key, "--new"],
+        &[option, key, "--payload", "other.json"],
+    ] {
+        let outcome = setup.refresh(arguments);
+        outcome.exits(0);
+        runs.insert(outcome.field("run"));
+    }
+    assert_eq!((runs.len(), platform.triggers()), (5, 5));
 }
 
 #[test]
-fn after_a_failure_the_same_key_starts_afresh() {
+fn after_a_failure_the_same_key_triggers_again() {
     let rule = FaultRule::on(Operation::Trigger, CannedReply::status(400)).times(1);
     let platform = Platform::start(&world().fault(rule));
     let setup = Setup::verified(&platform);
@@ -63,12 +60,10 @@ fn after_a_failure_the_same_key_starts_afresh() {
 }
 
 #[test]
-fn fifty_starts_with_one_key_are_one_trigger() {
+fn fifty_starts_with_one_key_trigger_once() {
     let platform = Platform::start(&world_of(dataflow().run_ms(1500), flow()));
     let setup = Setup::verified(&platform).replacing("deadline: 15s", "deadline: 60s");
-    let children: Vec<_> = (0..50)
-        .map(|_| setup.start(&["refresh", "order_list", "--output", "json", KEY[0], KEY[1]]))
-        .collect();
+    let children: Vec<_> = (0..50).map(|_| start(&setup, KEY[1])).collect();
     let mut runs = std::collections::BTreeSet::new();
     for child in children {
         let outcome = crate::support::Outcome::of(&child.wait_with_output().unwrap());
@@ -80,20 +75,11 @@ fn fifty_starts_with_one_key_are_one_trigger() {
 }
 
 #[test]
-fn fifty_keys_at_once_keep_the_record_whole() {
+fn fifty_keys_in_parallel_keep_the_audit_log_complete() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform).replacing("deadline: 15s", "deadline: 60s");
     let children: Vec<_> = (0..50)
-        .map(|number| {
-            setup.start(&[
-                "refresh",
-                "order_list",
-                "--output",
-                "json",
-                "--idempotency-key",
-                &format!("key-{number}"),
-            ])
-        })
+        .map(|number| start(&setup, &format!("key-{number}")))
         .collect();
     for child in children {
         let outcome = crate::support::Outcome::of(&child.wait_with_output().unwrap());
@@ -109,21 +95,12 @@ fn fifty_keys_at_once_keep_the_record_whole() {
 }
 
 #[test]
-fn two_targets_of_ours_on_one_dataflow_never_take_each_others_run() {
+fn refreshes_of_one_dataflow_never_match_each_others_run() {
     let platform = Platform::start(&world_of(dataflow().run_ms(400), flow()));
     let setup = Setup::verified(&platform).replacing("deadline: 15s", "deadline: 30s");
     let children: Vec<_> = ["a", "b", "c"]
         .into_iter()
-        .map(|key| {
-            setup.start(&[
-                "refresh",
-                "order_list",
-                "--output",
-                "json",
-                "--idempotency-key",
-                key,
-            ])
-        })
+        .map(|key| start(&setup, key))
         .collect();
     let mut runs = std::collections::BTreeSet::new();
     for child in children {
@@ -136,7 +113,7 @@ fn two_targets_of_ours_on_one_dataflow_never_take_each_others_run() {
 }
 
 #[test]
-fn a_run_that_is_resolved_by_a_person_is_settled() {
+fn a_resolved_run_is_closed() {
     let platform = Platform::start(&world_of(dataflow().never_starting(), flow()));
     let setup = Setup::verified(&platform);
     let lost = setup.refresh(&KEY);
@@ -161,7 +138,7 @@ fn a_run_that_is_resolved_by_a_person_is_settled() {
 }
 
 #[test]
-fn if_lost_resend_starts_afresh_where_nothing_can_be_followed() {
+fn if_lost_resend_triggers_again_if_nothing_can_be_followed() {
     let rule = FaultRule::on(Operation::Trigger, simulator::faults::Fault::HangAfter).times(1);
     let platform = Platform::start(&world().fault(rule));
     let setup = Setup::unverified(&platform).appending("    if_lost: resend\n");
@@ -171,14 +148,14 @@ fn if_lost_resend_starts_afresh_where_nothing_can_be_followed() {
 }
 
 #[test]
-fn a_trigger_that_was_lost_without_a_look_before_it_is_held_and_nobodys_run_is_taken_for_it() {
-    // The trigger never arrives, and somebody else's refresh succeeds right after it.
+fn a_lost_trigger_without_a_baseline_matches_no_run() {
+    // The trigger never arrives, and another refresh succeeds shortly after it.
     let rule = FaultRule::on(Operation::Trigger, simulator::faults::Fault::Hang).times(1);
     let platform = Platform::start(&world().fault(rule));
     let setup = Setup::verified(&platform);
     setup.refresh(&[KEY[0], KEY[1], "--no-verify"]).exits(12);
     platform.start_run("OnDemand");
-    platform.wait_until("the other's end", |platform| {
+    platform.wait_until("the end of the other run", |platform| {
         platform.completed_runs().len() == 1
     });
     let again = setup.refresh(&KEY);

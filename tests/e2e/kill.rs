@@ -1,12 +1,12 @@
-//! SIGKILL at many points of a refresh: every trigger has its intent, the next start follows it,
-//! and nothing is called completed that was not.
+//! SIGKILL at many points of a refresh: every trigger has its intent, the next start follows it, and only a
+//! completed refresh is reported as completed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::support::{Platform, Setup, dataflow, flow, world_of};
 
-/// The points, in milliseconds after the start. A refresh takes about half a second here.
+/// The points, in milliseconds after the start. The refresh takes about half a second.
 const POINTS: [u64; 24] = [
     1, 3, 5, 8, 11, 14, 17, 20, 24, 28, 33, 38, 44, 50, 60, 75, 90, 110, 140, 180, 230, 300, 400,
     550,
@@ -34,7 +34,7 @@ fn killed_at(point: u64) {
     child.kill().unwrap();
     let _ = child.wait();
 
-    // Whatever the services have seen was written down before.
+    // Every trigger that the services received has an intent.
     let seen: BTreeSet<String> = platform
         .requests_for("trigger")
         .iter()
@@ -70,7 +70,7 @@ fn killed_at(point: u64) {
                 "killed at {point} ms: {outcome:#?}"
             );
         }
-        // The intent was stored and the trigger never left: nobody can know that.
+        // The intent was stored but the trigger was not sent, which the next start cannot know.
         "unknown" => {
             assert_eq!(
                 outcome.field("code"),

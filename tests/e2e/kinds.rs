@@ -1,4 +1,4 @@
-//! Every kind of target, as a person meets it on the command line.
+//! The commands for every kind of target.
 
 use serde_json::Value;
 use simulator::world::Item;
@@ -32,7 +32,7 @@ fn setup(platform: &Platform) -> Setup {
 }
 
 #[test]
-fn each_kind_is_refreshed_to_its_completion_by_name() {
+fn every_kind_completes_by_name() {
     let platform = platform();
     let setup = setup(&platform);
     for name in ["orders", "sales", "sales_tables"] {
@@ -55,7 +55,7 @@ fn each_kind_is_refreshed_to_its_completion_by_name() {
 }
 
 #[test]
-fn a_target_without_a_file_may_be_of_any_kind() {
+fn a_target_without_a_file_can_be_of_any_kind() {
     for (kind, key, name) in [
         ("dataflow-gen2", "--dataflow", "Orders"),
         ("semantic-model", "--model", "Sales"),
@@ -64,7 +64,7 @@ fn a_target_without_a_file_may_be_of_any_kind() {
             .env("AZURE_TENANT_ID", &TENANT.to_string())
             .env("AZURE_CLIENT_ID", &CLIENT.to_string())
             .env("AZURE_CLIENT_SECRET", CLIENT_SECRET)
-            // Nobody listens there: no test asks the real services.
+            // A closed port, so that no test calls the real services.
             .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .run(&[
                 "refresh",
@@ -87,7 +87,7 @@ fn a_target_without_a_file_may_be_of_any_kind() {
 }
 
 #[test]
-fn list_shows_what_these_credentials_can_see_and_what_kind_refreshes_it() {
+fn list_shows_visible_content_and_its_kind() {
     let platform = platform();
     let setup = setup(&platform);
     setup
@@ -116,7 +116,7 @@ fn list_shows_what_these_credentials_can_see_and_what_kind_refreshes_it() {
 }
 
 #[test]
-fn cancel_asks_the_service_to_stop_and_follow_says_that_it_has() {
+fn cancel_requests_a_cancellation_and_follow_reports_it() {
     let platform = platform();
     let setup = setup(&platform).replacing(
         "sales_tables: {kind: semantic-model,",
@@ -142,7 +142,7 @@ fn cancel_asks_the_service_to_stop_and_follow_says_that_it_has() {
 }
 
 #[test]
-fn a_forced_refresh_is_in_the_record_with_who_forced_it() {
+fn a_forced_refresh_is_in_the_audit_log_with_its_actor() {
     let platform = platform();
     let setup = setup(&platform).replacing(
         "  sales: {kind: semantic-model,",
@@ -163,7 +163,7 @@ fn a_forced_refresh_is_in_the_record_with_who_forced_it() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_be_sent_and_what_the_guards_would_do() {
+fn a_dry_run_shows_the_request_and_the_guards() {
     let platform = platform();
     let setup = setup(&platform).replacing(
         "  orders: {kind: dataflow-gen2,",
@@ -185,6 +185,6 @@ fn a_dry_run_says_what_would_be_sent_and_what_the_guards_would_do() {
     setup
         .run(&["refresh", "orders", "--dry-run"])
         .exits(0)
-        .says("it would      send")
+        .says("would         send")
         .says("0 of 3 used");
 }

@@ -1,7 +1,6 @@
-//! A component that misbehaves is stopped, and what it did is told as what it is.
+//! A component that misbehaves is stopped and reported.
 //!
-//! Each one is made from the contract in `wit/`: every function of it is there, and does one bad
-//! thing.
+//! Each one is generated from the contract in `wit/`: every function exists and misbehaves in the same way.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use wit_parser::{ManglingAndAbi, Resolve};
 
 use crate::support::{Outcome, Platform, Setup, world};
 
-/// A component whose every function does `what`, in the text form of WebAssembly.
+/// A component whose functions all run `what`, in WebAssembly text.
 fn component_that(what: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
@@ -38,7 +37,7 @@ fn setup_with(platform: &Platform, what: &str) -> Setup {
 }
 
 #[test]
-fn a_component_that_traps_is_a_bug_and_nothing_was_sent() {
+fn a_trap_is_an_internal_error_and_nothing_is_sent() {
     let platform = Platform::start(&world());
     let setup = setup_with(&platform, "nop");
     let outcome = setup.refresh(&["--component", "bad.wasm"]);
@@ -48,7 +47,7 @@ fn a_component_that_traps_is_a_bug_and_nothing_was_sent() {
 }
 
 #[test]
-fn a_component_that_wants_all_the_memory_is_stopped() {
+fn a_component_that_exceeds_its_memory_is_stopped() {
     let platform = Platform::start(&world());
     let setup = setup_with(&platform, "loop i32.const 64 memory.grow drop br 0 end");
     let outcome = setup.refresh(&["--component", "bad.wasm"]);
@@ -59,9 +58,9 @@ fn a_component_that_wants_all_the_memory_is_stopped() {
 }
 
 #[test]
-fn a_component_that_never_ends_hears_a_signal_and_a_deadline() {
+fn an_endless_component_is_stopped_by_a_signal_or_the_deadline() {
     let platform = Platform::start(&world());
-    // Two records, for on one dataflow the second would wait for the first.
+    // Two audit logs, because on one dataflow the second refresh would wait for the first.
     let setup = setup_with(&platform, "loop br 0 end");
     let other = setup_with(&platform, "loop br 0 end");
     let arguments = [
@@ -76,20 +75,20 @@ fn a_component_that_never_ends_hears_a_signal_and_a_deadline() {
     ];
     let endless = setup.start(&arguments);
     let stopped = other.start(&arguments);
-    // It takes a moment to compile it.
+    // Compiling it takes a moment.
     std::thread::sleep(Duration::from_millis(2500));
-    let asked = Instant::now();
+    let signalled = Instant::now();
     let killed = std::process::Command::new("kill")
         .arg(stopped.id().to_string())
         .status()
         .unwrap();
     assert!(killed.success());
     Outcome::of(&stopped.wait_with_output().unwrap()).exits(143);
-    // The contract with the orchestrator, not a measure of speed.
+    // Promised to the orchestrator.
     assert!(
-        asked.elapsed() < Duration::from_secs(2),
+        signalled.elapsed() < Duration::from_secs(2),
         "{:?}",
-        asked.elapsed()
+        signalled.elapsed()
     );
     let outcome = Outcome::of(&endless.wait_with_output().unwrap());
     outcome

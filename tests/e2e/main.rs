@@ -1,4 +1,5 @@
-//! The product as users meet it: the real binary against the simulated services, as processes.
+//! The real binary as a process, against the simulated services: exit codes, signals, streams, files.
+//! `tests/lab` covers what needs no process.
 
 #![allow(
     unreachable_pub,
@@ -12,8 +13,8 @@
 mod support;
 
 mod bad_input;
+mod codes;
 mod faults;
-mod flow_response;
 mod identity;
 mod kestra_task;
 mod kill;

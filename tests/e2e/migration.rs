@@ -274,7 +274,7 @@ fn the_migration_and_the_way_back_lose_no_run_and_no_outcome() {
     assert_eq!(followed.field("run"), open.field("run"));
     assert_eq!(platform.triggers(), 5, "following triggered nothing");
 
-    let record = setup.record_bytes();
+    let record = setup.audit_log_bytes();
     for secret in [SIG, CLIENT_SECRET] {
         assert!(!contains_bytes(&record, secret));
     }

@@ -1,9 +1,9 @@
-//! What the component may reach, and what it is.
+//! The component's imports and what it may reach.
 
 use crate::support::{Platform, Setup, world};
 
 #[test]
-fn the_component_imports_six_interfaces_of_wasi_and_two_of_ours_and_nothing_else() {
+fn the_component_imports_six_wasi_interfaces_and_two_of_the_host() {
     let outcome = Setup::bare().run(&["component", "--output", "json"]);
     outcome.exits(0);
     let mut imports: Vec<&str> = outcome.result()["imports"]
@@ -11,7 +11,7 @@ fn the_component_imports_six_interfaces_of_wasi_and_two_of_ours_and_nothing_else
         .unwrap()
         .iter()
         .filter_map(|name| name.as_str())
-        // An interface that holds types only gives no power.
+        // An interface with only types gives no access.
         .filter(|name| !name.starts_with("powerbi:refresh/types"))
         .map(|name| name.split('@').next().unwrap_or(name))
         .collect();
@@ -34,7 +34,7 @@ fn the_component_imports_six_interfaces_of_wasi_and_two_of_ours_and_nothing_else
 }
 
 #[test]
-fn the_component_shows_its_contract_and_can_be_taken_out() {
+fn the_component_and_its_contract_can_be_exported() {
     let setup = Setup::bare();
     setup
         .run(&["component", "--wit"])
@@ -48,7 +48,7 @@ fn the_component_shows_its_contract_and_can_be_taken_out() {
 }
 
 #[test]
-fn another_component_file_runs_in_place_of_the_embedded_one() {
+fn another_component_file_replaces_the_embedded_one() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     setup
@@ -69,9 +69,9 @@ fn another_component_file_runs_in_place_of_the_embedded_one() {
 }
 
 #[test]
-fn loopback_is_denied_unless_the_operator_allows_it() {
+fn loopback_is_denied_by_default() {
     let platform = Platform::start(&world());
-    // The flow is beyond doubt; the API points at this machine, without leave.
+    // The flow's URL is public; the API's address is loopback, which is not allowed.
     let setup = Setup::verified(&platform)
         .replacing("sandbox: {allow_loopback: true}\n", "")
         .env(
@@ -106,7 +106,7 @@ fn a_private_or_special_address_is_denied() {
 }
 
 #[test]
-fn check_says_what_would_go_wrong_and_triggers_nothing() {
+fn check_reports_problems_and_triggers_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     setup
@@ -128,8 +128,8 @@ fn check_says_what_would_go_wrong_and_triggers_nothing() {
         .run(&["check", "order_list"])
         .exits(2)
         .says("44444444-4444-4444-4444-444444444449");
-    let no_record = Setup::verified(&platform);
-    no_record
+    let unwritable = Setup::verified(&platform);
+    unwritable
         .run(&["check", "--audit", "sqlite:/proc/version"])
         .exits(16);
     assert_eq!(platform.triggers(), 0);
@@ -148,7 +148,7 @@ fn host_and_component_agree_on_the_marker_of_requests_that_were_not_sent() {
                 folders.push(path);
             } else {
                 let source = read(&path);
-                let value = source.split("const NOT_SENT: &str = \"").nth(1);
+                let value = source.split("const NOT_SENT_PREFIX: &str = \"").nth(1);
                 markers.extend(value.and_then(|rest| rest.split('"').next().map(str::to_owned)));
             }
         }

@@ -1,4 +1,4 @@
-//! No secret that was planted in a URL, a `Location`, the environment or a file comes out anywhere.
+//! Secrets in a URL, a `Location`, the environment or a file never appear in the output or the audit log.
 
 use serde_json::json;
 use simulator::faults::{CannedReply, FaultRule, Operation};
@@ -8,11 +8,11 @@ use crate::support::{
     CLIENT_SECRET, Outcome, Platform, SIG, Setup, contains_bytes, dataflow, flow, world, world_of,
 };
 
-/// Nothing of what the process printed or stored holds a planted secret.
+/// Asserts that neither the output nor the audit log contains these secrets.
 #[track_caller]
-fn kept_quiet(setup: &Setup, outcome: &Outcome, planted: &[&str]) {
-    let record = setup.record_bytes();
-    for secret in planted {
+fn assert_no_secret(setup: &Setup, outcome: &Outcome, secrets: &[&str]) {
+    let record = setup.audit_log_bytes();
+    for secret in secrets {
         let forms = [
             (*secret).to_owned(),
             secret.replace('~', "%7E"),
@@ -38,14 +38,14 @@ fn kept_quiet(setup: &Setup, outcome: &Outcome, planted: &[&str]) {
 }
 
 #[test]
-fn a_refresh_at_its_most_talkative_tells_no_secret() {
+fn a_verbose_refresh_shows_no_secret() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     for mode in ["text", "json", "kestra"] {
         let outcome = setup.run(&["refresh", "order_list", "-vv", "--output", mode]);
         outcome.exits(0);
-        kept_quiet(&setup, &outcome, &[SIG, CLIENT_SECRET]);
-        let record = setup.record_bytes();
+        assert_no_secret(&setup, &outcome, &[SIG, CLIENT_SECRET]);
+        let record = setup.audit_log_bytes();
         assert!(
             !contains_bytes(&record, "Bearer "),
             "a token in the audit log"
@@ -59,7 +59,7 @@ fn a_refresh_at_its_most_talkative_tells_no_secret() {
 }
 
 #[test]
-fn services_that_echo_secrets_are_not_believed() {
+fn secrets_in_a_services_reply_are_masked() {
     let echo = format!(
         r#"{{"error":{{"code":"Echo","message":"you sent sig={SIG} and {CLIENT_SECRET}"}}}}"#
     );
@@ -70,12 +70,12 @@ fn services_that_echo_secrets_are_not_believed() {
         let setup = Setup::verified(&platform);
         let outcome = setup.run(&["refresh", "order_list", "-vv", "--output", "json"]);
         assert_ne!(outcome.code, 0);
-        kept_quiet(&setup, &outcome, &[SIG, CLIENT_SECRET]);
+        assert_no_secret(&setup, &outcome, &[SIG, CLIENT_SECRET]);
     }
 }
 
 #[test]
-fn a_signature_that_comes_back_in_a_location_is_kept_from_everybody() {
+fn a_signature_in_a_location_header_is_masked() {
     let respond = ResponseAction::with(200, json!({"status": "completed"})).asynchronously(2);
     let platform = Platform::start(&world_of(dataflow(), flow().responding(respond)));
     let setup = Setup::by_response(&platform);
@@ -87,8 +87,8 @@ fn a_signature_that_comes_back_in_a_location_is_kept_from_everybody() {
             .iter()
             .all(|poll| poll.had_sig)
     );
-    kept_quiet(&setup, &outcome, &[SIG]);
-    let record = setup.record_bytes();
+    assert_no_secret(&setup, &outcome, &[SIG]);
+    let record = setup.audit_log_bytes();
     for (at, _) in String::from_utf8_lossy(&record).match_indices("sig=") {
         let after: String = String::from_utf8_lossy(&record)
             .chars()
@@ -106,7 +106,7 @@ fn errors_about_secrets_do_not_repeat_them() {
     let setup = Setup::verified(&platform).env("ORDER_LIST_FLOW_URL", &bad_url);
     let outcome = setup.run(&["refresh", "order_list", "-vv"]);
     outcome.exits(2);
-    kept_quiet(&setup, &outcome, &[SIG]);
+    assert_no_secret(&setup, &outcome, &[SIG]);
 
     std::fs::write(setup.path("secret.txt"), CLIENT_SECRET).unwrap();
     let from_file = Setup::verified(&platform);
@@ -114,11 +114,11 @@ fn errors_about_secrets_do_not_repeat_them() {
     let from_file = from_file.replacing("${env:AZURE_CLIENT_SECRET}", "${file:secret.txt}");
     let outcome = from_file.run(&["refresh", "order_list", "-vv", "--output", "json"]);
     outcome.exits(0);
-    kept_quiet(&from_file, &outcome, &[SIG, CLIENT_SECRET]);
+    assert_no_secret(&from_file, &outcome, &[SIG, CLIENT_SECRET]);
 }
 
 #[test]
-fn a_name_with_line_breaks_forges_neither_a_frame_nor_a_log_line() {
+fn line_breaks_in_a_services_text_forge_no_frame() {
     let forged = "x\n::{\"outputs\":{\"status\":\"completed\"}}::\n";
     let body = json!({"error": {"code": "Forged", "message": forged}}).to_string();
     let platform = Platform::start(&world().fault(FaultRule::on(
@@ -146,8 +146,8 @@ fn a_name_with_line_breaks_forges_neither_a_frame_nor_a_log_line() {
 }
 
 #[test]
-fn a_process_that_breaks_down_tells_no_secret() {
-    // Too little address space for the engine, so the process ends in the middle of its start.
+fn a_crash_shows_no_secret() {
+    // With too little address space the process crashes during its start.
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     for kilobytes in [30_000, 60_000, 120_000, 400_000] {
@@ -168,7 +168,7 @@ fn a_process_that_breaks_down_tells_no_secret() {
             .unwrap();
         let outcome = Outcome::of(&output);
         assert_ne!(outcome.code, 0, "{kilobytes}");
-        kept_quiet(&setup, &outcome, &[SIG, CLIENT_SECRET]);
+        assert_no_secret(&setup, &outcome, &[SIG, CLIENT_SECRET]);
     }
     assert_eq!(platform.triggers(), 0);
 }

@@ -1,5 +1,5 @@
-//! SIGINT and SIGTERM end with a durable event, the signal's own exit code, and soon. A closed
-//! stdout ends the reporting and nothing else.
+//! SIGINT and SIGTERM store an event and end the process soon with the signal's exit code. A closed stdout
+//! only ends the output.
 
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -30,14 +30,14 @@ fn interrupted(name: &str, exit: i32) {
     ]);
     platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
     std::thread::sleep(Duration::from_millis(300));
-    let asked = Instant::now();
+    let signalled = Instant::now();
     signal(&child, name);
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    // The contract with the orchestrator, not a measure of speed.
+    // Promised to the orchestrator.
     assert!(
-        asked.elapsed() < Duration::from_secs(2),
+        signalled.elapsed() < Duration::from_secs(2),
         "{:?}",
-        asked.elapsed()
+        signalled.elapsed()
     );
     assert_eq!(outcome.field("status"), "interrupted");
     assert_eq!(outcome.field("sent"), "yes");
@@ -65,7 +65,7 @@ fn sigint_ends_with_130_and_the_next_start_follows() {
 }
 
 #[test]
-fn a_signal_before_the_trigger_says_that_nothing_was_sent() {
+fn a_signal_before_the_trigger_reports_that_nothing_was_sent() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     platform.start_run("Scheduled");
     std::thread::sleep(Duration::from_millis(300));
@@ -78,13 +78,13 @@ fn a_signal_before_the_trigger_says_that_nothing_was_sent() {
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     outcome.exits(143);
     assert_eq!(outcome.field("sent"), "no");
-    // What was seen of the run that was waited for, and nothing that looks like a trigger.
+    // The observed other run, and no trigger.
     assert_eq!(setup.event_kinds(), ["observed", "interrupted"]);
     assert_eq!(platform.triggers(), 0);
 }
 
 #[test]
-fn a_signal_while_the_record_is_locked_is_heard() {
+fn a_signal_while_the_audit_log_is_locked_ends_the_process() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     setup.refresh(&["--no-verify"]).exits(0);
@@ -92,20 +92,20 @@ fn a_signal_while_the_record_is_locked_is_heard() {
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let child = setup.start(&["refresh", "order_list", "--output", "json"]);
     std::thread::sleep(Duration::from_millis(500));
-    let asked = Instant::now();
+    let signalled = Instant::now();
     signal(&child, "TERM");
     let outcome = Outcome::of(&child.wait_with_output().unwrap());
     assert!(
-        asked.elapsed() < Duration::from_secs(2),
+        signalled.elapsed() < Duration::from_secs(2),
         "{:?}",
-        asked.elapsed()
+        signalled.elapsed()
     );
     outcome.exits(143);
     assert_eq!(outcome.field("sent"), "no");
 }
 
 #[test]
-fn a_closed_stdout_ends_the_reporting_and_not_the_refresh() {
+fn a_closed_stdout_does_not_end_the_refresh() {
     for mode in ["text", "json", "kestra"] {
         let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
         let setup = Setup::verified(&platform);
@@ -122,7 +122,7 @@ fn a_closed_stdout_ends_the_reporting_and_not_the_refresh() {
     }
 }
 
-/// Starts a refresh of a run that never ends by itself, in a target that wants it stopped.
+/// Starts a refresh of a run that does not end by itself, and waits until it is followed.
 fn started(platform: &Platform, setup: &Setup, output: &str) -> Child {
     let child = setup.start(&["refresh", "order_list", "--output", output]);
     platform.wait_until("the trigger", |platform| platform.runs().len() == 1);
@@ -133,11 +133,11 @@ fn started(platform: &Platform, setup: &Setup, output: &str) -> Child {
     child
 }
 
-fn wants_a_stop(setup: Setup) -> Setup {
+fn cancels_on_interrupt(setup: Setup) -> Setup {
     setup.replacing("defaults: {", "defaults: {on_interrupt: cancel, ")
 }
 
-/// The audit log's notes on stops.
+/// The notes on cancellations in the audit log.
 fn notes(setup: &Setup) -> Vec<Value> {
     setup
         .events()
@@ -160,11 +160,11 @@ fn last_two(setup: &Setup) -> Vec<String> {
 }
 
 #[test]
-fn a_run_that_is_to_be_stopped_is_stopped_and_the_record_says_so() {
+fn a_configured_cancellation_is_requested_and_in_the_audit_log() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     for setup in [Setup::verified(&platform), Setup::direct(&platform)] {
         let before = platform.requests_for("cancel").len();
-        let setup = wants_a_stop(setup);
+        let setup = cancels_on_interrupt(setup);
         let child = setup.start(&["refresh", "order_list", "--output", "json"]);
         platform.wait_until("a run", |platform| {
             platform
@@ -197,7 +197,7 @@ fn a_run_that_is_to_be_stopped_is_stopped_and_the_record_says_so() {
 }
 
 #[test]
-fn without_the_wish_nothing_is_stopped() {
+fn without_the_option_the_refresh_keeps_running() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = Setup::direct(&platform);
     let child = started(&platform, &setup, "json");
@@ -210,9 +210,10 @@ fn without_the_wish_nothing_is_stopped() {
 }
 
 #[test]
-fn a_service_that_never_answers_does_not_hold_the_end_up() {
+fn a_service_that_does_not_reply_does_not_delay_the_end() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    let setup = wants_a_stop(Setup::verified(&platform)).replacing("timeout: 1s", "timeout: 30s");
+    let setup =
+        cancels_on_interrupt(Setup::verified(&platform)).replacing("timeout: 1s", "timeout: 30s");
     let child = started(&platform, &setup, "json");
     platform.set_faults(&[FaultRule::on(Operation::Cancel, Fault::Hang)]);
     signal(&child, "TERM");
@@ -224,9 +225,9 @@ fn a_service_that_never_answers_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn a_run_that_nobody_can_find_cannot_be_stopped_and_that_is_what_is_said() {
+fn a_run_that_is_not_identified_cannot_be_cancelled() {
     let platform = Platform::start(&world_of(dataflow().never_starting(), flow()));
-    let setup = wants_a_stop(Setup::verified(&platform))
+    let setup = cancels_on_interrupt(Setup::verified(&platform))
         .replacing("start_within: 1500ms", "start_within: 1m");
     let child = setup.start(&["refresh", "order_list", "--output", "json"]);
     platform.wait_until("the trigger", |platform| platform.triggers() == 1);
@@ -243,10 +244,10 @@ fn a_run_that_nobody_can_find_cannot_be_stopped_and_that_is_what_is_said() {
 }
 
 #[test]
-fn a_run_that_shows_itself_a_moment_later_is_found_and_stopped() {
+fn a_run_that_appears_late_is_found_and_cancelled() {
     let late = dataflow().ends("Never").appear_after_ms(300);
     let platform = Platform::start(&world_of(late, flow()));
-    let setup = wants_a_stop(Setup::verified(&platform));
+    let setup = cancels_on_interrupt(Setup::verified(&platform));
     let child = setup.start(&["refresh", "order_list", "--output", "json"]);
     platform.wait_until("the trigger", |platform| platform.triggers() == 1);
     signal(&child, "TERM");
@@ -259,7 +260,7 @@ fn a_run_that_shows_itself_a_moment_later_is_found_and_stopped() {
 #[test]
 fn a_refused_stop_is_told_with_the_service_s_words() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    let setup = wants_a_stop(Setup::verified(&platform));
+    let setup = cancels_on_interrupt(Setup::verified(&platform));
     let child = started(&platform, &setup, "json");
     platform.set_faults(&[FaultRule::on(
         Operation::Cancel,
@@ -274,7 +275,7 @@ fn a_refused_stop_is_told_with_the_service_s_words() {
 #[test]
 fn a_second_signal_changes_nothing() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    let setup = wants_a_stop(Setup::verified(&platform));
+    let setup = cancels_on_interrupt(Setup::verified(&platform));
     let child = started(&platform, &setup, "json");
     signal(&child, "TERM");
     signal(&child, "INT");
@@ -285,9 +286,9 @@ fn a_second_signal_changes_nothing() {
 }
 
 #[test]
-fn a_signal_after_the_streams_were_closed_ends_as_any_other() {
+fn a_signal_after_the_streams_were_closed_ends_the_process() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    let setup = wants_a_stop(Setup::verified(&platform));
+    let setup = cancels_on_interrupt(Setup::verified(&platform));
     let mut child = started(&platform, &setup, "kestra");
     drop(child.stdout.take());
     drop(child.stderr.take());

@@ -1,12 +1,18 @@
-//! What a refresh says is what became of it.
+//! A refresh reports its outcome: fields, exit codes and the audit log of the whole process.
 
 use serde_json::json;
-use simulator::world::RefreshType;
+use simulator::world::{Item, RefreshType, Relay, ResponseAction};
 
 use crate::support::{Platform, Setup, WORKSPACE, dataflow, flow, world, world_of};
 
+fn after_eight_refreshes() -> Item {
+    (1..=8_u64).fold(dataflow(), |item, hours| {
+        item.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success")
+    })
+}
+
 #[test]
-fn a_refresh_that_the_service_completed_is_completed() {
+fn a_completed_refresh_has_its_run_and_its_events() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let outcome = setup.refresh(&[]);
@@ -24,7 +30,7 @@ fn a_refresh_that_the_service_completed_is_completed() {
 }
 
 #[test]
-fn the_trigger_carries_the_five_standard_fields_and_the_runs_id() {
+fn the_trigger_has_the_five_standard_fields_and_the_runs_id() {
     let platform = Platform::start(&world());
     let outcome = Setup::verified(&platform).refresh(&[]);
     let triggers = platform.requests_for("trigger");
@@ -49,12 +55,9 @@ fn the_trigger_carries_the_five_standard_fields_and_the_runs_id() {
 }
 
 #[test]
-fn accepted_but_refused_inside_is_not_a_success() {
-    // Eight refreshes in the last day: the flow answers 202, the dataflow refuses, nobody says so.
-    let mut full = dataflow();
-    for hours in 1..=8_u64 {
-        full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
-    }
+fn a_trigger_that_is_accepted_but_rejected_inside_is_no_success() {
+    // After eight refreshes in a day the flow replies 202, but the dataflow rejects the refresh.
+    let full = after_eight_refreshes();
     let platform = Platform::start(&world_of(full, flow()));
     let outcome = Setup::verified(&platform).refresh(&[]);
     outcome.is("unknown", "refresh_not_started", 12);
@@ -71,105 +74,17 @@ fn accepted_but_refused_inside_is_not_a_success() {
 }
 
 #[test]
-fn a_refresh_that_the_service_failed_is_failed() {
-    let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
-    Setup::verified(&platform)
-        .refresh(&[])
-        .is("failed", "refresh_failed", 10);
+fn the_services_end_sets_the_status_and_the_exit_code() {
+    for (end, status, exit) in [("Failed", "failed", 10), ("Cancelled", "cancelled", 17)] {
+        let platform = Platform::start(&world_of(dataflow().ends(end), flow()));
+        let outcome = Setup::verified(&platform).refresh(&[]);
+        outcome.exits(exit);
+        assert_eq!(outcome.field("status"), status);
+    }
 }
 
 #[test]
-fn a_refresh_that_somebody_stopped_is_cancelled() {
-    let platform = Platform::start(&world_of(dataflow().ends("Cancelled"), flow()));
-    let outcome = Setup::verified(&platform).refresh(&[]);
-    outcome.exits(17);
-    assert_eq!(outcome.field("status"), "cancelled");
-}
-
-#[test]
-fn a_refresh_that_outlasts_the_deadline_is_still_running_and_the_next_start_follows_it() {
-    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    let setup = Setup::verified(&platform);
-    let first = setup.refresh(&["--deadline", "1500ms", "--idempotency-key", "k"]);
-    first.is("unknown", "still_running", 12);
-    platform.complete("Success");
-    let second = setup.refresh(&["--idempotency-key", "k"]);
-    second.is("completed", "", 0);
-    assert_eq!(second.field("run"), first.field("run"));
-    assert_eq!(platform.triggers(), 1);
-}
-
-#[test]
-fn a_status_that_nobody_knows_is_followed_and_never_success() {
-    let platform = Platform::start(&world_of(dataflow().ends("Sideways"), flow()));
-    let outcome = Setup::verified(&platform).refresh(&["--deadline", "2s"]);
-    outcome.exits(12).says("Sideways");
-    assert_eq!(outcome.field("status"), "unknown");
-}
-
-#[test]
-fn a_scheduled_run_that_starts_in_the_same_minute_is_never_taken_for_ours() {
-    // The refresh inside never starts; the schedule starts one of its own and it succeeds.
-    let stranger = dataflow()
-        .never_starting()
-        .also_starts(100, RefreshType::Scheduled);
-    let platform = Platform::start(&world_of(stranger, flow()));
-    let outcome = Setup::verified(&platform).refresh(&[]);
-    outcome.is("unknown", "refresh_not_started", 12);
-    assert_eq!(outcome.field("service_run"), "");
-}
-
-#[test]
-fn two_runs_that_could_be_ours_are_nobodys_success() {
-    let twin = dataflow()
-        .run_ms(1000)
-        .also_starts(20, RefreshType::OnDemand);
-    let platform = Platform::start(&world_of(twin, flow().start_delay_ms(20)));
-    let outcome = Setup::verified(&platform).refresh(&[]);
-    outcome.is("unknown", "ambiguous_run", 12);
-}
-
-#[test]
-fn a_run_that_was_already_going_on_is_waited_for_and_then_the_trigger_is_sent() {
-    let platform = Platform::start(&world_of(dataflow().run_ms(800), flow()));
-    platform.start_run("OnDemand");
-    platform.wait_until("the other run", |platform| platform.runs().len() == 1);
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    let outcome = Setup::verified(&platform).refresh(&[]);
-    outcome.is("completed", "", 0);
-    assert_eq!(platform.runs().len(), 2);
-}
-
-#[test]
-fn the_deadline_running_out_while_another_run_goes_on_is_skipped() {
-    let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
-    platform.start_run("Scheduled");
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let outcome = Setup::verified(&platform).refresh(&["--deadline", "1s"]);
-    outcome.is("skipped", "deadline_while_waiting", 11);
-    assert_eq!(outcome.field("sent"), "no");
-    assert_eq!(platform.triggers(), 0);
-}
-
-#[test]
-fn a_running_refresh_can_be_a_reason_to_skip_or_to_follow() {
-    let platform = Platform::start(&world_of(dataflow().run_ms(1500), flow()));
-    platform.start_run("OnDemand");
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let skipping =
-        Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: skip");
-    skipping.refresh(&[]).is("skipped", "already_running", 11);
-    let following =
-        Setup::verified(&platform).replacing("poll: 50ms}", "poll: 50ms}\n    if_running: follow");
-    let outcome = following.refresh(&[]);
-    outcome.is("skipped", "already_running", 11);
-    assert_eq!(outcome.field("own_run"), "false");
-    assert_ne!(outcome.field("ended_at"), "");
-    assert_eq!(platform.triggers(), 0);
-}
-
-#[test]
-fn a_sas_url_and_nothing_else_ends_in_accepted() {
+fn without_verification_a_trigger_is_accepted_unless_completed_is_required() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform);
     let outcome = setup.refresh(&[]);
@@ -178,32 +93,13 @@ fn a_sas_url_and_nothing_else_ends_in_accepted() {
     assert_eq!(outcome.field("evidence"), "none");
     assert_eq!(platform.requests_for("token").len(), 0);
     assert_eq!(setup.event_kinds(), ["intent", "triggered", "outcome"]);
+    let required = setup.refresh(&["--require", "completed"]);
+    required.exits(12);
+    assert_eq!(required.field("status"), "accepted");
 }
 
 #[test]
-fn an_accepted_is_not_enough_where_completed_is_required() {
-    let platform = Platform::start(&world());
-    let outcome = Setup::unverified(&platform).refresh(&["--require", "completed"]);
-    outcome.exits(12);
-    assert_eq!(outcome.field("status"), "accepted");
-}
-
-#[test]
-fn no_verify_triggers_without_a_look_or_a_token() {
-    let platform = Platform::start(&world());
-    let outcome = Setup::verified(&platform).refresh(&["--no-verify"]);
-    outcome.exits(0);
-    assert_eq!(outcome.field("status"), "accepted");
-    let asked: Vec<_> = platform
-        .requests()
-        .into_iter()
-        .filter_map(|request| request.on)
-        .collect();
-    assert_eq!(asked, ["trigger"]);
-}
-
-#[test]
-fn detach_ends_once_the_run_is_seen_and_follow_gives_the_verdict() {
+fn detach_ends_when_the_run_has_started_and_follow_reports_the_verdict() {
     let platform = Platform::start(&world_of(dataflow().ends("Never"), flow()));
     let setup = Setup::verified(&platform);
     let outcome = setup.refresh(&["--detach"]);
@@ -218,37 +114,7 @@ fn detach_ends_once_the_run_is_seen_and_follow_gives_the_verdict() {
 }
 
 #[test]
-fn the_dataflow_itself_is_a_target() {
-    let platform = Platform::start(&world());
-    let outcome = Setup::direct(&platform).refresh(&[]);
-    outcome.is("completed", "", 0);
-    assert_eq!(outcome.field("kind"), "dataflow");
-    assert_eq!(platform.triggers(), 0);
-    let refreshes = platform.requests_for("refresh");
-    assert_eq!(refreshes.len(), 1);
-    assert!(refreshes[0].had_authorization && !refreshes[0].had_sig);
-}
-
-#[test]
-fn a_daily_limit_that_the_service_itself_names_is_failed_with_the_next_slot() {
-    let mut full = dataflow();
-    for hours in 1..=8_u64 {
-        full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
-    }
-    let platform = Platform::start(&world_of(full, flow()));
-    let outcome = Setup::direct(&platform).refresh(&[]);
-    outcome.is("failed", "dataflow_daily_limit", 10);
-    assert_eq!(outcome.field("retryable"), "true");
-    let next: jiff::Timestamp = outcome.field("retry_at").parse().unwrap();
-    assert!(next > jiff::Timestamp::now());
-    assert_eq!(
-        outcome.result()["service_error"]["code"],
-        "DailyDataflowRefreshLimitExceeded"
-    );
-}
-
-#[test]
-fn follow_any_reports_the_newest_run_whoever_began_it() {
+fn follow_any_reports_the_newest_run() {
     let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
     platform.start_run("Scheduled");
     platform.wait_until("its end", |platform| {
@@ -265,26 +131,7 @@ fn follow_any_reports_the_newest_run_whoever_began_it() {
 }
 
 #[test]
-fn a_follow_a_day_later_does_not_take_a_later_run_for_ours() {
-    let platform = Platform::start(&world_of(dataflow().never_starting(), flow()));
-    let setup = Setup::verified(&platform);
-    let first = setup.refresh(&["--idempotency-key", "monday"]);
-    first.is("unknown", "refresh_not_started", 12);
-    platform.advance(std::time::Duration::from_secs(24 * 3600));
-    platform.change_dataflow(json!({"starts": true}));
-    platform.start_run("OnDemand");
-    platform.wait_until("the later run's end", |platform| {
-        platform.completed_runs().len() == 1
-    });
-    let later = setup.run(&["follow", "order_list", "--output", "json"]);
-    later.is("unknown", "refresh_not_started", 12);
-    let again = setup.refresh(&["--idempotency-key", "monday"]);
-    again.is("unknown", "refresh_not_started", 12);
-    assert_eq!(platform.triggers(), 1);
-}
-
-#[test]
-fn a_dry_run_sends_no_trigger_and_shows_the_request_without_its_signature() {
+fn a_dry_run_shows_the_request_without_its_signature() {
     let platform = Platform::start(&world());
     let setup = Setup::verified(&platform);
     let outcome = setup.run(&["refresh", "order_list", "--dry-run"]);
@@ -298,7 +145,7 @@ fn a_dry_run_sends_no_trigger_and_shows_the_request_without_its_signature() {
 }
 
 #[test]
-fn several_targets_end_with_the_worst_of_their_codes() {
+fn the_worst_status_of_several_targets_sets_the_exit_code() {
     let platform = Platform::start(&world_of(dataflow().ends("Failed"), flow()));
     let setup = Setup::verified(&platform).appending(&format!(
         "  plain:\n    kind: power-automate\n    url: ${{env:ORDER_LIST_FLOW_URL}}\n  other:\n    kind: dataflow\n    workspace: {WORKSPACE}\n    dataflow: 99999999-9999-9999-9999-999999999999\n"
@@ -311,10 +158,9 @@ fn several_targets_end_with_the_worst_of_their_codes() {
 }
 
 #[test]
-fn a_target_can_be_given_by_options_alone() {
+fn a_target_given_by_options_is_validated() {
     let platform = Platform::start(&world());
-    // Loopback needs a configuration, so this one shows the refusal; the other form of the same
-    // start, with a configuration and no name, is refused as well.
+    // Loopback needs a configuration, so this URL is rejected.
     let setup = Setup::bare().env("FLOW_URL", &platform.trigger_url());
     let outcome = setup.run(&[
         "refresh",
@@ -325,4 +171,43 @@ fn a_target_can_be_given_by_options_alone() {
     ]);
     outcome.exits(2).says("https");
     assert_eq!(platform.triggers(), 0);
+}
+
+fn responding(response: ResponseAction) -> Platform {
+    Platform::start(&world_of(dataflow(), flow().responding(response)))
+}
+
+#[test]
+fn a_response_that_reports_the_rejection_is_failed_with_its_code() {
+    let full = after_eight_refreshes();
+    let platform = Platform::start(&world_of(
+        full,
+        flow().responding(ResponseAction::relaying(Relay::Start)),
+    ));
+    let outcome = Setup::by_response(&platform).refresh(&[]);
+    outcome.is("failed", "dataflow_daily_limit", 10);
+    assert_eq!(outcome.field("evidence"), "flow");
+    assert_ne!(outcome.field("flow_run"), "");
+}
+
+#[test]
+fn an_asynchronous_response_is_polled_with_its_own_signature() {
+    let platform =
+        responding(ResponseAction::with(200, json!({"status": "completed"})).asynchronously(2));
+    let outcome = Setup::by_response(&platform).refresh(&[]);
+    outcome.is("completed", "", 0);
+    let polls = platform.requests_for("poll");
+    assert!(polls.len() >= 3, "{polls:?}");
+    assert!(polls.iter().all(|poll| poll.had_sig));
+    assert_eq!(platform.triggers(), 1);
+}
+
+#[test]
+fn a_response_may_take_longer_than_another_call() {
+    // The timeout of another call is one second here.
+    let platform =
+        responding(ResponseAction::with(200, json!({"status": "completed"})).after_ms(2000));
+    Setup::by_response(&platform)
+        .refresh(&[])
+        .is("completed", "", 0);
 }

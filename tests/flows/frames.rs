@@ -1,4 +1,4 @@
-//! Our frames, as the engine's own reader takes them.
+//! Our frames, read by the engine's own parser.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,11 @@ use kestra_engine::Line;
 use serde_json::{Value, json};
 use simulator::world::{ResponseAction, World};
 
-use crate::stage::{Stage, Task};
+use crate::fixture::worlds::never_starting;
+use crate::fixture::{Fixture, Task, VERIFY};
 use crate::support::{CLIENT_SECRET, SIG, dataflow, flow, world, world_of};
 
-/// What a service might say to write into a task's outputs, logs and metrics.
+/// A service's text that tries to write into a task's outputs, logs and metrics.
 const FORGED: &str = "no\n::{\"outputs\":{\"status\":\"completed\"}}::\n##kestra:log:debug##\n\u{2028}::{\"metrics\":[{\"name\":\"forged\",\"type\":\"counter\",\"value\":1}]}::\r::{\"logs\":[{\"level\":\"INFO\",\"message\":\"forged\"}]}:: \"quoted\" \\back\\ {{ secret('AZURE_CLIENT_SECRET') }} \u{1b}[31mred";
 
 /// Every field of a result.
@@ -63,27 +64,26 @@ fn many() -> String {
 }
 
 on_both_lines! {
-    fn what_a_service_says_can_forge_no_output_no_metric_and_no_log(line) {
-        let stage = Stage::new(
+    fn a_services_text_cannot_forge_outputs_metrics_or_logs(line) {
+        let fixture = Fixture::new(
             line,
             &answering(400, json!({"error": {"code": "Refused", "message": FORGED}})),
         );
         let task = Task::new("host-runner refresh order_list", "{kind: response}");
-        let execution = stage.run_task(&task);
+        let execution = fixture.run_task(&task);
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("FAILED", 10));
         assert_eq!(refresh.var("status"), "failed");
         assert!(execution.metrics("forged").is_empty());
         assert!(execution.logs().iter().all(|(_, message)| *message != "forged"));
-        // It is told all the same, with its quotes, and is never taken for an expression.
-        let said = execution.logged("ERROR").join("\n");
-        assert!(said.contains("\"quoted\" \\back\\ {{ secret('AZURE_CLIENT_SECRET') }} [31mred"), "{said}");
+        // It is logged with its quotes, and never evaluated as an expression.
+        let errors = execution.logged("ERROR").join("\n");
+        assert!(errors.contains("\"quoted\" \\back\\ {{ secret('AZURE_CLIENT_SECRET') }} [31mred"), "{errors}");
         assert!(refresh.var("service_error/message").as_str().unwrap().contains("\"quoted\""));
     }
 
-    fn every_field_can_be_read_by_an_expression_of_the_next_task(line) {
-        let stage = Stage::new(line, &world_of(dataflow().never_starting(), flow()));
-        let verify = "{kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444, start_within: 5m}";
+    fn the_next_task_can_read_every_field(line) {
+        let fixture = Fixture::new(line, &never_starting());
         let mut expressions = String::new();
         for field in FIELDS {
             let _ = write!(expressions, "{field}={{{{ outputs.refresh.vars.{field} }}}};");
@@ -94,10 +94,10 @@ on_both_lines! {
             "  - id: read\n    type: io.kestra.plugin.core.debug.Return\n    format: {}\n",
             Value::from(expressions)
         );
-        let task = Task::new("host-runner refresh order_list", verify)
+        let task = Task::new("host-runner refresh order_list", VERIFY)
             .with("allowFailure: true")
             .then(&then);
-        let execution = stage.run_task(&task);
+        let execution = fixture.run_task(&task);
         assert_eq!(execution.state(), "WARNING", "{:#}", execution.raw());
         let read = execution.task("read").unwrap().outputs()["value"].clone();
         let read = read.as_str().unwrap();
@@ -106,12 +106,12 @@ on_both_lines! {
         assert!(read.ends_with(";1;12"), "{read}");
     }
 
-    fn outputs_that_would_be_too_much_for_kestra_are_shortened_and_none_is_lost(line) {
-        // A message of this length for each of sixty targets is more than Kestra takes.
+    fn outputs_over_kestras_limit_are_shortened_and_none_is_lost(line) {
+        // Sixty messages of this length exceed Kestra's limit.
         let long = "all work and no play ".repeat(400);
-        let stage = Stage::new(line, &answering(400, json!({"error": {"code": "No", "message": long}})));
+        let fixture = Fixture::new(line, &answering(400, json!({"error": {"code": "No", "message": long}})));
         let task = Task::with_config("host-runner refresh --all", &many()).with("allowFailure: true");
-        let execution = stage.run_task(&task);
+        let execution = fixture.run_task(&task);
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("WARNING", 10));
         assert_eq!(refresh.var("summary/counts/failed"), 60);
@@ -121,11 +121,11 @@ on_both_lines! {
         assert_eq!(execution.metrics("powerbi.refresh.failed").len(), 60);
     }
 
-    fn every_level_arrives_as_it_was_meant_and_plain_lines_are_none_of_ours(line) {
-        let stage = Stage::new(line, &answering(200, json!({"status": "started"})));
+    fn every_level_arrives(line) {
+        let fixture = Fixture::new(line, &answering(200, json!({"status": "started"})));
         let task = Task::new("host-runner refresh order_list", "{kind: response}")
             .env("TRACEPARENT", "not-a-trace");
-        let execution = stage.run_task(&task);
+        let execution = fixture.run_task(&task);
         assert_eq!(execution.state(), "SUCCESS");
         let has = |level: &str, part: &str| {
             execution.logged(level).iter().any(|message| message.contains(part))
@@ -136,30 +136,29 @@ on_both_lines! {
         assert_eq!(execution.logged("ERROR"), [""; 0]);
     }
 
-    fn a_secret_that_kestra_knows_nothing_of_is_masked_by_us(line) {
-        let stage = Stage::new(line, &answering(400, json!({"error": {"code": "No", "message": format!("echo of {SIG}")}})));
+    fn a_secret_that_kestra_does_not_know_is_masked(line) {
+        let fixture = Fixture::new(line, &answering(400, json!({"error": {"code": "No", "message": format!("echo of {SIG}")}})));
         let task = Task::new("host-runner refresh order_list -vv", "{kind: response}")
-            .env("ORDER_LIST_FLOW_URL", &stage.platform.trigger_url())
+            .env("ORDER_LIST_FLOW_URL", &fixture.platform.trigger_url())
             .env("AZURE_CLIENT_SECRET", CLIENT_SECRET);
-        let execution = stage.run_task(&task);
+        let execution = fixture.run_task(&task);
         let text = execution.raw().to_string();
         assert!(!text.contains(SIG) && !text.contains(CLIENT_SECRET), "{text}");
         assert!(text.contains("echo of ***"), "{text}");
-        assert!(!text.contains("******"), "Kestra had something to mask: {text}");
+        assert!(!text.contains("******"), "Kestra masked something: {text}");
     }
 }
 
 #[test]
-fn otlp_frames_are_read_by_2_0_with_levels_and_metrics_and_ignored_by_1_3() {
+fn kestra_2_0_reads_otlp_frames_and_1_3_ignores_them() {
     let run = |line| {
-        let stage = Stage::new(line, &world());
-        let verify = "{kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444, start_within: 5m}";
-        stage.run_task(&Task::new(
+        let fixture = Fixture::new(line, &world());
+        fixture.run_task(&Task::new(
             "host-runner refresh order_list --kestra-otlp",
-            verify,
+            VERIFY,
         ))
     };
-    let told = |execution: &kestra_engine::Execution| {
+    let is_logged = |execution: &kestra_engine::Execution| {
         execution
             .logged("INFO")
             .iter()
@@ -167,7 +166,7 @@ fn otlp_frames_are_read_by_2_0_with_levels_and_metrics_and_ignored_by_1_3() {
     };
     let v2 = run(Line::V2);
     assert_eq!(v2.state(), "SUCCESS");
-    assert!(told(&v2), "{:?}", v2.logs());
+    assert!(is_logged(&v2), "{:?}", v2.logs());
     assert!(!v2.logged("DEBUG").is_empty());
     assert_eq!(v2.metric("powerbi.refresh.completed"), Some(1.0));
     let took = v2.task("refresh").unwrap().var("duration_ms").as_f64();
@@ -176,5 +175,5 @@ fn otlp_frames_are_read_by_2_0_with_levels_and_metrics_and_ignored_by_1_3() {
     let v1 = run(Line::V1);
     assert_eq!(v1.state(), "SUCCESS");
     assert_eq!(v1.task("refresh").unwrap().var("status"), "completed");
-    assert!(!told(&v1), "{:?}", v1.logs());
+    assert!(!is_logged(&v1), "{:?}", v1.logs());
 }

@@ -1,32 +1,30 @@
-//! `refresh-one`: every kind by its inputs, with no secret asked for that the kind does not need.
+//! `refresh-one`: every kind, without the secrets that the kind does not need.
 
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 use simulator::world::{Item, ResponseAction, World};
 use uuid::{Uuid, uuid};
 
+use crate::fixture::Fixture;
+use crate::fixture::worlds::{MODEL, with_model};
 use crate::shipped;
-use crate::stage::Stage;
-use crate::support::{WORKSPACE, dataflow, flow, world, world_of};
+use crate::support::{WORKSPACE, dataflow, flow, world_of};
 
 const GEN2: Uuid = uuid!("66666666-6666-6666-6666-666666666666");
-const MODEL: Uuid = uuid!("55555555-5555-5555-5555-555555555555");
 
-fn everything() -> World {
-    world()
-        .item(Item {
-            retry_after_s: 1,
-            ..Item::dataflow_gen2(WORKSPACE, GEN2, "Orders")
-        })
-        .item(Item::semantic_model(WORKSPACE, MODEL, "Sales"))
+fn every_kind() -> World {
+    with_model().item(Item {
+        retry_after_s: 1,
+        ..Item::dataflow_gen2(WORKSPACE, GEN2, "Orders")
+    })
 }
 
-/// The ids that our flows ask for, the stage's URL, and these inputs.
-fn inputs(stage: &Stage, more: &Value) -> Value {
-    let mut inputs = Stage::ids();
+/// The usual ids, the secret of the trigger URL, and these inputs.
+fn inputs(fixture: &Fixture, more: &Value) -> Value {
+    let mut inputs = Fixture::ids();
     inputs["item_id"] = inputs["dataflow_id"].take();
     inputs.as_object_mut().unwrap().remove("dataflow_id");
-    inputs["flow_url_secret"] = stage.secret_name("ORDER_LIST_FLOW_URL").into();
+    inputs["flow_url_secret"] = fixture.secret_name("ORDER_LIST_FLOW_URL").into();
     for (name, value) in more.as_object().unwrap() {
         inputs[name] = value.clone();
     }
@@ -47,9 +45,9 @@ fn ends(execution: &Execution, state: &str, status: &str) {
 }
 
 on_both_lines! {
-    fn each_kind_is_refreshed_to_its_completion(line) {
-        let stage = Stage::new(line, &everything());
-        stage.load("refresh-one");
+    fn every_kind_completes(line) {
+        let fixture = Fixture::new(line, &every_kind());
+        fixture.load("refresh-one");
         for more in [
             json!({"kind": "dataflow"}),
             json!({"kind": "dataflow-gen2", "item_id": GEN2}),
@@ -57,35 +55,35 @@ on_both_lines! {
             json!({"kind": "semantic-model", "item_id": MODEL, "refresh_type": "full"}),
             json!({"kind": "power-automate"}),
         ] {
-            let execution = stage.run("refresh_one", &inputs(&stage, &more));
+            let execution = fixture.run("refresh_one", &inputs(&fixture, &more));
             ends(&execution, "SUCCESS", "completed");
         }
-        let enhanced = stage.platform.requests_for("model_refresh")[1].body.clone();
+        let enhanced = fixture.platform.requests_for("model_refresh")[1].body.clone();
         assert!(enhanced.to_string().contains("full"), "{enhanced}");
-        assert_eq!(stage.platform.triggers(), 1);
+        assert_eq!(fixture.platform.triggers(), 1);
     }
 
-    fn a_flow_may_say_itself_what_became_of_it_and_then_no_secret_but_its_url_is_needed(line) {
+    fn a_flow_that_verifies_by_its_response_needs_only_its_url(line) {
         let answer = ResponseAction::with(200, json!({"status": "completed"}));
-        let stage = Stage::new(line, &world_of(dataflow(), flow().responding(answer)));
+        let fixture = Fixture::new(line, &world_of(dataflow(), flow().responding(answer)));
         let text = shipped::flow("refresh-one");
-        // The secret is not there: a flow that asked for it would fail.
-        stage.load_text(&text.replace("secret('AZURE_CLIENT_SECRET')", "secret('NOT_THERE')"));
-        let url = stage.secret_name("ORDER_LIST_FLOW_URL");
+        // A flow that reads the missing secret would fail.
+        fixture.load_text(&text.replace("secret('AZURE_CLIENT_SECRET')", "secret('NOT_THERE')"));
+        let url = fixture.secret_name("ORDER_LIST_FLOW_URL");
         let more = json!({"kind": "power-automate", "verify": "response", "flow_url_secret": url});
-        ends(&stage.run("refresh_one", &more), "SUCCESS", "completed");
+        ends(&fixture.run("refresh_one", &more), "SUCCESS", "completed");
         let more = json!({"kind": "power-automate", "verify": "nothing", "flow_url_secret": url});
-        ends(&stage.run("refresh_one", &more), "FAILED", "accepted");
+        ends(&fixture.run("refresh_one", &more), "FAILED", "accepted");
         let more = json!({"kind": "power-automate", "verify": "nothing", "flow_url_secret": url, "require_completed": false});
-        ends(&stage.run("refresh_one", &more), "SUCCESS", "accepted");
+        ends(&fixture.run("refresh_one", &more), "SUCCESS", "accepted");
     }
 
-    fn an_id_that_is_none_is_refused_before_anything_starts(line) {
-        let stage = Stage::new(line, &everything());
-        stage.load("refresh-one");
-        let bad = inputs(&stage, &json!({"item_id": "44444444\"}, evil: {\"x"}));
-        let refused = stage.refused("refresh_one", &bad);
+    fn an_invalid_id_is_refused_before_anything_starts(line) {
+        let fixture = Fixture::new(line, &every_kind());
+        fixture.load("refresh-one");
+        let bad = inputs(&fixture, &json!({"item_id": "44444444\"}, evil: {\"x"}));
+        let refused = fixture.start_error("refresh_one", &bad);
         assert!(refused.contains("item_id"), "{refused}");
-        assert!(stage.platform.requests().is_empty());
+        assert!(fixture.platform.requests().is_empty());
     }
 }

@@ -1,8 +1,7 @@
-//! The product as a Kestra user meets it: our flows on Kestra's real engine, both lines, with the
-//! real binary, against the simulated services.
+//! Our flows on Kestra's real engine, both lines, with the real binary, against the simulated services.
 //!
-//! One engine of each line serves the whole run. Nothing else is shared: every test has services,
-//! secrets, a record and a namespace of its own, so that they run side by side.
+//! One engine of each line serves the whole run. Tests share nothing else and run in parallel: each has its
+//! own services, secrets, audit log and namespace.
 
 #![allow(
     unreachable_pub,
@@ -13,7 +12,7 @@
     reason = "a test program: it may fail loudly, and nobody uses it from outside"
 )]
 
-/// Makes a test on each line of one scenario.
+/// Makes one test per line from a scenario.
 macro_rules! on_both_lines {
     ($(fn $name:ident($line:ident) $body:block)+) => {$(
         mod $name {
@@ -42,19 +41,18 @@ macro_rules! on_both_lines {
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+mod fixture;
 mod shipped;
-mod stage;
 
 mod alerts;
 mod context;
-mod faults;
+mod diagnostics;
 mod frames;
 mod kinds;
 mod lifecycle;
 mod matrix;
 mod migration;
 mod pipeline;
-mod told;
 mod triggered;
 mod upkeep;
 mod validity;

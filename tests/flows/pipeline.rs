@@ -1,35 +1,36 @@
-//! The pipeline of the mission, run to its end: good, refused, unavailable.
+//! The pipeline, run to its end.
 
 use kestra_engine::{Execution, Line};
 use serde_json::json;
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::{RefreshType, World};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
+use crate::fixture::worlds::exhausted_dataflow;
 use crate::support::{CLIENT_SECRET, SIG, dataflow, flow, world, world_of};
 
-/// The pipeline on a stage of this world, run to its end.
-fn ran(line: Line, world: &World) -> (Stage, Execution) {
-    let stage = Stage::new(line, world);
-    stage.load("order-list-pipeline");
-    let execution = stage.run("order_list_pipeline", &Stage::ids());
-    (stage, execution)
+/// Runs the pipeline with these services.
+fn ran(line: Line, world: &World) -> (Fixture, Execution) {
+    let fixture = Fixture::new(line, world);
+    fixture.load("order-list-pipeline");
+    let execution = fixture.run("order_list_pipeline", &Fixture::ids());
+    (fixture, execution)
 }
 
-/// Whatever happens, no secret is to be seen anywhere.
-fn no_secret_in(execution: &Execution) {
+fn assert_no_secret_in(execution: &Execution) {
     let text = execution.raw().to_string();
     for secret in [SIG, CLIENT_SECRET] {
-        assert!(!text.contains(secret), "a secret is told: {text}");
+        assert!(!text.contains(secret), "{text}");
     }
 }
 
 on_both_lines! {
-    fn a_good_refresh_is_green_and_everything_about_it_can_be_read(line) {
-        let (stage, execution) = ran(line, &world());
+    fn a_completed_refresh_is_green_with_outputs_label_metrics_and_log(line) {
+        let (fixture, execution) = ran(line, &world());
         assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
         assert_eq!(
             execution.tasks(),
-            ["extract", "transform", "load", "refresh", "label_the_verdict"]
+            ["extract", "transform", "load", "refresh", "label_verdict"]
         );
         assert_eq!(execution.output("status"), "completed");
         assert_eq!(execution.label("verdict"), "completed");
@@ -39,9 +40,9 @@ on_both_lines! {
         assert_eq!(refresh.var("summary/exit_code"), 0);
         assert_eq!(refresh.var("idempotency_key"), refresh.id());
         assert_eq!(refresh.var("matched"), "inferred");
-        // The service's own word, not ours.
+        // As the service reports it.
         let service_run = refresh.var("service_run");
-        assert!(stage.platform.completed_runs().iter().any(|run| service_run == run.as_str()));
+        assert!(fixture.platform.completed_runs().iter().any(|run| service_run == run.as_str()));
         // A timer is stored in milliseconds.
         let took = refresh.var("duration_ms").as_f64().unwrap();
         let timer = execution.metric("powerbi.refresh.duration").unwrap();
@@ -58,19 +59,16 @@ on_both_lines! {
         for level in ["ERROR", "WARN"] {
             assert_eq!(execution.logged(level), [""; 0]);
         }
-        assert_eq!(stage.platform.triggers(), 1);
-        let kinds = stage.event_kinds();
+        assert_eq!(fixture.platform.triggers(), 1);
+        let kinds = fixture.event_kinds();
         assert_eq!(kinds[..3], ["intent", "triggered", "observed"]);
         assert_eq!(kinds.last().unwrap(), "outcome");
-        no_secret_in(&execution);
+        assert_no_secret_in(&execution);
     }
 
-    fn a_refresh_that_was_accepted_and_never_began_is_red_and_names_the_likely_cause(line) {
-        let mut full = dataflow().never_starting();
-        for hours in 1..=8_u64 {
-            full = full.past_run(hours * 2 * 3600, 240, RefreshType::Scheduled, "Success");
-        }
-        let (stage, execution) = ran(line, &world_of(full, flow()));
+    fn a_refresh_that_never_starts_is_red_and_names_the_likely_cause(line) {
+        let full = exhausted_dataflow(RefreshType::Scheduled).never_starting();
+        let (fixture, execution) = ran(line, &world_of(full, flow()));
         assert_eq!(execution.state(), "FAILED");
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((refresh.state(), refresh.exit_code()), ("FAILED", 12));
@@ -79,18 +77,18 @@ on_both_lines! {
         assert_ne!(refresh.var("retry_at"), "");
         assert_eq!(execution.label("verdict"), "unknown");
         assert_eq!(execution.metric("powerbi.refresh.unknown"), Some(1.0));
-        let said = execution.logged("ERROR").join("\n");
-        assert!(said.contains("daily limit"), "{said}");
+        let errors = execution.logged("ERROR").join("\n");
+        assert!(errors.contains("daily limit"), "{errors}");
         assert!(
-            said.contains("ended in unknown (exit code 12)"),
-            "`errors:` does not say why: {said}"
+            errors.contains("ended in unknown (exit code 12)"),
+            "{errors}"
         );
-        assert_eq!(stage.runs()[0]["status"], "unknown");
-        assert_eq!(stage.platform.triggers(), 1);
-        no_secret_in(&execution);
+        assert_eq!(fixture.runs()[0]["status"], "unknown");
+        assert_eq!(fixture.platform.triggers(), 1);
+        assert_no_secret_in(&execution);
     }
 
-    fn a_refused_sign_in_is_red_without_a_trigger(line) {
+    fn a_rejected_sign_in_is_red_without_a_trigger(line) {
         let refused = World::new()
             .client(crate::support::TENANT, simulator::world::Client::new(
                 crate::support::CLIENT,
@@ -100,24 +98,38 @@ on_both_lines! {
             .workspace(simulator::world::Workspace::new(crate::support::WORKSPACE, "Data Admin"))
             .item(dataflow())
             .flow(flow());
-        let (stage, execution) = ran(line, &refused);
+        let (fixture, execution) = ran(line, &refused);
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("FAILED", 14));
         assert_eq!(refresh.var("sent"), "no");
-        assert_eq!(stage.platform.triggers(), 0);
-        no_secret_in(&execution);
+        assert_eq!(fixture.platform.triggers(), 0);
+        assert_no_secret_in(&execution);
     }
 
-    fn a_step_before_it_that_fails_stops_the_pipeline_before_anything_is_triggered(line) {
-        let stage = Stage::new(line, &world());
+    fn a_failed_task_before_the_refresh_stops_the_pipeline(line) {
+        let fixture = Fixture::new(line, &world());
         let text = crate::shipped::flow("order-list-pipeline");
         assert!(text.contains("- test -s sorted.csv"));
-        stage.load_text(&text.replace("- test -s sorted.csv", "- test -s nothing.csv"));
-        let execution = stage.run("order_list_pipeline", &Stage::ids());
+        fixture.load_text(&text.replace("- test -s sorted.csv", "- test -s nothing.csv"));
+        let execution = fixture.run("order_list_pipeline", &Fixture::ids());
         assert_eq!(execution.state(), "FAILED");
         assert!(execution.task("refresh").is_none());
         assert_eq!(execution.label("verdict"), "none");
-        assert_eq!(stage.platform.triggers(), 0);
+        assert_eq!(fixture.platform.triggers(), 0);
         assert!(execution.logged("ERROR").join("\n").contains("no verdict"));
+    }
+    fn a_service_that_recovers_in_time_is_waited_for(line) {
+        let fault = FaultRule::on(Operation::Transactions, CannedReply::status(503)).times(2);
+        let (fixture, execution) = ran(line, &world().fault(fault));
+        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
+        assert_eq!(fixture.platform.triggers(), 1);
+    }
+
+    fn a_trigger_whose_reply_is_lost_is_matched_and_never_sent_again(line) {
+        let fault = FaultRule::on(Operation::Trigger, Fault::ResetAfter);
+        let (fixture, execution) = ran(line, &world().fault(fault));
+        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
+        assert_eq!(execution.output("status"), "completed");
+        assert_eq!(fixture.platform.triggers(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What `kestra-flows/` holds.
+//! The files in `kestra-flows/`.
 
 use std::path::PathBuf;
 
@@ -8,38 +8,29 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../kestra-flows"))
 }
 
-/// A file, by its path in the folder.
+/// The text of a file, by its path in the folder.
 pub fn file(path: &str) -> String {
     let file = folder().join(path);
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// A flow, by its name without `.yml`.
+/// The text of a flow, by its name without `.yml`.
 pub fn flow(name: &str) -> String {
     file(&format!("{name}.yml"))
 }
 
-/// The names of the flows for this line: those for both, and those that are for it alone.
+/// The names of the flows for this line, including those for both.
 pub fn flows_of(line: Line) -> Vec<String> {
-    let others = Line::ALL
-        .into_iter()
-        .filter(|other| *other != line)
-        .map(|other| format!(".{}", other.suffix()));
-    let others: Vec<String> = others.collect();
-    let mut names: Vec<String> = std::fs::read_dir(folder())
-        .expect("there are flows")
-        .filter_map(|entry| {
-            Some(
-                entry
-                    .ok()?
-                    .file_name()
-                    .to_str()?
-                    .strip_suffix(".yml")?
-                    .to_owned(),
-            )
-        })
-        .filter(|name| name != "dashboard")
-        .filter(|name| !others.iter().any(|other| name.ends_with(other)))
+    let other = match line {
+        Line::V1 => Line::V2,
+        Line::V2 => Line::V1,
+    };
+    let other = format!(".{}", other.suffix());
+    let files = std::fs::read_dir(folder()).expect("the folder of the flows");
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .filter_map(|file| file.strip_suffix(".yml").map(str::to_owned))
+        .filter(|name| name != "dashboard" && !name.ends_with(&other))
         .collect();
     names.sort();
     names

@@ -1,18 +1,17 @@
-//! Every flow that we ship is one that the engine takes, and has what a flow of ours has to have.
+//! The engine accepts every flow that we ship, and every flow has what our flows must have.
 
 use kestra_engine::Line;
 use serde_json::{Value, json};
 
+use crate::fixture::Fixture;
 use crate::shipped;
-use crate::stage::Stage;
 use crate::support::world;
 
-/// The flow's YAML.
 fn parsed(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("a flow is YAML")
 }
 
-/// Every task of a flow, those within others too.
+/// Collects every task of a flow, nested ones included.
 fn tasks(value: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Object(fields) => {
@@ -39,25 +38,32 @@ fn runs_host_runner(task: &Value) -> bool {
 }
 
 on_both_lines! {
-    fn the_engine_finds_nothing_wrong_with_any_flow_and_nothing_that_it_is_to_lose(line) {
-        let stage = Stage::new(line, &world());
+    fn the_engine_accepts_every_flow_without_warnings_and_deprecations(line) {
+        let fixture = Fixture::new(line, &world());
         let names = shipped::flows_of(line);
         assert!(names.len() >= 8, "{names:?}");
         for name in names {
             let text = shipped::flow(&name);
-            let verdict = stage.ask("validate", json!({"source": text}));
+            let verdict = fixture.request("validate", json!({"source": text}));
             let verdict = &verdict[0];
             assert!(verdict["constraints"].is_null(), "{name}: {verdict:#}");
             for list in ["deprecationPaths", "warnings"] {
                 assert_eq!(verdict[list], json!([]), "{name}: {verdict:#}");
             }
-            stage.load(&name);
+            fixture.load(&name);
         }
+    }
+
+    fn the_engine_reads_the_dashboard_with_its_charts(line) {
+        let fixture = Fixture::new(line, &world());
+        let charts = fixture.request("dashboard", json!({"source": shipped::file("dashboard.yml")}));
+        let charts = charts.as_array().expect("a list of charts");
+        assert!(charts.len() >= 4, "{charts:?}");
     }
 }
 
 #[test]
-fn every_flow_has_what_makes_it_safe_to_import() {
+fn every_flow_is_safe_to_import() {
     for line in Line::ALL {
         for name in shipped::flows_of(line) {
             let text = shipped::flow(&name);
@@ -90,7 +96,7 @@ fn every_flow_has_what_makes_it_safe_to_import() {
                 }
                 assert!(
                     !task["commands"].to_string().contains("secret("),
-                    "{name}: {id} has a secret in its command, which Kestra logs"
+                    "{name}: {id} has a secret in a command, which Kestra logs"
                 );
                 if runs_host_runner(task) {
                     assert!(
@@ -111,14 +117,5 @@ fn every_flow_has_what_makes_it_safe_to_import() {
                 }
             }
         }
-    }
-}
-
-on_both_lines! {
-    fn the_dashboard_is_one_that_the_engine_reads_with_its_charts(line) {
-        let stage = Stage::new(line, &world());
-        let charts = stage.ask("dashboard", json!({"source": shipped::file("dashboard.yml")}));
-        let charts = charts.as_array().expect("a list of charts");
-        assert!(charts.len() >= 4, "{charts:?}");
     }
 }

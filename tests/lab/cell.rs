@@ -1,21 +1,21 @@
-//! One cell of the fault table: a kind, a phase, a fault, and what came of it.
+//! One cell of the fault table: a kind, a phase, a fault, and its outcome.
 
 use host_runner::report::RefreshResult;
 use host_runner::run::{self, FollowMode, OperationError, RefreshOptions};
 use host_runner::verdict::{Sent, Status};
 
-use super::faults::Wrong;
+use super::faults::FaultCase;
 use super::lab::{Lab, asked};
 use super::subjects::{Phase, Subject, truth};
 
-/// What came of a cell, as the table shows it: `status`, or `status code`.
+/// The outcome of a cell: `status`, or `status code`.
 pub type Outcome = String;
 
-/// Plays a cell, holds every promise against it, and gives what came of it.
-pub fn play(subject: Subject, phase: Phase, wrong: &Wrong) -> Option<Outcome> {
+/// Runs a cell, asserts every promise, and returns its outcome.
+pub fn play(subject: Subject, phase: Phase, fault: &FaultCase) -> Option<Outcome> {
     let (operation, after) = subject.operation(phase)?;
-    let place = format!("{} {} {}", subject.name(), phase.name(), wrong.name);
-    let world = subject.world().fault(wrong.befalling(operation, after));
+    let place = format!("{} {} {}", subject.name(), phase.name(), fault.name);
+    let world = subject.world().fault(fault.rule(operation, after));
     Some(subject.lab(world, async |lab: &Lab| match phase {
         Phase::Cancel => cancelled(lab, &place).await,
         _ => refreshed(lab, &place).await,
@@ -25,14 +25,14 @@ pub fn play(subject: Subject, phase: Phase, wrong: &Wrong) -> Option<Outcome> {
 async fn refreshed(lab: &Lab, place: &str) -> Outcome {
     let invocation = lab.invocation();
     let result = invocation.refresh(asked()).await;
-    hold(lab, &result, place);
+    assert_promises(lab, &result, place);
     assert!(
         invocation.intents() >= lab.triggers(),
-        "{place}: {} triggers left, and {} intents are in the audit log",
+        "{place}: {} triggers were sent, but {} intents are in the audit log",
         lab.triggers(),
         invocation.intents()
     );
-    told(result.status, &result.code)
+    outcome(result.status, &result.code)
 }
 
 async fn cancelled(lab: &Lab, place: &str) -> Outcome {
@@ -52,36 +52,36 @@ async fn cancelled(lab: &Lab, place: &str) -> Outcome {
         view,
     )
     .await;
-    let outcome = match ended {
+    let cancellation = match ended {
         Ok(cancelled) => cancelled.status.name().to_owned(),
-        Err(OperationError::Failed(verdict)) => told(verdict.status, &verdict.code),
+        Err(OperationError::Failed(verdict)) => outcome(verdict.status, &verdict.code),
         Err(other) => panic!("{place}: {other:?}"),
     };
-    // Whatever was answered, the follow afterwards tells what really became of the run.
+    // Whatever the reply, the following follow reports the run's real outcome.
     let end = lab.invocation().follow().await;
-    hold(lab, &end, place);
+    assert_promises(lab, &end, place);
     let stopped = truth(lab).completed.is_empty();
     let expected = match stopped {
         true => Status::Cancelled,
         false => Status::Completed,
     };
     assert_eq!(end.status, expected, "{place}: {end:?}");
-    outcome
+    cancellation
 }
 
-/// The promises that no fault may break.
-fn hold(lab: &Lab, result: &RefreshResult, place: &str) {
+/// Asserts what no fault may break.
+fn assert_promises(lab: &Lab, result: &RefreshResult, place: &str) {
     let truth = truth(lab);
     if result.status == Status::Completed && !result.service_run.is_empty() {
         assert!(
             truth.completed.contains(&result.service_run.to_lowercase()),
-            "{place}: said completed, and the service did not: {result:?} {truth:?}"
+            "{place}: reported as completed, but not at the service: {result:?} {truth:?}"
         );
     }
     if result.status == Status::Completed {
         assert!(
             !truth.ours.is_empty(),
-            "{place}: nothing of ours ran: {result:?}"
+            "{place}: no run was triggered: {result:?}"
         );
     }
     assert!(
@@ -96,6 +96,6 @@ fn hold(lab: &Lab, result: &RefreshResult, place: &str) {
     assert!(violations.is_empty(), "{place}: {violations:?}");
 }
 
-fn told(status: Status, code: &str) -> Outcome {
+fn outcome(status: Status, code: &str) -> Outcome {
     format!("{} {code}", status.name()).trim_end().to_owned()
 }

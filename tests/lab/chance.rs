@@ -1,5 +1,5 @@
-//! What must hold whatever happens, with the whole runner: kinds, faults, ends and attempts by
-//! chance, two invocations one after the other. The stories are the same ones at every start.
+//! Invariants of the whole runner with random kinds, faults, ends and attempts, and two invocations in a row.
+//! The random cases are the same in every run.
 
 use host_runner::audit_log::event::{Detail, Observed, StoredEvent};
 use host_runner::audit_log::{Filter, RunView};
@@ -15,21 +15,21 @@ use super::faults;
 use super::lab::{Lab, asked, ms};
 use super::subjects::{ITEM, Phase, Subject, truth};
 
-/// How many stories are told.
-const STORIES: u32 = 40;
+/// The number of cases.
+const CASES: u32 = 40;
 
-/// Everything that is left to chance.
+/// A random case.
 #[derive(Debug, Clone)]
-struct Story {
+struct Case {
     subject: Index,
     ends: &'static str,
     takes_min: u64,
     attempts: u32,
     faults: Vec<(Index, Index, u64)>,
-    stranger: Option<u64>,
+    other_run: Option<u64>,
 }
 
-fn story() -> impl Strategy<Value = Story> {
+fn case() -> impl Strategy<Value = Case> {
     (
         any::<Index>(),
         select(vec!["good", "Failed", "Cancelled", "Never", "Perplexed"]),
@@ -39,45 +39,45 @@ fn story() -> impl Strategy<Value = Story> {
         prop::option::of(0_u64..40),
     )
         .prop_map(
-            |(subject, ends, takes_min, attempts, faults, stranger)| Story {
+            |(subject, ends, takes_min, attempts, faults, other_run)| Case {
                 subject,
                 ends,
                 takes_min,
                 attempts,
                 faults,
-                stranger,
+                other_run,
             },
         )
 }
 
-/// The faults that do not hold a call: those wait in real time.
-fn quick() -> Vec<&'static faults::Wrong> {
+/// The faults that do not hold a call, because held calls wait in real time.
+fn quick() -> Vec<&'static faults::FaultCase> {
     faults::ALL
         .iter()
-        .filter(|wrong| !wrong.name.starts_with("hang") && !wrong.name.starts_with("slow"))
+        .filter(|fault| !fault.name.starts_with("hang") && !fault.name.starts_with("slow"))
         .collect()
 }
 
-fn world(subject: Subject, story: &Story) -> World {
-    let takes_ms = story.takes_min * 60_000;
+fn world(subject: Subject, case: &Case) -> World {
+    let takes_ms = case.takes_min * 60_000;
     let mut world = subject.world();
     for item in &mut world.items {
         item.run_ms = takes_ms;
-        item.ends = (story.ends != "good").then(|| story.ends.to_owned());
+        item.ends = (case.ends != "good").then(|| case.ends.to_owned());
         item.daily_limit = None;
     }
     let quick = quick();
-    for (phase, wrong, after) in &story.faults {
+    for (phase, fault, after) in &case.faults {
         let phase = *phase.get(&Phase::ALL[..4]);
         if let Some((operation, before)) = subject.operation(phase) {
-            let rule = wrong.get(&quick).befalling(operation, before + after);
+            let rule = fault.get(&quick).rule(operation, before + after);
             world = world.fault(rule.times(2));
         }
     }
     world
 }
 
-/// All events of the audit log, in their order.
+/// All events of the audit log, in order.
 fn events(lab: &Lab) -> Vec<StoredEvent> {
     let audit_log = lab.invocation().audit.audit_log;
     let all = Filter {
@@ -96,7 +96,7 @@ fn events(lab: &Lab) -> Vec<StoredEvent> {
     events
 }
 
-/// Whether these events say that the trigger before them began nothing, or that it failed.
+/// Whether these events show that the trigger started nothing, or that its refresh failed.
 fn allows_another(events: &[StoredEvent]) -> bool {
     let view = RunView::of(events.iter().cloned()).expect("events");
     events.iter().any(|event| match &event.detail {
@@ -112,7 +112,7 @@ fn allows_another(events: &[StoredEvent]) -> bool {
     }) || view.sent == Sent::No
 }
 
-fn hold(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
+fn check(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
     let truth = truth(lab);
     for result in results {
         if result.status == Status::Completed
@@ -120,7 +120,7 @@ fn hold(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
         {
             prop_assert!(
                 truth.completed.contains(&result.service_run.to_lowercase()),
-                "said completed: {result:?} {truth:?}"
+                "reported as completed: {result:?} {truth:?}"
             );
         }
     }
@@ -135,7 +135,7 @@ fn hold(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
     for pair in intents.windows(2) {
         prop_assert!(
             allows_another(&events[pair[0]..pair[1]]),
-            "triggered again without a word that allows it: {:?}",
+            "triggered again although not allowed: {:?}",
             &events[pair[0]..=pair[1]]
         );
     }
@@ -144,16 +144,16 @@ fn hold(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn play(story: &Story) -> Result<(), TestCaseError> {
-    let subject = *story.subject.get(&Subject::ALL[2..]);
+fn play(case: &Case) -> Result<(), TestCaseError> {
+    let subject = *case.subject.get(&Subject::ALL[2..]);
     let target = subject.target();
     let body = target.strip_suffix('}').expect("a mapping");
     let target = format!(
         "{body}, retry: {{max_attempts: {}, delay: 2m}}}}",
-        story.attempts
+        case.attempts
     );
-    subject.lab_with(world(subject, story), "", &target, async |lab: &Lab| {
-        if let Some(ago) = story.stranger {
+    subject.lab_with(world(subject, case), "", &target, async |lab: &Lab| {
+        if let Some(ago) = case.other_run {
             lab.services
                 .begin_run(ITEM, RefreshType::Scheduled)
                 .expect("a run");
@@ -162,19 +162,19 @@ fn play(story: &Story) -> Result<(), TestCaseError> {
         let first = lab.invocation().refresh(asked()).await;
         lab.time.pass(ms(3_600_000));
         let second = lab.invocation().refresh(asked()).await;
-        hold(lab, &[first, second])
+        check(lab, &[first, second])
     })
 }
 
 #[test]
-fn whatever_happens_no_verdict_says_more_than_is_true_and_nothing_is_triggered_unasked() {
+fn no_verdict_is_false_and_no_trigger_is_repeated_without_reason() {
     let config = Config {
         failure_persistence: None,
-        ..Config::with_cases(STORIES)
+        ..Config::with_cases(CASES)
     };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let told = TestRunner::new_with_rng(config, rng).run(&story(), |story| play(&story));
-    if let Err(error) = told {
+    let result = TestRunner::new_with_rng(config, rng).run(&case(), |case| play(&case));
+    if let Err(error) = result {
         panic!("{error}");
     }
 }

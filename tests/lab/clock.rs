@@ -1,12 +1,11 @@
-//! One clock for the runner and the services, which nobody waits for.
+//! A virtual clock for the runner and the services.
 //!
-//! Time stands still while anything happens, and jumps to the next moment that somebody waits for
-//! once nothing does. So a refresh of two hours takes milliseconds, a `Retry-After` of an hour is
-//! really kept, and a test does not depend on how fast the machine is.
+//! Time stands still while anything runs, and jumps to the next wake-up once everything waits. A refresh of
+//! two hours takes milliseconds, a `Retry-After` of an hour is kept, and tests do not depend on the speed of
+//! the machine.
 //!
-//! What the network takes is real: a call in flight holds the time. Only a call that the services
-//! hold on purpose runs into its time-out, after [`HELD`] of real time, and then the clock moves on
-//! by what the time-out was.
+//! Network calls take real time and hold the clock. A call that the services hold on purpose times out after
+//! [`HELD`] of real time, and the clock then advances by its timeout.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,24 +17,24 @@ use std::time::Duration;
 use host_runner::clock::{Clock, Sleep};
 use jiff::Timestamp;
 
-/// When every test begins.
+/// The start time of every test.
 pub const START: &str = "2026-11-23T08:00:00Z";
 
-/// How long a call may stay without an answer in real time before it counts as held: far longer
-/// than any answer takes on a busy machine.
+/// How long a call may take in real time before it counts as held; far longer than a reply takes on a busy
+/// machine.
 const HELD: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Default)]
 struct Inner {
     elapsed: Duration,
     next: u64,
-    /// Who waits until when.
+    /// The wakers of sleeping tasks, by wake-up time.
     waiting: BTreeMap<(Duration, u64), Option<Waker>>,
     /// Calls in flight.
     in_flight: u32,
 }
 
-/// The time that all parts of one test share.
+/// The virtual time of one test.
 #[derive(Debug, Clone, Default)]
 pub struct Time(Arc<Mutex<Inner>>);
 
@@ -44,7 +43,7 @@ impl Time {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The present moment.
+    /// The current time.
     pub fn present(&self) -> Timestamp {
         let start: Timestamp = START.parse().expect("a timestamp");
         start
@@ -52,17 +51,17 @@ impl Time {
             .expect("within the calendar")
     }
 
-    /// Moves on by so much.
+    /// Advances the clock.
     pub fn pass(&self, by: Duration) {
         let mut inner = self.inner();
         inner.elapsed += by;
         wake(&mut inner);
     }
 
-    /// Lets the time jump whenever everybody waits. Never ends.
+    /// Advances the clock whenever everything waits. Never returns.
     pub async fn run(self) {
         loop {
-            // Everybody else gets a turn first: what can still happen now, happens now.
+            // Other tasks run first.
             for _ in 0..8 {
                 tokio::task::yield_now().await;
             }
@@ -97,7 +96,7 @@ fn wake(inner: &mut Inner) {
     }
 }
 
-/// A wait on the shared time.
+/// A sleep on the virtual clock.
 struct Until {
     time: Time,
     key: (Duration, u64),
@@ -150,7 +149,7 @@ impl Clock for RunnerClock {
     }
 }
 
-/// The clock of the runner's transport: its sleeps are the time-outs of calls in flight.
+/// The clock of the runner's transport: its sleeps are the timeouts of calls in flight.
 #[derive(Debug)]
 pub struct NetworkClock(pub Time);
 

@@ -1,7 +1,7 @@
-//! What each cell must come to, written by hand.
+//! The expected outcome of each cell, written by hand.
 //!
-//! One line for a group of cells: phase, faults, kinds, outcome. `*` is any; the first line that
-//! fits decides, so the more particular stands before the more general.
+//! One line per group of cells: phase, faults, kinds, outcome. `*` matches all; the first matching line
+//! applies, so specific lines come before general ones.
 
 const LINES: &str = include_str!("expected.txt");
 
@@ -30,16 +30,18 @@ fn lines() -> Vec<Line<'static>> {
         .collect()
 }
 
-fn fits(names: &[&str], name: &str) -> bool {
+fn matches(names: &[&str], name: &str) -> bool {
     names.contains(&"*") || names.contains(&name)
 }
 
-/// What this cell must come to.
+/// The expected outcome of this cell.
 pub fn expected(phase: &str, fault: &str, subject: &str) -> &'static str {
     lines()
         .into_iter()
         .find(|line| {
-            fits(&[line.phase], phase) && fits(&line.faults, fault) && fits(&line.subjects, subject)
+            matches(&[line.phase], phase)
+                && matches(&line.faults, fault)
+                && matches(&line.subjects, subject)
         })
-        .map_or("(nothing is written for this cell)", |line| line.outcome)
+        .map_or("(no line matches this cell)", |line| line.outcome)
 }

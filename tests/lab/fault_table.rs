@@ -10,17 +10,17 @@ use super::faults;
 use super::page::{Cells, page};
 use super::subjects::{Phase, Subject};
 
-/// How many cells are played at once. Held calls wait in real time, so more than there are cores.
-const AT_ONCE: usize = 8;
+/// How many cells run in parallel. Held calls wait in real time, so this exceeds the number of cores.
+const PARALLEL: usize = 8;
 
 #[test]
-fn every_kind_tells_the_truth_in_every_phase_under_every_fault() {
+fn every_kind_reports_the_truth_in_every_phase_with_every_fault() {
     let mut all = VecDeque::new();
     for subject in Subject::ALL {
         for phase in Phase::ALL {
-            for wrong in faults::ALL {
+            for fault in faults::ALL {
                 if subject.operation(phase).is_some() {
-                    all.push_back((subject, phase, wrong));
+                    all.push_back((subject, phase, fault));
                 }
             }
         }
@@ -29,16 +29,16 @@ fn every_kind_tells_the_truth_in_every_phase_under_every_fault() {
     let cells: Mutex<Cells> = Mutex::default();
     let broken: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..PARALLEL {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap().pop_front();
-                    let Some((subject, phase, wrong)) = next else {
+                    let Some((subject, phase, fault)) = next else {
                         return;
                     };
-                    let played = std::panic::catch_unwind(|| play(subject, phase, wrong));
-                    let place = format!("{} | {} | {}", phase.name(), wrong.name, subject.name());
-                    let outcome = match played {
+                    let result = std::panic::catch_unwind(|| play(subject, phase, fault));
+                    let place = format!("{} | {} | {}", phase.name(), fault.name, subject.name());
+                    let outcome = match result {
                         Ok(outcome) => outcome.unwrap_or_default(),
                         Err(panic) => {
                             let why = panic
@@ -49,15 +49,15 @@ fn every_kind_tells_the_truth_in_every_phase_under_every_fault() {
                             continue;
                         }
                     };
-                    let must = expected(phase.name(), wrong.name, subject.name());
-                    if outcome != must {
-                        let told = format!("{place} | {outcome}  (expected: {must})");
-                        broken.lock().unwrap().push(told);
+                    let expected_outcome = expected(phase.name(), fault.name, subject.name());
+                    if outcome != expected_outcome {
+                        let line = format!("{place} | {outcome}  (expected: {expected_outcome})");
+                        broken.lock().unwrap().push(line);
                     }
                     cells
                         .lock()
                         .unwrap()
-                        .push((subject, phase, wrong.name, outcome));
+                        .push((subject, phase, fault.name, outcome));
                 }
             });
         }
@@ -73,11 +73,11 @@ fn every_kind_tells_the_truth_in_every_phase_under_every_fault() {
     let page = page(&cells.into_inner().unwrap());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fault-table.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &page).expect("the page is written");
+        std::fs::write(&path, &page).expect("docs/fault-table.md is writable");
     }
-    let stands = std::fs::read_to_string(&path).unwrap_or_default();
+    let current = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        stands == page,
-        "docs/fault-table.md is not what the table comes to; write it anew with UPDATE_DOCS=1"
+        current == page,
+        "docs/fault-table.md is out of date: run this test with UPDATE_DOCS=1"
     );
 }

@@ -1,17 +1,17 @@
-//! What goes wrong in the fault table.
+//! The faults of the fault table.
 
 use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 
-/// One way to go wrong.
-pub struct Wrong {
+/// A fault.
+pub struct FaultCase {
     /// Its name in the table.
     pub name: &'static str,
     fault: fn(Operation) -> Fault,
-    /// How often; nothing: always.
+    /// How often; `None` means always.
     times: Option<u64>,
 }
 
-/// An error in the words of whoever is asked.
+/// An error reply in the format of the service.
 fn status(on: Operation, status: u16, code: &str) -> CannedReply {
     let body = match on {
         Operation::Token => {
@@ -24,34 +24,34 @@ fn status(on: Operation, status: u16, code: &str) -> CannedReply {
             };
             format!(r#"{{"error":"{error}","error_description":"{why}"}}"#)
         }
-        _ => format!(r#"{{"error":{{"code":"{code}","message":"as the service says it"}}}}"#),
+        _ => format!(r#"{{"error":{{"code":"{code}","message":"the service's message"}}}}"#),
     };
     CannedReply::status(status).body(&body)
 }
 
-/// Every way to go wrong.
-pub const ALL: &[Wrong] = &[
-    Wrong {
+/// Every fault.
+pub const ALL: &[FaultCase] = &[
+    FaultCase {
         name: "400",
         fault: |on| status(on, 400, "BadRequest").into(),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "401",
         fault: |on| status(on, 401, "Unauthorized").into(),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "403",
         fault: |on| status(on, 403, "Forbidden").into(),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "404",
         fault: |on| status(on, 404, "NotFound").into(),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "429-hour",
         fault: |on| {
             status(on, 429, "TooManyRequests")
@@ -60,7 +60,7 @@ pub const ALL: &[Wrong] = &[
         },
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "429-once",
         fault: |on| {
             status(on, 429, "TooManyRequests")
@@ -69,22 +69,22 @@ pub const ALL: &[Wrong] = &[
         },
         times: Some(1),
     },
-    Wrong {
+    FaultCase {
         name: "503",
         fault: |on| status(on, 503, "ServiceUnavailable").into(),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "503-once",
         fault: |on| status(on, 503, "ServiceUnavailable").into(),
         times: Some(1),
     },
-    Wrong {
+    FaultCase {
         name: "504-after",
         fault: |on| Fault::ReplaceAfterStatus(status(on, 504, "GatewayTimeout")),
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "302",
         fault: |_| {
             CannedReply::status(302)
@@ -93,81 +93,81 @@ pub const ALL: &[Wrong] = &[
         },
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "drop-before",
         fault: |_| Fault::DropBefore,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "drop-before-once",
         fault: |_| Fault::DropBefore,
         times: Some(1),
     },
-    Wrong {
+    FaultCase {
         name: "drop-after",
         fault: |_| Fault::DropAfter,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "reset",
         fault: |_| Fault::Reset,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "reset-after",
         fault: |_| Fault::ResetAfter,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "hang-once",
         fault: |_| Fault::Hang,
         times: Some(1),
     },
-    Wrong {
+    FaultCase {
         name: "hang-after-once",
         fault: |_| Fault::HangAfter,
         times: Some(1),
     },
-    Wrong {
+    FaultCase {
         name: "truncated",
         fault: |_| Fault::Truncated,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "html",
         fault: |_| Fault::Html,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "html-before",
         fault: |_| Fault::HtmlBefore,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "204",
         fault: |_| Fault::NoContent,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "wrong-content-type",
         fault: |_| Fault::WrongContentType,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "garbage",
         fault: |_| Fault::Garbage,
         times: None,
     },
-    Wrong {
+    FaultCase {
         name: "slow-drip-once",
         fault: |_| Fault::SlowDrip { bytes_per_s: 500 },
         times: Some(1),
     },
 ];
 
-impl Wrong {
-    /// The rule by which it befalls this operation, after so many of its calls.
-    pub fn befalling(&self, on: Operation, after: u64) -> FaultRule {
+impl FaultCase {
+    /// The rule that applies it to this operation after a number of calls.
+    pub fn rule(&self, on: Operation, after: u64) -> FaultRule {
         let rule = FaultRule::on(on, (self.fault)(on)).after(after);
         match self.times {
             Some(times) => rule.times(times),

@@ -1,4 +1,4 @@
-//! The guards before anything is sent: quota, window, interval, and another attempt.
+//! The guards (quota, window, interval), and retries.
 
 use host_runner::run::{self, RefreshOptions};
 use host_runner::verdict::Status;
@@ -43,7 +43,7 @@ fn lab<T>(world: World, keys: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T 
 }
 
 #[test]
-fn a_used_up_quota_holds_the_trigger_back_and_says_when_the_next_slot_opens() {
+fn an_exhausted_quota_is_skipped_with_the_next_slot() {
     lab(used(8), "quota: {limit: 8}", async |lab: &Lab| {
         let result = lab.invocation().refresh(asked()).await;
         assert_eq!(
@@ -65,7 +65,7 @@ fn a_used_up_quota_holds_the_trigger_back_and_says_when_the_next_slot_opens() {
 }
 
 #[test]
-fn which_kinds_count_is_the_users_choice() {
+fn the_counted_refresh_types_are_configurable() {
     for (count, left) in [
         ("[on_demand]", 4),
         ("[scheduled]", 4),
@@ -81,7 +81,7 @@ fn which_kinds_count_is_the_users_choice() {
 }
 
 #[test]
-fn force_overrides_the_quota_is_recorded_and_never_overrides_a_run_that_goes_on() {
+fn force_overrides_the_quota_but_not_a_running_refresh() {
     lab(used(8), "quota: {limit: 8}", async |lab: &Lab| {
         lab.services
             .begin_run(ITEM, RefreshType::Scheduled)
@@ -102,7 +102,7 @@ fn force_overrides_the_quota_is_recorded_and_never_overrides_a_run_that_goes_on(
 }
 
 #[test]
-fn a_quota_that_cannot_be_counted_sends_or_skips_as_it_is_told() {
+fn an_unreadable_quota_is_sent_or_skipped_as_configured() {
     let mut world = used(0);
     for dataflow in &mut world.items {
         *dataflow = dataflow.clone().unreadable_to_apps();
@@ -125,7 +125,7 @@ fn a_quota_that_cannot_be_counted_sends_or_skips_as_it_is_told() {
 }
 
 #[test]
-fn the_services_own_refusal_is_failed_with_the_same_next_slot() {
+fn the_services_daily_limit_is_failed_with_the_same_next_slot() {
     let mut world = used(8);
     for dataflow in &mut world.items {
         *dataflow = dataflow.clone().daily_limit(Some(8));
@@ -144,7 +144,7 @@ fn the_services_own_refusal_is_failed_with_the_same_next_slot() {
 }
 
 #[test]
-fn outside_its_window_nothing_is_sent_and_the_opening_is_named() {
+fn outside_its_window_a_refresh_is_skipped_with_the_next_opening() {
     // It is 09:00 in Copenhagen.
     let keys = "window: \"20:00-06:00 Europe/Copenhagen\"";
     lab(used(0), keys, async |lab: &Lab| {
@@ -176,7 +176,7 @@ fn outside_its_window_nothing_is_sent_and_the_opening_is_named() {
 }
 
 #[test]
-fn a_refresh_too_soon_after_the_last_one_is_held_back() {
+fn a_refresh_within_the_minimum_interval_is_skipped() {
     lab(used(0), "min_interval: 2h", async |lab: &Lab| {
         let first = lab.invocation().refresh(asked()).await;
         assert_eq!(first.status, Status::Completed, "{first:?}");
@@ -198,7 +198,7 @@ fn a_refresh_too_soon_after_the_last_one_is_held_back() {
 }
 
 #[test]
-fn a_failure_is_tried_again_as_often_as_it_says_and_recorded_each_time() {
+fn a_failed_refresh_is_retried_and_each_attempt_is_a_run() {
     let mut failing = used(0);
     for dataflow in &mut failing.items {
         *dataflow = dataflow.clone().ends("Failed");
@@ -225,13 +225,13 @@ fn a_failure_is_tried_again_as_often_as_it_says_and_recorded_each_time() {
                 })
                 .expect("a list");
             assert_eq!(runs.len(), 3, "each attempt is a run of its own");
-            assert!(runs.iter().all(|run| run.view.standing_name() == "failed"));
+            assert!(runs.iter().all(|run| run.view.state_name() == "failed"));
         },
     );
 }
 
 #[test]
-fn what_may_be_going_on_is_never_tried_again() {
+fn a_refresh_that_may_be_running_is_never_retried() {
     let lost = FaultRule::on(Operation::Refresh, CannedReply::status(504));
     let world = used(0).fault(lost);
     lab(
@@ -246,7 +246,7 @@ fn what_may_be_going_on_is_never_tried_again() {
 }
 
 #[test]
-fn a_dry_run_says_what_the_guards_would_do() {
+fn a_dry_run_shows_the_guards() {
     for (runs, keys, would, code) in [
         (8, "quota: {limit: 8}", "skip", "quota_exhausted"),
         (7, "quota: {limit: 8}", "send", ""),
@@ -266,11 +266,7 @@ fn a_dry_run_says_what_the_guards_would_do() {
                 Ok(plan) => plan,
                 other => panic!("{other:?}"),
             };
-            assert_eq!(
-                (&plan["would"], &plan["code"]),
-                (&would.into(), &code.into()),
-                "{plan}"
-            );
+            assert_eq!((plan.would, plan.code.as_str()), (would, code), "{plan}");
             assert_eq!(lab.triggers(), 0);
         });
     }

@@ -1,5 +1,4 @@
-//! What is particular to a kind: what Microsoft does not allow, what a service does on its own, and
-//! names where ids may stand.
+//! Behaviour of single kinds: limits of the services, their own retries, and names instead of ids.
 
 use host_runner::run;
 use host_runner::verdict::{Matched, Sent, Status};
@@ -30,7 +29,7 @@ fn model() -> Item {
 }
 
 #[test]
-fn every_kind_that_can_be_followed_is_followed_to_its_completion() {
+fn every_kind_with_a_history_completes() {
     for (subject, matched) in [
         (Subject::FlowDataflow, Matched::Inferred),
         (Subject::OAuthFlow, Matched::Inferred),
@@ -57,7 +56,7 @@ fn every_kind_that_can_be_followed_is_followed_to_its_completion() {
 }
 
 #[test]
-fn every_kind_that_fails_is_failed_with_the_services_own_word() {
+fn a_failed_refresh_has_the_services_error() {
     let failing: [(Subject, simulator::world::World, &str, &str); 3] = [
         (
             Subject::Gen2,
@@ -92,7 +91,7 @@ fn every_kind_that_fails_is_failed_with_the_services_own_word() {
 }
 
 #[test]
-fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
+fn a_refresh_that_the_service_does_not_allow_is_failed_with_a_hint() {
     for (dataflow, code, way_out) in [
         (
             Item {
@@ -127,8 +126,8 @@ fn what_microsoft_does_not_allow_is_said_once_with_the_ways_out() {
 }
 
 #[test]
-fn a_run_that_the_service_dropped_is_skipped_and_not_called_ours() {
-    // The list does not show the run that is going on, so the look cannot either.
+fn a_run_that_the_service_dropped_is_skipped() {
+    // The history does not list running refreshes, so the check before the trigger finds none.
     let world = with_gen2(gen2());
     Subject::Gen2.lab(world, async |lab: &Lab| {
         lab.services
@@ -150,7 +149,7 @@ fn a_run_that_the_service_dropped_is_skipped_and_not_called_ours() {
 }
 
 #[test]
-fn a_gen2_run_that_is_going_on_is_waited_for() {
+fn a_running_gen2_refresh_is_waited_for() {
     Subject::Gen2.lab(
         with_gen2(Item {
             lists_running: true,
@@ -172,11 +171,11 @@ fn a_gen2_run_that_is_going_on_is_waited_for() {
 }
 
 #[test]
-fn a_model_that_is_busy_is_tried_again_and_triggered_once() {
+fn a_busy_model_is_triggered_once_it_is_free() {
     Subject::Model.lab(
         with_model(model().appear_after_ms(120_000)),
         async |lab: &Lab| {
-            // It runs already, and the history does not show it yet: the look is clear.
+            // A refresh is running, but the history does not list it yet.
             lab.services
                 .begin_run(ITEM, RefreshType::OnDemand)
                 .expect("a run");
@@ -188,7 +187,7 @@ fn a_model_that_is_busy_is_tried_again_and_triggered_once() {
 }
 
 #[test]
-fn an_id_that_shows_late_is_no_failure_and_a_dropped_request_is_unknown() {
+fn an_id_that_appears_late_is_found_and_a_dropped_request_is_unknown() {
     for (model, status, code) in [
         (model().appear_after_ms(200_000), Status::Completed, ""),
         (
@@ -211,7 +210,7 @@ fn an_id_that_shows_late_is_no_failure_and_a_dropped_request_is_unknown() {
 }
 
 #[test]
-fn a_state_that_nobody_knows_is_watched_on_and_never_success() {
+fn an_unknown_state_is_followed_and_never_a_success() {
     let world = with_gen2(gen2().ends("PartiallySucceeded"));
     Subject::Gen2.lab(world, async |lab: &Lab| {
         let result = lab.invocation().refresh(asked()).await;
@@ -224,7 +223,7 @@ fn a_state_that_nobody_knows_is_watched_on_and_never_success() {
 }
 
 #[test]
-fn a_dataflow_of_the_other_generation_is_found_out_before_the_trigger() {
+fn a_dataflow_of_the_other_generation_is_detected_before_the_trigger() {
     let gen1 = || {
         let mut world = Subject::Gen2.world();
         world.items.clear();
@@ -251,7 +250,7 @@ fn a_dataflow_of_the_other_generation_is_found_out_before_the_trigger() {
 }
 
 #[test]
-fn names_stand_where_ids_stand_and_are_matched_exactly() {
+fn names_can_replace_ids_and_match_exactly() {
     for (subject, key, name) in [
         (Subject::Dataflow, "dataflow", "Master Order List"),
         (Subject::Gen2, "dataflow", "Master Order List"),
@@ -285,7 +284,7 @@ fn names_stand_where_ids_stand_and_are_matched_exactly() {
 }
 
 #[test]
-fn a_name_that_stands_twice_is_refused_with_both_ids() {
+fn an_ambiguous_name_is_refused_with_both_ids() {
     let twin = uuid!("55555555-5555-5555-5555-555555555555");
     let world =
         Subject::Gen2
@@ -310,7 +309,7 @@ fn a_name_that_stands_twice_is_refused_with_both_ids() {
 }
 
 #[test]
-fn an_unreadable_history_stops_the_run_unless_it_is_accepted() {
+fn an_unreadable_history_is_refused_unless_accepted() {
     for (subject, world, key) in [
         (
             Subject::Dataflow,
@@ -352,7 +351,7 @@ fn an_unreadable_history_stops_the_run_unless_it_is_accepted() {
 }
 
 #[test]
-fn a_scheduled_run_in_the_same_minute_is_never_taken_for_ours() {
+fn a_scheduled_run_in_the_same_minute_is_never_matched() {
     for subject in [Subject::FlowDataflow, Subject::Dataflow, Subject::FlowModel] {
         let mut world = subject.world();
         for dataflow in &mut world.items {
@@ -374,7 +373,7 @@ fn a_scheduled_run_in_the_same_minute_is_never_taken_for_ours() {
 }
 
 #[test]
-fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
+fn a_dry_run_of_each_kind_shows_its_request_and_only_posts_for_tokens() {
     for subject in Subject::ALL {
         subject.lab(subject.world(), async |lab: &Lab| {
             let invocation = lab.invocation();
@@ -389,9 +388,9 @@ fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
                 Ok(plan) => plan,
                 other => panic!("{subject:?}: {other:?}"),
             };
-            assert_eq!(plan["would"], "send", "{subject:?}: {plan}");
-            assert_eq!(plan["request"]["method"], "POST", "{subject:?}");
-            let text = plan.to_string();
+            assert_eq!(plan.would, "send", "{subject:?}: {plan}");
+            assert_eq!(plan.request.method, "POST", "{subject:?}");
+            let text = format!("{plan:?}");
             assert!(!text.contains("INVENTED"), "{subject:?}: {text}");
             assert_eq!(lab.triggers(), 0, "{subject:?}");
             for request in lab.services.requests() {
@@ -406,7 +405,7 @@ fn a_dry_run_of_each_kind_shows_its_request_and_sends_no_post_but_the_tokens() {
 }
 
 #[test]
-fn a_run_is_stopped_and_the_follow_says_so() {
+fn a_cancelled_run_is_cancelled_when_followed() {
     for subject in [
         Subject::FlowDataflow,
         Subject::Dataflow,
@@ -439,7 +438,7 @@ fn a_run_is_stopped_and_the_follow_says_so() {
 }
 
 #[test]
-fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
+fn name_lookups_are_retried_and_not_needed_for_a_recorded_result() {
     let target = "{kind: dataflow, workspace: Data Admin, dataflow: Master Order List}";
     let unavailable = || simulator::faults::CannedReply::status(503);
     let world = Subject::Dataflow.world().fault(
@@ -452,12 +451,12 @@ fn names_are_looked_up_patiently_and_not_at_all_where_the_record_answers() {
         let calls = lab.services.requests().len();
         let again = lab.invocation().refresh(asked()).await;
         assert!(again.replayed, "{again:?}");
-        assert_eq!(lab.services.requests().len(), calls, "nobody was asked");
+        assert_eq!(lab.services.requests().len(), calls, "no request");
     });
 }
 
 #[test]
-fn without_verification_nobody_is_asked_about_the_content_unless_a_guard_needs_it() {
+fn without_verification_the_content_is_read_only_for_a_guard() {
     use host_runner::run::FollowMode;
     let blind = run::RefreshOptions {
         follow: FollowMode::NotAtAll,

@@ -1,8 +1,7 @@
-//! The runner's library and the services in one process, on one clock that nobody waits for.
+//! The runner's library and the services in one process with a virtual clock.
 //!
-//! What is tested is what ships: the embedded component, the outbound boundary with its tokens and
-//! policy, the audit log on disk, the guards. Only the command line and the process are not there;
-//! those have tests of their own.
+//! This tests what ships, except the command line and the process: the embedded component, the outbound
+//! boundary with tokens and policy, the audit log on disk, and the guards.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +10,7 @@ use std::time::Duration;
 use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
 use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
-use host_runner::report::{
-    ExitRules, Level, Mode, RefreshResult, Reporter, Settings as ReportSettings, Sink,
-};
+use host_runner::report::{ExitRules, Level, Mode, RefreshResult, ReportOptions, Reporter, Sink};
 use host_runner::run::{
     self, AuditHandle, Boundary, BoundaryConfig, Component, FollowMode, Operation, RefreshOptions,
     Session, Signals,
@@ -24,9 +21,9 @@ use simulator::world::World;
 
 use super::clock::{NetworkClock, RunnerClock, ServiceClock, Time};
 
-/// One machine with one record, and the services that it asks.
+/// A machine with one audit log, and the services.
 pub struct Lab {
-    /// The time that everybody shares.
+    /// The virtual time.
     pub time: Time,
     /// The services.
     pub services: Simulator,
@@ -35,10 +32,10 @@ pub struct Lab {
     env: Vec<(String, String)>,
 }
 
-/// A variable, and what it holds given the services' address.
+/// A variable, and its value for a given address of the services.
 pub type Variable<'v> = (&'v str, &'v dyn Fn(&str) -> String);
 
-/// What a start is asked for.
+/// The options of a usual start.
 pub fn asked() -> RefreshOptions {
     RefreshOptions {
         new: false,
@@ -48,8 +45,8 @@ pub fn asked() -> RefreshOptions {
 }
 
 impl Lab {
-    /// Runs `scenario` in a lab with these services. `config` is the configuration, in which
-    /// `BASE` stands for the services' address; `env` are the variables that it reads.
+    /// Runs `scenario` with these services. `BASE` in the configuration is replaced by the services' address;
+    /// `env` are the variables that it reads.
     pub fn run<T>(
         world: World,
         config: &str,
@@ -81,7 +78,7 @@ impl Lab {
             tokio::select! {
                 biased;
                 end = scenario(&lab) => end,
-                () = time.run() => unreachable!("time never ends"),
+                () = time.run() => unreachable!("the clock runs for the whole test"),
             }
         })
     }
@@ -90,17 +87,17 @@ impl Lab {
         Arc::new(RunnerClock(self.time.clone()))
     }
 
-    /// Where the audit log is.
+    /// The path of the audit log.
     pub fn record_path(&self) -> PathBuf {
         self.dir.path().join("audit.db")
     }
 
-    /// One invocation: a process of its own as far as the audit log can tell, but for its number.
+    /// A refresh invocation, which is a new process to the audit log except for its id.
     pub fn invocation(&self) -> Invocation {
         self.invocation_for(Operation::Refresh)
     }
 
-    /// An invocation that asks for a stop.
+    /// A cancel invocation.
     pub fn cancelling(&self) -> Invocation {
         self.invocation_for(Operation::Cancel)
     }
@@ -125,7 +122,7 @@ impl Lab {
             .resolve(Selection::All, inputs)
             .unwrap_or_else(|error| panic!("{error}"));
         let reporter = Arc::new(Reporter::new(
-            ReportSettings {
+            ReportOptions {
                 mode: Mode::Json,
                 threshold: Level::Error,
                 color_stdout: false,
@@ -160,7 +157,7 @@ impl Lab {
             clock.clone(),
             redactor,
         )
-        .expect("a record");
+        .expect("an audit log");
         Invocation {
             audit: AuditHandle {
                 audit_log: Arc::new(audit_log),
@@ -185,7 +182,7 @@ impl Lab {
 pub struct Invocation {
     /// Its session.
     pub session: Session,
-    /// Its record.
+    /// Its audit log.
     pub audit: AuditHandle,
     targets: Vec<ResolvedTarget>,
 }
@@ -219,7 +216,7 @@ impl Invocation {
         RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
     }
 
-    /// How many triggers the audit log knows of: one for each intent.
+    /// The number of intents in the audit log.
     pub fn intents(&self) -> usize {
         let Some(view) = self.newest_run() else {
             return 0;
@@ -234,14 +231,14 @@ impl Invocation {
     }
 }
 
-/// A moment later, in milliseconds.
+/// A duration in milliseconds.
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
 impl Lab {
-    /// How many triggers have left for the services, whether they arrived or not. One that was
-    /// refused for its token has started nothing, and is sent once more with a fresh one.
+    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token is not
+    /// counted: it has started nothing and is sent again with a new token.
     pub fn triggers(&self) -> usize {
         use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
         self.services
@@ -257,8 +254,7 @@ impl Lab {
     }
 }
 
-/// A folder in memory where the system has one: two hours of renewed leases are thousands of waits
-/// for a disk otherwise.
+/// A folder in memory if the system has one: two hours of renewed leases write thousands of times.
 fn folder() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = match memory.is_dir() {

@@ -1,4 +1,4 @@
-//! Refreshes that take hours, tokens that do not live as long, and runs that outlast a deadline.
+//! Refreshes that take longer than a token, a deadline or a day.
 
 use host_runner::run::{FollowMode, RefreshOptions};
 use host_runner::verdict::Status;
@@ -19,7 +19,7 @@ const FOLLOWED: [Subject; 6] = [
     Subject::Enhanced,
 ];
 
-/// The services with refreshes that take so long.
+/// The services with refreshes of this duration.
 fn taking(subject: Subject, takes_ms: u64) -> World {
     let mut world = subject.world();
     for item in &mut world.items {
@@ -35,7 +35,7 @@ fn with_deadline(subject: Subject, deadline: &str) -> String {
 }
 
 #[test]
-fn a_refresh_of_two_hours_ends_in_its_verdict_though_tokens_live_one() {
+fn a_refresh_of_two_hours_renews_its_tokens() {
     for subject in FOLLOWED {
         let target = with_deadline(subject, "3h");
         let world = taking(subject, 2 * HOUR);
@@ -55,7 +55,7 @@ fn a_refresh_of_two_hours_ends_in_its_verdict_though_tokens_live_one() {
 }
 
 #[test]
-fn a_run_that_outlasts_the_deadline_is_still_running_and_followed_next_time() {
+fn a_run_beyond_the_deadline_is_still_running_and_followed_by_the_next_start() {
     for subject in FOLLOWED {
         let target = with_deadline(subject, "30m");
         let world = taking(subject, HOUR);
@@ -76,7 +76,7 @@ fn a_run_that_outlasts_the_deadline_is_still_running_and_followed_next_time() {
 }
 
 #[test]
-fn a_detached_run_is_accepted_once_seen_and_followed_the_next_day() {
+fn a_detached_run_is_accepted_and_followed_the_next_day() {
     for subject in FOLLOWED {
         subject.lab(taking(subject, HOUR), async |lab: &Lab| {
             let detached = RefreshOptions {

@@ -1,5 +1,5 @@
-//! The runner's library, the embedded component and the simulator in one process, on a clock that
-//! nobody waits for: every kind, every phase, every fault; refreshes of hours in milliseconds.
+//! The runner's library, the embedded component and the simulator in one process with a virtual clock: every
+//! kind, phase and fault; refreshes of hours in milliseconds.
 
 #![allow(
     unreachable_pub,

@@ -1,5 +1,4 @@
-//! What is refreshed in the fault table: every kind of target, and which of the services' operations
-//! each of its phases is.
+//! The kinds of targets in the fault table, and the operation of each of their phases.
 
 use simulator::faults::Operation;
 use simulator::view::Initiator;
@@ -26,7 +25,7 @@ pub const TAKES_MS: u64 = 600_000;
 /// A kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A flow that nothing is known of.
+    /// A flow without `verify`.
     Flow,
     /// A flow with a Response action that answers later.
     FlowResponse,
@@ -40,7 +39,7 @@ pub enum Subject {
     Dataflow,
     /// A Fabric dataflow.
     Gen2,
-    /// A semantic model, refreshed in the standard way.
+    /// A semantic model with a standard refresh.
     Model,
     /// A semantic model with an enhanced refresh.
     Enhanced,
@@ -51,13 +50,13 @@ pub enum Subject {
 pub enum Phase {
     /// Getting a token.
     Token,
-    /// The look before the trigger.
+    /// Reading the history before the trigger.
     Look,
     /// The trigger.
     Trigger,
     /// Finding the run and following it.
     Follow,
-    /// Asking the service to stop it.
+    /// Requesting the cancellation.
     Cancel,
 }
 
@@ -108,8 +107,8 @@ impl Subject {
         }
     }
 
-    /// The operation that a phase is, and how many such calls come before it; nothing where the
-    /// kind has no such phase.
+    /// The operation of a phase, and the number of earlier calls of the same operation; `None` if the kind has
+    /// no such phase.
     pub fn operation(self, phase: Phase) -> Option<(Operation, u64)> {
         let history = match self {
             Self::Flow | Self::FlowResponse => None,
@@ -142,13 +141,13 @@ impl Subject {
                 }
                 Self::Gen2 => Some((Operation::FabricCancel, 0)),
                 Self::Enhanced => Some((Operation::ModelCancel, 0)),
-                // A standard refresh cannot be stopped, and a flow's run is nobody's to stop.
+                // A standard refresh and a flow's run cannot be cancelled.
                 Self::Flow | Self::FlowResponse | Self::FlowModel | Self::Model => None,
             },
         }
     }
 
-    /// The services as they are for this kind.
+    /// The services for this kind.
     pub fn world(self) -> World {
         let flow = || Flow::new(FLOW, FLOW_NAME, FlowForm::New, SIG);
         let dataflow = || Item::dataflow(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS);
@@ -179,7 +178,7 @@ impl Subject {
         }
     }
 
-    /// The target, as the configuration says it.
+    /// The target in the configuration.
     pub fn target(self) -> String {
         let item = |key: &str| format!("workspace: {WORKSPACE}, {key}: {ITEM}");
         let flow = "kind: power-automate, url: \"${env:FLOW_URL}\"";
@@ -255,18 +254,18 @@ targets:
     }
 }
 
-/// What really became of the content.
+/// What happened at the services.
 #[derive(Debug, Default)]
 pub struct Truth {
-    /// Triggers that began a refresh, or had the flow begin one.
+    /// Triggers that started a refresh, directly or by the flow.
     pub effective: usize,
-    /// The ids of our runs that ended well.
+    /// The ids of our runs that succeeded.
     pub completed: Vec<String>,
     /// The ids of all our runs.
     pub ours: Vec<String>,
 }
 
-/// The truth, from the services themselves.
+/// Reads it from the services.
 pub fn truth(lab: &Lab) -> Truth {
     let mut truth = Truth::default();
     for item in lab.services.items() {

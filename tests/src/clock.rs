@@ -69,44 +69,37 @@ fn millis(by: Duration) -> i64 {
 }
 
 /// `by` after `at`, at most the last timestamp.
-#[must_use]
-pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// `by` before `at`, at least the first timestamp.
-#[must_use]
-pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 /// The time as in the `Date` header (RFC 9110, 5.6.7).
-#[must_use]
-pub fn http_date(at: Timestamp) -> String {
+pub(crate) fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// The time with milliseconds, as Power BI writes `startTime`.
-#[must_use]
-pub fn rfc3339_millis(at: Timestamp) -> String {
+pub(crate) fn rfc3339_millis(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
 /// The time with seven digits and without its zone, as Fabric writes `startTimeUtc`.
-#[must_use]
-pub fn utc_without_z(at: Timestamp) -> String {
+pub(crate) fn utc_without_z(at: Timestamp) -> String {
     format!("{at:.7}").trim_end_matches('Z').to_owned()
 }
 
 /// The time with milliseconds and without its zone, as in the details of a refresh.
-#[must_use]
-pub fn utc_millis_without_z(at: Timestamp) -> String {
+pub(crate) fn utc_millis_without_z(at: Timestamp) -> String {
     rfc3339_millis(at).trim_end_matches('Z').to_owned()
 }
 
 /// The time of a `Retry-After` that arrives at `now`, in seconds or as a date.
-#[must_use]
-pub fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     match value.trim().parse() {
         Ok(seconds) => Some(later(now, Duration::from_secs(seconds))),
         Err(_) => rfc2822::DateTimeParser::new()

@@ -35,6 +35,7 @@ use crate::faults::{Fault, FaultPlan, FaultRule};
 use crate::log::{LoggedRequest, RequestLog};
 use crate::message::{Answer, ConnectionFault, Reply, Request};
 use crate::service::{self, Call, Routed};
+pub use crate::state::RunSnapshot;
 use crate::state::State;
 use crate::view::{self, ItemView, WorldView};
 use crate::violations::{Observed, Violation, Violations};
@@ -351,6 +352,22 @@ impl Core {
         let (mut inner, now) = self.settled();
         let begun = inner.state.begin_run(item, now, kind);
         begun.ok_or_else(|| unknown("item", item))
+    }
+
+    /// Replaces the whole history of an item, for a caller that drives it. `next` is the id that
+    /// the next requested run gets if the item accepts requests without starting runs.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub fn replace_runs(
+        &self,
+        item: Uuid,
+        runs: Vec<RunSnapshot>,
+        next: &str,
+    ) -> Result<(), AdminError> {
+        let (mut inner, _) = self.settled();
+        let replaced = inner.state.replace_runs(item, runs, next);
+        replaced.ok_or_else(|| unknown("item", item))
     }
 
     /// Ends every run of the item that is in progress, with `status`. Returns their ids.

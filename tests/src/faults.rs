@@ -167,8 +167,7 @@ impl From<CannedReply> for Fault {
 
 impl Fault {
     /// True when the request takes effect.
-    #[must_use]
-    pub fn takes_effect(&self) -> bool {
+    pub(crate) fn takes_effect(&self) -> bool {
         !matches!(
             self,
             Self::Reply(_)
@@ -183,8 +182,7 @@ impl Fault {
     }
 
     /// True when the caller gets the service's own reply complete, though perhaps late.
-    #[must_use]
-    pub fn keeps_reply(&self) -> bool {
+    pub(crate) fn keeps_reply(&self) -> bool {
         matches!(
             self,
             Self::DelayMs(_) | Self::SlowDrip { .. } | Self::WrongContentType
@@ -192,8 +190,7 @@ impl Fault {
     }
 
     /// What a client sees instead of any reply.
-    #[must_use]
-    pub fn connection_fault(&self) -> Option<ConnectionFault> {
+    pub(crate) fn connection_fault(&self) -> Option<ConnectionFault> {
         match self {
             Self::DropBefore | Self::DropAfter => Some(ConnectionFault::Closed),
             Self::Reset | Self::ResetAfter => Some(ConnectionFault::Reset),
@@ -204,8 +201,7 @@ impl Fault {
     }
 
     /// The name, as it is written in JSON.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match serde_json::to_value(self) {
             Ok(Value::String(name)) => name,
             Ok(Value::Object(fields)) => fields.keys().next().cloned().unwrap_or_default(),
@@ -282,14 +278,13 @@ impl FaultRule {
 
 /// The rules, and how many requests each has matched.
 #[derive(Debug, Default)]
-pub struct FaultPlan {
+pub(crate) struct FaultPlan {
     rules: Vec<(FaultRule, u64)>,
 }
 
 impl FaultPlan {
     /// A plan whose rules have matched no request yet.
-    #[must_use]
-    pub fn new(rules: Vec<FaultRule>) -> Self {
+    pub(crate) fn new(rules: Vec<FaultRule>) -> Self {
         Self {
             rules: rules.into_iter().map(|rule| (rule, 0)).collect(),
         }
@@ -297,7 +292,7 @@ impl FaultPlan {
 
     /// The fault of the first active rule that matches the request. Every rule that matches counts
     /// the request.
-    pub fn choose(&mut self, on: Operation, targets: &[String]) -> Option<Fault> {
+    pub(crate) fn choose(&mut self, on: Operation, targets: &[String]) -> Option<Fault> {
         let mut chosen = None;
         for (rule, seen) in &mut self.rules {
             if rule.matches(on, targets) {

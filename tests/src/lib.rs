@@ -19,7 +19,6 @@ pub mod faults;
 #[cfg(test)]
 mod golden;
 pub mod log;
-mod mask;
 pub mod message;
 pub mod scenario;
 pub mod secret;

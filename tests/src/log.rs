@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation;
-use crate::mask;
 use crate::message::Request;
-use crate::secret::MASK;
+use crate::secret::{MASK, mask_body, mask_query, mask_text};
 
 /// How much of a body the log keeps, in bytes; bodies of the services are far smaller.
 const KEPT_BODY: usize = 64 * 1024;
@@ -53,13 +52,13 @@ pub struct LoggedRequest {
 
 /// The requests so far.
 #[derive(Debug, Default)]
-pub struct RequestLog {
+pub(crate) struct RequestLog {
     entries: Vec<LoggedRequest>,
 }
 
 impl RequestLog {
     /// Adds a request and returns its number.
-    pub fn add<'a>(
+    pub(crate) fn add<'a>(
         &mut self,
         request: &Request,
         service: &'static str,
@@ -68,15 +67,15 @@ impl RequestLog {
         secrets: impl Iterator<Item = &'a str> + Clone,
     ) -> u64 {
         let n = u64::try_from(self.entries.len()).unwrap_or(u64::MAX) + 1;
-        let body = mask::text(&mask::body(&kept(&request.body)), secrets.clone());
+        let body = mask_text(&mask_body(&kept(&request.body)), secrets.clone());
         self.entries.push(LoggedRequest {
             n,
             time: rfc3339_millis(now),
             service,
             on,
             method: request.method.to_string(),
-            path: mask::text(&request.path, secrets.clone()),
-            query: mask::text(&mask::query(&request.query), secrets.clone()),
+            path: mask_text(&request.path, secrets.clone()),
+            query: mask_text(&mask_query(&request.query), secrets.clone()),
             headers: masked_headers(request, secrets),
             json: serde_json::from_str(&body).unwrap_or(Value::Null),
             body,
@@ -89,22 +88,21 @@ impl RequestLog {
     }
 
     /// Stores the name of the fault of request `n`.
-    pub fn set_fault(&mut self, n: u64, fault: String) {
+    pub(crate) fn set_fault(&mut self, n: u64, fault: String) {
         if let Some(entry) = self.entry(n) {
             entry.fault = Some(fault);
         }
     }
 
     /// Stores the status that request `n` got, or the name of the fault.
-    pub fn set_status(&mut self, n: u64, status: impl Into<Value>) {
+    pub(crate) fn set_status(&mut self, n: u64, status: impl Into<Value>) {
         if let Some(entry) = self.entry(n) {
             entry.status = status.into();
         }
     }
 
     /// The path of request `n`, secrets masked.
-    #[must_use]
-    pub fn path_of(&self, n: u64) -> &str {
+    pub(crate) fn path_of(&self, n: u64) -> &str {
         let entry = self.entries.iter().rev().find(|entry| entry.n == n);
         entry.map_or("", |entry| entry.path.as_str())
     }
@@ -114,8 +112,7 @@ impl RequestLog {
     }
 
     /// All requests, in the order of arrival.
-    #[must_use]
-    pub fn entries(&self) -> &[LoggedRequest] {
+    pub(crate) fn entries(&self) -> &[LoggedRequest] {
         &self.entries
     }
 }
@@ -138,7 +135,7 @@ fn masked_headers<'a>(
                 None => MASK.to_owned(),
             }
         } else {
-            mask::text(&value, secrets.clone())
+            mask_text(&value, secrets.clone())
         };
         headers
             .entry(name.as_str().to_owned())

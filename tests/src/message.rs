@@ -61,8 +61,7 @@ impl Request {
     }
 
     /// The decoded value of a query parameter.
-    #[must_use]
-    pub fn query_value(&self, name: &str) -> Option<String> {
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
         form_value(&self.query, name)
     }
 
@@ -73,21 +72,18 @@ impl Request {
     }
 
     /// True when the request has any `Authorization` header.
-    #[must_use]
-    pub fn has_authorization(&self) -> bool {
+    pub(crate) fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
     }
 
     /// The bearer token of the `Authorization` header.
-    #[must_use]
-    pub fn bearer(&self) -> Option<&str> {
+    pub(crate) fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     /// True when the `Content-Type` is `media_type`, with any parameters.
-    #[must_use]
-    pub fn is_of_type(&self, media_type: &str) -> bool {
+    pub(crate) fn is_of_type(&self, media_type: &str) -> bool {
         self.header("content-type")
             .and_then(|value| value.split(';').next())
             .is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
@@ -95,8 +91,7 @@ impl Request {
 }
 
 /// The decoded value of `name` in a query or form.
-#[must_use]
-pub fn form_value(text: &str, name: &str) -> Option<String> {
+pub(crate) fn form_value(text: &str, name: &str) -> Option<String> {
     text.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (form_decode(key) == name).then(|| form_decode(value))
@@ -122,8 +117,7 @@ pub struct Reply {
 
 impl Reply {
     /// A reply without a body. An invalid status becomes 500.
-    #[must_use]
-    pub fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             headers: Box::default(),
@@ -132,14 +126,12 @@ impl Reply {
     }
 
     /// A reply with a JSON body.
-    #[must_use]
-    pub fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::text(status, "application/json; charset=utf-8", body.to_string())
     }
 
     /// A reply with a body of any type.
-    #[must_use]
-    pub fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let mut reply = Self::empty(status).with_header("content-type", content_type);
         reply.body = body.into();
         reply
@@ -152,14 +144,13 @@ impl Reply {
     }
 
     /// Sets a header. An invalid name or value is ignored.
-    #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.set_header(name, value);
         self
     }
 
     /// Sets a header. An invalid name or value is ignored.
-    pub fn set_header(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_str(value),
@@ -169,7 +160,7 @@ impl Reply {
     }
 
     /// Sets a header, unless it is already set.
-    pub fn set_default_header(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_default_header(&mut self, name: &str, value: &str) {
         if !self.headers.contains_key(name) {
             self.set_header(name, value);
         }
@@ -198,7 +189,7 @@ pub enum ConnectionFault {
 
 /// The reply of a service: now, or when a flow run reaches its Response.
 #[derive(Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// This reply.
     Now(Reply),
     /// The reply of the flow run with this id, when it reaches its Response action.

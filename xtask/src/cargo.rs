@@ -40,12 +40,18 @@ pub(crate) fn target_dir() -> PathBuf {
         .unwrap_or_else(|| root().join("target"))
 }
 
-/// A `cargo` in the workspace's root.
+/// A `cargo` in the workspace's root. `cargo run` sets variables about this package; they are removed,
+/// because ring's build script would run again when they change, and rebuild everything that uses TLS.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .current_dir(root())
-        .env("CARGO_TARGET_DIR", target_dir());
+    for (name, _) in std::env::vars_os() {
+        if matches!(name.to_str(), Some(name) if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root());
+    command.env("CARGO_TARGET_DIR", target_dir());
     command
 }
 

@@ -148,8 +148,8 @@ fn run_of(row: &Row<'_>, id: &str) -> Run {
     }
     // The extended status is more precise, but it never turns a failure into a success.
     let extended = row.extended_status.text().filter(|extended| {
-        let succeeded = RunState::parse(extended) == RunState::Succeeded;
-        !extended.eq_ignore_ascii_case("unknown") && !(failed && succeeded)
+        let contradicts = failed && RunState::parse(extended) == RunState::Succeeded;
+        !extended.eq_ignore_ascii_case("unknown") && !contradicts
     });
     let status = extended.unwrap_or(status);
     Run {
@@ -180,10 +180,11 @@ fn failure(row: &Row<'_>) -> Option<ErrorDetails> {
     if attempts.len() > 1 {
         let codes: Vec<&str> = failures.iter().map(|error| error.code.as_str()).collect();
         let attempts = format!("{} attempts: {}", attempts.len(), codes.join(", "));
-        error.message = match error.message.is_empty() {
-            true => attempts,
-            false => format!("{} ({attempts})", error.message),
-        };
+        if error.message.is_empty() {
+            error.message = attempts;
+        } else {
+            error.message = format!("{} ({attempts})", error.message);
+        }
     }
     Some(error)
 }

@@ -420,7 +420,9 @@ fn a_run_of_every_kind_is_cancelled_and_an_ended_one_is_not_an_error() {
         (enhanced(), Ok(ok("")), Requested),
         (enhanced(), refusal(404, ""), NotFound),
     ] {
-        let world = World::new().answers_post(answer);
+        let world = World::new()
+            .answers_post(answer)
+            .answers_get(refusal(404, "EntityNotFound"));
         assert_eq!(cancel(&world, target).unwrap(), expected);
     }
 }

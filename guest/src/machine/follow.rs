@@ -71,7 +71,7 @@ pub(crate) fn ours(
             until: base.after_ms(content.item.start_within_ms),
         }),
         known: trace.service_run.clone(),
-        read_at_least_once: true,
+        first_limit: TimeLimit::CallOnly,
         ..RunSearch::new(content, RunContext::ours(&request.name, &trigger, sent_at))
     };
     watch(session, facts, search)
@@ -128,15 +128,14 @@ pub(crate) fn since(
             // Whenever the trigger was sent, it was before now.
             until: history.at.max(from).after_ms(content.item.start_within_ms),
         }),
-        read_at_least_once: true,
+        first_limit: TimeLimit::CallOnly,
         ..RunSearch::new(content, RunContext::other(&request.name, Some(from)))
     };
     watch(session, facts, search)
 }
 
 fn resolved(session: &mut Session<'_>, request: &FollowRequest) -> Step<Target> {
-    let endpoints = &request.call_context.endpoints;
-    resolve(session, &request.target, endpoints, Attempts::UntilDeadline)
+    resolve(session, &request.target, Attempts::UntilDeadline)
 }
 
 /// The content of a target, and its history, while nothing is known yet.

@@ -208,11 +208,7 @@ fn held_back(request: &RefreshRequest, running: &Run, code: &str, reason: &str) 
     };
     let (name, description) = (&request.name, running.describe());
     let message = format!("{name} {reason}, so nothing was triggered: {description}.");
-    let verdict = Verdict {
-        retryable: true,
-        ..facts.verdict(Status::Skipped, code, message, AFTER_RUN_HINT)
-    };
-    verdict.into()
+    skipped(&facts, code, message, AFTER_RUN_HINT).into()
 }
 
 /// The verdict on a trigger that the service rejected because a run is in progress.
@@ -227,9 +223,13 @@ pub(crate) fn rejected_as_busy(request: &RefreshRequest, error: CallError) -> Ve
         IfRunning::Skip | IfRunning::Follow => "already_running",
     };
     let message = format!("{} Nothing was started.", error.message);
+    skipped(&facts, code, message, AFTER_RUN_HINT)
+}
+
+fn skipped(facts: &Facts, code: &str, message: String, hint: &str) -> Verdict {
     Verdict {
         retryable: true,
-        ..facts.verdict(Status::Skipped, code, message, AFTER_RUN_HINT)
+        ..facts.verdict(Status::Skipped, code, message, hint)
     }
 }
 
@@ -264,11 +264,8 @@ fn check_quota(
     };
     let message = format!("{used}, so {} was not triggered.", request.name);
     let hint = "Start again at the next slot, or use `--force` to trigger anyway.";
-    let verdict = Verdict {
-        retryable: true,
-        retry_at,
-        ..facts.verdict(Status::Skipped, "quota_exhausted", message, hint)
-    };
+    let mut verdict = skipped(&facts, "quota_exhausted", message, hint);
+    verdict.retry_at = retry_at;
     Err(verdict.into())
 }
 

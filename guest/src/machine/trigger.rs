@@ -42,9 +42,8 @@ pub(crate) fn run(
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let endpoints = &request.call_context.endpoints;
-    let target = resolve(session, &request.target, endpoints, Attempts::UntilDeadline)?;
-    let work = &Work::of(&target, endpoints)?;
+    let target = resolve(session, &request.target, Attempts::UntilDeadline)?;
+    let work = &Work::of(&target, session.endpoints)?;
     guard::check(request, work)?;
     // Built once in advance, so that an invalid payload is reported before the first call.
     work.request(session, request.response_timeout_ms)?;
@@ -266,8 +265,8 @@ fn accepted(
     let work = attempt.work;
     facts.sent = Sent::Yes;
     facts.flow_run = flow_run(&answer);
-    if !session.knows_service_clock() && answer.header("date").is_some() {
-        session.set_service_clock(&answer);
+    if answer.header("date").is_some() {
+        session.learn_service_clock(&answer);
     }
     let answered_at = session.service_now();
     let run = work.run_in(&answer);

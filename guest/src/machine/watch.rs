@@ -32,8 +32,8 @@ pub(crate) struct RunSearch<'t> {
     pub(crate) context: RunContext,
     /// Whether it is enough that the run has started.
     pub(crate) until_started: bool,
-    /// Whether the history is read at least once, whatever is left of the deadline.
-    pub(crate) read_at_least_once: bool,
+    /// What limits the first reading.
+    pub(crate) first_limit: TimeLimit,
 }
 
 impl<'t> RunSearch<'t> {
@@ -47,7 +47,7 @@ impl<'t> RunSearch<'t> {
             poll_from: None,
             context,
             until_started: false,
-            read_at_least_once: false,
+            first_limit: TimeLimit::Deadline,
         }
     }
 }
@@ -72,22 +72,17 @@ pub(crate) fn watch(
 ) -> Step<Verdict> {
     let mut pace = Pace::up_to(search.content.item.poll_ms);
     let (mut reported, mut warned) = (None, Vec::new());
-    let mut limit = match search.read_at_least_once {
-        true => TimeLimit::CallOnly,
-        false => TimeLimit::Deadline,
-    };
+    let mut limit = search.first_limit;
     // A run that is not ours, or that was matched inexactly, was seen in a history before.
     let mut seen = search.known.is_some() && facts.matched != Matched::Exact;
     let until = |from| session.service_now().until(from);
     let pause = search.poll_from.map(until).unwrap_or_default();
     if pause > session.remaining_ms() {
-        return Ok(match seen {
-            true => unfinished(facts, &search.context, false),
-            false => {
-                let from = session.service_now().after_ms(pause);
-                not_readable_yet(facts, &search.context, from)
-            }
-        });
+        if seen {
+            return Ok(unfinished(facts, &search.context, false));
+        }
+        let from = session.service_now().after_ms(pause);
+        return Ok(not_readable_yet(facts, &search.context, from));
     }
     if pause > 0 {
         session.wait(pause)?;

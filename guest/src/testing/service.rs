@@ -1,140 +1,173 @@
-//! How each service of the scripted world speaks: its addresses, its rows, its answer to a trigger.
+//! The simulator's core behind the scripted world: it answers what the services would answer, for
+//! the runs that the script shows at the time.
 
-use super::{HttpAnswer, HttpRequest, OURS, answer, taken, with};
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// What a GET asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// The history of a content.
-    History(Way),
-    /// One run.
-    Page(Way, String),
-    /// Anything else.
-    List,
-}
+use simulator::Core;
+use simulator::clock::StandingClock;
+use simulator::core::RunSnapshot;
+use simulator::message::Request;
+use simulator::world::{Client, Flow, FlowForm, Item, ItemKind, RefreshType, Workspace};
 
-/// The way in which a history is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    Dataflow,
-    Gen2,
-    Model,
-}
+use super::{DATAFLOW, FLOW_URL, HttpAnswer, HttpRequest, OURS, WORKSPACE};
+use crate::ports::Method;
+use crate::time::Moment;
 
-/// A run as the world has it now.
+const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
+const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+const POWER_BI: &str = "https://analysis.windows.net/powerbi/api";
+const FABRIC: &str = "https://api.fabric.microsoft.com";
+
+/// A run as the script has it now.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) refresh_type: String,
     pub(super) state: String,
-    pub(super) started: Option<String>,
-    pub(super) ended: Option<String>,
+    pub(super) started: Moment,
+    pub(super) ended: Option<Moment>,
 }
 
-pub(super) fn asked(url: &str) -> Asked {
-    let path = url.split('?').next().unwrap();
-    let last = path.rsplit('/').next().unwrap().to_owned();
-    if last == "transactions" {
-        Asked::History(Way::Dataflow)
-    } else if path.contains("/jobs/") {
-        match last.as_str() {
-            "instances" => Asked::History(Way::Gen2),
-            _ => Asked::Page(Way::Gen2, last),
-        }
-    } else if path.contains("/datasets/") {
-        match last.as_str() {
-            "refreshes" => Asked::History(Way::Model),
-            _ => Asked::Page(Way::Model, last),
-        }
-    } else {
-        Asked::List
-    }
+/// One core per kind of item, because every test uses the same id for all kinds.
+#[derive(Default)]
+pub(super) struct Services {
+    dataflow: OnceCell<Service>,
+    gen2: OnceCell<Service>,
+    model: OnceCell<Service>,
 }
 
-/// What a service calls a state that the script names in the way of dataflows.
-fn word(way: Way, state: &str) -> &str {
-    match (way, state) {
-        (Way::Dataflow, state) => state,
-        (_, "Success") => "Completed",
-        (Way::Model, "InProgress") => "Unknown",
-        (_, state) => state,
-    }
+struct Service {
+    core: Core,
+    flow: Flow,
+    kind: ItemKind,
+    power_bi_token: String,
+    fabric_token: String,
 }
 
-impl Row {
-    fn goes_on(&self) -> bool {
-        self.ended.is_none()
-    }
-
-    pub(super) fn json(&self, way: Way) -> serde_json::Value {
-        let status = word(way, &self.state);
-        // Fabric writes UTC without `Z`, and seven digits.
-        let digits = |at: &str| if at.contains('.') { "0000" } else { ".0000000" };
-        let bare = |at: &Option<String>| at.as_ref().map(|at| at.replace('Z', digits(at)));
-        match way {
-            Way::Dataflow => {
-                let mut row = serde_json::json!({
-                    "id": self.id, "refreshType": self.refresh_type, "status": status,
-                });
-                for (name, at) in [("startTime", &self.started), ("endTime", &self.ended)] {
-                    if let Some(at) = at {
-                        row[name] = at.clone().into();
-                    }
-                }
-                row
-            }
-            Way::Gen2 => serde_json::json!({
-                "id": self.id, "itemId": super::DATAFLOW, "jobType": "Refresh",
-                "invokeType": match self.refresh_type.as_str() {
-                    "OnDemand" => "Manual",
-                    other => other,
-                },
-                "status": status, "failureReason": null,
-                "startTimeUtc": bare(&self.started), "endTimeUtc": bare(&self.ended),
-            }),
-            Way::Model => serde_json::json!({
-                "requestId": self.id, "id": 937_845_027, "refreshType": self.refresh_type,
-                "startTime": self.started, "endTime": self.ended, "status": status,
-            }),
-        }
-    }
-
-    /// The run's own page.
-    pub(super) fn page(&self, way: Way) -> HttpAnswer {
-        let status = match way {
-            Way::Model if self.goes_on() => 202,
-            _ => 200,
+impl Services {
+    /// The service's answer at `now` to a request, while these runs are visible.
+    pub(super) fn answer(&self, request: &HttpRequest, rows: &[Row], now: Moment) -> HttpAnswer {
+        let (cell, kind) = if request.url.contains("/jobs/") {
+            (&self.gen2, ItemKind::DataflowGen2)
+        } else if request.url.contains("/datasets/") {
+            (&self.model, ItemKind::SemanticModel)
+        } else {
+            (&self.dataflow, ItemKind::Dataflow)
         };
-        answer(status, &self.json(way).to_string())
+        cell.get_or_init(|| Service::new(kind, now))
+            .answer(request, rows, now)
     }
 }
 
-/// The answer to a trigger that each service gives.
-pub(super) fn triggered(request: &HttpRequest) -> HttpAnswer {
-    let empty = HttpAnswer {
-        status: 202,
-        headers: vec![],
-        body: vec![],
-    };
-    let url = &request.url;
-    if url.ends_with("/jobs/execute/instances") {
-        let run = url
-            .replace("/dataflows/", "/items/")
-            .replace("/execute/", "/");
-        let answer = with(empty, "Location", &format!("{run}/{OURS}"));
-        return with(
-            with(answer, "Retry-After", "60"),
-            "RequestId",
-            "f0f0f0f0-0000-0000-0000-000000000000",
+impl Service {
+    fn new(kind: ItemKind, now: Moment) -> Self {
+        let (workspace, id) = (WORKSPACE.parse().unwrap(), DATAFLOW.parse().unwrap());
+        let item = Item {
+            kind,
+            // The script says which runs there are.
+            starts: false,
+            lists_running: true,
+            daily_limit: None,
+            parameters: ["region", "days", "from"].map(str::to_owned).to_vec(),
+            ..Item::dataflow(workspace, id, "Orders")
+        };
+        let client = Client {
+            // As long as the longest story.
+            token_lifetime_s: 1 << 30,
+            ..Client::new(
+                CLIENT.parse().unwrap(),
+                guid(9).parse().unwrap(),
+                "invented-secret",
+            )
+        };
+        let flow = Flow::new(
+            &"1".repeat(32),
+            guid(1).parse().unwrap(),
+            FlowForm::Old,
+            "invented-signature",
         );
+        let world = simulator::world::World::new()
+            .client(TENANT.parse().unwrap(), client)
+            .workspace(Workspace::new(workspace, "Data Admin"))
+            .item(item)
+            .flow(flow.clone());
+        let clock = Arc::new(StandingClock::at(stamp(now)));
+        let core = Core::new(world, clock);
+        let token = |audience| core.token(CLIENT.parse().unwrap(), audience).unwrap();
+        Self {
+            power_bi_token: token(POWER_BI),
+            fabric_token: token(FABRIC),
+            core,
+            flow,
+            kind,
+        }
     }
-    if url.contains("/datasets/") {
-        return match request.body.contains("notifyOption") {
-            true => with(empty, "RequestId", OURS),
-            false => {
-                let answer = with(empty, "Location", &format!("{url}/{OURS}"));
-                with(answer, "x-ms-request-id", OURS)
-            }
+
+    fn answer(&self, request: &HttpRequest, rows: &[Row], now: Moment) -> HttpAnswer {
+        let passed = stamp(now).duration_since(self.core.now());
+        self.core
+            .advance(Duration::try_from(passed).unwrap_or_default());
+        let triggers = request.method == Method::Post && !request.url.contains("/cancel");
+        // A trigger is always taken: what holds it back is scripted.
+        let rows = if triggers { &[] } else { rows };
+        let page = request.url.contains(&format!("/refreshes/{OURS}"))
+            || rows.iter().any(|row| request.url.ends_with(&row.id));
+        let runs = rows.iter().map(|row| self.snapshot(row, page)).collect();
+        let item = DATAFLOW.parse().unwrap();
+        self.core.replace_runs(item, runs, OURS).unwrap();
+        let url = match request.url == FLOW_URL {
+            true => self.flow.trigger_url("https://flow.example"),
+            false => request.url.clone(),
         };
+        let mut sent = Request::new(request.method.name(), &url).with_body(request.body.clone());
+        for (name, value) in &request.headers {
+            // A token of a test is none that the service issued.
+            if !name.eq_ignore_ascii_case("authorization") {
+                sent = sent.with_header(name, value);
+            }
+        }
+        if request.url != FLOW_URL {
+            let token = match request.url.contains("api.fabric") {
+                true => &self.fabric_token,
+                false => &self.power_bi_token,
+            };
+            sent = sent.with_header("authorization", &format!("Bearer {token}"));
+        }
+        let reply = self.core.handle(&sent).unwrap();
+        HttpAnswer {
+            status: reply.status.as_u16(),
+            headers: reply
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                .collect(),
+            body: reply.body.to_vec(),
+        }
     }
-    taken()
+
+    fn snapshot(&self, row: &Row, page: bool) -> RunSnapshot {
+        let refresh_type: RefreshType =
+            serde_json::from_value(row.refresh_type.clone().into()).unwrap();
+        RunSnapshot {
+            id: row.id.clone(),
+            refresh_type,
+            status: match (self.kind, row.state.as_str()) {
+                (ItemKind::Dataflow, state) => state.to_owned(),
+                (_, "Success") => "Completed".to_owned(),
+                (_, state) => state.to_owned(),
+            },
+            started_at: stamp(row.started),
+            ended_at: row.ended.map(stamp),
+            enhanced: page,
+        }
+    }
+}
+
+fn guid(number: u8) -> String {
+    format!("00000000-0000-4000-8000-00000000000{number}")
+}
+
+fn stamp(at: Moment) -> jiff::Timestamp {
+    at.to_string().parse().unwrap()
 }

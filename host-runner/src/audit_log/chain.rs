@@ -1,30 +1,30 @@
-//! The hash chain that makes the audit log's history evident.
+//! The hash chain that makes changes of the audit log visible.
 //!
-//! `hash(n) = sha256(hex hash(n-1) + "\n" + text(n))`, where the text is the event as canonical
-//! JSON: no whitespace, the keys of every object in byte order. The text is stored as it was hashed,
-//! so that verifying needs no re-serialising and outlives every version of this program; anybody can
-//! do it with a dozen lines of Python.
+//! `hash(n) = sha256(hex hash(n-1) + "\n" + text(n))`, where the text is the event as canonical JSON:
+//! no whitespace, the keys of every object in byte order. The text is stored as it was hashed, so
+//! verifying needs no serialization and works across versions; a dozen lines of Python can do it.
 //!
-//! It shows every change, gap and reordering. It cannot show that the newest events were cut off, nor
-//! stop somebody who recomputes the whole chain: for that, keep the head that `audit verify` prints
-//! somewhere else.
+//! The chain shows every change, gap and reordering. It cannot show that the newest events were cut
+//! off, nor that someone recomputed the whole chain. For that, keep the head that `audit verify`
+//! prints in another place.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What stands before the first event in place of a hash.
+use super::event::Observed;
+
+/// The hash before the first event.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The hash of an event with this text after one with the hash `previous`, in hex.
+/// The hash, in hex, of an event with this text after an event with the hash `previous`.
 #[must_use]
 pub fn link(previous: &str, text: &str) -> String {
     sha256_hex(&[previous.as_bytes(), b"\n", text.as_bytes()])
 }
 
-/// SHA-256 over the parts, one after the other, in hex.
-pub(super) fn sha256_hex(parts: &[&[u8]]) -> String {
+fn sha256_hex(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part);
@@ -44,8 +44,8 @@ pub fn canonical(value: &Value) -> String {
     sorted(value).to_string()
 }
 
-/// Sorts the keys itself: whether `serde_json` does depends on the features that other crates of the
-/// same build ask for.
+/// Sorts the keys. Whether `serde_json` does depends on features that other crates of the build
+/// enable.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -59,6 +59,149 @@ fn sorted(value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         other => other.clone(),
+    }
+}
+
+/// The identity of a run: the digest, in hex, of key, target and request. Two starts with the same
+/// identity are the same refresh. `request` must contain neither its timestamp nor a secret.
+#[must_use]
+pub fn identity_digest(key: &str, target: &str, request: &Value) -> String {
+    let whole = json!({"key": key, "target": target, "request": request});
+    sha256_hex(&[canonical(&whole).as_bytes()])
+}
+
+/// The result of verifying the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// Nothing was changed.
+    Whole {
+        /// The number of events.
+        events: u64,
+        /// The hash of the last event; [`GENESIS`] if there is none.
+        head: String,
+    },
+    /// Something was changed.
+    Broken {
+        /// The number of the first changed event.
+        at: u64,
+        /// What does not match, in a sentence.
+        why: String,
+    },
+}
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredRow {
+    pub number: u64,
+    pub columns: Columns,
+    pub text: String,
+    pub hash: String,
+}
+
+/// The columns that queries use, copied from an event's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub time: String,
+    pub run: String,
+    pub event: String,
+    pub target: String,
+    pub identity: String,
+    pub resource: String,
+    /// The service's run that the event matched to its run.
+    pub service_run: Option<String>,
+}
+
+impl Columns {
+    /// The columns of this event.
+    pub(super) fn of(event: &Value) -> Self {
+        let text = |name: &str| text_of(event.get(name));
+        Self {
+            time: text("time"),
+            run: text("run"),
+            event: text("event"),
+            target: text("target"),
+            identity: text("identity"),
+            resource: text("resource"),
+            service_run: own_service_run(event),
+        }
+    }
+}
+
+fn text_of(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn own_service_run(event: &Value) -> Option<String> {
+    let detail = event.get("detail")?;
+    let id = match event.get("event")?.as_str()? {
+        "observed" if text_of(detail.get("what")) == Observed::MATCHED => detail.pointer("/run/id"),
+        "triggered" => detail.pointer("/service_run"),
+        "outcome" if detail.pointer("/verdict/own_run") == Some(&Value::Bool(true)) => {
+            detail.pointer("/verdict/service_run")
+        }
+        _ => None,
+    };
+    Some(text_of(id)).filter(|id| !id.is_empty())
+}
+
+/// Verifies the events in their order: the numbers have no gap, each text has the stored hash, and
+/// the columns match the text. A changed column would hide an event from its run without touching
+/// the chain.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    events: u64,
+    head: String,
+}
+
+impl Verifier {
+    pub(super) fn new() -> Self {
+        Self {
+            events: 0,
+            head: GENESIS.to_owned(),
+        }
+    }
+
+    /// Verifies the next event.
+    pub(super) fn take(&mut self, row: StoredRow) -> Result<(), Verification> {
+        let expected = self.events + 1;
+        if let Some(why) = self.mismatch(&row, expected) {
+            return Err(Verification::Broken { at: expected, why });
+        }
+        self.events = expected;
+        self.head = row.hash;
+        Ok(())
+    }
+
+    fn mismatch(&self, row: &StoredRow, expected: u64) -> Option<String> {
+        if row.number != expected {
+            return Some(format!(
+                "event {expected} is missing: the next one is {}",
+                row.number
+            ));
+        }
+        let why = if link(&self.head, &row.text) != row.hash {
+            "its text, or that of an earlier event, does not have the stored hash"
+        } else {
+            match serde_json::from_str::<Value>(&row.text) {
+                Err(_) => "its text is not JSON",
+                Ok(event) if event.get("number").and_then(Value::as_u64) != Some(row.number) => {
+                    "its text has another number than its row"
+                }
+                Ok(event) if Columns::of(&event) != row.columns => {
+                    "its columns do not match its text"
+                }
+                Ok(_) => return None,
+            }
+        };
+        Some(why.to_owned())
+    }
+
+    /// The result after all events.
+    pub(super) fn whole(self) -> Verification {
+        Verification::Whole {
+            events: self.events,
+            head: self.head,
+        }
     }
 }
 
@@ -90,5 +233,29 @@ mod tests {
         let first = link(GENESIS, "{}");
         assert_ne!(first, link(GENESIS, "{ }"));
         assert_ne!(link(&first, "{}"), first);
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_identity_however_it_is_written() {
+        let one: Value = serde_json::from_str(r#"{"a":1,"b":{"c":2,"d":3}}"#).unwrap();
+        let other: Value = serde_json::from_str(r#"{"b":{"d":3,"c":2},"a":1}"#).unwrap();
+        assert_eq!(
+            identity_digest("k", "t", &one),
+            identity_digest("k", "t", &other)
+        );
+    }
+
+    #[test]
+    fn key_target_and_request_each_make_another_identity() {
+        let request = json!({"a": 1});
+        let identity = identity_digest("k", "t", &request);
+        assert_ne!(identity, identity_digest("k2", "t", &request));
+        assert_ne!(identity, identity_digest("k", "t2", &request));
+        assert_ne!(identity, identity_digest("k", "t", &json!({"a": 2})));
+        assert_ne!(
+            identity_digest("ab", "c", &request),
+            identity_digest("a", "bc", &request)
+        );
+        assert_eq!(identity.len(), 64);
     }
 }

@@ -1,167 +1,182 @@
-//! What can go wrong with the audit log, in words that say what to do next.
+//! Errors of the audit log.
 //!
-//! One enum for everything above it: the runner turns each into `audit_unavailable`, `invalid` or a
-//! retry by its [`code`](RecordError::code). No variant carries anything of an event, so an error can
-//! be printed as it is.
+//! One enum for the whole boundary: the runner turns each error into `audit_unavailable`, `invalid`
+//! or a retry by its [`code`](AuditLogError::code). No variant contains parts of an event, so an error
+//! can be printed as it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 /// Why the audit log could not be opened, read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Error)]
 pub enum AuditLogError {
-    /// The text that names the audit log is not of a form that this version knows. The text itself is
-    /// not repeated: it may hold a password.
-    #[error(
-        "the audit log's location cannot be used: {why}; this version stores the audit log in one SQLite \
-         file: write sqlite:/absolute/path/audit.db or sqlite:relative/path.db"
-    )]
+    /// The location has a form that this version does not support. It is not repeated, because it
+    /// may contain a password.
+    #[error("the audit log's location cannot be used: {why}")]
     UnsupportedLocation {
         /// What is wrong with it.
-        why: String,
+        why: &'static str,
     },
-    /// No location was given, and there is no state folder to fall back to.
-    #[error(
-        "no place for the audit log: neither XDG_STATE_HOME nor HOME is set; name a file with `audit:` \
-         in the configuration, --audit or HOST_RUNNER_AUDIT, for example sqlite:/var/lib/host-runner/audit.db"
-    )]
+    /// No location is configured, and there is no state folder.
+    #[error("no location for the audit log: neither XDG_STATE_HOME nor HOME is set")]
     NoStateFolder,
-    /// Something other than a regular file is in the way.
-    #[error("the audit log {} is {found}, not a file; name a file in it or beside it", path.display())]
-    NotAFile {
-        /// Where.
+    /// The file cannot be used.
+    #[error("the audit log {} {problem}", path.display())]
+    File {
+        /// The file.
         path: PathBuf,
-        /// What is there, for example `a directory`.
-        found: &'static str,
+        /// What is wrong with it.
+        problem: FileProblem,
     },
-    /// A record was to be read that does not exist.
+    /// Another process took over the run or its resource.
     #[error(
-        "there is no record at {}; check `audit:`, --audit and HOST_RUNNER_AUDIT: a refresh creates it",
-        path.display()
-    )]
-    NotFound {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The file, its folder or its file system may not be written.
-    #[error(
-        "the audit log {} is read-only for this user; it and its folder must be writable, \
-         because SQLite keeps its log beside the file",
-        path.display()
-    )]
-    ReadOnly {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The file holds something else.
-    #[error("{} is not an SQLite database; nothing was changed in it; name another file", path.display())]
-    NotSqlite {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The file is another program's SQLite database.
-    #[error(
-        "{} is an SQLite database of another program; nothing was changed in it; name another file",
-        path.display()
-    )]
-    Foreign {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The audit log was written by a newer version of this program.
-    #[error(
-        "the audit log {} has schema version {found}, and this program knows up to {known}; nothing was \
-         changed in it; use the newer host-runner that wrote it, or name another file",
-        path.display()
-    )]
-    NewerSchema {
-        /// Where.
-        path: PathBuf,
-        /// The schema's version in the file.
-        found: i64,
-        /// The newest that this program knows.
-        known: i64,
-    },
-    /// There is no room to write.
-    #[error("no room for the audit log {}; free space on its disk, or name a file on another", path.display())]
-    DiskFull {
-        /// Where.
-        path: PathBuf,
-    },
-    /// Somebody else holds the file's lock. Worth another try soon.
-    #[error(
-        "the audit log {} is locked by another process; if it stays so, find that process (for example \
-         with `fuser`) and end it",
-        path.display()
-    )]
-    Busy {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The file is damaged, or an event in it is not one that this program writes.
-    #[error(
-        "the audit log {} is damaged{}: {why}; keep a copy of it with its -wal file, run `host-runner audit \
-         verify`, and restore a backup or name another file",
-        path.display(),
-        at.map(|number| format!(" at event {number}")).unwrap_or_default()
-    )]
-    Corrupt {
-        /// Where.
-        path: PathBuf,
-        /// The event, where one is meant.
-        at: Option<u64>,
-        /// What was found.
-        why: String,
-    },
-    /// The operating system or SQLite failed in another way.
-    #[error("the audit log {} cannot be used: {why}", path.display())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// What was said.
-        why: String,
-    },
-    /// Another process has taken this run or its resource over, because this one was too slow.
-    #[error(
-        "the claim on {what} was lost to another process while this one was held up; nothing was sent; \
-         start again"
+        "another process took over {what}, because this one did not renew its claim in time; nothing was sent"
     )]
     ClaimLost {
         /// The run or the resource.
         what: String,
     },
-    /// An event was given for a run that the audit log has never seen.
-    #[error("the audit log knows no run {run}; `host-runner audit list` shows those that it knows")]
+    /// The audit log has no such run.
+    #[error("the audit log has no run {run}")]
     UnknownRun {
         /// The run.
         run: String,
     },
 }
 
-impl AuditLogError {
-    /// A stable name of the error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnsupportedLocation { .. } => "audit_location_unsupported",
-            Self::NoStateFolder => "audit_location_missing",
-            Self::NotAFile { .. } => "audit_log_not_a_file",
-            Self::NotFound { .. } => "audit_log_not_found",
-            Self::ReadOnly { .. } => "audit_log_read_only",
-            Self::NotSqlite { .. } => "audit_log_not_sqlite",
-            Self::Foreign { .. } => "audit_log_foreign",
-            Self::NewerSchema { .. } => "audit_log_newer_schema",
-            Self::DiskFull { .. } => "audit_log_disk_full",
-            Self::Busy { .. } => "audit_log_locked",
-            Self::Corrupt { .. } => "audit_log_corrupt",
-            Self::Io { .. } => "audit_log_io",
-            Self::ClaimLost { .. } => "claim_lost",
-            Self::UnknownRun { .. } => "run_not_found",
+/// What is wrong with the file of the audit log.
+#[derive(Debug, Error)]
+pub enum FileProblem {
+    /// It is not a regular file.
+    #[error("is {0}, not a file")]
+    NotAFile(&'static str),
+    /// It does not exist.
+    #[error("does not exist")]
+    NotFound,
+    /// It, its folder or its file system is read-only.
+    #[error("is read-only for this user")]
+    ReadOnly,
+    /// It has another format.
+    #[error("is not an SQLite database; it was not changed")]
+    NotSqlite,
+    /// It belongs to another program.
+    #[error("is an SQLite database of another program; it was not changed")]
+    Foreign,
+    /// A newer version of this program wrote it.
+    #[error(
+        "has schema version {found}, but this host-runner supports versions up to {known}; it was not changed"
+    )]
+    NewerSchema {
+        /// The version of the file.
+        found: i64,
+        /// The newest supported version.
+        known: i64,
+    },
+    /// The disk is full.
+    #[error("cannot be written: the disk is full")]
+    DiskFull,
+    /// Another process holds the lock.
+    #[error("is locked by another process")]
+    Busy,
+    /// It is damaged, or contains an event that this program does not write.
+    #[error("is damaged{}: {why}", at.map(|number| format!(" at event {number}")).unwrap_or_default())]
+    Corrupt {
+        /// The event, if known.
+        at: Option<u64>,
+        /// What was found.
+        why: String,
+    },
+    /// Any other error of the operating system or SQLite.
+    #[error("cannot be used: {0}")]
+    Io(String),
+}
+
+impl FileProblem {
+    /// The error for this file.
+    pub(super) fn at(self, path: &Path) -> AuditLogError {
+        AuditLogError::File {
+            path: path.to_path_buf(),
+            problem: self,
         }
     }
 
-    /// Whether the same call may succeed in a moment.
+    fn code_and_hint(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotAFile(_) => ("audit_log_not_a_file", "name a file"),
+            Self::NotFound => (
+                "audit_log_not_found",
+                "check `audit:`, --audit and HOST_RUNNER_AUDIT; the first refresh creates the file",
+            ),
+            Self::ReadOnly => (
+                "audit_log_read_only",
+                "make the file and its folder writable; SQLite creates files beside it",
+            ),
+            Self::NotSqlite => ("audit_log_not_sqlite", "name another file"),
+            Self::Foreign => ("audit_log_foreign", "name another file"),
+            Self::NewerSchema { .. } => (
+                "audit_log_newer_schema",
+                "use the newer host-runner that wrote it, or name another file",
+            ),
+            Self::DiskFull => (
+                "audit_log_disk_full",
+                "free disk space, or name a file on another disk",
+            ),
+            Self::Busy => (
+                "audit_log_locked",
+                "try again; if it stays locked, find the process (for example with `fuser`) and stop it",
+            ),
+            Self::Corrupt { .. } => (
+                "audit_log_corrupt",
+                "keep a copy of the file and its -wal file, then restore a backup or name another file",
+            ),
+            Self::Io(_) => (
+                "audit_log_io",
+                "check the path and the file system; the audit log needs a local disk",
+            ),
+        }
+    }
+}
+
+impl AuditLogError {
+    fn code_and_hint(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::UnsupportedLocation { .. } => (
+                "audit_location_unsupported",
+                "name an SQLite file: sqlite:/absolute/path/audit.db or sqlite:relative/path.db",
+            ),
+            Self::NoStateFolder => (
+                "audit_location_missing",
+                "name a file with `audit:`, --audit or HOST_RUNNER_AUDIT, for example \
+                 sqlite:/var/lib/host-runner/audit.db",
+            ),
+            Self::File { problem, .. } => problem.code_and_hint(),
+            Self::ClaimLost { .. } => ("claim_lost", "start again"),
+            Self::UnknownRun { .. } => ("run_not_found", "`host-runner audit list` shows the runs"),
+        }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code_and_hint().0
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        self.code_and_hint().1
+    }
+
+    /// Returns whether the same call may succeed in a moment.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(
+            self,
+            Self::File {
+                problem: FileProblem::Busy,
+                ..
+            }
+        )
     }
 }

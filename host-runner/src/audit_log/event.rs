@@ -1,20 +1,20 @@
-//! The events of the audit log: what the component reported and what the runner adds.
+//! The events of the audit log: from the component, and from the runner itself.
 //!
-//! These types are the stored form. A field that is added later needs `#[serde(default)]`, because
-//! events are never rewritten; nothing is ever renamed or taken away. Times that the service or the
-//! component gave are kept as they were given (RFC 3339 with an offset); only the audit log's own
-//! `time` is ours. Nothing here may hold a credential: [`AuditLog`](super::Record) scrubs every text
-//! before it is stored, as the last of several guards.
+//! These types are the stored form. A new field needs `#[serde(default)]`, because events are never
+//! rewritten; no field is ever renamed or removed. Times from the service or the component are kept
+//! as given (RFC 3339 with an offset); only the event's own `time` is ours. No event may contain a
+//! credential: [`AuditLog`](super::AuditLog) masks every text before it is stored, as the last of
+//! several guards.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
-pub use super::resolution::{Resolution, Word};
 pub use crate::contract::audit_store::{Note, Observed, Triggered};
-pub use crate::contract::types::{Intent, Outgoing, ServiceRun};
-use crate::verdict::{Sent, ServiceError, Verdict};
+pub use crate::contract::types::{Intent, Outgoing as LoggedRequest, ServiceRun};
+use crate::verdict::{Sent, ServiceError, Status, Verdict};
 
-/// Which run an event belongs to, and whom that run serves. All empty for a note of no run.
+/// The run that an event belongs to, and its target. All fields are empty for a note without a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RunInfo {
     /// Our id of the run, a UUID.
@@ -23,16 +23,16 @@ pub struct RunInfo {
     pub target: String,
     /// The target's kind, for example `power-automate`.
     pub kind: String,
-    /// The idempotency key; empty where every start is a run of its own.
+    /// The idempotency key; empty if every start is a new run.
     pub key: String,
     /// See [`identity_digest`](super::identity_digest).
     pub identity: String,
-    /// The resource at the service that only one run may trigger and match at a time; empty where
+    /// The resource at the service that only one run at a time may trigger and match; empty if
     /// nothing is matched.
     pub resource: String,
 }
 
-/// One event, as it is stored.
+/// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEvent {
     /// Its number in the audit log, from 1, without gaps.
@@ -53,26 +53,26 @@ pub struct StoredEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "detail", rename_all = "snake_case")]
 pub enum Detail {
-    /// A trigger is about to leave.
+    /// A trigger is about to be sent.
     Intent(#[serde(with = "StoredIntent")] Intent),
-    /// The trigger was answered, or no answer came.
+    /// The response to the trigger, or that there was none.
     Triggered(#[serde(with = "StoredTriggered")] Triggered),
-    /// The state at the service changed, or a trigger is known not to have left.
+    /// A new state at the service, or that the trigger was not sent.
     Observed(Observed),
     /// The end of an invocation.
     Outcome(Outcome),
     /// A signal ended an invocation.
     Interrupted(Interrupted),
-    /// What was found out later about a run that a crash left open.
+    /// The outcome, found later, of a run that a crash left open.
     Reconciled(Resolution),
-    /// A person's word on a run that nothing else settles.
+    /// A manual decision on a run whose outcome cannot be verified.
     Resolved(Resolution),
     /// Anything else.
     Note(Note),
 }
 
 impl Detail {
-    /// The name that stands in the event's field `event`.
+    /// The value of the event's field `event`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -88,11 +88,11 @@ impl Detail {
     }
 }
 
-/// The stored form of an [`Intent`].
+/// The stored form of an [`Intent`], which leaves out an empty field that was added later.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Intent")]
 struct StoredIntent {
-    request: Outgoing,
+    request: LoggedRequest,
     looked_at: Option<String>,
     sent_at: String,
     baseline: Vec<String>,
@@ -101,7 +101,7 @@ struct StoredIntent {
     overridden: Vec<String>,
 }
 
-/// The stored form of a [`Triggered`].
+/// The stored form of a [`Triggered`], which leaves out empty fields that were added later.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Triggered")]
 struct StoredTriggered {
@@ -117,11 +117,11 @@ struct StoredTriggered {
 }
 
 impl Observed {
-    /// The run was told to be ours.
+    /// The run was matched to ours.
     pub const MATCHED: &'static str = "matched";
-    /// The run that is ours has another status.
+    /// Our run has another status.
     pub const STATUS: &'static str = "status";
-    /// The trigger is known not to have left, or was refused for now.
+    /// The trigger was not sent, or was rejected for now.
     pub const NOT_SENT: &'static str = "not_sent";
     /// A run that is not ours.
     pub const OTHER_RUN: &'static str = "other_run";
@@ -130,38 +130,88 @@ impl Observed {
 /// The end of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// What became of the refresh.
+    /// The outcome of the refresh.
     pub verdict: Verdict,
-    /// The invocation that says so; a run may be followed by several, one after the other.
-    pub invocation: Invocation,
+    /// The invocation; several may follow a run, one after the other.
+    pub invocation: InvocationTimes,
 }
 
-/// The times of one invocation, on our clock.
+/// The times of an invocation, on our clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Invocation {
-    /// When it began: RFC 3339, UTC.
+pub struct InvocationTimes {
+    /// When it started: RFC 3339, UTC.
     pub started_at: String,
     /// When it ended: RFC 3339, UTC.
     pub ended_at: String,
-    /// How long it took, in milliseconds.
+    /// Its duration, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// The end of an invocation by a signal. The run goes on at the service if it was sent.
+/// The end of an invocation by a signal. The run continues at the service if it was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interrupted {
     /// `SIGINT` or `SIGTERM`.
     pub signal: String,
-    /// Whether the trigger had left.
+    /// Whether the trigger was sent.
     pub sent: Sent,
-    /// What was going on, in a sentence.
+    /// What the invocation was doing, in a sentence.
     pub message: String,
 }
 
+/// A decision on a run whose own events leave its outcome open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The decision.
+    #[serde(rename = "word")]
+    pub decision: Decision,
+    /// The reason, without secrets.
+    pub reason: String,
+}
+
+/// The outcome that a decision states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Decision {
+    /// The trigger started nothing: the next start triggers again.
+    NeverStarted,
+    /// The refresh succeeded.
+    Completed,
+    /// The refresh failed: the next start triggers again.
+    Failed,
+    /// The refresh was stopped: the next start triggers again.
+    Cancelled,
+}
+
+impl Decision {
+    /// The name on the command line and in the audit log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.status().map_or("never_started", Status::name)
+    }
+
+    /// The decision with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(name, false).ok()
+    }
+
+    /// The status that it stands for.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Self::NeverStarted => None,
+            Self::Completed => Some(Status::Completed),
+            Self::Failed => Some(Status::Failed),
+            Self::Cancelled => Some(Status::Cancelled),
+        }
+    }
+}
+
 impl Note {
-    /// A stop was asked for.
+    /// A stop was requested.
     pub const CANCEL: &'static str = "cancel";
-    /// Before this time the service does not want to be asked about the run.
+    /// The service asks not to be polled about the run before this time.
     pub const POLL_FROM: &'static str = "poll_from";
 }
 
@@ -170,32 +220,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stored_event_reads_as_one_flat_object_with_its_detail_below() {
-        let event = StoredEvent {
-            number: 7,
-            time: "2026-11-23T08:15:37.000001Z".into(),
-            run: RunInfo {
-                run: "r".into(),
-                target: "order_list".into(),
-                ..RunInfo::default()
-            },
-            actor: Actor::default(),
-            detail: Detail::Resolved(Resolution {
-                word: Word::NeverStarted,
-                reason: "seen in the portal".into(),
-            }),
-        };
-        let json = serde_json::to_value(&event).unwrap();
-        assert_eq!(json["event"], "resolved");
-        assert_eq!(json["run"], "r");
-        assert_eq!(json["detail"]["word"], "never_started");
-        assert_eq!(serde_json::from_value::<StoredEvent>(json).unwrap(), event);
-    }
-
-    #[test]
     fn the_stored_form_of_the_events_of_the_component_does_not_change() {
         let intent = Intent {
-            request: Outgoing {
+            request: LoggedRequest {
                 method: "POST".into(),
                 url: "u".into(),
                 headers: vec![("a".into(), "b".into())],
@@ -248,14 +275,37 @@ mod tests {
     }
 
     #[test]
-    fn every_word_and_every_event_is_stored_under_its_own_name() {
-        for word in Word::ALL {
-            assert_eq!(serde_json::to_value(word).unwrap(), word.name());
-            assert_eq!(Word::from_name(word.name()), Some(word));
+    fn a_stored_event_is_a_flat_object_with_a_detail() {
+        let event = StoredEvent {
+            number: 7,
+            time: "2026-11-23T08:15:37.000001Z".into(),
+            run: RunInfo {
+                run: "r".into(),
+                target: "order_list".into(),
+                ..RunInfo::default()
+            },
+            actor: Actor::default(),
+            detail: Detail::Resolved(Resolution {
+                decision: Decision::NeverStarted,
+                reason: "seen in the portal".into(),
+            }),
+        };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["event"], "resolved");
+        assert_eq!(json["run"], "r");
+        assert_eq!(json["detail"]["word"], "never_started");
+        assert_eq!(serde_json::from_value::<StoredEvent>(json).unwrap(), event);
+    }
+
+    #[test]
+    fn every_decision_and_event_is_stored_under_its_name() {
+        for decision in Decision::value_variants().iter().copied() {
+            assert_eq!(serde_json::to_value(decision).unwrap(), decision.name());
+            assert_eq!(Decision::from_name(decision.name()), Some(decision));
         }
-        assert_eq!(Word::from_name("done"), None);
+        assert_eq!(Decision::from_name("done"), None);
         let resolution = Resolution {
-            word: Word::Failed,
+            decision: Decision::Failed,
             reason: String::new(),
         };
         let note = Note {

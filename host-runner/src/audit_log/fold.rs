@@ -1,27 +1,27 @@
-//! What a run's events come to, read in their order.
+//! The state of a run, computed from its events in their order.
 //!
-//! The events are the truth; this is a view of them and is never stored. Three rules keep it from
-//! saying too much or allowing a second trigger:
-//! - An intent begins a new attempt. Whatever was known of an earlier one says nothing about it.
-//! - That nothing was sent is believed of an [`Observed::NOT_SENT`], and of an outcome or an
-//!   interruption that the very invocation wrote which wrote the intent. Somebody who follows later
-//!   and cannot even reach the service does not know that. After a 2xx nobody does.
-//! - What is settled stays settled: a later `unknown` or a later interruption of somebody who
-//!   followed again does not undo a `completed`, `failed`, `cancelled` or `skipped`, or a person's word.
+//! The events are the truth; this view is never stored. Three rules keep it from claiming too much or
+//! allowing a second trigger:
+//! - An intent starts a new attempt, which resets everything known about an earlier one.
+//! - "Nothing was sent" only counts in an [`Observed::NOT_SENT`], and in an outcome or interruption
+//!   from the invocation that wrote the intent. A later invocation that cannot reach the service does
+//!   not know. After a 2xx it never counts.
+//! - What is settled stays settled: a later `unknown` or interruption does not replace a `completed`,
+//!   `failed`, `cancelled` or `skipped`, or a manual decision.
 
 use super::actor::Actor;
 use super::event::{
-    Detail, Intent, Interrupted, Note, Observed, Outcome, Resolution, RunInfo, ServiceRun,
-    StoredEvent, Triggered,
+    Decision, Detail, Intent, Interrupted, Note, Observed, Outcome, Resolution, RunInfo,
+    ServiceRun, StoredEvent, Triggered,
 };
-use crate::verdict::{Matched, Sent};
+use crate::verdict::{Evidence, Matched, Sent, Status, Verdict};
 
-/// What a run's events come to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A run as its events describe it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunView {
-    /// The run, as its first event names it.
+    /// The run, as in its first event.
     pub run: RunInfo,
-    /// Who began it.
+    /// Who started it.
     pub actor: Actor,
     /// When its first event was stored: RFC 3339, UTC.
     pub first_time: String,
@@ -29,79 +29,74 @@ pub struct RunView {
     pub last_time: String,
     /// The number of its last event.
     pub last_event: u64,
-    /// Whether the trigger of the last attempt left.
+    /// Whether the trigger of the last attempt was sent.
     pub sent: Sent,
     /// The intent of the last attempt.
     pub intent: Option<Intent>,
     /// When that intent was stored.
     pub intent_time: String,
-    /// How its trigger was answered.
+    /// The response to its trigger.
     pub triggered: Option<Triggered>,
-    /// The service's id of the run, once it was matched; else empty.
+    /// The service's id of the run, once it was matched; otherwise empty.
     pub service_run: String,
     /// How it was matched.
     pub matched: Matched,
-    /// The flow run that the trigger began, where it said so; else empty.
+    /// The flow run that the trigger started, if known; otherwise empty.
     pub flow_run: String,
-    /// Before this time the service does not want to be asked about the run; else empty.
+    /// The service asks not to be polled about the run before this time; empty if it did not.
     pub poll_from: String,
-    /// The service's run as it was last seen.
+    /// The last state of the service's run.
     pub service_state: Option<ServiceRun>,
     /// The last outcome of the last attempt.
     pub outcome: Option<Outcome>,
     /// The last interruption of the last attempt.
     pub interrupted: Option<Interrupted>,
-    /// The last word of a person, or of a reconciliation, and who said it.
+    /// The last decision or reconciliation, and its author.
     pub resolved: Option<(Resolution, Actor)>,
     /// Which of the three counts.
-    pub(super) conclusion: Conclusion,
+    conclusion: Conclusion,
     /// The invocation that wrote the intent.
     sender: String,
 }
 
 /// Which of a run's concluding events counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Conclusion {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Conclusion {
+    #[default]
     None,
     Outcome,
     Interrupted,
     Resolved,
 }
 
+/// The state of a run, as it affects another start of the same identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Nothing was sent.
+    NotSent,
+    /// It ended in `completed`, `accepted`, `failed`, `skipped` or `cancelled`.
+    Ended(Status),
+    /// A decision states that its trigger started nothing.
+    NeverStarted,
+    /// Its trigger may have started a refresh, and the outcome is not known yet.
+    Unsettled,
+}
+
 impl RunView {
-    /// The view of a run's events in their order; nothing for no events.
+    /// The view of a run's events in their order; `None` without events.
     #[must_use]
     pub fn of(events: impl IntoIterator<Item = StoredEvent>) -> Option<Self> {
         let mut events = events.into_iter();
         let first = events.next()?;
-        let mut view = Self::new(&first);
-        view.apply(first);
-        events.for_each(|event| view.apply(event));
-        Some(view)
-    }
-
-    fn new(first: &StoredEvent) -> Self {
-        Self {
+        let mut view = Self {
             run: first.run.clone(),
             actor: first.actor.clone(),
             first_time: first.time.clone(),
-            last_time: String::new(),
-            last_event: 0,
-            sent: Sent::No,
-            intent: None,
-            intent_time: String::new(),
-            triggered: None,
-            service_run: String::new(),
-            matched: Matched::None,
-            flow_run: String::new(),
-            poll_from: String::new(),
-            service_state: None,
-            outcome: None,
-            interrupted: None,
-            resolved: None,
-            conclusion: Conclusion::None,
-            sender: String::new(),
-        }
+            ..Self::default()
+        };
+        view.apply(first);
+        events.for_each(|event| view.apply(event));
+        Some(view)
     }
 
     fn apply(&mut self, event: StoredEvent) {
@@ -113,48 +108,23 @@ impl RunView {
             ..
         } = event;
         match detail {
-            Detail::Intent(intent) => self.begin_attempt(intent, &time, &actor),
-            Detail::Triggered(triggered) => {
-                if triggered
-                    .http_status
-                    .is_some_and(|status| (200..300).contains(&status))
-                {
-                    self.sent = Sent::Yes;
-                }
-                keep(
-                    &mut self.flow_run,
-                    triggered.flow_run.clone().unwrap_or_default(),
-                );
-                if let Some(run) = triggered.service_run.clone() {
-                    self.service_run = run;
-                    self.matched = Matched::Exact;
-                }
-                keep(
-                    &mut self.poll_from,
-                    triggered.poll_from.clone().unwrap_or_default(),
-                );
-                self.triggered = Some(triggered);
-            }
+            Detail::Intent(intent) => self.start_attempt(intent, time.clone(), &actor),
+            Detail::Triggered(triggered) => self.apply_response(triggered),
             Detail::Observed(observed) => self.observe(observed),
             Detail::Outcome(outcome) => self.end(outcome, &actor),
             Detail::Interrupted(interrupted) => {
-                self.believe(interrupted.sent, &actor);
+                self.update_sent(interrupted.sent, &actor);
                 self.interrupted = Some(interrupted);
                 self.conclude(Conclusion::Interrupted, false);
             }
-            Detail::Reconciled(word) | Detail::Resolved(word) => {
-                self.resolved = Some((word, actor));
+            Detail::Reconciled(resolution) | Detail::Resolved(resolution) => {
+                self.resolved = Some((resolution, actor));
                 self.conclude(Conclusion::Resolved, true);
             }
             Detail::Note(note) if note.topic == Note::CANCEL => {
-                let asked = note
-                    .fields
-                    .into_iter()
-                    .find(|(name, _)| name == Note::POLL_FROM);
-                keep(
-                    &mut self.poll_from,
-                    asked.map(|(_, at)| at).unwrap_or_default(),
-                );
+                let mut fields = note.fields.into_iter();
+                let poll_from = fields.find(|(name, _)| name == Note::POLL_FROM);
+                update(&mut self.poll_from, poll_from.map(|(_, at)| at));
             }
             Detail::Note(_) => {}
         }
@@ -162,21 +132,31 @@ impl RunView {
         self.last_time = time;
     }
 
-    fn begin_attempt(&mut self, intent: Intent, time: &str, actor: &Actor) {
-        self.sent = Sent::Maybe;
-        self.intent = Some(intent);
-        time.clone_into(&mut self.intent_time);
-        actor.invocation.clone_into(&mut self.sender);
-        self.triggered = None;
-        self.service_run.clear();
-        self.matched = Matched::None;
-        self.flow_run.clear();
-        self.poll_from.clear();
-        self.service_state = None;
-        self.outcome = None;
-        self.interrupted = None;
-        self.resolved = None;
-        self.conclusion = Conclusion::None;
+    fn start_attempt(&mut self, intent: Intent, time: String, actor: &Actor) {
+        let earlier = std::mem::take(self);
+        *self = Self {
+            run: earlier.run,
+            actor: earlier.actor,
+            first_time: earlier.first_time,
+            sent: Sent::Maybe,
+            intent: Some(intent),
+            intent_time: time,
+            sender: actor.invocation.clone(),
+            ..Self::default()
+        };
+    }
+
+    fn apply_response(&mut self, triggered: Triggered) {
+        if matches!(triggered.http_status, Some(200..300)) {
+            self.sent = Sent::Yes;
+        }
+        update(&mut self.flow_run, triggered.flow_run.clone());
+        if let Some(run) = triggered.service_run.clone() {
+            self.service_run = run;
+            self.matched = Matched::Exact;
+        }
+        update(&mut self.poll_from, triggered.poll_from.clone());
+        self.triggered = Some(triggered);
     }
 
     fn observe(&mut self, observed: Observed) {
@@ -197,28 +177,28 @@ impl RunView {
 
     fn end(&mut self, outcome: Outcome, actor: &Actor) {
         let verdict = &outcome.verdict;
-        self.believe(verdict.sent, actor);
+        self.update_sent(verdict.sent, actor);
         if verdict.own_run && !verdict.service_run.is_empty() {
             self.service_run.clone_from(&verdict.service_run);
             self.matched = verdict.matched;
         }
-        keep(&mut self.flow_run, verdict.flow_run.clone());
+        update(&mut self.flow_run, Some(verdict.flow_run.clone()));
         if self.conclude(Conclusion::Outcome, verdict.status.settles()) {
             self.outcome = Some(outcome);
         }
     }
 
-    /// Takes a later word on whether the trigger left, as far as its speaker can know.
-    fn believe(&mut self, sent: Sent, speaker: &Actor) {
-        let was_there = speaker.invocation == self.sender;
+    /// Applies a later statement on whether the trigger was sent, as far as its author can know.
+    fn update_sent(&mut self, sent: Sent, author: &Actor) {
+        let is_sender = author.invocation == self.sender;
         match (self.sent, sent) {
-            (Sent::Maybe, Sent::No) if was_there => self.sent = Sent::No,
+            (Sent::Maybe, Sent::No) if is_sender => self.sent = Sent::No,
             (Sent::Maybe, Sent::Yes) => self.sent = Sent::Yes,
             _ => {}
         }
     }
 
-    /// Lets `conclusion` count unless something that is settled counts already.
+    /// Makes `conclusion` count unless a settled one counts already.
     fn conclude(&mut self, conclusion: Conclusion, settles: bool) -> bool {
         let counts = settles || !self.is_settled();
         if counts {
@@ -236,11 +216,93 @@ impl RunView {
             Conclusion::None | Conclusion::Interrupted => false,
         }
     }
+
+    /// The state of the run.
+    #[must_use]
+    pub fn state(&self) -> RunState {
+        let ended = match self.conclusion {
+            Conclusion::Resolved | Conclusion::Outcome => {
+                self.verdict().map(|verdict| verdict.status)
+            }
+            Conclusion::None | Conclusion::Interrupted => None,
+        };
+        match ended {
+            None if self.conclusion == Conclusion::Resolved => RunState::NeverStarted,
+            Some(
+                status @ (Status::Completed
+                | Status::Accepted
+                | Status::Failed
+                | Status::Skipped
+                | Status::Cancelled),
+            ) => RunState::Ended(status),
+            _ if self.sent == Sent::No => RunState::NotSent,
+            _ => RunState::Unsettled,
+        }
+    }
+
+    /// The state in lists: the verdict's status, `never_started`, or `open` without a verdict.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match (self.state(), self.verdict()) {
+            (RunState::NeverStarted, _) => Decision::NeverStarted.name(),
+            (_, Some(verdict)) => verdict.status.name(),
+            (_, None) => "open",
+        }
+    }
+
+    /// The verdict on the run: that of the outcome, or one that describes the interruption or the
+    /// decision. `None` for `never_started`, which is not a status.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.conclusion {
+            Conclusion::None => None,
+            Conclusion::Outcome => self.outcome.as_ref().map(|outcome| outcome.verdict.clone()),
+            Conclusion::Interrupted => self.interrupted.as_ref().map(|interrupted| {
+                let Interrupted {
+                    signal, message, ..
+                } = interrupted;
+                self.verdict_with(
+                    Status::Interrupted,
+                    format!("stopped by {signal}: {message}"),
+                )
+            }),
+            Conclusion::Resolved => self.resolved.as_ref().and_then(|(resolution, actor)| {
+                let Resolution { decision, reason } = resolution;
+                let message = format!(
+                    "resolved as {} by {}: {reason}",
+                    decision.name(),
+                    actor.name()
+                );
+                decision
+                    .status()
+                    .map(|status| self.verdict_with(status, message))
+            }),
+        }
+    }
+
+    /// A verdict without evidence, with what is known about the run.
+    fn verdict_with(&self, status: Status, message: String) -> Verdict {
+        let state = self.service_state.as_ref();
+        let time = |of: fn(&ServiceRun) -> &Option<String>| {
+            state.and_then(|run| of(run).clone()).unwrap_or_default()
+        };
+        Verdict {
+            sent: self.sent,
+            matched: self.matched,
+            own_run: !self.service_run.is_empty(),
+            service_run: self.service_run.clone(),
+            flow_run: self.flow_run.clone(),
+            started_at: time(|run| &run.started_at),
+            ended_at: time(|run| &run.ended_at),
+            evidence: Evidence::None,
+            ..Verdict::not_sent(status, "", message, "")
+        }
+    }
 }
 
-/// Replaces what is known by what was said, unless nothing was said.
-fn keep(known: &mut String, said: String) {
-    if !said.is_empty() {
-        *known = said;
+/// Replaces a text unless the new one is empty.
+fn update(text: &mut String, new: Option<String>) {
+    if let Some(new) = new.filter(|new| !new.is_empty()) {
+        *text = new;
     }
 }

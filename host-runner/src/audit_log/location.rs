@@ -1,68 +1,57 @@
-//! Where the audit log is.
+//! The location of the audit log.
 //!
-//! | form | means |
+//! | form | meaning |
 //! |---|---|
 //! | `sqlite:/var/lib/audit.db`, `sqlite:///var/lib/audit.db` | that file |
-//! | `sqlite:audit.db` | a file relative to the configuration, or to the working directory |
+//! | `sqlite:audit.db` | a file relative to the configuration or the working directory |
 //! | nothing | `audit.db` in the user's state folder |
 //!
-//! Refused: `sqlite::memory:`, because nothing of it survives; a `?`, because SQLite's options would
-//! allow a record that is not durable; a plain path, because a forgotten scheme is more likely than
-//! a file of that name; every other scheme. A refused text is never repeated, since a URL of
-//! another database may hold its password.
+//! Rejected: `sqlite::memory:` and a `?` with SQLite's options, because neither is durable; a plain
+//! path, because the scheme was probably forgotten; every other scheme. Errors never repeat the text,
+//! because the URL of another database may contain a password.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::AuditLogError;
 
-/// How many symbolic links are followed from one path: what Linux itself allows.
-const MOST_LINKS: usize = 40;
+/// The maximum number of symbolic links in a path, as in Linux.
+const MAX_LINKS: usize = 40;
 
-/// Where the audit log is.
+/// The location of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLogLocation {
     path: PathBuf,
 }
 
 impl AuditLogLocation {
-    /// The location that `text` names; a relative path starts at `base`.
+    /// Parses a location; a relative path is relative to `base`.
     ///
     /// # Errors
     /// [`AuditLogError::UnsupportedLocation`] for every form that is not in the table above.
     pub fn parse(text: &str, base: &Path) -> Result<Self, AuditLogError> {
-        let refuse = |why: &str| AuditLogError::UnsupportedLocation {
-            why: why.to_owned(),
-        };
-        let Some((scheme, rest)) = text.trim().split_once(':') else {
-            return Err(refuse("it has no scheme"));
-        };
-        match scheme {
-            "sqlite" => {}
-            "postgres" | "postgresql" => {
-                return Err(refuse("PostgreSQL is not supported by this version"));
+        let unsupported = |why| Err(AuditLogError::UnsupportedLocation { why });
+        let path = match text.trim().split_once(':') {
+            Some(("sqlite", path)) => path,
+            Some(("postgres" | "postgresql", _)) => {
+                return unsupported("PostgreSQL is not supported by this version");
             }
-            _ => return Err(refuse("its scheme is not `sqlite`")),
-        }
-        let path = match rest.strip_prefix("//") {
+            Some(_) => return unsupported("its scheme is not `sqlite`"),
+            None => return unsupported("it has no scheme"),
+        };
+        let path = match path.strip_prefix("//") {
             Some(absolute) if absolute.starts_with('/') => absolute,
             Some(_) => {
-                return Err(refuse(
-                    "an SQLite file has no host: write one slash or three",
-                ));
+                return unsupported("an SQLite file has no host: write one slash or three");
             }
-            None => rest,
+            None => path,
         };
-        if path.is_empty() || path.ends_with('/') {
-            return Err(refuse("it names no file"));
+        match path {
+            path if path.is_empty() || path.ends_with('/') => unsupported("it names no file"),
+            path if path.starts_with(':') => unsupported("an in-memory database is not durable"),
+            path if path.contains('?') => unsupported("options after `?` are not supported"),
+            path => Ok(Self::file(base.join(path))),
         }
-        if path.starts_with(':') {
-            return Err(refuse("a record in memory would not survive its process"));
-        }
-        if path.contains('?') {
-            return Err(refuse("options after `?` are not taken"));
-        }
-        Ok(Self::file(base.join(path)))
     }
 
     /// The audit log in this file.
@@ -71,11 +60,11 @@ impl AuditLogLocation {
         Self { path: path.into() }
     }
 
-    /// `host-runner/audit.db` in the user's state folder: `xdg_state_home` where it is an absolute
-    /// path (the XDG specification has others ignored), else `.local/state` in `home`.
+    /// `host-runner/audit.db` in the user's state folder: `xdg_state_home` if it is absolute (the XDG
+    /// specification ignores relative paths), otherwise `.local/state` in `home`.
     ///
     /// # Errors
-    /// [`AuditLogError::NoStateFolder`] where neither is usable.
+    /// [`AuditLogError::NoStateFolder`] if neither is absolute.
     pub fn in_state_folder(
         xdg_state_home: Option<&Path>,
         home: Option<&Path>,
@@ -95,10 +84,10 @@ impl AuditLogLocation {
         &self.path
     }
 
-    /// Whether the file lies, or would come to lie, in `dir` or below, whatever links lead there.
+    /// Returns whether the file is, or would be created, in `dir` or below, after following links.
     #[must_use]
     pub fn inside(&self, dir: &Path) -> bool {
-        resolve(&absolute(&self.path), MOST_LINKS).starts_with(resolve(&absolute(dir), MOST_LINKS))
+        resolve(&absolute(&self.path), MAX_LINKS).starts_with(resolve(&absolute(dir), MAX_LINKS))
     }
 }
 
@@ -112,8 +101,8 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The path with every link followed, also one that dangles, and with the part that does not exist
-/// yet as it would be created.
+/// The path with every link followed, even a dangling one. A part that does not exist yet is kept as
+/// it would be created.
 fn resolve(path: &Path, links: usize) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
@@ -164,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_form_is_refused_and_says_which_forms_there_are() {
+    fn every_other_form_is_rejected_with_the_supported_forms_as_a_hint() {
         for text in [
             "",
             "audit.db",
@@ -179,22 +168,19 @@ mod tests {
         ] {
             let error = parsed(text).unwrap_err();
             assert_eq!(error.code(), "audit_location_unsupported", "{text}");
-            assert!(
-                error.to_string().contains("sqlite:/absolute/path"),
-                "{error}"
-            );
+            assert!(error.hint().contains("sqlite:/absolute/path"), "{error}");
         }
     }
 
     #[test]
-    fn a_refused_location_never_repeats_a_password() {
+    fn an_error_never_repeats_a_password() {
         let error = parsed("postgres://user:INVENTED-password-0123@host/db").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("INVENTED"));
         assert!(error.to_string().contains("PostgreSQL"));
     }
 
     #[test]
-    fn without_a_name_the_record_is_in_the_state_folder() {
+    fn the_default_is_in_the_state_folder() {
         let path = |xdg: Option<&str>, home: Option<&str>| {
             AuditLogLocation::in_state_folder(xdg.map(Path::new), home.map(Path::new))
                 .map(|found| found.path)
@@ -213,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_inside_a_folder_whatever_way_leads_there() {
+    fn a_file_is_inside_a_folder_however_the_path_is_written() {
         let root = tempfile::tempdir().unwrap();
         let (work, other) = (root.path().join("task"), root.path().join("other"));
         std::fs::create_dir_all(work.join("deep")).unwrap();

@@ -1,37 +1,28 @@
-//! `host-runner audit`: reading the audit log, and settling a run in it by a person's word.
+//! `host-runner audit`: reads the audit log, and records a manual decision on a run.
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::{AuditCommand, ResolutionWord, TargetArgs};
-use super::failure::{self, Failure};
-use super::setup::{self, Start};
-use crate::audit_log::{Actor, AuditLog, AuditLogError, Filter, RunSummary, RunView, StoredEvent};
-use crate::config::Config;
+use super::args::{AuditCommand, TargetArgs};
+use super::failure::{Failure, has_code, invalid};
+use super::setup::Start;
+use crate::audit_log::event::Decision;
+use crate::audit_log::{Actor, AuditLog, AuditLogError, Filter, RunSummary, StoredEvent};
 use crate::report::{Level, Mode};
-use crate::run::{self, Boundary, Signals};
-use crate::verdict::{Status, Verdict};
+use crate::run;
+use crate::verdict::Sent;
 
-/// The code of the failure that there is no record, which for a list is an answer.
-const NO_RECORD: &str = "audit_log_not_found";
-
-/// Runs the command and gives its exit code.
-pub(super) async fn run(start: &Start, command: &AuditCommand) -> u8 {
-    match carry_out(start, command).await {
-        Ok(()) => 0,
-        Err(failure) => failure::report(start, &[], &failure),
-    }
-}
-
-async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure> {
+/// Runs the command and returns its exit code.
+pub(super) async fn run(start: &Start, command: &AuditCommand) -> anyhow::Result<u8> {
     let audit_log = match (open(start).await, command) {
-        // Nothing has been refreshed yet, or the place is misspelt: worth a word, and no failure of
-        // a flow that looks for open runs every quarter of an hour.
-        (Err(failure), AuditCommand::List { .. }) if failure.0.code == NO_RECORD => {
-            start.reporter.log(Level::Warn, &failure.0.message);
+        // Nothing has been refreshed yet, or the path is wrong: a warning, because a flow that looks
+        // for open runs every quarter of an hour must not fail.
+        (Err(error), AuditCommand::List { .. }) if has_code(&error, "audit_log_not_found") => {
+            start.reporter.log(Level::Warn, &error.to_string());
             list(start, &[]);
-            return Ok(());
+            return Ok(0);
         }
         (audit_log, _) => audit_log?,
     };
@@ -47,37 +38,84 @@ async fn carry_out(start: &Start, command: &AuditCommand) -> Result<(), Failure>
                 limit: *limit,
             };
             list(start, &audit_log.list(&filter)?);
-            Ok(())
         }
-        AuditCommand::Show { run } => show(start, &audit_log, run),
-        AuditCommand::Resolve { run, word, reason } => {
-            resolve(start, audit_log, run, *word, reason).await
+        AuditCommand::Show { run } => show(start, &audit_log, run)?,
+        AuditCommand::Resolve {
+            run,
+            decision,
+            reason,
+        } => resolve(start, audit_log, run, *decision, reason).await?,
+    }
+    Ok(0)
+}
+
+/// The existing audit log. The configuration is only needed if nothing else names the audit log.
+async fn open(start: &Start) -> anyhow::Result<AuditLog> {
+    let config = if start.audit.is_some() {
+        None
+    } else {
+        match start.config(&TargetArgs::default()) {
+            Err(error) if has_code(&error, "config_not_found") && start.config.is_none() => None,
+            config => Some(config?),
+        }
+    };
+    let location = start.location(config.as_ref())?;
+    Ok(start.existing_audit_log(&location).await?)
+}
+
+/// A run as a script sees it. Every field is always present.
+#[derive(Serialize)]
+struct ListedRun<'a> {
+    run: &'a str,
+    target: &'a str,
+    kind: &'a str,
+    idempotency_key: &'a str,
+    status: &'static str,
+    sent: Sent,
+    running: bool,
+    open: bool,
+    code: String,
+    message: String,
+    service_run: &'a str,
+    flow_run: &'a str,
+    started_at: &'a str,
+    updated_at: &'a str,
+    audit_event: u64,
+    requester: String,
+}
+
+impl<'a> ListedRun<'a> {
+    fn of(summary: &'a RunSummary) -> Self {
+        let view = &summary.view;
+        let (code, message) = view
+            .verdict()
+            .map(|verdict| (verdict.code, verdict.message))
+            .unwrap_or_default();
+        Self {
+            run: &view.run.run,
+            target: &view.run.target,
+            kind: &view.run.kind,
+            idempotency_key: &view.run.key,
+            status: view.state_name(),
+            sent: view.sent,
+            running: summary.alive,
+            open: summary.is_open(),
+            code,
+            message,
+            service_run: &view.service_run,
+            flow_run: &view.flow_run,
+            started_at: &view.first_time,
+            updated_at: &view.last_time,
+            audit_event: view.last_event,
+            requester: view.actor.name(),
         }
     }
 }
 
-/// The record of the options, the environment or the configuration. No target is needed, and no
-/// configuration where the audit log is named.
-async fn open(start: &Start) -> Result<AuditLog, Failure> {
-    let config: Option<Config> = if start.names_record() {
-        None
-    } else {
-        match start.config(&TargetArgs::default()) {
-            Ok(config) => Some(config),
-            // Without a configuration the audit log lies in the user's state folder.
-            Err(failure) if failure.0.code == "config_not_found" && !start.names_config() => None,
-            Err(failure) => return Err(failure),
-        }
-    };
-    let location = start.location(config.as_ref())?;
-    Ok(start.existing_record(&location).await?)
-}
-
 fn list(start: &Start, runs: &[RunSummary]) {
+    let runs: Vec<ListedRun<'_>> = runs.iter().map(ListedRun::of).collect();
     if start.reporter.mode() != Mode::Text {
-        let rows: Vec<Value> = runs.iter().map(row).collect();
-        rows.iter().for_each(|row| start.reporter.print_json(row));
-        start.reporter.recorded_runs(&rows);
+        start.reporter.listed_runs(&runs);
         return;
     }
     if runs.is_empty() {
@@ -86,89 +124,55 @@ fn list(start: &Start, runs: &[RunSummary]) {
     }
     let mut out = format!(
         "{:36}  {:20}  {:16}  {:5}  target\n",
-        "run", "began", "status", "sent"
+        "run", "started", "status", "sent"
     );
-    for RunSummary { view, alive } in runs {
-        let status = if *alive {
-            "going on"
-        } else {
-            view.standing_name()
+    for run in &runs {
+        let status = if run.running { "running" } else { run.status };
+        let started: String = run.started_at.chars().take(19).collect();
+        let sent = match run.sent {
+            Sent::No => "no",
+            Sent::Maybe => "maybe",
+            Sent::Yes => "yes",
         };
-        let began: String = view.first_time.chars().take(19).collect();
         out += &format!(
-            "{:36}  {began:19}Z  {status:16}  {:5}  {}\n",
-            view.run.run,
-            sent(view),
-            view.run.target
+            "{:36}  {started:19}Z  {status:16}  {sent:5}  {}\n",
+            run.run, run.target
         );
     }
     start.reporter.print(&out);
 }
 
-fn sent(view: &RunView) -> String {
-    serde_json::to_value(view.sent)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// A run, for scripts; every field always there.
-fn row(summary: &RunSummary) -> Value {
-    let view = &summary.view;
-    let verdict = view.verdict();
-    json!({
-        "run": view.run.run,
-        "target": view.run.target,
-        "kind": view.run.kind,
-        "idempotency_key": view.run.key,
-        "status": view.standing_name(),
-        "sent": sent(view),
-        "going_on": summary.alive,
-        "open": summary.is_open(),
-        "code": verdict.as_ref().map(|verdict| verdict.code.clone()).unwrap_or_default(),
-        "message": verdict.as_ref().map(|verdict| verdict.message.clone()).unwrap_or_default(),
-        "service_run": view.service_run,
-        "flow_run": view.flow_run,
-        "began_at": view.first_time,
-        "last_at": view.last_time,
-        "audit_event": view.last_event,
-        "asked_by": view.actor.who(),
-    })
-}
-
-fn show(start: &Start, audit_log: &AuditLog, run: &str) -> Result<(), Failure> {
+fn show(start: &Start, audit_log: &AuditLog, run: &str) -> anyhow::Result<()> {
     let entries = audit_log.events_of(run)?;
     if entries.is_empty() {
-        return Err(AuditLogError::UnknownRun {
-            run: run.to_owned(),
-        }
-        .into());
+        return Err(unknown_run(run));
     }
-    let mut before = String::new();
+    let mut invocation = String::new();
     for entry in entries {
         if start.reporter.mode() == Mode::Text {
             let actor = &entry.event.actor;
-            if before != actor.invocation {
-                before.clone_from(&actor.invocation);
+            if invocation != actor.invocation {
+                invocation.clone_from(&actor.invocation);
                 start.reporter.print(&actor_text(actor));
             }
             start.reporter.print(&event_text(&entry.event, &entry.hash));
         } else {
-            let mut value = serde_json::to_value(&entry.event).unwrap_or_default();
-            if let Some(fields) = value.as_object_mut() {
-                fields.insert("hash".to_owned(), entry.hash.into());
-            }
-            start.reporter.print_json(&value);
+            start.reporter.print_json(&entry);
         }
     }
     Ok(())
 }
 
-/// Who wrote the events that follow, for people: where Kestra asked, what it said of the task.
+fn unknown_run(run: &str) -> anyhow::Error {
+    let run = run.to_owned();
+    AuditLogError::UnknownRun { run }.into()
+}
+
+/// The author of the events that follow, with the Kestra task if there is one.
 fn actor_text(actor: &Actor) -> String {
     let mut out = format!(
         "by {}, host-runner {}, pid {}\n",
-        actor.who(),
+        actor.name(),
         actor.version,
         actor.pid
     );
@@ -178,7 +182,7 @@ fn actor_text(actor: &Actor) -> String {
     out
 }
 
-/// An event for people: one line that says what happened, and its detail below.
+/// An event on one line, with its details below.
 fn event_text(event: &StoredEvent, hash: &str) -> String {
     let short: String = hash.chars().take(12).collect();
     let mut out = format!(
@@ -193,20 +197,21 @@ fn event_text(event: &StoredEvent, hash: &str) -> String {
     out
 }
 
+/// Adds a line `name: value` for each value below `value`, with dotted names.
 fn flatten(out: &mut String, name: &str, value: &Value) {
-    let below = |key: &str| {
-        if name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{name}.{key}")
-        }
-    };
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .for_each(|(key, value)| flatten(out, &below(key), value)),
-        Value::Array(items) if items.is_empty() => {}
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let name = if name.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{name}.{key}")
+                };
+                flatten(out, &name, value);
+            }
+        }
         Value::Null => {}
+        Value::Array(items) if items.is_empty() => {}
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => *out += &format!("         {name}: {text}\n"),
         other => *out += &format!("         {name}: {other}\n"),
@@ -217,43 +222,30 @@ async fn resolve(
     start: &Start,
     audit_log: AuditLog,
     run: &str,
-    word: ResolutionWord,
+    decision: Decision,
     reason: &str,
-) -> Result<(), Failure> {
-    let view = audit_log
-        .run(run)?
-        .ok_or_else(|| AuditLogError::UnknownRun {
-            run: run.to_owned(),
-        })?;
+) -> anyhow::Result<()> {
+    let view = audit_log.run(run)?.ok_or_else(|| unknown_run(run))?;
     if audit_log.watch(run)?.alive {
-        return Err(Failure::of(Verdict::not_sent(
-            Status::Invalid,
+        return Err(invalid(
             "run_in_progress",
-            format!("run {run} is in a process's hands right now"),
-            "wait for its verdict, or end that process first",
-        )));
+            format!("a process is working on run {run}"),
+            "wait until it has finished, or stop that process",
+        ));
     }
-    let boundary = Boundary::closed(&start.clock, &start.redactor, &start.reporter);
-    let session = start.session(setup::component(start, None)?, boundary, Signals::none());
+    let session = start.offline_session()?;
     let audit_log = Arc::new(audit_log);
-    let stored = run::resolve(&session, &audit_log, view.run, word.name(), reason).await;
-    match stored {
-        Ok(number) if start.reporter.mode() == Mode::Text => {
-            start.reporter.print(&format!(
-                "run {run} is settled as {} (event {number})\n",
-                word.name()
-            ));
-            Ok(())
-        }
-        Ok(number) => {
-            start.reporter.print_json(
-                &json!({"run": run, "resolved_as": word.name(), "audit_event": number}),
-            );
-            Ok(())
-        }
-        Err(error) => {
-            start.reporter.log(Level::Error, "nothing was stored");
-            Err(error.into())
-        }
+    let resolved = run::resolve(&session, &audit_log, view.run, decision.name(), reason).await;
+    let number = resolved.map_err(Failure::from)?;
+    let decision = decision.name();
+    if start.reporter.mode() == Mode::Text {
+        start.reporter.print(&format!(
+            "run {run} is resolved as {decision} (event {number})\n"
+        ));
+    } else {
+        start
+            .reporter
+            .print_json(&json!({"run": run, "resolved_as": decision, "audit_event": number}));
     }
+    Ok(())
 }

@@ -1,136 +1,116 @@
-//! The end of an invocation that came to no verdict.
+//! Errors of a command: each becomes a verdict with a stable code and an exit code.
 
-use super::setup::Start;
-use crate::audit_log::AuditLogError;
+use crate::audit_log::{AuditLogError, FileProblem};
 use crate::config::ConfigError;
-use crate::report::{ExitRules, Invocation, Level, RefreshResult, Summary};
+use crate::engine::EngineError;
+use crate::report::{ExitRules, Invocation, RefreshResult, Reporter, Summary};
 use crate::run::{BoundaryError, OperationError};
 use crate::verdict::{Status, Verdict};
 
-/// Why nothing was begun, as the verdict of every target that was asked for.
-#[derive(Debug)]
+/// An error that is a verdict already.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
 pub(super) struct Failure(pub(super) Box<Verdict>);
 
-impl Failure {
-    /// The failure that this verdict tells.
-    pub(super) fn of(verdict: Verdict) -> Self {
+impl From<Verdict> for Failure {
+    fn from(verdict: Verdict) -> Self {
         Self(Box::new(verdict))
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::of(Verdict::not_sent(
-            Status::Invalid,
-            error.code(),
-            error.message(),
-            error.hint(),
-        ))
-    }
-}
-
-impl From<BoundaryError> for Failure {
-    fn from(error: BoundaryError) -> Self {
-        Self::of(Verdict::not_sent(
-            Status::Invalid,
-            error.code(),
-            error.to_string(),
-            "mend it, then ask `host-runner check`",
-        ))
-    }
-}
-
-impl From<AuditLogError> for Failure {
-    fn from(error: AuditLogError) -> Self {
-        // What names no record, or no run in it, is a mistake of the asker; everything else is a
-        // record that cannot be used.
-        let (status, hint) = match error {
-            AuditLogError::UnsupportedLocation { .. }
-            | AuditLogError::NoStateFolder
-            | AuditLogError::NotFound { .. }
-            | AuditLogError::UnknownRun { .. } => (Status::Invalid, ""),
-            _ => (
-                Status::AuditUnavailable,
-                "without a record that can be written no trigger ever leaves",
-            ),
-        };
-        Self::of(Verdict::not_sent(
-            status,
-            error.code(),
-            error.to_string(),
-            hint,
-        ))
-    }
-}
-
+/// A signal counts as SIGTERM here: commands handle their own signals before.
 impl From<OperationError> for Failure {
     fn from(error: OperationError) -> Self {
         match error {
             OperationError::Failed(verdict) => Self(verdict),
-            OperationError::Interrupted(signal) => Self::of(Verdict::not_sent(
-                Status::Interrupted,
-                "interrupted",
-                format!("stopped by {}", signal.name()),
-                "",
-            )),
+            OperationError::Interrupted(signal) => {
+                let message = format!("stopped by {}", signal.name());
+                Verdict::not_sent(Status::Interrupted, "interrupted", message, "").into()
+            }
         }
     }
 }
 
-impl From<crate::engine::EngineError> for Failure {
-    fn from(error: crate::engine::EngineError) -> Self {
-        use crate::engine::EngineError;
-        let (status, hint) = match error {
-            EngineError::Unreadable { .. } | EngineError::Unusable { .. } => (
-                Status::Invalid,
-                "leave --component out, or name a component of this interface",
-            ),
-            _ => (Status::InternalError, "please report this"),
+/// An error in the usage, the configuration or an input.
+pub(super) fn invalid(
+    code: &str,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> anyhow::Error {
+    Failure::from(Verdict::not_sent(Status::Invalid, code, message, hint)).into()
+}
+
+/// The verdict of an error. An error that is not listed here is a bug.
+pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
+    if let Some(Failure(verdict)) = error.downcast_ref() {
+        return Verdict::clone(verdict);
+    }
+    if let Some(error) = error.downcast_ref::<ConfigError>() {
+        return Verdict::not_sent(Status::Invalid, error.code(), error.message(), error.hint());
+    }
+    let (status, code, hint) = if let Some(error) = error.downcast_ref::<AuditLogError>() {
+        let status = match error {
+            AuditLogError::UnsupportedLocation { .. }
+            | AuditLogError::NoStateFolder
+            | AuditLogError::UnknownRun { .. } => Status::Invalid,
+            AuditLogError::File {
+                problem: FileProblem::NotFound,
+                ..
+            } => Status::Invalid,
+            _ => Status::AuditUnavailable,
         };
-        Self::of(Verdict::not_sent(
-            status,
-            error.code(),
-            error.to_string(),
-            hint,
-        ))
-    }
-}
-
-/// Reports a failure for every target that was asked for, and gives the exit code.
-pub(super) fn report(start: &Start, names: &[String], failure: &Failure) -> u8 {
-    let verdict = &failure.0;
-    if names.is_empty() {
-        start.reporter.log(Level::Error, &verdict.message);
-        if !verdict.hint.is_empty() {
-            start.reporter.log(Level::Error, &verdict.hint);
+        (status, error.code(), error.hint())
+    } else if let Some(error) = error.downcast_ref::<BoundaryError>() {
+        let hint = "fix the configuration, then run `host-runner check`";
+        (Status::Invalid, error.code(), hint)
+    } else if let Some(error) = error.downcast_ref::<EngineError>() {
+        match error {
+            EngineError::Unreadable { .. } | EngineError::Unusable { .. } => {
+                let hint = "leave out --component, or name a component with this interface";
+                (Status::Invalid, error.code(), hint)
+            }
+            _ => (Status::InternalError, error.code(), "report this as a bug"),
         }
-        start
-            .reporter
-            .summary(&Summary::without_targets(verdict.status));
-        return verdict.status.exit_code();
-    }
-    let results: Vec<RefreshResult> = names
-        .iter()
-        .map(|name| {
-            let invocation = Invocation {
-                target: name.clone(),
-                ..Invocation::default()
-            };
-            RefreshResult::new(verdict, &invocation, &ExitRules::default())
-        })
-        .collect();
-    for result in &results {
-        start.reporter.result(result);
-    }
-    let summary = Summary::of(&results);
-    start.reporter.summary(&summary);
-    summary.exit_code
+    } else {
+        let hint = "report this as a bug";
+        return Verdict::not_sent(
+            Status::InternalError,
+            "internal_error",
+            format!("{error:#}"),
+            hint,
+        );
+    };
+    Verdict::not_sent(status, code, error.to_string(), hint)
 }
 
-/// Reports a bug of ours, and gives its exit code.
-pub(super) fn bug(start: &Start, what: &str) -> u8 {
-    start
-        .reporter
-        .log(Level::Error, &format!("{what}; please report this"));
-    Status::InternalError.exit_code()
+/// Whether the error has this stable code.
+pub(super) fn has_code(error: &anyhow::Error, code: &str) -> bool {
+    verdict(error).code == code
+}
+
+/// Reports an error for each of the targets and returns the exit code.
+pub(super) fn report(reporter: &Reporter, names: &[String], error: &anyhow::Error) -> u8 {
+    let verdict = verdict(error);
+    if names.is_empty() {
+        reporter.error(&verdict.message, &verdict.hint);
+        let summary = Summary::without_targets(verdict.status);
+        reporter.summary(&summary);
+        return summary.exit_code;
+    }
+    let result = |name: &String| {
+        let invocation = Invocation {
+            target: name.clone(),
+            ..Invocation::default()
+        };
+        RefreshResult::new(&verdict, &invocation, &ExitRules::default())
+    };
+    report_results(reporter, &names.iter().map(result).collect::<Vec<_>>())
+}
+
+/// Reports results and their summary, and returns the exit code.
+pub(super) fn report_results(reporter: &Reporter, results: &[RefreshResult]) -> u8 {
+    results.iter().for_each(|result| reporter.result(result));
+    let summary = Summary::of(results);
+    reporter.summary(&summary);
+    summary.exit_code
 }

@@ -1,94 +1,182 @@
-//! `host-runner follow`: the verdict on a run that was started before. Never triggers.
+//! `host-runner follow` and `host-runner cancel`: commands on a run that was started earlier. They
+//! never trigger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::args::FollowArgs;
-use super::failure::{self, Failure};
-use super::recorded::{one, recorded};
-use super::setup::{self, Start};
-use crate::config::Selection;
-use crate::report::{ExitRules, RefreshResult, Summary};
-use crate::run::{self, AuditHandle, Session};
-use crate::verdict::{Status, Verdict};
+use super::args::{CancelArgs, FollowArgs, TargetArgs};
+use super::failure::{Failure, invalid, report_results};
+use super::setup::{self, SHORT_PATIENCE, Start};
+use crate::audit_log::{AuditLog, RunView};
+use crate::config::{Config, ResolvedTarget, Selection, Settings};
+use crate::report::{Mode, RefreshResult};
+use crate::run::{
+    self, AuditHandle, Cancellation, CancellationStatus, Operation, OperationError, Session,
+};
+use crate::verdict::Status;
 
-/// Runs the command and gives its exit code.
-pub(super) async fn run(start: &Start, args: &FollowArgs) -> u8 {
-    match carry_out(start, args).await {
-        Ok(code) => code,
-        Err(failure) => failure::report(start, std::slice::from_ref(&args.subject), &failure),
-    }
+/// What both commands need.
+struct Prepared {
+    /// The run in the audit log; `None` with `--any`.
+    view: Option<RunView>,
+    target: ResolvedTarget,
+    settings: Settings,
+    audit: AuditHandle,
+    session: Session,
 }
 
-async fn carry_out(start: &Start, args: &FollowArgs) -> Result<u8, Failure> {
-    let deadline = setup::deadline(args.deadline.as_deref())?;
-    let since = args.since.as_deref().map(moment).transpose()?;
-    let config = start.config(&args.target)?;
+async fn prepare(
+    start: &Start,
+    subject: &str,
+    options: &TargetArgs,
+    any: bool,
+    operation: Operation,
+) -> anyhow::Result<Prepared> {
+    let config = start.config(options)?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
     let location = start.location(Some(&config))?;
     let signals = start.signals()?;
-
-    let named = config.target_names().contains(&args.subject);
-    let (audit_log, view) = if args.any {
-        // Nothing is read from the audit log or written to it; it is opened only so that the session
-        // has one.
-        (
-            start
-                .audit_log(&location, std::time::Duration::from_secs(5))
-                .await?,
-            None,
-        )
+    let (audit_log, view) = if any {
+        // Nothing is read or stored, but a session needs an audit log.
+        (start.audit_log(&location, SHORT_PATIENCE).await?, None)
     } else {
-        let audit_log = start.existing_record(&location).await?;
-        let view = recorded(&audit_log, &args.subject, named, &config)?;
+        let audit_log = start.existing_audit_log(&location).await?;
+        let view = find_run(&audit_log, subject, &config)?;
         (audit_log, Some(view))
     };
     let name = view
         .as_ref()
-        .map_or_else(|| args.subject.clone(), |view| view.run.target.clone());
-    let targets = config.resolve(Selection::Names(std::slice::from_ref(&name)), inputs)?;
+        .map_or_else(|| subject.to_owned(), |view| view.run.target.clone());
+    let targets = config.resolve(Selection::Names(&[name]), inputs)?;
     start.warn(&settings, &targets);
-    let boundary = start.boundary(run::Operation::Refresh, &settings, &targets)?;
-    let component = setup::component(start, args.component.as_deref())?;
-    let audit = AuditHandle {
-        audit_log: Arc::new(audit_log),
-        key: String::new(),
-    };
-    let session = Session {
-        deadline,
-        ..start.session(component, boundary, signals)
-    };
-    let target = one(&targets)?;
-
-    let concluded = match view {
-        Some(view) => run::follow_recorded(&session, &audit, target, view).await?,
-        None => run::follow_any(&session, &audit, target, since).await,
-    };
-    let rules = ExitRules {
-        require_completed: false,
-        zero_on: if args.exit_zero_on.is_empty() {
-            settings.exit_zero_on
-        } else {
-            args.exit_zero_on.clone()
+    let component = options.component.as_deref();
+    let session = start.session(operation, &settings, &targets, component, signals)?;
+    Ok(Prepared {
+        view,
+        target: setup::only(targets)?,
+        settings,
+        audit: AuditHandle {
+            audit_log: Arc::new(audit_log),
+            key: String::new(),
         },
-    };
-    let result = RefreshResult::new(&concluded.verdict, &concluded.invocation, &rules);
-    start.reporter.result(&result);
-    let summary = Summary::of(std::slice::from_ref(&result));
-    start.reporter.summary(&summary);
-    Ok(summary.exit_code)
+        session,
+    })
 }
 
-/// `--since`. A time without an offset would mean another moment on every machine.
-fn moment(text: &str) -> Result<Timestamp, Failure> {
-    text.trim().parse().map_err(|_| {
-        Failure::of(Verdict::not_sent(
-            Status::Invalid,
-            "invalid_value",
-            "--since: this is not a time with a date and an offset",
-            "write it as in 2026-11-23T08:15:00Z or 2026-11-23T18:15:00+10:00; in a shell: $(date -u +%Y-%m-%dT%H:%M:%SZ)",
-        ))
+/// The newest run of the target with this name, or the run with this id.
+fn find_run(audit_log: &AuditLog, subject: &str, config: &Config) -> anyhow::Result<RunView> {
+    let names = config.target_names();
+    let location = audit_log.location();
+    if names.iter().any(|name| name == subject) {
+        return audit_log.latest_run_of_target(subject)?.ok_or_else(|| {
+            invalid(
+                "no_run",
+                format!("the audit log {location} has no run of {subject}"),
+                "start one with `host-runner refresh`, or follow the newest run at the service with --any",
+            )
+        });
+    }
+    audit_log.run(subject)?.ok_or_else(|| {
+        invalid(
+            "run_not_found",
+            format!("{subject} is neither a target in the configuration nor a run in the audit log {location}"),
+            format!(
+                "the targets are {}; `host-runner audit list` shows the runs",
+                names.join(", ")
+            ),
+        )
     })
+}
+
+/// Runs `follow` and returns the exit code.
+pub(super) async fn follow(start: &Start, args: &FollowArgs) -> anyhow::Result<u8> {
+    let deadline = setup::deadline(args.deadline.as_deref())?;
+    let since = args.since.as_deref().map(since).transpose()?;
+    let prepared = prepare(
+        start,
+        &args.subject,
+        &args.target,
+        args.any,
+        Operation::Refresh,
+    )
+    .await?;
+    let session = Session {
+        deadline,
+        ..prepared.session
+    };
+    let (audit, target) = (&prepared.audit, &prepared.target);
+    let finished = match prepared.view {
+        Some(view) => run::follow_recorded(&session, audit, target, view).await?,
+        None => run::follow_any(&session, audit, target, since).await,
+    };
+    let rules = setup::exit_rules(false, &args.exit_zero_on, &prepared.settings);
+    let result = RefreshResult::new(&finished.verdict, &finished.invocation, &rules);
+    Ok(report_results(&start.reporter, &[result]))
+}
+
+/// `--since`. Without an offset the time would depend on the machine.
+fn since(text: &str) -> anyhow::Result<Timestamp> {
+    text.trim().parse().map_err(|_| {
+        invalid(
+            "invalid_value",
+            "--since: expected a date and time with an offset",
+            "write for example 2026-11-23T08:15:00Z or 2026-11-23T18:15:00+10:00; in a shell: $(date -u +%Y-%m-%dT%H:%M:%SZ)",
+        )
+    })
+}
+
+/// Runs `cancel` and returns the exit code.
+pub(super) async fn cancel(start: &Start, args: &CancelArgs) -> anyhow::Result<u8> {
+    let prepared = prepare(start, &args.subject, &args.target, false, Operation::Cancel).await?;
+    let session = Session {
+        // A run without a known id is looked up once and not followed.
+        deadline: Some(Duration::ZERO),
+        ..prepared.session
+    };
+    let Some(view) = prepared.view else {
+        anyhow::bail!("cancel was prepared without a run");
+    };
+    let (run, target) = (view.run.run.clone(), &prepared.target);
+    match run::cancel(&session, &prepared.audit, target, view).await {
+        Ok(cancellation) => Ok(report_cancellation(
+            start,
+            &target.name,
+            &run,
+            &cancellation,
+        )),
+        Err(OperationError::Interrupted(signal)) => Ok(signal.exit_code()),
+        Err(error) => Err(Failure::from(error).into()),
+    }
+}
+
+fn report_cancellation(start: &Start, target: &str, run: &str, cancellation: &Cancellation) -> u8 {
+    let exit_code = match cancellation.status {
+        CancellationStatus::Requested | CancellationStatus::AlreadyConcluded => 0,
+        CancellationStatus::NotFound => Status::Unknown.exit_code(),
+    };
+    let Cancellation {
+        message,
+        service_run,
+        ..
+    } = cancellation;
+    if start.reporter.mode() == Mode::Text {
+        start.reporter.print(&format!(
+            "{target}: {message}\n  run           {run}\n  service run   {service_run}\n  \
+             run `host-runner follow {run}` to see the outcome\n",
+        ));
+    } else {
+        start.reporter.print_json(&json!({
+            "target": target,
+            "cancellation": cancellation.status.name(),
+            "message": message,
+            "run": run,
+            "service_run": service_run,
+            "exit_code": exit_code,
+        }));
+    }
+    exit_code
 }

@@ -4,7 +4,7 @@
 //! all that is needed. It reads one file and needs neither an audit log nor a network.
 
 use super::args::ImportArgs;
-use super::failure::{self, Failure};
+use super::failure;
 use super::setup::Start;
 use crate::config::read_config_text;
 use crate::import::{ImportError, Imported, Variable, import};
@@ -16,10 +16,10 @@ pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
     let text = match read_config_text(&args.old) {
         Ok(text) => text,
         Err(error) => {
-            let mut failure = Failure::from(error);
-            "name the file that the script reads, for example `host-runner import-config config.yaml`"
-                .clone_into(&mut failure.0.hint);
-            return failure::report(start, &[], &failure);
+            // The error's own hint is about our configuration.
+            let hint = "name the configuration file of the script, for example `host-runner import-config config.yaml`";
+            let error = failure::invalid(error.code(), error.message(), hint);
+            return failure::report(&start.reporter, &[], &error);
         }
     };
     let file = args.old.display().to_string();

@@ -1,86 +1,59 @@
-//! `host-runner list`: what these credentials can see.
+//! `host-runner list`: what the credentials can see.
 
 use serde_json::{Map, Value};
 
-use super::args::{ListArgs, ListCommand, TargetArgs};
-use super::failure::{self, Failure};
-use super::recorded::one;
+use super::args::{ListCommand, TargetArgs};
+use super::failure::{Failure, has_code, invalid};
 use super::setup::{self, Start};
 use crate::config::{
     Config, ContentKind, Dataflow, ResolvedTarget, Selection, TargetOptions, What,
 };
 use crate::report::Mode;
-use crate::run::{self, ListRow, Listing, OperationError};
-use crate::verdict::{Status, Verdict};
+use crate::run::{self, ListRow, Listing, Operation, OperationError};
 
-/// Stands where a list needs no id.
+/// The id of a target that is only used for its credentials.
 const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Runs the command and gives its exit code.
-pub(super) async fn run(start: &Start, command: &ListCommand) -> u8 {
-    match carry_out(start, command).await {
-        Ok(code) => code,
-        Err(failure) => failure::report(start, &[], &failure),
-    }
-}
-
-async fn carry_out(start: &Start, command: &ListCommand) -> Result<u8, Failure> {
-    let (asker, listing) = match command {
-        ListCommand::Workspaces(args) => (Asker::of(args), Listing::Workspaces),
-        ListCommand::Dataflows { workspace, args } => {
-            (Asker::of(args), Listing::Dataflows(workspace.clone()))
+/// Runs the command and returns its exit code.
+pub(super) async fn run(start: &Start, command: &ListCommand) -> anyhow::Result<u8> {
+    let (credentials, listing) = match command {
+        ListCommand::Workspaces(args) => (&args.target, Listing::Workspaces),
+        ListCommand::Dataflows(args) => {
+            let workspace = args.workspace.clone();
+            (&args.list.target, Listing::Dataflows(workspace))
         }
-        ListCommand::Models { workspace, args } => {
-            (Asker::of(args), Listing::Models(workspace.clone()))
+        ListCommand::Models(args) => {
+            let workspace = args.workspace.clone();
+            (&args.list.target, Listing::Models(workspace))
         }
-        ListCommand::Runs { target } => (Asker::Itself(target.clone()), Listing::Runs),
+        ListCommand::Runs { target } => (&Some(target.clone()), Listing::Runs),
     };
-    let config = configuration(start, &asker)?;
-    let inputs = start.inputs(true);
-    let settings = config.settings(inputs)?;
-    let target = asked_with(start, &config, &asker)?;
+    let credentials = credentials.as_deref();
+    let config = configuration(start, credentials)?;
+    let settings = config.settings(start.inputs(true))?;
+    let mut target = resolve(start, &config, credentials)?;
+    if listing != Listing::Runs {
+        target = only_credentials(target)?;
+    }
     let targets = std::slice::from_ref(&target);
     let signals = start.signals()?;
-    let boundary = start.boundary(run::Operation::Refresh, &settings, targets)?;
-    let component = setup::component(start, None)?;
-    let session = start.session(component, boundary, signals);
+    let session = start.session(Operation::Refresh, &settings, targets, None, signals)?;
     match run::list(&session, &target, listing).await {
         Ok(rows) => {
-            say(start, &rows);
+            print(start, &rows);
             Ok(0)
         }
         Err(OperationError::Interrupted(signal)) => Ok(signal.exit_code()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Failure::from(error).into()),
     }
 }
 
-/// Whose credentials are used.
-enum Asker {
-    /// The target's own, for its own history.
-    Itself(String),
-    /// Those of this target.
-    Named(String),
-    /// Those of the first target that has some.
-    First,
-}
-
-impl Asker {
-    fn of(args: &ListArgs) -> Self {
-        match &args.target {
-            Some(name) => Self::Named(name.clone()),
-            None => Self::First,
-        }
-    }
-}
-
-/// The configuration; without one the credentials of the environment.
-fn configuration(start: &Start, asker: &Asker) -> Result<Config, Failure> {
-    match start.config(&TargetArgs::default()) {
-        Err(failure)
-            if failure.0.code == "config_not_found"
-                && matches!(asker, Asker::First)
-                && !start.names_config() =>
-        {
+/// The configuration; without one, the credentials in the environment.
+fn configuration(start: &Start, credentials: Option<&str>) -> anyhow::Result<Config> {
+    let config = start.config(&TargetArgs::default());
+    let from_environment = credentials.is_none() && start.config.is_none();
+    match config {
+        Err(error) if from_environment && has_code(&error, "config_not_found") => {
             Ok(Config::from_options(&TargetOptions {
                 kind: "dataflow".to_owned(),
                 workspace: Some(NO_ID.to_owned()),
@@ -92,39 +65,31 @@ fn configuration(start: &Start, asker: &Asker) -> Result<Config, Failure> {
     }
 }
 
-/// The target that is asked with: its own credentials, endpoints and time-out, and nothing of its
-/// own where lists are asked for.
-fn asked_with(start: &Start, config: &Config, asker: &Asker) -> Result<ResolvedTarget, Failure> {
-    let inputs = start.inputs(true);
-    let resolve = |name: &String| -> Result<ResolvedTarget, Failure> {
-        let targets = config.resolve(Selection::Names(std::slice::from_ref(name)), inputs)?;
-        one(&targets).cloned()
+/// The named target, otherwise the first one with credentials.
+fn resolve(
+    start: &Start,
+    config: &Config,
+    credentials: Option<&str>,
+) -> anyhow::Result<ResolvedTarget> {
+    let named = |name: &str| -> anyhow::Result<ResolvedTarget> {
+        let names = [name.to_owned()];
+        setup::only(config.resolve(Selection::Names(&names), start.inputs(true))?)
     };
-    let none = || {
-        Failure::of(Verdict::not_sent(
-            Status::Invalid,
-            "no_credentials",
-            "no target of the configuration has credentials for the Power BI API",
-            "give one a `verify:` with its content, or run without a configuration and with AZURE_TENANT_ID, \
-             AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-        ))
-    };
-    let target = match asker {
-        Asker::Itself(name) => return resolve(name),
-        Asker::Named(name) => resolve(name)?,
-        Asker::First => {
-            let mut found = None;
-            for name in config.target_names() {
-                let target = resolve(&name)?;
-                if target.watched().is_some() {
-                    found = Some(target);
-                    break;
-                }
-            }
-            found.ok_or_else(none)?
+    if let Some(name) = credentials {
+        return named(name);
+    }
+    for name in config.target_names() {
+        let target = named(&name)?;
+        if target.watched().is_some() {
+            return Ok(target);
         }
-    };
-    let mut watched = target.watched().cloned().ok_or_else(none)?;
+    }
+    Err(no_credentials())
+}
+
+/// The target with its credentials, endpoints and timeout, but without its content.
+fn only_credentials(target: ResolvedTarget) -> anyhow::Result<ResolvedTarget> {
+    let mut watched = target.watched().cloned().ok_or_else(no_credentials)?;
     watched.kind = ContentKind::Dataflow;
     NO_ID.clone_into(&mut watched.workspace);
     NO_ID.clone_into(&mut watched.item);
@@ -137,47 +102,53 @@ fn asked_with(start: &Start, config: &Config, asker: &Asker) -> Result<ResolvedT
     })
 }
 
-fn say(start: &Start, rows: &[ListRow]) {
-    if start.reporter.mode() != Mode::Text {
+fn no_credentials() -> anyhow::Error {
+    invalid(
+        "no_credentials",
+        "no target in the configuration has credentials for the Power BI API",
+        "give a target a `verify:` section, or run without a configuration and with AZURE_TENANT_ID, \
+         AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+    )
+}
+
+fn print(start: &Start, rows: &[ListRow]) {
+    let mode = start.reporter.mode();
+    if mode != Mode::Text {
         for row in rows {
             let object: Map<String, Value> = row
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
                 .collect();
-            start.reporter.print_json(&Value::Object(object));
+            start.reporter.print_json(&object);
         }
-        // A log that says nothing would look like a task that did nothing.
-        if rows.is_empty() && start.reporter.mode() == Mode::Kestra {
-            start.reporter.print("nothing");
-        }
-        return;
     }
-    let Some(first) = rows.first() else {
-        start.reporter.print("nothing\n");
-        return;
-    };
-    let widths: Vec<usize> = first
-        .iter()
-        .enumerate()
-        .map(|(column, (name, _))| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|(_, value)| value.chars().count())
-                .chain([name.chars().count()])
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let line = |cells: Vec<&str>| {
-        let mut line = String::new();
-        for (cell, width) in cells.into_iter().zip(&widths) {
-            line += &format!("{cell:width$}  ");
-        }
-        format!("{}\n", line.trim_end())
-    };
-    let mut out = line(first.iter().map(|(name, _)| *name).collect());
-    for row in rows {
-        out += &line(row.iter().map(|(_, value)| value.as_str()).collect());
+    match rows.first() {
+        // An empty log would look as if the task had done nothing.
+        None if mode != Mode::Json => start.reporter.print("nothing found"),
+        Some(first) if mode == Mode::Text => start.reporter.print(&table(first, rows)),
+        _ => {}
     }
-    start.reporter.print(&out);
+}
+
+fn table(first: &ListRow, rows: &[ListRow]) -> String {
+    let mut lines: Vec<Vec<&str>> = vec![first.iter().map(|(name, _)| *name).collect()];
+    lines.extend(
+        rows.iter()
+            .map(|row| row.iter().map(|(_, value)| value.as_str()).collect()),
+    );
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..first.len()).map(width).collect();
+    let mut out = String::new();
+    for line in &lines {
+        let cells: String = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}  "))
+            .collect();
+        out += &format!("{}\n", cells.trim_end());
+    }
+    out
 }

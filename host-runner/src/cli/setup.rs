@@ -1,88 +1,78 @@
 //! From options, environment and configuration to a session.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::args::{Common, TargetArgs};
-use super::failure::Failure;
+use super::failure::invalid;
 use crate::audit_log::{Actor, AuditLog, AuditLogError, AuditLogLocation, KestraContext};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{
-    Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
-    usual_places,
+    Config, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration, usual_places,
 };
-use crate::report::{Level, Otlp, Reporter, Surroundings, Verbosity};
+use crate::orchestrator::caller_context;
+use crate::report::{ExitRules, Level, Otlp, ReportOptions, Reporter, Surroundings, threshold};
 use crate::run::{
-    Boundary, BoundaryConfig, Component, Operation, Session, Signals, caller_context,
-    retry_while_busy,
+    Boundary, BoundaryConfig, Component, Operation, Session, Signals, retry_while_busy,
 };
 use crate::secret::Redactor;
 use crate::trace::Trace;
-use crate::verdict::{Status, Verdict};
+use crate::verdict::Status;
 
-/// How long `audit` and `check` wait for a locked record.
-const SHORT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long `audit`, `check`, `follow` and `cancel` wait for a locked audit log.
+pub(super) const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What every command starts from.
+type Opened = Result<AuditLog, AuditLogError>;
+
+/// What every command starts with.
 pub(super) struct Start {
-    /// The clock.
     pub clock: SharedClock,
-    /// When the process began, on the monotonic clock.
-    pub began_at: Duration,
-    /// Knows every secret.
+    /// When the process started, on the monotonic clock.
+    pub started_at: Duration,
     pub redactor: Redactor,
-    /// The voice.
     pub reporter: Arc<Reporter>,
-    /// The place where the process runs.
     pub surroundings: Surroundings,
-    /// The orchestrator's task, if this is one.
+    /// The Kestra task that this process is, if any.
     pub kestra: Option<KestraContext>,
-    /// The trace that the invocation is part of, if there is one.
+    /// The trace that this invocation belongs to, if any.
     pub trace: Option<Trace>,
-    config: Option<PathBuf>,
-    audit: Option<String>,
-    /// The embedded component, where it is being loaded already.
-    embedded: std::sync::Mutex<Option<Component>>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--audit`.
+    pub audit: Option<String>,
+    /// The embedded component, if it is being loaded already.
+    embedded: Mutex<Option<Component>>,
 }
 
 impl Start {
-    /// From the options of every command.
+    /// Sets up the process from the global options.
     pub(super) fn new(common: &Common, embedded: Option<Component>) -> Self {
         let clock = SystemClock::shared();
         let surroundings = Surroundings::of_process();
         let redactor = Redactor::new();
         let mode = common.output.mode(&surroundings);
-        let verbosity = Verbosity {
-            quiet: common.quiet,
-            verbose: common.verbose,
-            level: common.log_level,
-        };
-        let settings = crate::report::Settings {
+        let colors = |terminal| common.color.colors(&surroundings, terminal);
+        let options = ReportOptions {
             mode,
-            threshold: verbosity.threshold(mode),
-            color_stdout: common
-                .color
-                .colors(&surroundings, surroundings.stdout_is_terminal),
-            color_stderr: common
-                .color
-                .colors(&surroundings, surroundings.stderr_is_terminal),
+            threshold: threshold(common.log_level, common.quiet, common.verbose, mode),
+            color_stdout: colors(surroundings.stdout_is_terminal),
+            color_stderr: colors(surroundings.stderr_is_terminal),
         };
         let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
         let caller = caller_context(&*surroundings.env, &surroundings.cwd);
-        let mut reporter =
-            Reporter::of_process(settings, redactor.clone(), clock.clone(), progress);
+        let mut reporter = Reporter::of_process(options, redactor.clone(), clock.clone(), progress);
         if common.kestra_otlp {
-            let otlp = Otlp {
-                trace: caller.trace.clone(),
-            };
-            reporter = reporter.in_otlp(otlp, clock.clone());
+            let trace = caller.trace.clone();
+            reporter = reporter.in_otlp(Otlp { trace }, clock.clone());
         }
         for warning in &caller.warnings {
             reporter.log(Level::Warn, warning);
         }
         Self {
-            began_at: clock.monotonic(),
+            started_at: clock.monotonic(),
             clock,
             redactor,
             reporter: Arc::new(reporter),
@@ -91,11 +81,11 @@ impl Start {
             trace: caller.trace,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
-            embedded: std::sync::Mutex::new(embedded),
+            embedded: Mutex::new(embedded),
         }
     }
 
-    /// What fetching values of the configuration needs.
+    /// What the configuration needs to resolve its values.
     pub(super) fn inputs(&self, verify: bool) -> Inputs<'_> {
         Inputs {
             env: &*self.surroundings.env,
@@ -104,58 +94,44 @@ impl Start {
         }
     }
 
-    /// The configuration: of the options where they give a target, else of the file.
-    pub(super) fn config(&self, target: &TargetArgs) -> Result<Config, Failure> {
+    /// The configuration from the options if they define a target, otherwise from the file.
+    pub(super) fn config(&self, target: &TargetArgs) -> anyhow::Result<Config> {
         if let Some(options) = target.options() {
             return Ok(Config::from_options(&options)?);
         }
-        match self.config_file()? {
-            Some(path) => Ok(Config::load(&path)?),
-            None => Err(Failure::of(Verdict::not_sent(
-                Status::Invalid,
-                "config_not_found",
-                format!("there is no configuration: {}", self.places()),
-                "write one (`host-runner help refresh` and the README show how), or give a target with \
-                 --kind power-automate --url-env VAR",
-            ))),
+        let env = &*self.surroundings.env;
+        let found = find_config(self.config.as_deref(), env, Path::new(""), &|path| {
+            path.exists()
+        })?;
+        if let Some(path) = found {
+            return Ok(Config::load(&path)?);
         }
-    }
-
-    /// Whether an option or the environment names the audit log.
-    pub(super) fn names_record(&self) -> bool {
-        self.audit.is_some()
-    }
-
-    /// Whether an option or the environment names the configuration.
-    pub(super) fn names_config(&self) -> bool {
-        self.config.is_some()
-    }
-
-    fn places(&self) -> String {
-        let places: Vec<String> = usual_places(&*self.surroundings.env)
+        let places: Vec<String> = usual_places(env)
             .iter()
             .map(|place| {
-                format!("neither {}", place.display())
-                    .replace("neither refresh", "neither ./refresh")
+                if place.is_absolute() {
+                    place.display().to_string()
+                } else {
+                    format!("./{}", place.display())
+                }
             })
             .collect();
-        places.join(" nor ").replace(" nor neither ", " nor ")
+        Err(invalid(
+            "config_not_found",
+            format!(
+                "no configuration file found; looked for {}",
+                places.join(" and ")
+            ),
+            "write one as shown in the README, or define a target with --kind power-automate --url-env VAR",
+        ))
     }
 
-    fn config_file(&self) -> Result<Option<PathBuf>, ConfigError> {
-        let here = Path::new("");
-        find_config(
-            self.config.as_deref(),
-            &*self.surroundings.env,
-            here,
-            &|path| path.exists(),
-        )
-    }
-
-    /// Where the audit log is to be: the option's or the environment's word, else the
-    /// configuration's, else the user's state folder. Under Kestra it must be named, and must not
-    /// lie where the task's files are thrown away.
-    pub(super) fn location(&self, config: Option<&Config>) -> Result<AuditLogLocation, Failure> {
+    /// The location of the audit log: from the option or the environment, then from the
+    /// configuration, then the user's state folder. Under Kestra it must be named, and must not be
+    /// in the working directory, which Kestra deletes.
+    pub(super) fn location(&self, config: Option<&Config>) -> anyhow::Result<AuditLogLocation> {
+        const HINT: &str = "name a file that outlives the task: add to the task's `env:` the line \
+            HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\"";
         let cwd = &self.surroundings.cwd;
         let named = match (&self.audit, config) {
             (Some(text), _) => Some(AuditLogLocation::parse(text, cwd)?),
@@ -168,17 +144,15 @@ impl Start {
             }
             (None, None) => None,
         };
-        let kestra = self.surroundings.in_kestra_task();
+        let kestra = self.surroundings.in_kestra_task;
         let location = match named {
             Some(location) => location,
             None if kestra => {
-                return Err(Failure::of(Verdict::not_sent(
-                    Status::Invalid,
+                return Err(invalid(
                     "audit_log_not_configured",
-                    "under Kestra the audit log must be named: a task's own folders are thrown away",
-                    "add to the task's `env:` the line HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\", \
-                     a place that outlives the task",
-                )));
+                    "under Kestra the audit log must be configured, because Kestra deletes a task's own folders",
+                    HINT,
+                ));
             }
             None => {
                 let folder = |name: &str| (self.surroundings.env)(name).map(PathBuf::from);
@@ -189,15 +163,10 @@ impl Start {
             }
         };
         if kestra && location.inside(cwd) {
-            return Err(Failure::of(Verdict::not_sent(
-                Status::Invalid,
-                "audit_log_in_working_directory",
-                format!(
-                    "the audit log {location} lies in the task's working directory, which Kestra deletes with it"
-                ),
-                "name a place that outlives the task: add to the task's `env:` the line \
-                 HOST_RUNNER_AUDIT: \"sqlite:/var/lib/host-runner/audit.db\"",
-            )));
+            let message = format!(
+                "the audit log {location} is in the task's working directory, which Kestra deletes after the task"
+            );
+            return Err(invalid("audit_log_in_working_directory", message, HINT));
         }
         Ok(location)
     }
@@ -210,61 +179,56 @@ impl Start {
         }
     }
 
-    /// The audit log, made if there is none. A locked one is waited for.
+    /// Opens the audit log, or creates it. Waits up to `patience` for a locked one.
     pub(super) async fn audit_log(
         &self,
         location: &AuditLogLocation,
-        busy: Duration,
-    ) -> Result<AuditLog, AuditLogError> {
-        retry_while_busy(&self.clock, busy, || {
-            AuditLog::open(
-                location,
-                self.actor(),
-                self.clock.clone(),
-                self.redactor.clone(),
-            )
-        })
-        .await
+        patience: Duration,
+    ) -> Opened {
+        self.open_audit_log(location, patience, AuditLog::open)
+            .await
     }
 
-    /// A record that is there. A locked one is waited for.
-    pub(super) async fn existing_record(
+    /// Opens an existing audit log. Waits a few seconds for a locked one.
+    pub(super) async fn existing_audit_log(&self, location: &AuditLogLocation) -> Opened {
+        self.open_audit_log(location, SHORT_PATIENCE, AuditLog::open_existing)
+            .await
+    }
+
+    async fn open_audit_log(
         &self,
         location: &AuditLogLocation,
-    ) -> Result<AuditLog, AuditLogError> {
-        retry_while_busy(&self.clock, SHORT_PATIENCE, || {
-            AuditLog::open_existing(
-                location,
-                self.actor(),
-                self.clock.clone(),
-                self.redactor.clone(),
-            )
+        patience: Duration,
+        open: impl Fn(&AuditLogLocation, Actor, SharedClock, Redactor) -> Opened,
+    ) -> Opened {
+        retry_while_busy(&self.clock, patience, || {
+            let (clock, redactor) = (self.clock.clone(), self.redactor.clone());
+            open(location, self.actor(), clock, redactor)
         })
         .await
     }
 
-    /// The key of the identity of this start's runs: the option's, else the task run's; empty
-    /// where every start is a run of its own.
+    /// The idempotency key: the option or the task run's id; empty if there is neither, and then
+    /// every start is a new run.
     pub(super) fn key(&self, option: Option<&str>) -> String {
-        let from_task = || self.kestra.as_ref().map(|kestra| kestra.task_run.clone());
+        let kestra = self.kestra.as_ref();
         let key = option
             .filter(|key| !key.is_empty())
             .map(str::to_owned)
-            .or_else(from_task)
+            .or_else(|| kestra.map(|kestra| kestra.task_run.clone()))
             .unwrap_or_default();
-        if self.surroundings.in_kestra_task() {
+        if self.surroundings.in_kestra_task {
             if key.is_empty() {
                 self.reporter.log(
                     Level::Warn,
-                    "this Kestra task has no idempotency key, so a retry of it is a second refresh; add to the task's \
+                    "this Kestra task has no idempotency key, so a retry starts a second refresh; add to the task's \
                      `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
                 );
             }
-            let execution = self.kestra.as_ref().map(|kestra| &kestra.execution);
-            if execution.is_none_or(String::is_empty) {
+            if kestra.is_none_or(|kestra| kestra.execution.is_empty()) {
                 self.reporter.log(
                     Level::Info,
-                    "the audit log will not say which execution asked; add to the task's `env:` the line \
+                    "the audit log will not contain the execution's id; add to the task's `env:` the line \
                      KESTRA_EXECUTION_ID: \"{{ execution.id }}\"",
                 );
             }
@@ -272,14 +236,16 @@ impl Start {
         key
     }
 
-    /// The way out for these targets.
-    pub(super) fn boundary(
+    /// The session for these targets: the component, the outbound boundary, the signals.
+    pub(super) fn session(
         &self,
         operation: Operation,
         settings: &Settings,
         targets: &[ResolvedTarget],
-    ) -> Result<Boundary, Failure> {
-        Ok(Boundary::new(&BoundaryConfig {
+        component: Option<&Path>,
+        signals: Signals,
+    ) -> anyhow::Result<Session> {
+        let boundary = Boundary::new(&BoundaryConfig {
             operation,
             settings,
             targets,
@@ -288,96 +254,117 @@ impl Start {
             reporter: &self.reporter,
             trace: self.trace.as_ref(),
             env: &*self.surroundings.env,
-        })?)
+        })?;
+        self.session_over(boundary, component, signals)
     }
 
-    /// Everything that runs need.
-    pub(super) fn session(
+    /// The session for an operation that sends no requests and may end at any time.
+    pub(super) fn offline_session(&self) -> anyhow::Result<Session> {
+        let boundary = Boundary::closed(&self.clock, &self.redactor, &self.reporter);
+        self.session_over(boundary, None, Signals::none())
+    }
+
+    fn session_over(
         &self,
-        component: Component,
         boundary: Boundary,
+        component: Option<&Path>,
         signals: Signals,
-    ) -> Session {
-        Session {
+    ) -> anyhow::Result<Session> {
+        Ok(Session {
             clock: self.clock.clone(),
-            component: Arc::new(component),
+            component: Arc::new(self.component(component)?),
             boundary,
             reporter: self.reporter.clone(),
             signals,
-            began_at: self.began_at,
+            began_at: self.started_at,
             flow_id: self
                 .kestra
                 .as_ref()
                 .map(|kestra| kestra.flow.clone())
                 .unwrap_or_default(),
             deadline: None,
-        }
-    }
-
-    /// Begins to listen for signals.
-    pub(super) fn signals(&self) -> Result<Signals, Failure> {
-        Signals::listen().map_err(|error| {
-            Failure::of(Verdict::not_sent(
-                Status::InternalError,
-                "no_signals",
-                format!("the system gives no signal handlers: {error}"),
-                "please report this",
-            ))
         })
     }
 
-    /// Says what was found questionable before anything was done.
+    /// The component in the file, checked at once; without a file the embedded one, which has been
+    /// loading since the process started.
+    pub(super) fn component(&self, file: Option<&Path>) -> anyhow::Result<Component> {
+        let started = self
+            .embedded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match (file, started) {
+            (None, Some(loading)) => Ok(loading),
+            (None, None) => Ok(Component::begin(None)?),
+            (Some(path), _) => {
+                let loading = Component::begin(Some(path.to_path_buf()))?;
+                loading.get()?;
+                Ok(loading)
+            }
+        }
+    }
+
+    /// Starts listening for signals.
+    pub(super) fn signals(&self) -> anyhow::Result<Signals> {
+        Signals::listen().context("cannot install signal handlers")
+    }
+
+    /// Logs the warnings of the configuration.
     pub(super) fn warn(&self, settings: &Settings, targets: &[ResolvedTarget]) {
-        for warning in settings
-            .warnings
-            .iter()
-            .chain(targets.iter().flat_map(|target| &target.warnings))
-        {
+        let of_targets = targets.iter().flat_map(|target| &target.warnings);
+        for warning in settings.warnings.iter().chain(of_targets) {
             self.reporter.log(Level::Warn, warning);
         }
     }
 }
 
-/// The component in a file, which must be one before anything is done; else the embedded one, which
-/// is being loaded since the process began.
-pub(super) fn component(start: &Start, file: Option<&Path>) -> Result<Component, Failure> {
-    let begun = start
-        .embedded
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .take();
-    match (file, begun) {
-        (None, Some(loading)) => Ok(loading),
-        (None, None) => Ok(Component::begin(None)?),
-        (Some(path), _) => {
-            let loading = Component::begin(Some(path.to_path_buf()))?;
-            loading.get()?;
-            Ok(loading)
-        }
-    }
-}
-
 /// `--deadline`.
-pub(super) fn deadline(text: Option<&str>) -> Result<Option<Duration>, Failure> {
+pub(super) fn deadline(text: Option<&str>) -> anyhow::Result<Option<Duration>> {
     text.map(|text| {
         parse_duration(text).map_err(|error| {
-            Failure::of(Verdict::not_sent(
-                Status::Invalid,
+            invalid(
                 "invalid_value",
                 format!("--deadline: {error}"),
                 error.hint(),
-            ))
+            )
         })
     })
     .transpose()
 }
 
-/// Which targets are meant: the named ones; without a name all of them where `--all` was given or
-/// there is only one.
+/// The rules for exit codes: `--exit-zero-on` replaces the list of the configuration.
+pub(super) fn exit_rules(
+    require_completed: bool,
+    exit_zero_on: &[Status],
+    settings: &Settings,
+) -> ExitRules {
+    ExitRules {
+        require_completed,
+        zero_on: if exit_zero_on.is_empty() {
+            settings.exit_zero_on.clone()
+        } else {
+            exit_zero_on.to_vec()
+        },
+    }
+}
+
+/// The named targets; without names all of them, if `all` is set or there is only one.
 pub(super) fn selection<'a>(config: &Config, names: &'a [String], all: bool) -> Selection<'a> {
     if all || (names.is_empty() && config.target_names().len() == 1) {
         Selection::All
     } else {
         Selection::Names(names)
     }
+}
+
+/// The first target. A selection of one name resolves to one target.
+pub(super) fn only(targets: Vec<ResolvedTarget>) -> anyhow::Result<ResolvedTarget> {
+    targets.into_iter().next().ok_or_else(|| {
+        invalid(
+            "no_target",
+            "no target is named",
+            "name a target in the configuration",
+        )
+    })
 }

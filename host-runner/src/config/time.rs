@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
 use super::values::{FilledList, Scalar, Wrong};
-use crate::guard::{Clock, Day, Window};
+use crate::guard::{Day, TimeOfDay, Window};
 
 /// The longest duration. The run of a flow ends after 30 days (Power Automate's limits).
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -131,10 +131,10 @@ enum WindowForm {
 struct WindowKeys {
     /// When it opens.
     #[schemars(example = &"06:00")]
-    from: TimeOfDay,
+    from: TimeField,
     /// When it closes; the end of the day is 24:00.
     #[schemars(example = &"20:00")]
-    to: TimeOfDay,
+    to: TimeField,
     /// A name of the IANA time zones.
     #[schemars(example = &"Europe/Copenhagen")]
     zone: Zone,
@@ -163,9 +163,9 @@ impl TryFrom<WindowForm> for OneWindow {
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(inline)]
-struct TimeOfDay(#[schemars(with = "String")] Clock);
+struct TimeField(#[schemars(with = "String")] TimeOfDay);
 
-impl TryFrom<String> for TimeOfDay {
+impl TryFrom<String> for TimeField {
     type Error = Wrong;
 
     fn try_from(text: String) -> Result<Self, Wrong> {
@@ -224,7 +224,7 @@ fn window_of_text(text: &str) -> Result<Window, Fault> {
 }
 
 /// A window of these hours and days that is not empty.
-fn window(from: Clock, to: Clock, days: &[Day], zone: TimeZone) -> Result<Window, Fault> {
+fn window(from: TimeOfDay, to: TimeOfDay, days: &[Day], zone: TimeZone) -> Result<Window, Fault> {
     Window::new(from, to, days, zone).ok_or_else(|| {
         Fault::bad(
             "this window starts where it ends, or at the end of the day",
@@ -233,8 +233,8 @@ fn window(from: Clock, to: Clock, days: &[Day], zone: TimeZone) -> Result<Window
     })
 }
 
-fn clock(text: &str) -> Result<Clock, Fault> {
-    Clock::parse(text.trim()).ok_or_else(|| {
+fn clock(text: &str) -> Result<TimeOfDay, Fault> {
+    TimeOfDay::parse(text.trim()).ok_or_else(|| {
         Fault::bad(
             "this is not a time of day",
             "write it as in 06:00; the end of the day is 24:00",

@@ -39,8 +39,8 @@ impl EngineError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Engine(_) => "engine",
-            Self::Embedded(_) => "component_embedded",
+            Self::Engine(_) => "engine_failed",
+            Self::Embedded(_) => "component_load_failed",
             Self::Unreadable { .. } => "component_unreadable",
             Self::Unusable { .. } => "component_unusable",
             Self::Trapped(_) => "component_trapped",

@@ -12,9 +12,11 @@ use super::component::ComponentHost;
 use super::error::EngineError;
 use super::state::Imports;
 
+type Loaded<I> = Result<ComponentHost<I>, EngineError>;
+
 /// A component that is loaded, or being loaded.
 pub struct Loading<I: 'static> {
-    thread: Mutex<Option<JoinHandle<Result<ComponentHost<I>, EngineError>>>>,
+    thread: Mutex<Option<JoinHandle<Loaded<I>>>>,
     loaded: OnceLock<ComponentHost<I>>,
 }
 

@@ -130,10 +130,7 @@ fn every_workflow_becomes_a_target_and_a_dataflow_without_one_is_reported() {
     assert_eq!(imported.targets, ["master_order_list", "second_flow"]);
     assert!(imported.yaml.contains("url: \"${env:SECOND_URL}\""));
     let notes = format!("{:?}", imported.notes);
-    assert!(
-        notes.contains("`second_flow` has no `workspace_id`"),
-        "{notes}"
-    );
+    assert!(notes.contains("is not verified"), "{notes}");
     assert!(notes.contains("no workflow has the name"), "{notes}");
 }
 

@@ -3,22 +3,52 @@
 //! Here it is decided whether the request may have left. Until a connection stands it has not.
 //! After that it has not only where hyper gives the request back, which it does where it wrote
 //! nothing of it. Everything else is "maybe".
+//!
+//! The whole body is in memory before anybody sees the answer: only then is it certain that there
+//! is one. It refuses a body that is longer than the cap, by its `Content-Length` before a byte of
+//! it is read, or by what has come so far.
+//!
+//! A poll every few seconds to the same service must not pay for a handshake each time. A
+//! connection is kept per permit, not per host: one that was made to a private address under a
+//! permit for it is never lent to a request without. Dropping a connection ends it.
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::AbortHandle;
 
-use super::body::{BodyFault, collect};
 use super::connect::Connector;
 use super::error::{SendError, Sent};
 use super::policy::Permit;
-use super::pool::{Connection, Pool};
 use super::timeouts::{Deadline, RanOut, Timeouts};
-use super::transport::Answer;
 use crate::clock::SharedClock;
+
+/// A whole answer. Prints its status and length only: headers and body may hold secrets.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, as they came.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
 
 /// What all calls of a transport share.
 #[derive(Debug)]
@@ -111,7 +141,8 @@ impl<'a> Call<'a> {
             Ok((sender, connection)) => {
                 // Its end shows in the calls that it carries; by itself it has nothing to say.
                 let driver = tokio::spawn(async move { connection.await.unwrap_or_default() });
-                Ok(Connection::new(sender, driver.abort_handle()))
+                let driver = driver.abort_handle();
+                Ok(Connection { sender, driver })
             }
             Err(error) => Err(SendError::Unreachable {
                 host: self.host.clone(),
@@ -220,5 +251,112 @@ fn describe(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+/// What was wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BodyFault {
+    /// Longer than the cap.
+    TooLarge,
+    /// Ended before its end.
+    Truncated,
+    /// Nothing came for too long.
+    Stalled,
+    /// The whole call took too long.
+    OutOfTime,
+}
+
+/// The bytes of `body`, at most `most` of them.
+async fn collect(
+    mut body: Incoming,
+    most: u64,
+    between_bytes: Duration,
+    deadline: &Deadline,
+) -> Result<Bytes, BodyFault> {
+    if body.size_hint().lower() > most {
+        return Err(BodyFault::TooLarge);
+    }
+    let mut whole = BytesMut::new();
+    loop {
+        let data = match deadline.limit(between_bytes, body.frame()).await {
+            Ok(None) => return Ok(whole.freeze()),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_trailers) => continue,
+            },
+            Ok(Some(Err(_))) => return Err(BodyFault::Truncated),
+            Err(RanOut::Part) => return Err(BodyFault::Stalled),
+            Err(RanOut::Total) => return Err(BodyFault::OutOfTime),
+        };
+        let length = u64::try_from(whole.len().saturating_add(data.len())).unwrap_or(u64::MAX);
+        if length > most {
+            return Err(BodyFault::TooLarge);
+        }
+        whole.extend_from_slice(&data);
+    }
+}
+
+/// How long an unused connection is kept. Azure's load balancers drop an idle one after four
+/// minutes by default; ninety seconds is also what common HTTP clients take.
+const LONGEST_IDLE: Duration = Duration::from_secs(90);
+
+/// Unused connections per permit. One target is followed by one call at a time.
+const MOST_IDLE: usize = 4;
+
+/// One HTTP/1.1 connection, and the task that drives it, which ends with it.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: AbortHandle,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The unused connections.
+pub(crate) struct Pool {
+    clock: SharedClock,
+    idle: Mutex<HashMap<Permit, Vec<(Duration, Connection)>>>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(clock: SharedClock) -> Self {
+        Self {
+            clock,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// The connection that was used last, as far as one is fresh and not known to be closed.
+    fn take(&self, permit: &Permit) -> Option<Connection> {
+        let now = self.clock.monotonic();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.get_mut(permit)?;
+        waiting.retain(|(since, connection)| {
+            now.saturating_sub(*since) < LONGEST_IDLE && !connection.sender.is_closed()
+        });
+        waiting.pop().map(|(_, connection)| connection)
+    }
+
+    /// Keeps a connection whose answer was read to its end.
+    fn put(&self, permit: Permit, connection: Connection) {
+        if connection.sender.is_closed() {
+            return;
+        }
+        let now = self.clock.monotonic();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.entry(permit).or_default();
+        if waiting.len() < MOST_IDLE {
+            waiting.push((now, connection));
+        }
     }
 }

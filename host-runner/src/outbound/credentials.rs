@@ -13,8 +13,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::origin::{Origin, path_climbs, path_is_below};
-use super::places::{Bearer, NamedPlaces};
-use super::returned::ReturnedSignatures;
+use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
 use super::sas::{SasUrl, is_signed};
 use crate::secret::Redactor;
 

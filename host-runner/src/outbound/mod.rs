@@ -13,7 +13,6 @@
 //! host lies elsewhere and calls this.
 
 mod address;
-mod body;
 mod call;
 mod connect;
 mod correlation;
@@ -23,25 +22,21 @@ mod error;
 mod gateway;
 mod observe;
 mod origin;
-mod places;
 mod policy;
-mod pool;
 mod proxy;
 mod returned;
 mod rule;
-mod rule_text;
 mod sas;
 #[cfg(test)]
 mod tests;
 mod timeouts;
 mod tls;
 mod token;
-mod token_answer;
 mod token_reply;
-mod token_slot;
 mod transport;
 
 pub use address::{AddressKind, Loopback, Reach, classify, judge_address};
+pub use call::Answer;
 pub use connect::{Lookup, Resolver, SystemResolver};
 pub use correlation::{Called, tracked};
 pub use credentials::{AttachmentError, Attachments, RUNNER_HEADERS};
@@ -52,12 +47,10 @@ pub use observe::{CallEnd, CallReport, Observer, Purpose, unobserved};
 pub use origin::{Origin, Scheme};
 pub use policy::{Permit, Policy};
 pub use proxy::{Proxy, ProxyError};
-pub use rule::Rule;
-pub use rule_text::RuleError;
+pub use rule::{Rule, RuleError};
 pub use sas::SasUrl;
 pub use timeouts::{DEFAULT_CALL, LONGEST_CONNECT, Timeouts};
 pub use tls::{TlsSetupError, check_ca_file};
 pub use token::{ClientSecret, CredentialError, TokenContext, TokenSource};
-pub use token_answer::ANSWERED_BY;
-pub use token_reply::TokenError;
-pub use transport::{Answer, LONGEST_ANSWER, OutboundRequest, Transport, TransportConfig};
+pub use token_reply::{ANSWERED_BY, TokenError};
+pub use transport::{LONGEST_ANSWER, OutboundRequest, Transport, TransportConfig};

@@ -11,8 +11,8 @@ use url::Url;
 use super::address::{Loopback, Reach};
 use super::denial::{Denial, DenialReason};
 use super::origin::Origin;
+use super::rule::RuleError;
 use super::rule::{Fit, Rule};
-use super::rule_text::RuleError;
 
 /// The allow-list of one run.
 #[derive(Debug, Clone, Default)]
@@ -39,9 +39,7 @@ impl Policy {
             .iter()
             .find(|rule| rule.is_loopback() && !allow_loopback)
         {
-            Some(rule) => Err(RuleError::LoopbackOff {
-                entry: rule.to_string(),
-            }),
+            Some(rule) => Err(RuleError::LoopbackOff(rule.to_string())),
             None => Ok(Self {
                 rules,
                 allow_loopback,

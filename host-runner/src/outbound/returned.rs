@@ -1,21 +1,53 @@
-//! The signatures that come back from services.
+//! What services return during a run and belongs to exactly one URL: signatures, and places that
+//! need a token.
 //!
-//! An asynchronous flow answers with a `Location` whose signature is as good as a password for
-//! that run. It is taken off before the guest sees the header, kept for this run, and belongs to
-//! exactly the URL that remains. In every other header a signature is masked.
+//! An asynchronous flow answers with a `Location` whose signature is as good as a password for that
+//! run. It is stripped before the guest sees the header, kept for this run, and belongs to exactly the
+//! URL that remains. In every other header a signature is masked. A flow with a sign-in answers with a
+//! `Location` without a signature; polling it needs the same token. The service names that place, so
+//! it is trusted only within its own origin, for GET only, for exactly that URL, during this run.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
+use super::origin::Origin;
 use super::sas::{SasUrl, without_signature};
 use crate::secret::{MASK, Redactor};
 
-/// How many returned URLs are remembered. Each poll may bring a new one; only the newest matter.
-const MOST_RETURNED: usize = 64;
+/// How many URLs are remembered. Each poll may return a new one; only the newest matter.
+const MAX_REMEMBERED: usize = 64;
+
+/// The newest URLs that services returned, each with what belongs to it.
+#[derive(Debug)]
+struct Recent<V>(Mutex<VecDeque<(Url, V)>>);
+
+impl<V> Default for Recent<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<V: Clone> Recent<V> {
+    fn keep(&self, url: Url, value: V) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(known, _)| *known != url);
+        if kept.len() >= MAX_REMEMBERED {
+            kept.pop_front();
+        }
+        kept.push_back((url, value));
+    }
+
+    fn get(&self, url: &Url) -> Option<V> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|(known, _)| known == url);
+        found.map(|(_, value)| value.clone())
+    }
+}
 
 /// The headers that carry a URL to ask next.
 const URL_HEADERS: [&str; 4] = [
@@ -27,27 +59,13 @@ const URL_HEADERS: [&str; 4] = [
 
 /// The signatures that services returned during one run.
 #[derive(Debug, Default)]
-pub(crate) struct ReturnedSignatures {
-    kept: Mutex<VecDeque<SasUrl>>,
-}
+pub(crate) struct ReturnedSignatures(Recent<SecretString>);
 
 impl ReturnedSignatures {
-    fn keep(&self, returned: SasUrl) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|known| known.bare() != returned.bare());
-        if kept.len() >= MOST_RETURNED {
-            kept.pop_front();
-        }
-        kept.push_back(returned);
-    }
-
-    /// The query that belongs to exactly this URL, where a service returned one.
+    /// The query that belongs to exactly this URL, if a service returned one.
     #[must_use]
     pub(crate) fn query_of(&self, bare: &Url) -> Option<SecretString> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter()
-            .find(|known| known.bare() == bare)
-            .map(|known| known.query().clone())
+        self.0.get(bare)
     }
 
     /// The headers of an answer to a request for `asked`, fit for the guest: signatures are taken
@@ -81,7 +99,8 @@ impl ReturnedSignatures {
             return mask_signatures(text);
         };
         returned.register(redactor);
-        self.keep(returned);
+        self.0
+            .keep(returned.bare().clone(), returned.query().clone());
         let text = text.split('#').next().unwrap_or_default();
         let shown = match text.split_once('?') {
             Some((front, query)) => match without_signature(query) {
@@ -139,6 +158,46 @@ fn find_signature(text: &str) -> Option<(usize, usize)> {
             .map(|(at, _)| (at, form.len()))
     };
     [at("sig="), at("sig%3d")].into_iter().flatten().min()
+}
+
+/// A token of a credential for a scope, and how far it reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bearer {
+    /// The credential's name.
+    pub(crate) credential: String,
+    /// What the token is for.
+    pub(crate) scope: String,
+    /// Whether the place that an answer names gets the token too.
+    pub(crate) follows: bool,
+}
+
+/// The places that answers to requests with a token named during one run.
+#[derive(Debug, Default)]
+pub(crate) struct NamedPlaces(Recent<Bearer>);
+
+impl NamedPlaces {
+    /// Keeps the place that the cleaned headers of an answer to a request for `asked` name, where
+    /// the token reaches that far.
+    pub(crate) fn keep(&self, headers: &HeaderMap, asked: &Url, bearer: &Bearer) {
+        if !bearer.follows {
+            return;
+        }
+        let text = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let Some(mut place) = text.and_then(|text| asked.join(text).ok()) else {
+            return;
+        };
+        place.set_fragment(None);
+        let origin = Origin::of(&place);
+        if origin.is_none() || origin != Origin::of(asked) || !place.username().is_empty() {
+            return;
+        }
+        self.0.keep(place, bearer.clone());
+    }
+
+    /// The token for exactly this URL, where an answer named it.
+    pub(crate) fn bearer_of(&self, url: &Url) -> Option<Bearer> {
+        self.0.get(url)
+    }
 }
 
 #[cfg(test)]
@@ -230,10 +289,92 @@ mod tests {
     #[test]
     fn only_the_newest_returned_urls_are_remembered() {
         let store = ReturnedSignatures::default();
-        for n in 0..=MOST_RETURNED {
+        for n in 0..=MAX_REMEMBERED {
             cleaned(&store, "location", &format!("/r/{n}?sig=INVENTED-{n}"));
         }
         assert!(store.query_of(&url("https://flow.example/r/0")).is_none());
         assert!(store.query_of(&url("https://flow.example/r/64")).is_some());
+    }
+}
+
+#[cfg(test)]
+mod places_tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const ASKED: &str = "https://flow.example/a/invoke?api-version=1";
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn bearer(follows: bool) -> Bearer {
+        Bearer {
+            credential: "default".to_owned(),
+            scope: "scope".to_owned(),
+            follows,
+        }
+    }
+
+    fn named(store: &NamedPlaces, location: &str, follows: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+        store.keep(&headers, &url(ASKED), &bearer(follows));
+    }
+
+    #[test]
+    fn a_named_place_gets_the_token_for_exactly_its_url() {
+        for location in [
+            "https://flow.example/runs/1?v=1",
+            "/runs/1?v=1#top",
+            "../runs/1?v=1",
+        ] {
+            let store = NamedPlaces::default();
+            named(&store, location, true);
+            let place = url("https://flow.example/runs/1?v=1");
+            assert_eq!(store.bearer_of(&place), Some(bearer(true)), "{location}");
+            for other in [
+                "https://flow.example/runs/1",
+                "https://flow.example/runs/1?v=2",
+                "https://flow.example/runs/1/x?v=1",
+            ] {
+                assert_eq!(store.bearer_of(&url(other)), None, "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_elsewhere_gets_nothing() {
+        for location in [
+            "https://evil.example/runs/1",
+            "//evil.example/runs/1",
+            "http://flow.example/runs/1",
+            "https://flow.example:8443/runs/1",
+            "https://flow.example./runs/1",
+            "https://me@flow.example/runs/1",
+            "javascript:alert(1)",
+        ] {
+            let store = NamedPlaces::default();
+            named(&store, location, true);
+            assert!(store.0.0.lock().unwrap().is_empty(), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_an_api_does_not_follow_what_its_answers_name() {
+        let store = NamedPlaces::default();
+        named(&store, "/runs/1", false);
+        assert!(store.0.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn only_the_newest_places_are_remembered() {
+        let store = NamedPlaces::default();
+        for n in 0..=MAX_REMEMBERED {
+            named(&store, &format!("/r/{n}"), true);
+        }
+        let known = |n: usize| store.bearer_of(&url(&format!("https://flow.example/r/{n}")));
+        assert!(known(0).is_none() && known(1).is_some() && known(MAX_REMEMBERED).is_some());
     }
 }

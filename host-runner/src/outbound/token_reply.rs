@@ -5,17 +5,21 @@
 //! question gets the same answer. What is not an answer of Entra (a page of a proxy, a redirect, half
 //! a JSON) is no refusal but an outage, unless its status says that asking again is no use. The description is shortened to its first
 //! sentence, without the trace ids that differ every time.
+//!
+//! A credential that the identity provider refuses is answered like a service's own 401, so that
+//! a guest, on any host, needs to know one kind of refusal only.
 
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::transport::Answer;
+use super::call::Answer;
 use crate::secret::Redactor;
 
 /// Why there is no token.
@@ -262,6 +266,43 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
+/// The header of an answer that the runner gave in a service's place; its value is `token`.
+pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-host-runner-answer");
+
+/// Whether a service refused the token itself: 401, or 403 `TokenExpired` as Power BI does.
+pub(crate) fn wants_another_token(answer: &Answer) -> bool {
+    match answer.status {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => {
+            let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let code = json
+                .pointer("/error/code")
+                .or_else(|| json.get("errorCode"));
+            let code = code.or_else(|| json.get("code")).and_then(Value::as_str);
+            code.is_some_and(|code| code.eq_ignore_ascii_case("TokenExpired"))
+        }
+        _ => false,
+    }
+}
+
+/// The answer that a refused credential becomes.
+pub(crate) fn token_answer(error: &TokenError) -> Answer {
+    let code = match error {
+        TokenError::Refused { error, .. } => error.as_str(),
+        TokenError::Unavailable { .. } => error.code(),
+    };
+    let body = json!({"error": {"code": code, "message": error.to_string()}}).to_string();
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ANSWERED_BY, HeaderValue::from_static("token"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Answer {
+        status: StatusCode::UNAUTHORIZED,
+        headers,
+        body: Bytes::from(body),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,6 +434,37 @@ mod tests {
                 panic!("503 is an outage");
             };
             assert_eq!(retry_after, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod answer_tests {
+    use super::*;
+
+    fn wants(status: u16, body: &'static str) -> bool {
+        wants_another_token(&Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        })
+    }
+
+    #[test]
+    fn only_a_401_and_an_expired_token_are_worth_another_token() {
+        assert!(wants(401, "<html>"));
+        assert!(wants(
+            403,
+            r#"{"error":{"code":"TokenExpired","message":"m"}}"#
+        ));
+        assert!(wants(403, r#"{"errorCode":"tokenExpired"}"#));
+        for (status, body) in [
+            (403, "<html>TokenExpired</html>"),
+            (403, r#"{"error":{"code":"PowerBINotAuthorizedException"}}"#),
+            (400, r#"{"error":{"code":"TokenExpired"}}"#),
+            (200, ""),
+        ] {
+            assert!(!wants(status, body), "{status} {body}");
         }
     }
 }

@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use url::{Position, Url};
 
-use super::call::{Call, Parts};
+pub(crate) use super::call::Answer;
+use super::call::{Call, Parts, Pool};
 use super::connect::{Connector, Resolver, SystemResolver};
 use super::correlation::{Called, mark};
 use super::denial::{Denial, DenialReason};
 use super::error::SendError;
 use super::origin::Origin;
 use super::policy::Permit;
-use super::pool::Pool;
 use super::proxy::Proxy;
 use super::timeouts::Timeouts;
 use super::tls::LazyTls;
@@ -89,26 +89,6 @@ impl std::fmt::Debug for OutboundRequest {
         f.debug_struct("OutboundRequest")
             .field("method", &self.method)
             .field("origin", &self.permit.origin().to_string())
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A whole answer. Prints its status and length only: headers and body may hold secrets.
-#[derive(Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers, as they came.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.status)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }

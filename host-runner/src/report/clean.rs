@@ -1,26 +1,26 @@
-//! What foreign text may not do on its way out: give away a secret, steer a terminal, begin a line
-//! of its own, or pass for a Kestra frame.
+//! Makes foreign text safe to print: it must not reveal a secret, control a terminal, add a line, or
+//! look like a Kestra frame.
 //!
-//! Names of dataflows, bodies of errors and messages of services are written by others. A service
-//! that answers `::{"outputs":…}::` must not be able to write a task's outputs, and one that
-//! answers an escape sequence must not be able to repaint a terminal. These functions refuse
-//! nothing; they take out or defuse.
+//! Dataflow names, error bodies and service messages are foreign text. A service that returns
+//! `::{"outputs":…}::` must not be able to set a task's outputs, and one that returns an escape
+//! sequence must not be able to repaint a terminal.
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use crate::secret::Redactor;
 
-/// The three line ends that are neither CR nor LF: next line, line separator and paragraph
-/// separator. Java's `.` does not match them, so a frame must not hold them raw, and many readers
-/// break lines at them.
+/// The line ends other than CR and LF: next line, line separator and paragraph separator. Java's `.`
+/// does not match them, so a frame must not contain them unescaped.
 pub const OTHER_LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 
-/// What stands at the end of a text that was cut.
+/// The last character of a truncated text.
 pub const CUT_MARK: char = '…';
 
-/// The text without what steers a terminal: C0 controls but line feed and tab, DEL, C1 controls
-/// but U+0085, and the marks that turn the writing direction. A carriage return becomes a line
-/// feed. NUL goes with the rest: PostgreSQL, where Kestra may store it, cannot hold it.
+/// Removes control characters, except line feed, tab and U+0085, and the marks that change the
+/// writing direction. A carriage return becomes a line feed. NUL is removed too: PostgreSQL, which
+/// Kestra may use, cannot store it.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -38,7 +38,7 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// The text on one line: every line end and tab is a space. What steers a terminal is gone too.
+/// As [`printable`], on one line: each line end and tab becomes a space.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     printable(text)
@@ -53,10 +53,10 @@ pub fn one_line(text: &str) -> String {
         .to_owned()
 }
 
-/// The text without secrets and without what steers a terminal; its lines stay lines.
+/// Removes secrets and control characters, and keeps the lines.
 ///
-/// Secrets are looked for before the filter, because a secret may hold a line end (a key in PEM),
-/// and after it, because a control character may have stood within one.
+/// Secrets are masked before the filter, because a secret may contain a line end (a PEM key), and
+/// after it, because a control character may have split one.
 #[must_use]
 pub fn safe(redactor: &Redactor, text: &str) -> String {
     redactor
@@ -72,10 +72,10 @@ pub fn safe_line(redactor: &Redactor, text: &str) -> String {
         .into_owned()
 }
 
-/// The line in a form that Kestra takes for plain text: a space stands before anything that begins
-/// like a frame or like one of its log-level marks (`##kestra:log:debug##`). The frame's pattern is
-/// anchored, so one space is enough; how the line ends is not asked, to be safe of `$`, which in
-/// Java also matches before a line end.
+/// Prefixes a space to a line that starts like a Kestra frame or log-level mark
+/// (`##kestra:log:debug##`), so that Kestra treats it as plain text. Kestra's pattern is anchored, so
+/// one space is enough. The end of the line is ignored, because `$` in Java also matches before a
+/// line end.
 #[must_use]
 pub fn guarded(line: &str) -> Cow<'_, str> {
     if line.starts_with("::") || line.starts_with("##kestra") {
@@ -85,7 +85,7 @@ pub fn guarded(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// At most `limit` characters of the text; the last of them is [`CUT_MARK`] where it was cut.
+/// Truncates the text to `limit` characters; the last one is then [`CUT_MARK`].
 #[must_use]
 pub fn cut(text: &str, limit: usize) -> String {
     if text.chars().nth(limit).is_none() {
@@ -97,11 +97,52 @@ pub fn cut(text: &str, limit: usize) -> String {
     text.chars().take(kept).chain([CUT_MARK]).collect()
 }
 
+/// The value as one line of JSON. Escapes U+0085, U+2028 and U+2029, which serde_json does not and
+/// at which Java's patterns and Python's `splitlines` break. These characters only occur within
+/// strings, so escaping them changes no value.
+#[must_use]
+pub fn json_line(value: &impl Serialize) -> String {
+    // Output consists of strings, numbers and flags: serializing it cannot fail.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    if !json.contains(OTHER_LINE_ENDS) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if OTHER_LINE_ENDS.contains(&c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::report::fixtures::{invocation, verdict};
+    use crate::report::result::{ExitRules, RefreshResult};
+    use crate::verdict::Status;
+
+    #[test]
+    fn a_result_is_one_line_and_parses_back() {
+        let mut verdict = verdict(Status::Failed);
+        verdict.message = "a\nb\r\nc\u{85}d\u{2028}e\u{2029}f\"g\\h".into();
+        let result = RefreshResult::new(&verdict, &invocation("a"), &ExitRules::default());
+        let line = json_line(&result);
+        assert!(
+            !line.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']),
+            "{line}"
+        );
+        assert_eq!(
+            serde_json::from_str::<RefreshResult>(&line).unwrap(),
+            result
+        );
+        assert_eq!(json_line(&"\u{85}\u{2028}"), r#""\u0085\u2028""#);
+    }
 
     #[test]
     fn an_escape_sequence_loses_its_escape_and_keeps_its_text() {
@@ -113,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_writing_direction_is_taken_out() {
+    fn a_changed_writing_direction_is_removed() {
         assert_eq!(printable("exe\u{202e}gpj\u{2066}x\u{2069}"), "exegpjx");
     }
 
     #[test]
-    fn a_carriage_return_cannot_overwrite_what_stood_before_it() {
+    fn a_carriage_return_cannot_overwrite_the_text_before_it() {
         assert_eq!(
             printable("failed\rcompleted\r\nend"),
             "failed\ncompleted\nend"
@@ -134,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_begins_like_a_frame_is_pushed_off_the_start_of_the_line() {
+    fn a_line_that_starts_like_a_frame_is_indented() {
         assert_eq!(guarded(r#"::{"outputs":{}}::"#), r#" ::{"outputs":{}}::"#);
         assert_eq!(guarded("::{\"a\":1}::\u{2028}"), " ::{\"a\":1}::\u{2028}");
         assert_eq!(guarded("##kestra:log:debug##"), " ##kestra:log:debug##");
@@ -145,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_control_characters_or_line_ends_hide_is_masked_all_the_same() {
+    fn a_secret_split_by_control_characters_or_line_ends_is_masked() {
         let redactor = Redactor::new();
         redactor.register(&SecretString::from("INVENTED-sig-0123456789"));
         redactor.register(&SecretString::from("INVENTED\nKEY\nLINES"));
@@ -157,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_text_says_so_and_is_never_cut_within_a_character() {
+    fn truncated_text_is_marked_and_keeps_whole_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüx", 3), "äö…");
         assert_eq!(cut("ab", 1), "…");

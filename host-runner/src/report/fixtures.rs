@@ -1,4 +1,4 @@
-//! What the tests of the report share: a reader at the other end, and results to report.
+//! Shared by the tests: a reader of the output, and results to report.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::result::Invocation;
-use super::sink::Sink;
+use super::streams::Sink;
 use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
 
-/// What was written, to be read by a test.
+/// Collects what was written.
 #[derive(Clone, Default)]
 pub(super) struct Paper(Arc<Mutex<Vec<u8>>>);
 
@@ -35,14 +35,14 @@ impl Write for Paper {
     }
 }
 
-/// A sink whose reader has gone away.
+/// A sink without a reader.
 pub(super) fn broken_pipe() -> Sink {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     Sink::new(Box::new(writer))
 }
 
-/// The lines that Java's `BufferedReader.readLine` makes of this text.
+/// The lines that Java's `BufferedReader.readLine` reads.
 pub(super) fn read_lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.lines().map(str::to_owned).collect()
@@ -82,11 +82,11 @@ pub(super) fn verdict(status: Status) -> Verdict {
         started_at: "2026-11-23T08:00:02Z".into(),
         ended_at: "2026-11-23T08:04:14Z".into(),
         http_calls: 7,
-        ..Verdict::not_sent(status, "", "It went as the test says.", "")
+        ..Verdict::not_sent(status, "", "The outcome of the test.", "")
     }
 }
 
-/// The main incident: accepted with 202, and swallowed.
+/// A flow that answered 202 and started no refresh.
 pub(super) fn swallowed() -> Verdict {
     Verdict {
         sent: Sent::Yes,
@@ -101,8 +101,8 @@ pub(super) fn swallowed() -> Verdict {
         ..Verdict::not_sent(
             Status::Unknown,
             "refresh_not_started",
-            "The flow accepted the trigger, but no refresh began within 5m.",
-            "Wait for the next slot; `host-runner follow order_list` asks again.",
+            "The flow accepted the trigger, but no refresh started within 5m.",
+            "Wait for the next slot, then run `host-runner follow order_list`.",
         )
     }
 }

@@ -1,29 +1,43 @@
-//! What a Kestra worker reads: whole lines `::{json}::` with outputs, logs and metrics.
+//! Frames for a Kestra worker: lines `::{json}::` with outputs, logs and metrics.
 //!
 //! The worker matches each line against `^::(\{.*})::$`, in Java, where `.` stops at CR, LF,
-//! U+0085, U+2028 and U+2029. A line that does not match is printed as plain text and its content
-//! is lost; a frame with a log level or metric type that Kestra does not know is dropped whole.
+//! U+0085, U+2028 and U+2029. It prints a line that does not match as plain text, and drops a frame
+//! with a log level or metric type that it does not know.
 //!
-//! Two kinds of frames end the worker's reader and close our pipe, so [`frame`] refuses to make
-//! them: `assets` (the open-source edition throws on it) and a metric without a number.
+//! Two kinds of frames end the worker's reader and close our pipe, so [`frame`] never writes them:
+//! `assets` (the open-source edition throws an exception) and a metric without a number.
+//!
+//! Outputs stay far below Kestra's limit: a task result above it loses all its outputs and fails the
+//! task. Long texts are truncated first; if hundreds of targets are still too many, the best results
+//! are left out, because a flow needs to see what failed.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::bounds;
-use super::clean;
-use super::json::value_line;
-use super::level::Level;
+use super::clean::{cut, json_line};
+use super::mode::Level;
 use super::result::RefreshResult;
-use super::summary::Summary;
+use super::summary::{Summary, badness};
+use crate::secret::map_texts;
+use crate::trace::Trace;
 use crate::verdict::Status;
 
-/// Kestra cuts a log message into entries of this many characters
-/// (`RunContextLogger.MAX_MESSAGE_LENGTH`). A longer one is cut here, so that one message stays
-/// one entry.
+/// The length at which Kestra splits a log message, in characters
+/// (`RunContextLogger.MAX_MESSAGE_LENGTH`). A longer message is truncated, so that it stays one
+/// entry.
 pub const LOG_MESSAGE_LIMIT: usize = 15 * 1024;
 
-/// One line that Kestra reads, without its line end. Leaves out what would end the reader; what is
-/// not an object becomes an empty frame.
+/// The maximum size of the outputs, in bytes of JSON. Kestra's limit for a whole task result is 1 MiB
+/// (`kestra.queue.message-protection.limit`); a quarter leaves room for the rest of the task run and
+/// for JSON quoted within JSON.
+const OUTPUTS_LIMIT: usize = 256 * 1024;
+
+/// The maximum lengths of texts, in characters, in the order in which they are tried. Ids, names and
+/// times stay whole: the longest id, that of a flow's transaction, has fewer than 200.
+const TEXT_LIMITS: [usize; 5] = [usize::MAX, 8192, 2048, 512, 200];
+
+/// A frame as one line, without its line end. Leaves out what would end the worker's reader; content
+/// that is not an object becomes an empty frame.
 #[must_use]
 pub fn frame(content: &Value) -> String {
     let Some(content) = content.as_object() else {
@@ -34,17 +48,17 @@ pub fn frame(content: &Value) -> String {
     if let Some(metrics) = content.get_mut("metrics").and_then(Value::as_array_mut) {
         metrics.retain(|metric| metric.get("value").is_some_and(Value::is_number));
     }
-    format!("::{}::", value_line(&Value::Object(content)))
+    format!("::{}::", json_line(&content))
 }
 
-/// The content of a frame that logs a message. Line ends within it stay one entry.
+/// A log entry. Line ends stay within the entry.
 #[must_use]
 pub fn log(level: Level, message: &str) -> Value {
-    json!({"logs": [{"level": level.kestra(), "message": clean::cut(message, LOG_MESSAGE_LIMIT)}]})
+    json!({"logs": [{"level": level.kestra(), "message": cut(message, LOG_MESSAGE_LIMIT)}]})
 }
 
-/// The level at which a result is logged: a good one at INFO, one that was held back or that is
-/// not to turn a flow red at WARN, everything else at ERROR.
+/// The level of a result: INFO for a success, WARN for `skipped` and for statuses that exit 0 on
+/// request, otherwise ERROR.
 #[must_use]
 pub fn result_level(result: &RefreshResult) -> Level {
     match result.status {
@@ -55,118 +69,122 @@ pub fn result_level(result: &RefreshResult) -> Level {
     }
 }
 
-/// The outputs known so far, while more may come: `refreshes` alone, but whole, because Kestra
-/// replaces a key that comes again instead of merging it.
+/// The outputs while more results may follow: all results so far, because Kestra replaces a key
+/// that comes again instead of merging it.
 #[must_use]
 pub fn outputs_so_far(results: &[RefreshResult]) -> Value {
-    bounds::fitting(
-        results,
-        |results, _| json!({"outputs": {"refreshes": by_name(results)}}),
+    fit(
+        &worst_first(results),
+        |rows, _| json!({"outputs": {"refreshes": by_name(rows)}}),
     )
 }
 
-/// The outputs at the end: `refreshes`, `summary`, and of exactly one target its fields at the top
-/// level as well.
+/// The final outputs: `refreshes`, `summary`, and for a single target its fields at top level.
 #[must_use]
 pub fn outputs(results: &[RefreshResult], summary: &Summary) -> Value {
-    bounds::fitting(results, |kept, left_out| {
+    fit(&worst_first(results), |kept, left_out| {
         let mut summary = summary.clone();
         if left_out > 0 {
             summary.left_out = left_out;
-            summary.targets = kept.iter().map(|result| result.target.clone()).collect();
+            summary.targets = kept.iter().map(target).collect();
         }
         let mut outputs = match kept {
-            [only] if left_out == 0 => fields(only),
+            [Value::Object(fields)] if left_out == 0 => fields.clone(),
             _ => Map::new(),
         };
         outputs.insert("refreshes".to_owned(), by_name(kept));
-        // Names, numbers and lists only: serialising them cannot fail.
-        outputs.insert(
-            "summary".to_owned(),
-            serde_json::to_value(&summary).unwrap_or_default(),
-        );
+        outputs.insert("summary".to_owned(), json!(summary));
         json!({"outputs": outputs})
     })
 }
 
-/// The content of a frame with the metrics of one result. Each has the tags `target` and `kind`:
-/// Kestra's metric registry wants one set of tag names per metric.
+fn worst_first(results: &[RefreshResult]) -> Vec<Value> {
+    let mut sorted: Vec<&RefreshResult> = results.iter().collect();
+    sorted.sort_by_key(|result| badness(result));
+    sorted.iter().map(|result| json!(result)).collect()
+}
+
+fn by_name(rows: &[Value]) -> Value {
+    rows.iter().map(|row| (target(row), row.clone())).collect()
+}
+
+fn target(row: &Value) -> String {
+    row["target"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The metrics of a result. Each has the tags `target` and `kind`, because Kestra's registry requires
+/// one set of tag names per metric.
 ///
-/// A timer is in seconds. Where the duration is not known there is none, since a 0 would pull down
-/// every average. A result from the audit log counts neither its status nor its calls again.
+/// Timers are in seconds. There is no timer if the duration is not known: a 0 would distort every
+/// average. A replayed result counts neither its status nor its calls again.
 #[must_use]
 pub fn metrics(result: &RefreshResult) -> Value {
-    let tags = json!({"target": result.target, "kind": result.kind});
-    let metric = |kind: &str, name: String, value: Value| json!({"type": kind, "name": name, "value": value, "tags": tags});
+    let metric = |form: &str, name: &str, value: Value| {
+        metric(form, name, &value, &result.target, &result.kind)
+    };
     let calls = if result.replayed {
         0
     } else {
         result.http_calls
     };
-    let mut metrics = vec![metric(
-        "counter",
-        "powerbi.refresh.http_calls".into(),
-        calls.into(),
-    )];
+    let mut metrics = vec![metric("counter", "http_calls", calls.into())];
     if !result.replayed {
-        let name = format!("powerbi.refresh.{}", result.status.name());
-        metrics.push(metric("counter", name, 1.into()));
+        metrics.push(metric("counter", result.status.name(), 1.into()));
     }
     if result.has_duration() {
-        let seconds =
-            Value::from(std::time::Duration::from_millis(result.duration_ms).as_secs_f64());
-        let own = format!("powerbi.refresh.{}.duration", result.target);
-        metrics.push(metric(
-            "timer",
-            "powerbi.refresh.duration".into(),
-            seconds.clone(),
-        ));
-        metrics.push(metric("timer", own, seconds));
+        let duration = std::time::Duration::from_millis(result.duration_ms);
+        let seconds = Value::from(duration.as_secs_f64());
+        let own = format!("{}.duration", result.target);
+        metrics.push(metric("timer", "duration", seconds.clone()));
+        metrics.push(metric("timer", &own, seconds));
     }
     if result.quota.limit > 0 && !result.replayed {
-        let name = format!("powerbi.refresh.{}.quota_left", result.target);
-        metrics.push(metric("gauge", name, result.quota.left.into()));
+        let name = format!("{}.quota_left", result.target);
+        metrics.push(metric("gauge", &name, result.quota.left.into()));
     }
     json!({"metrics": metrics})
 }
 
-/// The outputs of a dry run: `plans` with all plans so far, because Kestra replaces a key that comes
-/// again; of a target that is `alone` its fields at the top level as well.
+fn metric(form: &str, name: &str, value: &Value, target: &str, kind: &str) -> Value {
+    json!({
+        "type": form,
+        "name": format!("powerbi.refresh.{name}"),
+        "value": value,
+        "tags": {"target": target, "kind": kind},
+    })
+}
+
+/// The outputs of a dry run: `plans` with all plans so far, and for a plan that is `alone` its fields
+/// at top level.
 #[must_use]
 pub fn plans(plans: &[Value], alone: bool) -> Value {
-    bounds::fitting_rows(plans, |kept, _| {
+    fit(plans, |kept, _| {
         let mut outputs = match kept {
             [Value::Object(fields)] if alone => fields.clone(),
             _ => Map::new(),
         };
-        let name = |plan: &Value| plan["target"].as_str().unwrap_or_default().to_owned();
-        let by_name: Map<_, _> = kept.iter().map(|plan| (name(plan), plan.clone())).collect();
-        outputs.insert("plans".to_owned(), by_name.into());
+        outputs.insert("plans".to_owned(), by_name(kept));
         json!({"outputs": outputs})
     })
 }
 
-/// The content of a frame with the metrics of one plan, where there is anything to measure.
+/// The metrics of a plan, if it has a quota.
 #[must_use]
 pub fn plan_metrics(kind: &str, plan: &Value) -> Option<Value> {
     let quota = &plan["quota"];
-    if quota["limit"].as_u64().unwrap_or(0) == 0 {
-        return None;
-    }
-    let target = plan["target"].as_str()?;
-    Some(json!({"metrics": [{
-        "type": "gauge",
-        "name": format!("powerbi.refresh.{target}.quota_left"),
-        "value": quota["left"],
-        "tags": {"target": target, "kind": kind},
-    }]}))
+    let counted = quota["limit"].as_u64().unwrap_or(0) > 0;
+    counted.then(|| {
+        let target = target(plan);
+        let name = format!("{target}.quota_left");
+        json!({"metrics": [metric("gauge", &name, &quota["left"], &target, kind)]})
+    })
 }
 
-/// The outputs of a list of runs, newest first. `left_out` says how many more there were that the
-/// outputs have no room for: the oldest.
+/// The outputs of a list of runs, newest first. `left_out` is the number of older runs that do not
+/// fit.
 #[must_use]
-pub fn recorded_runs(runs: &[Value]) -> Value {
-    bounds::fitting_rows(runs, |kept, left_out| {
+pub fn listed_runs(runs: &[Value]) -> Value {
+    fit(runs, |kept, left_out| {
         let ids: Vec<&Value> = kept.iter().map(|run| &run["run"]).collect();
         json!({"outputs": {
             "runs": kept,
@@ -177,17 +195,142 @@ pub fn recorded_runs(runs: &[Value]) -> Value {
     })
 }
 
-fn by_name(results: &[RefreshResult]) -> Value {
-    let entry = |result: &RefreshResult| (result.target.clone(), Value::Object(fields(result)));
-    Value::Object(results.iter().map(entry).collect())
+/// Builds outputs within [`OUTPUTS_LIMIT`]: with ever shorter texts, then with ever fewer rows from
+/// the start. `build` receives the rows and the number of those left out.
+fn fit(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
+    let mut kept = Vec::new();
+    let mut value = Value::Null;
+    for limit in TEXT_LIMITS {
+        kept = rows
+            .iter()
+            .map(|row| map_texts(row, &|text| cut(text, limit)))
+            .collect();
+        value = build(&kept, 0);
+        if fits(&value) {
+            return value;
+        }
+    }
+    while !kept.is_empty() && !fits(&value) {
+        kept.truncate(kept.len() / 2);
+        value = build(&kept, rows.len() - kept.len());
+    }
+    value
 }
 
-fn fields(result: &RefreshResult) -> Map<String, Value> {
-    // Strings, numbers and flags only: serialising them cannot fail.
-    match serde_json::to_value(result) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
+fn fits(value: &Value) -> bool {
+    json_line(value).len() <= OUTPUTS_LIMIT
+}
+
+/// `AGGREGATION_TEMPORALITY_DELTA`: Kestra adds such a sum to a counter.
+const DELTA: u8 = 1;
+
+/// Translates frames to OTLP/JSON, which Kestra 2.0 reads and Kestra 1.3 drops.
+///
+/// Log entries then have the time at which they were written instead of the time at which the worker
+/// read them, and belong to the trace. Outputs stay as they are. Timers stay too: Kestra 2.0 turns
+/// delta sums into counters and everything else into gauges, and ignores histograms
+/// (`TaskLogLineMatcher.toKestraMetrics`), so a duration would lose its unit.
+#[derive(Debug, Clone, Default)]
+pub struct Otlp {
+    /// The trace of the log entries.
+    pub trace: Option<Trace>,
+}
+
+impl Otlp {
+    /// The content of a frame with its logs, counters and gauges as OTLP at the time `now`.
+    #[must_use]
+    pub fn translate(&self, content: &Value, now: Timestamp) -> Value {
+        let mut out = content.as_object().cloned().unwrap_or_default();
+        // JSON has an int64 as text.
+        let nanos = now.as_nanosecond().to_string();
+        let name = env!("CARGO_PKG_NAME");
+        let version = env!("CARGO_PKG_VERSION");
+        let scope = json!({"name": name, "version": version});
+        let resource = json!({"attributes": [
+            attribute("service.name", name),
+            attribute("service.version", version),
+        ]});
+        let mut otlp = Map::new();
+        if let Some(Value::Array(logs)) = out.remove("logs") {
+            let records = logs.iter().map(|log| self.log_record(log, &nanos));
+            let scopes = json!([{"scope": scope, "logRecords": records.collect::<Vec<_>>()}]);
+            let logs = json!([{"resource": resource, "scopeLogs": scopes}]);
+            otlp.insert("resourceLogs".to_owned(), logs);
+        }
+        if let Some(Value::Array(metrics)) = out.remove("metrics") {
+            let (timers, others): (Vec<Value>, Vec<Value>) = metrics
+                .into_iter()
+                .partition(|metric| metric["type"] == "timer");
+            let translated: Vec<Value> = others
+                .iter()
+                .filter_map(|plain| otlp_metric(plain, &nanos))
+                .collect();
+            if !translated.is_empty() {
+                let scopes = json!([{"scope": scope, "metrics": translated}]);
+                let metrics = json!([{"resource": resource, "scopeMetrics": scopes}]);
+                otlp.insert("resourceMetrics".to_owned(), metrics);
+            }
+            if !timers.is_empty() {
+                out.insert("metrics".to_owned(), timers.into());
+            }
+        }
+        if !otlp.is_empty() {
+            out.insert("otlp".to_owned(), otlp.into());
+        }
+        Value::Object(out)
     }
+
+    fn log_record(&self, log: &Value, nanos: &str) -> Value {
+        let name = log["level"].as_str().unwrap_or_default();
+        let mut record = json!({
+            "timeUnixNano": nanos,
+            "severityNumber": severity(name),
+            "severityText": name,
+            "body": {"stringValue": log["message"]},
+        });
+        if let (Some(trace), Some(fields)) = (&self.trace, record.as_object_mut()) {
+            fields.insert("traceId".to_owned(), trace.trace_id().into());
+            // The span that started us: we export none of our own.
+            fields.insert("spanId".to_owned(), trace.parent_id().into());
+        }
+        record
+    }
+}
+
+/// The first number of each range in OpenTelemetry's log data model.
+fn severity(level: &str) -> u8 {
+    match level {
+        "TRACE" => 1,
+        "DEBUG" => 5,
+        "WARN" => 13,
+        "ERROR" => 17,
+        _ => 9,
+    }
+}
+
+/// A counter as a delta sum, anything else as a gauge.
+fn otlp_metric(plain: &Value, nanos: &str) -> Option<Value> {
+    let tags = plain["tags"].as_object().into_iter().flatten();
+    let attributes: Vec<Value> = tags
+        .filter_map(|(name, value)| Some(attribute(name, value.as_str()?)))
+        .collect();
+    let (form, number) = match plain["value"].as_i64() {
+        Some(whole) => ("asInt", Value::from(whole.to_string())),
+        None => ("asDouble", plain["value"].as_f64()?.into()),
+    };
+    let point = json!({"timeUnixNano": nanos, "attributes": attributes, form: number});
+    let points = json!([point]);
+    Some(if plain["type"] == "counter" {
+        let sum =
+            json!({"dataPoints": points, "aggregationTemporality": DELTA, "isMonotonic": true});
+        json!({"name": plain["name"], "sum": sum})
+    } else {
+        json!({"name": plain["name"], "gauge": {"dataPoints": points}})
+    })
+}
+
+fn attribute(name: &str, value: &str) -> Value {
+    json!({"key": name, "value": {"stringValue": value}})
 }
 
 #[cfg(test)]

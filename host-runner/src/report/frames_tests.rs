@@ -1,5 +1,4 @@
 use super::*;
-use crate::report::bounds::OUTPUTS_LIMIT;
 use crate::report::fixtures::{in_kestra, invocation, read_lines, verdict};
 use crate::report::result::{ExitRules, Invocation};
 
@@ -26,7 +25,7 @@ fn a_log_frame_looks_like_this() {
 }
 
 #[test]
-fn every_character_there_is_survives_a_frame() {
+fn every_character_survives_a_frame() {
     let all: String = ('\0'..=char::MAX).collect();
     let frame = frame(&json!({"outputs": {"all": all}}));
     assert_eq!(read_lines(&frame).len(), 1);
@@ -51,7 +50,7 @@ fn the_pattern_of_the_tests_is_as_strict_as_kestras() {
 }
 
 #[test]
-fn what_ends_the_worker_s_reader_is_never_framed() {
+fn content_that_ends_the_workers_reader_is_left_out() {
     let content = json!({
         "assets": {"inputs": []},
         "outputs": {"refreshes": {"assets": {"status": "completed"}}},
@@ -110,14 +109,14 @@ fn several_targets_have_none_at_the_top_level() {
 }
 
 #[test]
-fn without_a_target_there_are_outputs_all_the_same() {
+fn without_a_target_there_are_outputs_too() {
     let read = outputs(&[], &Summary::without_targets(Status::Invalid));
     assert_eq!(read["outputs"]["refreshes"], json!({}));
     assert_eq!(read["outputs"]["summary"]["exit_code"], 2);
 }
 
 #[test]
-fn long_sentences_are_cut_before_the_outputs_grow_too_big() {
+fn long_texts_are_truncated_to_fit() {
     let results: Vec<_> = (0..100)
         .map(|n| {
             let mut result = result(&format!("t{n}"), Status::Failed);
@@ -134,7 +133,7 @@ fn long_sentences_are_cut_before_the_outputs_grow_too_big() {
 }
 
 #[test]
-fn of_far_too_many_targets_the_worst_are_kept_and_the_rest_is_counted() {
+fn of_too_many_targets_the_worst_are_kept_and_the_rest_is_counted() {
     let mut results: Vec<_> = (0..1000)
         .map(|n| result(&format!("t{n}"), Status::Completed))
         .collect();
@@ -165,7 +164,7 @@ fn metrics_are_timers_in_seconds_and_counters_with_the_same_tags() {
 }
 
 #[test]
-fn an_answer_from_the_record_is_not_counted_again() {
+fn a_replayed_result_is_not_counted_again() {
     let mut replayed = invocation("a");
     replayed.replayed = true;
     let result = RefreshResult::new(
@@ -201,7 +200,7 @@ fn an_unknown_duration_is_not_measured_as_zero() {
 }
 
 #[test]
-fn a_result_is_logged_as_loudly_as_it_matters() {
+fn the_log_level_follows_the_outcome() {
     let rules = |require_completed, zero_on: &[Status]| ExitRules {
         require_completed,
         zero_on: zero_on.to_vec(),
@@ -233,21 +232,21 @@ fn a_result_is_logged_as_loudly_as_it_matters() {
 }
 
 #[test]
-fn what_is_left_of_a_quota_is_a_gauge_and_only_where_it_was_counted_now() {
-    let mut told = result("order_list", Status::Skipped);
+fn the_rest_of_a_quota_is_a_gauge_if_it_was_counted_now() {
+    let mut counted = result("order_list", Status::Skipped);
     let gauge = |result: &RefreshResult| {
         let read = metrics(result);
         let all = read["metrics"].as_array().unwrap().clone();
         all.into_iter().find(|metric| metric["type"] == "gauge")
     };
-    assert_eq!(gauge(&told), None);
-    told.verdict.quota.limit = 8;
-    told.verdict.quota.left = 3;
-    let metric = gauge(&told).unwrap();
+    assert_eq!(gauge(&counted), None);
+    counted.verdict.quota.limit = 8;
+    counted.verdict.quota.left = 3;
+    let metric = gauge(&counted).unwrap();
     assert_eq!(metric["name"], "powerbi.refresh.order_list.quota_left");
     assert_eq!(metric["value"], 3);
-    told.replayed = true;
-    assert_eq!(gauge(&told), None);
+    counted.replayed = true;
+    assert_eq!(gauge(&counted), None);
 }
 
 fn plan(name: &str, limit: u64, left: u64) -> Value {
@@ -274,7 +273,7 @@ fn a_plan_is_an_output_under_its_name_and_alone_at_the_top_level_too() {
 }
 
 #[test]
-fn a_plan_with_a_quota_says_what_is_left_of_it() {
+fn a_plan_with_a_quota_has_a_gauge() {
     let read = plan_metrics("dataflow", &plan("a", 8, 5)).unwrap();
     assert_eq!(
         read["metrics"],
@@ -287,7 +286,7 @@ fn a_plan_with_a_quota_says_what_is_left_of_it() {
 }
 
 #[test]
-fn a_plan_with_a_huge_body_is_cut_and_keeps_its_words() {
+fn a_huge_plan_is_truncated_and_keeps_its_short_texts() {
     let mut big = plan("a", 8, 5);
     big["request"]["body"] = "x".repeat(2 * OUTPUTS_LIMIT).into();
     let frame = frame(&plans(&[big], true));
@@ -307,18 +306,18 @@ fn a_plan_with_a_huge_body_is_cut_and_keeps_its_words() {
 }
 
 #[test]
-fn runs_of_the_record_are_outputs_with_their_ids_beside_them() {
+fn listed_runs_are_outputs_with_their_ids() {
     let rows = [
         json!({"run": "r2", "status": "unknown"}),
         json!({"run": "r1", "status": "completed"}),
     ];
-    let read = recorded_runs(&rows);
+    let read = listed_runs(&rows);
     assert_eq!(
         read["outputs"],
         json!({"runs": rows, "run_ids": ["r2", "r1"], "count": 2, "left_out": 0})
     );
     assert_eq!(
-        recorded_runs(&[])["outputs"],
+        listed_runs(&[])["outputs"],
         json!({"runs": [], "run_ids": [], "count": 0, "left_out": 0})
     );
 }
@@ -328,11 +327,114 @@ fn of_too_many_runs_the_newest_are_kept() {
     let rows: Vec<Value> = (0..5_000)
         .map(|n| json!({"run": format!("{n:036}"), "message": "m".repeat(300)}))
         .collect();
-    let read = recorded_runs(&rows);
+    let read = listed_runs(&rows);
     assert!(frame(&read).len() <= OUTPUTS_LIMIT + 4);
     let outputs = &read["outputs"];
     let kept = outputs["count"].as_u64().unwrap();
     assert!(kept > 100, "{kept}");
     assert_eq!(kept + outputs["left_out"].as_u64().unwrap(), 5_000);
     assert_eq!(outputs["run_ids"][0], format!("{:036}", 0));
+}
+
+const NOW: &str = "2026-11-23T08:15:37.000000123Z";
+const NANOS: &str = "1795421737000000123";
+
+fn translated(otlp: &Otlp, plain: &Value) -> Value {
+    in_kestra(&frame(&otlp.translate(plain, NOW.parse().unwrap()))).unwrap()
+}
+
+#[test]
+fn a_log_entry_has_its_own_time_and_the_severity_of_its_level() {
+    for (level, number) in [
+        (Level::Trace, 1),
+        (Level::Debug, 5),
+        (Level::Info, 9),
+        (Level::Warn, 13),
+        (Level::Error, 17),
+    ] {
+        let read = translated(&Otlp::default(), &log(level, "line one\nline two"));
+        assert!(
+            read.get("logs").is_none(),
+            "otherwise it would be shown twice"
+        );
+        let logs = &read["otlp"]["resourceLogs"][0];
+        let record = &logs["scopeLogs"][0]["logRecords"][0];
+        assert_eq!(record["timeUnixNano"], NANOS);
+        assert_eq!(record["severityNumber"], number);
+        assert_eq!(record["severityText"], level.kestra());
+        assert_eq!(record["body"]["stringValue"], "line one\nline two");
+        assert!(record.get("traceId").is_none());
+        let service = &logs["resource"]["attributes"][0];
+        assert_eq!(service["key"], "service.name");
+        assert_eq!(service["value"]["stringValue"], "host-runner");
+    }
+}
+
+#[test]
+fn log_entries_belong_to_the_trace() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let otlp = Otlp {
+        trace: Trace::parse(trace).ok(),
+    };
+    let read = translated(&otlp, &log(Level::Info, "x"));
+    let record = &read["otlp"]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(record["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(record["spanId"], "00f067aa0ba902b7");
+}
+
+#[test]
+fn counters_are_delta_sums_gauges_are_gauges_and_timers_stay_timers() {
+    let mut counted = verdict(Status::Completed);
+    counted.quota = crate::verdict::Quota {
+        limit: 8,
+        counted: 3,
+        left: 5,
+        ..crate::verdict::Quota::default()
+    };
+    let result = RefreshResult::new(&counted, &invocation("a"), &ExitRules::default());
+    let read = translated(&Otlp::default(), &metrics(&result));
+    let plain: Vec<&str> = read["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|metric| {
+            assert_eq!(metric["type"], "timer");
+            metric["name"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(
+        plain,
+        ["powerbi.refresh.duration", "powerbi.refresh.a.duration"]
+    );
+    let all = read["otlp"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+        .as_array()
+        .unwrap();
+    let find = |name: &str| all.iter().find(|metric| metric["name"] == name).unwrap();
+    let calls = find("powerbi.refresh.http_calls");
+    assert_eq!(calls["sum"]["aggregationTemporality"], 1);
+    assert_eq!(calls["sum"]["isMonotonic"], true);
+    let point = &calls["sum"]["dataPoints"][0];
+    assert_eq!(point["asInt"], "7", "int64 is text in OTLP/JSON");
+    assert_eq!(point["timeUnixNano"], NANOS);
+    let mut tags: Vec<(&str, &str)> = point["attributes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| {
+            let text = |value: &'_ Value| value.as_str().unwrap().to_owned().leak() as &str;
+            (text(&tag["key"]), text(&tag["value"]["stringValue"]))
+        })
+        .collect();
+    tags.sort_unstable();
+    assert_eq!(tags, [("kind", "power-automate"), ("target", "a")]);
+    find("powerbi.refresh.completed");
+    let left = find("powerbi.refresh.a.quota_left");
+    assert_eq!(left["gauge"]["dataPoints"][0]["asInt"], "5");
+    assert!(left.get("sum").is_none());
+}
+
+#[test]
+fn outputs_stay_as_they_are() {
+    let plain = json!({"outputs": {"status": "completed"}});
+    assert_eq!(translated(&Otlp::default(), &plain), plain);
 }

@@ -1,4 +1,4 @@
-//! Who is listening: a person, a script, or Kestra.
+//! The form of the output: for a person, a script or Kestra; how much of it; in color or not.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -9,58 +9,145 @@ use clap::ValueEnum;
 /// The file that Kestra writes into a task's working directory (`executionContext: true`).
 pub const CONTEXT_FILE: &str = ".kestra-execution-context.json";
 
-/// What `--output` says.
+/// The value of `--output`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputChoice {
-    /// `kestra` in a task of Kestra, else `text`.
+    /// `kestra` in a Kestra task, otherwise `text`.
     #[default]
     Auto,
     /// For people.
     Text,
-    /// One JSON object per target and line.
+    /// One JSON object per target, each on one line.
     Json,
-    /// Frames that Kestra reads.
+    /// Frames for Kestra.
     Kestra,
 }
 
-/// Who is listening.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// People.
+    /// For people.
     Text,
-    /// A script that reads JSON lines.
+    /// JSON lines for scripts.
     Json,
-    /// A worker of Kestra that reads frames.
+    /// Frames for a Kestra worker.
     Kestra,
 }
 
 impl OutputChoice {
-    /// The mode that this choice means here.
+    /// Returns the mode of this choice in these surroundings.
     #[must_use]
     pub fn mode(self, surroundings: &Surroundings) -> Mode {
         match self {
             Self::Text => Mode::Text,
             Self::Json => Mode::Json,
             Self::Kestra => Mode::Kestra,
-            Self::Auto if surroundings.in_kestra_task() => Mode::Kestra,
+            Self::Auto if surroundings.in_kestra_task => Mode::Kestra,
             Self::Auto => Mode::Text,
         }
     }
 }
 
-/// Looks up a variable of the environment.
+/// The value of `--color`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl ColorChoice {
+    /// Returns whether a stream is colored. `NO_COLOR` counts if it is not empty (no-color.org); an
+    /// explicit `always` overrides it.
+    #[must_use]
+    pub fn colors(self, surroundings: &Surroundings, is_terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                is_terminal && !surroundings.is_set("NO_COLOR") && !surroundings.dumb_terminal()
+            }
+        }
+    }
+}
+
+/// The importance of a log line, in ascending order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Level {
+    /// For debugging the program itself.
+    Trace,
+    /// Every step.
+    Debug,
+    /// Normal events.
+    Info,
+    /// Something unexpected that does not stop the refresh.
+    Warn,
+    /// A failure.
+    Error,
+}
+
+impl Level {
+    /// The name in a Kestra frame. Kestra drops a frame with any other name.
+    #[must_use]
+    pub fn kestra(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// The prefix of a log line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Returns the minimum level that is logged. `--log-level` overrides `-q`, which overrides `-v`.
+///
+/// The default under Kestra is DEBUG, because Kestra filters logs itself (`logLevel`, the log view)
+/// and cannot ask for lines that were never sent.
+#[must_use]
+pub fn threshold(log_level: Option<Level>, quiet: bool, verbose: u8, mode: Mode) -> Level {
+    let default = match mode {
+        Mode::Kestra => Level::Debug,
+        Mode::Text | Mode::Json => Level::Warn,
+    };
+    match (log_level, quiet, verbose) {
+        (Some(level), _, _) => level,
+        (None, true, _) => Level::Error,
+        (None, false, 0) => default,
+        (None, false, 1) => default.min(Level::Info),
+        (None, false, 2) => default.min(Level::Debug),
+        (None, false, _) => Level::Trace,
+    }
+}
+
+/// Looks up an environment variable.
 pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What can be seen of the place where the process runs.
+/// The environment of the process.
 pub struct Surroundings {
-    /// The environment.
+    /// The environment variables.
     pub env: Environment,
-    /// The working directory, resolved; empty where it cannot be read.
+    /// The canonical working directory; empty if it cannot be read.
     pub cwd: PathBuf,
-    /// The directory that `WORKING_DIR` names, resolved; nothing where it names none.
-    pub task_dir: Option<PathBuf>,
-    /// Whether [`CONTEXT_FILE`] lies in the working directory.
-    pub context_file: bool,
+    /// Whether this is a Kestra task: it has a task run id or a context file, or runs in the working
+    /// directory that Kestra created for it.
+    pub in_kestra_task: bool,
     /// Whether stdout is a terminal.
     pub stdout_is_terminal: bool,
     /// Whether stderr is a terminal.
@@ -68,71 +155,60 @@ pub struct Surroundings {
 }
 
 impl fmt::Debug for Surroundings {
-    /// Without the environment, which may hold secrets.
+    /// Omits the environment variables, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings")
             .field("cwd", &self.cwd)
-            .field("task_dir", &self.task_dir)
-            .field("context_file", &self.context_file)
-            .field("stdout_is_terminal", &self.stdout_is_terminal)
-            .field("stderr_is_terminal", &self.stderr_is_terminal)
             .finish_non_exhaustive()
     }
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// The surroundings of this process.
     #[must_use]
     pub fn of_process() -> Self {
         let cwd = std::env::current_dir().unwrap_or_default();
-        let here = Self::at(&cwd, |name| std::env::var(name).ok());
         Self {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
-            ..here
+            ..Self::at(&cwd, |name| std::env::var(name).ok())
         }
     }
 
-    /// Those of a process that runs in `cwd`, with this environment and without a terminal.
+    /// The surroundings of a process in `cwd` with these variables and without a terminal.
     #[must_use]
     pub fn at(cwd: &Path, env: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-        // Resolved, because the system's folder for temporary files may be a symbolic link.
-        let resolve = |path: &Path| path.canonicalize().ok();
+        // Canonical, because the temporary folder may be a symbolic link.
+        let canonical = |path: &Path| path.canonicalize().ok();
+        let set = |name: &str| env(name).filter(|value| !value.is_empty());
+        let task_dir = set("WORKING_DIR").and_then(|dir| canonical(Path::new(&dir)));
+        let has_context_file = cwd.join(CONTEXT_FILE).is_file();
+        let cwd = canonical(cwd).unwrap_or_default();
         Self {
-            task_dir: env("WORKING_DIR")
-                .filter(|dir| !dir.is_empty())
-                .and_then(|dir| resolve(Path::new(&dir))),
-            context_file: cwd.join(CONTEXT_FILE).is_file(),
-            cwd: resolve(cwd).unwrap_or_default(),
+            in_kestra_task: set("KESTRA_TASKRUN_ID").is_some()
+                || has_context_file
+                || task_dir.as_ref() == Some(&cwd),
+            cwd,
             env: Box::new(env),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
         }
     }
 
-    /// Whether a variable is there and not empty.
+    /// Returns whether a variable is set and not empty.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         (self.env)(name).is_some_and(|value| !value.is_empty())
     }
 
-    /// Whether this is a task of Kestra: it has a task run id, a context file, or runs in the
-    /// working directory that Kestra made for it.
-    #[must_use]
-    pub fn in_kestra_task(&self) -> bool {
-        self.is_set("KESTRA_TASKRUN_ID")
-            || self.context_file
-            || self.task_dir.as_ref() == Some(&self.cwd)
-    }
-
-    /// Whether the terminal says that it can neither colour nor move its cursor.
+    /// Returns whether the terminal supports neither colors nor cursor movement.
     #[must_use]
     pub fn dumb_terminal(&self) -> bool {
         (self.env)("TERM").as_deref() == Some("dumb")
     }
 
-    /// Whether a live status line makes sense: for a person, at a terminal that can draw one,
-    /// unless `--no-progress` or `-q` said otherwise.
+    /// Returns whether to show a live status line: for a person at a capable terminal, unless
+    /// `--no-progress` or `-q` is given.
     #[must_use]
     pub fn shows_progress(&self, mode: Mode, no_progress: bool, quiet: bool) -> bool {
         mode == Mode::Text
@@ -164,7 +240,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_choice_is_taken_at_its_word_and_auto_means_text_outside_of_kestra() {
+    fn an_explicit_choice_wins_and_auto_means_text_outside_kestra() {
         let kestra = surroundings(&[("KESTRA_TASKRUN_ID", "7abc")]);
         assert_eq!(OutputChoice::Text.mode(&kestra), Mode::Text);
         assert_eq!(OutputChoice::Json.mode(&kestra), Mode::Json);
@@ -211,7 +287,7 @@ pub(super) mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn working_dir_is_recognised_behind_a_symbolic_link() {
+    fn working_dir_is_recognized_through_a_symbolic_link() {
         let dir = tempfile::tempdir().unwrap();
         let real = dir.path().join("real");
         let link = dir.path().join("link");
@@ -222,7 +298,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_working_directory_that_is_gone_is_not_mistaken_for_kestras() {
+    fn a_deleted_working_directory_does_not_mean_kestra() {
         let here = Surroundings::at(
             Path::new("/no/such/folder"),
             env(&[("WORKING_DIR", "/no/such/folder")]),
@@ -231,7 +307,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_status_line_is_for_a_person_at_a_terminal_who_did_not_refuse_it() {
+    fn a_status_line_is_for_text_on_a_capable_terminal() {
         let at = |pairs: &[(&str, &str)], terminal| Surroundings {
             stderr_is_terminal: terminal,
             ..surroundings(pairs)
@@ -246,8 +322,74 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_environment_is_not_part_of_the_debug_output() {
+    fn debug_output_omits_the_environment() {
         let here = surroundings(&[("AZURE_CLIENT_SECRET", "INVENTED-secret-0123456789")]);
         assert!(!format!("{here:?}").contains("INVENTED"));
+    }
+
+    #[test]
+    fn auto_colors_only_a_terminal() {
+        let here = surroundings(&[("TERM", "xterm")]);
+        assert!(ColorChoice::Auto.colors(&here, true));
+        assert!(!ColorChoice::Auto.colors(&here, false));
+    }
+
+    #[test]
+    fn no_color_counts_unless_it_is_empty() {
+        assert!(!ColorChoice::Auto.colors(&surroundings(&[("NO_COLOR", "1")]), true));
+        assert!(ColorChoice::Auto.colors(&surroundings(&[("NO_COLOR", "")]), true));
+    }
+
+    #[test]
+    fn a_dumb_terminal_is_not_colored() {
+        assert!(!ColorChoice::Auto.colors(&surroundings(&[("TERM", "dumb")]), true));
+    }
+
+    #[test]
+    fn always_and_never_override_the_environment() {
+        let no_color = surroundings(&[("NO_COLOR", "1")]);
+        assert!(ColorChoice::Always.colors(&no_color, false));
+        assert!(!ColorChoice::Never.colors(&surroundings(&[]), true));
+    }
+
+    fn threshold(quiet: bool, verbose: u8, level: Option<Level>, mode: Mode) -> Level {
+        super::threshold(level, quiet, verbose, mode)
+    }
+
+    #[test]
+    fn warnings_are_the_default_and_each_v_shows_more() {
+        assert_eq!(threshold(false, 0, None, Mode::Text), Level::Warn);
+        assert_eq!(threshold(false, 1, None, Mode::Text), Level::Info);
+        assert_eq!(threshold(false, 2, None, Mode::Json), Level::Debug);
+        assert_eq!(threshold(false, 9, None, Mode::Text), Level::Trace);
+        assert_eq!(threshold(true, 2, None, Mode::Text), Level::Error);
+    }
+
+    #[test]
+    fn kestra_gets_everything_from_debug_up_by_default() {
+        assert_eq!(threshold(false, 0, None, Mode::Kestra), Level::Debug);
+        assert_eq!(threshold(false, 1, None, Mode::Kestra), Level::Debug);
+        assert_eq!(threshold(true, 0, None, Mode::Kestra), Level::Error);
+    }
+
+    #[test]
+    fn log_level_overrides_q_and_v() {
+        assert_eq!(
+            threshold(true, 3, Some(Level::Info), Mode::Text),
+            Level::Info
+        );
+        assert_eq!(
+            threshold(false, 0, Some(Level::Trace), Mode::Kestra),
+            Level::Trace
+        );
+    }
+
+    #[test]
+    fn the_level_names_are_those_of_kestra() {
+        let names: Vec<_> = Level::value_variants()
+            .iter()
+            .map(|level| level.kestra())
+            .collect();
+        assert_eq!(names, ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]);
     }
 }

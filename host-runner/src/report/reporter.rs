@@ -1,135 +1,133 @@
-//! The one voice of an invocation.
+//! The reporter: the only output of an invocation.
 //!
-//! A [`Reporter`] is told what happens and says it in the mode that was chosen: to people (results
-//! on stdout, everything else on stderr, with a live status line on a terminal), to scripts (stdout
-//! holds JSON lines and nothing else) or to Kestra (stdout holds frames and nothing else, stderr
-//! stays empty, because Kestra counts every line there as an error).
+//! People get results on stdout and everything else on stderr, with a live status line on a
+//! terminal. Scripts get JSON lines on stdout, and nothing else there. Kestra gets frames on stdout
+//! and nothing on stderr, because Kestra counts every line there as an error.
 //!
-//! It never fails and returns nothing: nothing may depend on being heard. Every text is cleaned
-//! here, once, before any other module sees it. It refuses to say the same progress twice in a
-//! row, so that polling does not fill a log.
+//! Reporting never fails and returns nothing, because nothing may depend on being read. Every text is
+//! cleaned here, once. The same progress is not reported twice in a row, so that polling does not
+//! fill a log.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::clean::{one_line, safe, safe_line};
-use super::level::Level;
-use super::live::Live;
-use super::mode::Mode;
-use super::otlp::Otlp;
+use super::clean::{json_line, one_line, safe, safe_line};
+use super::frames::{self, Otlp};
+use super::mode::{Level, Mode};
+use super::plan::Plan;
 use super::result::RefreshResult;
-use super::sink::Sink;
+use super::streams::{Live, Sink};
 use super::summary::Summary;
-use super::{frames, json, text};
+use super::text;
 use crate::clock::SharedClock;
 pub use crate::contract::control::Phase;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, map_texts};
 
-/// The width of a terminal that does not tell its own: that of the first ones.
-const USUAL_WIDTH: u16 = 80;
+/// The width of a terminal that does not report its own.
+const DEFAULT_WIDTH: u16 = 80;
 
-/// How to speak.
+/// The form of the output.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Who is listening.
+pub struct ReportOptions {
+    /// For whom.
     pub mode: Mode,
-    /// The least level that is said. Results are said whatever it is.
+    /// The minimum level of log lines. Results are always reported.
     pub threshold: Level,
-    /// Whether results are coloured.
+    /// Whether results are colored.
     pub color_stdout: bool,
-    /// Whether the words before warnings are coloured.
+    /// Whether log lines are colored.
     pub color_stderr: bool,
 }
 
 impl Phase {
-    /// What is being done, where an update has no words of its own.
+    /// The description for an update without a message.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Self::Looking => "looking at the history",
+            Self::Looking => "reading the refresh history",
             Self::WaitingForOther => "waiting for another run to end",
             Self::Triggering => "sending the trigger",
-            Self::WaitingToRetry => "waiting to try again",
+            Self::WaitingToRetry => "waiting before a retry",
             Self::Matching => "looking for the run",
             Self::Following => "following the run",
         }
     }
 }
 
-/// A word on what is going on.
+/// The progress of a target.
 #[derive(Debug, Clone, Copy)]
 pub struct Update<'a> {
     /// The target's name.
     pub target: &'a str,
-    /// What is being done.
+    /// The step.
     pub phase: Phase,
     /// A sentence; may be empty.
     pub message: &'a str,
-    /// How many HTTP calls were made so far.
+    /// The number of HTTP calls so far.
     pub http_calls: u32,
-    /// How much it matters.
+    /// The level at which it is logged.
     pub level: Level,
 }
 
-/// What was said before, as far as it decides what is said next.
+/// What was reported so far and affects later output.
 #[derive(Debug, Default)]
-struct Said {
-    /// Results so far, cleaned; one per target.
+struct Reported {
+    /// The results, cleaned; one per target.
     results: Vec<RefreshResult>,
     /// The last progress of each target.
     progress: BTreeMap<String, String>,
-    /// Plans so far, cleaned.
+    /// The plans, cleaned.
     plans: Vec<Value>,
 }
 
-/// The one voice of an invocation. Shared by reference between everything that has to say
-/// something.
+/// The output of an invocation.
 #[derive(Debug)]
 pub struct Reporter {
-    settings: Settings,
+    options: ReportOptions,
     redactor: Redactor,
     stdout: Sink,
     stderr: Sink,
     live: Option<Live>,
     otlp: Option<(Otlp, SharedClock)>,
-    said: Mutex<Said>,
+    reported: Mutex<Reported>,
 }
 
 impl Reporter {
-    /// A reporter over these sinks; `live` where there is a terminal to draw on.
+    /// A reporter over these sinks, with a live status line if there is a terminal.
     #[must_use]
     pub fn new(
-        settings: Settings,
+        options: ReportOptions,
         redactor: Redactor,
         stdout: Sink,
         stderr: Sink,
         live: Option<Live>,
     ) -> Self {
         Self {
-            settings,
+            options,
             redactor,
             stdout,
             stderr,
             live,
             otlp: None,
-            said: Mutex::new(Said::default()),
+            reported: Mutex::new(Reported::default()),
         }
     }
 
-    /// The same with logs and metrics for Kestra in OTLP, stamped by this clock.
+    /// Sends logs and metrics to Kestra as OTLP, with times from this clock.
     #[must_use]
     pub fn in_otlp(mut self, otlp: Otlp, clock: SharedClock) -> Self {
         self.otlp = Some((otlp, clock));
         self
     }
 
-    /// A reporter over stdout and stderr of this process. `progress` says whether to draw a live
-    /// status line ([`super::Surroundings::shows_progress`]).
+    /// A reporter over stdout and stderr of this process. `progress` draws a live status line
+    /// ([`super::Surroundings::shows_progress`]).
     #[must_use]
     pub fn of_process(
-        settings: Settings,
+        options: ReportOptions,
         redactor: Redactor,
         clock: SharedClock,
         progress: bool,
@@ -137,163 +135,193 @@ impl Reporter {
         let stdout = Sink::new(Box::new(std::io::stdout()));
         let stderr = Sink::new(Box::new(std::io::stderr()));
         let live = progress.then(|| Live::new(stderr.clone(), width_of_stderr, clock));
-        Self::new(settings, redactor, stdout, stderr, live)
+        Self::new(options, redactor, stdout, stderr, live)
     }
 
-    /// Who is listening.
+    /// The form of the output.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.settings.mode
+        self.options.mode
     }
 
-    /// Says a message. It is one line in a terminal or a file, and keeps its lines under Kestra.
+    /// Logs a message: as one line on stderr, or with its lines under Kestra.
     pub fn log(&self, level: Level, message: &str) {
-        if level < self.settings.threshold {
+        if level < self.options.threshold {
             return;
         }
         let message = safe(&self.redactor, message);
-        match self.settings.mode {
-            Mode::Kestra => self.frame(&frames::log(level, &message)),
+        match self.options.mode {
+            Mode::Kestra => self.write_log(level, &message),
+            Mode::Text | Mode::Json => self.write_log(level, &one_line(&message)),
+        }
+    }
+
+    /// Logs an error and its hint on a line of its own. A list of errors keeps its lines; they are
+    /// indented, so that none can be mistaken for another message.
+    pub fn error(&self, message: &str, hint: &str) {
+        let message = safe(&self.redactor, message);
+        let mut text = message
+            .lines()
+            .map(one_line)
+            .collect::<Vec<_>>()
+            .join("\n  ");
+        let hint = safe_line(&self.redactor, hint);
+        if !hint.is_empty() {
+            text += &format!("\nhint: {hint}");
+        }
+        self.write_log(Level::Error, &text);
+    }
+
+    fn write_log(&self, level: Level, text: &str) {
+        match self.options.mode {
+            Mode::Kestra => self.frame(&frames::log(level, text)),
             Mode::Text | Mode::Json => {
-                let line = text::log_line(level, &one_line(&message), self.settings.color_stderr);
-                self.above(|| self.stderr.text(&line));
+                let text = text::log_line(level, text, self.options.color_stderr);
+                self.above(|| self.stderr.text(&text));
             }
         }
     }
 
-    /// Says what is going on, and shows it where there is a status line.
+    /// Logs the progress of a target, and shows it on the status line.
     pub fn progress(&self, update: &Update<'_>) {
         let target = safe_line(&self.redactor, update.target);
         let message = match safe_line(&self.redactor, update.message) {
-            empty if empty.is_empty() => update.phase.words().to_owned(),
+            empty if empty.is_empty() => update.phase.description().to_owned(),
             message => message,
         };
         if let Some(live) = &self.live {
-            live.show(&target, &format!("{message} ({} calls)", update.http_calls));
+            let calls = match update.http_calls {
+                1 => "1 call".to_owned(),
+                calls => format!("{calls} calls"),
+            };
+            live.show(&target, &format!("{message} ({calls})"));
         }
-        let before = self.said().progress.insert(target.clone(), message.clone());
+        let before = self
+            .reported()
+            .progress
+            .insert(target.clone(), message.clone());
         if before.as_ref() != Some(&message) {
             self.log(update.level, &format!("{target}: {message}"));
         }
     }
 
-    /// Says what became of a target. Under Kestra the outputs known so far and the target's
-    /// metrics leave with it, so that an end of the process keeps them.
+    /// Reports the outcome of a target. Under Kestra the outputs so far and the target's metrics
+    /// follow at once, so that they survive the end of the process.
     pub fn result(&self, result: &RefreshResult) {
         let result = self.cleaned(result);
         if let Some(live) = &self.live {
             live.done(&result.target);
         }
-        match self.settings.mode {
+        match self.options.mode {
             Mode::Text => {
-                let paragraph = text::paragraph(&result, self.settings.color_stdout);
+                let paragraph = text::paragraph(&result, self.options.color_stdout);
                 self.above(|| self.stdout.text(&paragraph));
             }
-            Mode::Json => self.stdout.line(&json::line(&result)),
+            Mode::Json => self.stdout.line(&json_line(&result)),
             Mode::Kestra => {
                 let message = text::paragraph(&result, false);
                 let level = frames::result_level(&result);
                 self.frame(&frames::log(level, &message));
-                // The lock is held over the write, so that no older list overtakes a newer one.
-                let mut said = self.said();
-                said.results.retain(|known| known.target != result.target);
-                said.results.push(result.clone());
-                self.frame(&frames::outputs_so_far(&said.results));
+                // The lock is held while writing, so that older outputs cannot replace newer ones.
+                let mut reported = self.reported();
+                reported
+                    .results
+                    .retain(|known| known.target != result.target);
+                reported.results.push(result.clone());
+                self.frame(&frames::outputs_so_far(&reported.results));
                 self.frame(&frames::metrics(&result));
             }
         }
     }
 
-    /// Says how the whole invocation ended, and takes the status lines away. The last word.
+    /// Reports the end of the invocation and removes the status lines.
     pub fn summary(&self, summary: &Summary) {
         if let Some(live) = &self.live {
             live.clear();
         }
+        let names = summary.targets.iter();
         let summary = Summary {
-            targets: summary
-                .targets
-                .iter()
-                .map(|name| safe_line(&self.redactor, name))
-                .collect(),
+            targets: names.map(|name| safe_line(&self.redactor, name)).collect(),
             ..summary.clone()
         };
-        match self.settings.mode {
+        match self.options.mode {
             Mode::Text if summary.targets.len() > 1 => {
-                self.stdout.text(&text::closing_line(&summary))
+                self.stdout.text(&text::closing_line(&summary));
             }
-            // A script has every result already, and its lines are results and nothing else.
+            // A script has every result already.
             Mode::Text | Mode::Json => {}
             Mode::Kestra => {
-                let said = self.said();
-                self.frame(&frames::outputs(&said.results, &summary));
+                self.frame(&frames::outputs(&self.reported().results, &summary));
             }
         }
     }
 
-    /// Prints what a command other than `refresh` was asked for. Its line ends stay. Where stdout
-    /// is for JSON lines it goes to stderr; under Kestra it is a log entry.
+    /// Prints text with its line ends: on stdout, on stderr if stdout is for JSON lines, or as a log
+    /// entry under Kestra.
     pub fn print(&self, content: &str) {
+        let sink = match self.options.mode {
+            Mode::Json => &self.stderr,
+            Mode::Text | Mode::Kestra => &self.stdout,
+        };
+        self.write(sink, content);
+    }
+
+    /// Prints notes on what [`print`](Self::print) printed: on stderr, because stdout may be
+    /// redirected to a file, or as a log entry under Kestra. Nothing if only errors are logged.
+    pub fn aside(&self, content: &str) {
+        if Level::Warn >= self.options.threshold {
+            self.write(&self.stderr, content);
+        }
+    }
+
+    fn write(&self, sink: &Sink, content: &str) {
         let content = safe(&self.redactor, content);
-        match self.settings.mode {
-            Mode::Text => self.above(|| self.stdout.text(&content)),
-            Mode::Json => self.stderr.text(&content),
+        match self.options.mode {
+            Mode::Text | Mode::Json => self.above(|| sink.text(&content)),
             Mode::Kestra => self.frame(&frames::log(Level::Info, &content)),
         }
     }
 
-    /// Says what goes with a printed answer and is no part of it, on stderr, where stdout goes into a
-    /// file. Its line ends stay. Under Kestra it is a log entry; nothing where only errors are told.
-    pub fn aside(&self, content: &str) {
-        if Level::Warn < self.settings.threshold {
-            return;
-        }
-        let content = safe(&self.redactor, content);
-        match self.settings.mode {
-            Mode::Text | Mode::Json => self.above(|| self.stderr.text(&content)),
-            Mode::Kestra => self
-                .stdout
-                .line(&frames::frame(&frames::log(Level::Info, &content))),
-        }
+    /// Prints a value as one line of JSON on stdout, or as a log entry under Kestra.
+    pub fn print_json(&self, value: &impl Serialize) {
+        self.print_row(&self.cleaned_value(value));
     }
 
-    /// Prints a value as one line of JSON on stdout, whatever the mode but Kestra's, where it is a
-    /// log entry. For commands whose answer is data.
-    pub fn print_json(&self, value: &Value) {
-        let line = json::value_line(&self.cleaned_value(value));
-        match self.settings.mode {
+    fn print_row(&self, row: &Value) {
+        let line = json_line(row);
+        match self.options.mode {
             Mode::Text | Mode::Json => self.above(|| self.stdout.line(&line)),
             Mode::Kestra => self.frame(&frames::log(Level::Info, &line)),
         }
     }
 
-    /// Says what a refresh would do: as a line of JSON, and under Kestra also as outputs and metrics.
-    /// `alone` says that no other target is asked about: then its fields are outputs of their own.
-    pub fn plan(&self, kind: &str, plan: &Value, alone: bool) {
-        self.print_json(plan);
-        if self.settings.mode == Mode::Kestra {
-            let plan = self.cleaned_value(plan);
-            let mut said = self.said();
-            said.plans.push(plan.clone());
-            self.frame(&frames::plans(&said.plans, alone));
+    /// Prints the plan of a dry run as JSON; under Kestra also as outputs and metrics. The fields of a
+    /// plan that is `alone` are outputs of their own.
+    pub fn plan(&self, kind: &str, plan: &Plan, alone: bool) {
+        let plan = self.cleaned_value(plan);
+        self.print_row(&plan);
+        if self.options.mode == Mode::Kestra {
+            let mut reported = self.reported();
+            reported.plans.push(plan.clone());
+            self.frame(&frames::plans(&reported.plans, alone));
             if let Some(metrics) = frames::plan_metrics(kind, &plan) {
                 self.frame(&metrics);
             }
         }
     }
 
-    /// Under Kestra makes these runs of the audit log the task's outputs, newest first. Elsewhere nothing:
-    /// there each was printed.
-    pub fn recorded_runs(&self, runs: &[Value]) {
-        if self.settings.mode == Mode::Kestra {
-            let runs: Vec<Value> = runs.iter().map(|run| self.cleaned_value(run)).collect();
-            self.frame(&frames::recorded_runs(&runs));
+    /// Prints runs from the audit log, newest first, as JSON; under Kestra also as outputs.
+    pub fn listed_runs(&self, runs: &[impl Serialize]) {
+        let runs: Vec<Value> = runs.iter().map(|run| self.cleaned_value(run)).collect();
+        runs.iter().for_each(|run| self.print_row(run));
+        if self.options.mode == Mode::Kestra {
+            self.frame(&frames::listed_runs(&runs));
         }
     }
 
-    /// One frame for Kestra.
     fn frame(&self, content: &Value) {
         let line = match &self.otlp {
-            Some((otlp, clock)) => frames::frame(&otlp.translated(content, clock.now())),
+            Some((otlp, clock)) => frames::frame(&otlp.translate(content, clock.now())),
             None => frames::frame(content),
         };
         self.stdout.line(&line);
@@ -306,8 +334,8 @@ impl Reporter {
         }
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reported(&self) -> MutexGuard<'_, Reported> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cleaned(&self, result: &RefreshResult) -> RefreshResult {
@@ -317,19 +345,11 @@ impl Reporter {
         )
     }
 
-    fn cleaned_value(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(safe(&self.redactor, text)),
-            Value::Array(items) => items.iter().map(|item| self.cleaned_value(item)).collect(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(name, item)| (safe(&self.redactor, name), self.cleaned_value(item)))
-                .collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-        }
+    fn cleaned_value(&self, value: &impl Serialize) -> Value {
+        map_texts(&json!(value), &|text| safe(&self.redactor, text))
     }
 }
 
 fn width_of_stderr() -> u16 {
-    terminal_size::terminal_size_of(std::io::stderr()).map_or(USUAL_WIDTH, |(width, _)| width.0)
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(DEFAULT_WIDTH, |(width, _)| width.0)
 }

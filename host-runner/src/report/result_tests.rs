@@ -71,10 +71,10 @@ fn the_fields_are_in_the_order_of_the_contract() {
 
 #[test]
 fn the_times_of_the_service_win_over_ours_and_are_in_utc() {
-    let mut told = verdict(Status::Completed);
-    told.started_at = "2026-11-23T09:00:00.25+01:00".into();
-    told.ended_at = "2026-11-23T08:04:12.5Z".into();
-    let result = result(&told, &invocation("a"));
+    let mut reported = verdict(Status::Completed);
+    reported.started_at = "2026-11-23T09:00:00.25+01:00".into();
+    reported.ended_at = "2026-11-23T08:04:12.5Z".into();
+    let result = result(&reported, &invocation("a"));
     assert_eq!(result.started_at, "2026-11-23T08:00:00.25Z");
     assert_eq!(result.ended_at, "2026-11-23T08:04:12.5Z");
     assert_eq!(result.duration_ms, 252_250);
@@ -181,9 +181,9 @@ fn an_interruption_has_the_exit_code_of_its_signal() {
 
 #[test]
 fn no_field_of_the_verdict_is_missing() {
-    let told = verdict(Status::Completed);
-    let all = serde_json::to_value(result(&told, &invocation("a"))).unwrap();
-    let verdict = serde_json::to_value(&told).unwrap();
+    let reported = verdict(Status::Completed);
+    let all = serde_json::to_value(result(&reported, &invocation("a"))).unwrap();
+    let verdict = serde_json::to_value(&reported).unwrap();
     for (name, value) in verdict.as_object().unwrap() {
         assert_eq!(&all[name], value, "{name}");
     }

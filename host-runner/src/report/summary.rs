@@ -1,4 +1,4 @@
-//! What became of several targets together.
+//! The outcome of several targets together.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 use super::result::RefreshResult;
 use crate::verdict::{Status, WORST_FIRST, worst};
 
-/// What became of several targets together. Every field is always there and never null.
+/// The outcome of several targets together. Every field is always present and never null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The status of the worst target.
     pub status: Status,
     /// The exit code of the process.
     pub exit_code: u8,
-    /// How many targets ended in each status. Every status has its entry, so that an expression
-    /// may ask for any.
+    /// The number of targets per status. Every status has an entry, so that an expression can use
+    /// any of them.
     pub counts: BTreeMap<String, usize>,
-    /// The names of the targets, in the order in which they were reported.
+    /// The names of the targets, in the order of their results.
     pub targets: Vec<String>,
-    /// How many results are missing from the outputs for Kestra, because all of them would be too
-    /// much for it. 0 but for hundreds of targets.
+    /// The number of results missing from the Kestra outputs because all of them would be too
+    /// large; only above a few hundred targets.
     pub left_out: usize,
 }
 
 impl Summary {
-    /// The summary of these results. Of none it is that of an invocation that named no target.
+    /// The summary of these results. Without results it is that of an invocation without targets.
     #[must_use]
     pub fn of(results: &[RefreshResult]) -> Self {
         let Some(worst_result) = results.iter().min_by_key(|result| badness(result)) else {
@@ -43,8 +43,8 @@ impl Summary {
         summary
     }
 
-    /// The summary of an invocation that ended before it came to any target, for example because
-    /// its configuration cannot be read.
+    /// The summary of an invocation that ended before its targets were known, for example because
+    /// its configuration could not be read.
     #[must_use]
     pub fn without_targets(status: Status) -> Self {
         Self {
@@ -60,8 +60,8 @@ impl Summary {
     }
 }
 
-/// Sorts results from the worst to the best: by the exit code that counts; among equals by the
-/// status's own; and `accepted`, of which nobody knows the end, before `completed`.
+/// Sorts results from worst to best: by the exit code, then by the status's own exit code, and
+/// `accepted` before `completed`.
 pub(super) fn badness(result: &RefreshResult) -> (usize, usize, bool) {
     let rank = |code: u8| {
         WORST_FIRST
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_target_decides_status_and_exit_code() {
+    fn the_worst_target_sets_status_and_exit_code() {
         let summary = summary(&[
             Status::Completed,
             Status::Unknown,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_is_counted_also_those_that_nobody_ended_in() {
+    fn every_status_has_a_count() {
         let summary = summary(&[Status::Completed, Status::Completed, Status::Skipped]);
         assert_eq!(summary.counts.len(), Status::TABLE.len());
         assert_eq!(summary.counts["completed"], 2);

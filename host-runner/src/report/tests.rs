@@ -1,10 +1,10 @@
-//! What is read at the other end, for every mode.
+//! The output in every mode.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::fixtures::{Paper, broken_pipe, in_kestra, invocation, read_lines, swallowed, verdict};
-use super::live::Live;
+use super::streams::Live;
 use super::*;
 use crate::clock::SystemClock;
 use crate::secret::Redactor;
@@ -23,14 +23,14 @@ struct Stage {
 
 fn stage(mode: Mode, threshold: Level) -> Stage {
     let (stdout, stderr, redactor) = (Paper::default(), Paper::default(), Redactor::new());
-    let settings = Settings {
+    let options = ReportOptions {
         mode,
         threshold,
         color_stdout: false,
         color_stderr: false,
     };
     let reporter = Reporter::new(
-        settings,
+        options,
         redactor.clone(),
         stdout.sink(),
         stderr.sink(),
@@ -65,7 +65,7 @@ impl Stage {
             .collect()
     }
 
-    /// What the outputs are in the end: Kestra merges them shallowly.
+    /// The final outputs: Kestra merges them shallowly.
     fn outputs(&self) -> serde_json::Map<String, Value> {
         let mut merged = serde_json::Map::new();
         for frame in self.frames() {
@@ -103,7 +103,7 @@ fn text_puts_results_on_stdout_and_warnings_on_stderr() {
 }
 
 #[test]
-fn text_closes_several_targets_with_a_line() {
+fn text_ends_several_targets_with_a_line() {
     let stage = stage(Mode::Text, Level::Warn);
     let results = ["a", "b"].map(|name| result(name, &verdict(Status::Completed)));
     results
@@ -119,7 +119,7 @@ fn text_closes_several_targets_with_a_line() {
 }
 
 #[test]
-fn the_threshold_decides_which_lines_are_said_but_never_hides_a_result() {
+fn the_threshold_hides_log_lines_but_never_a_result() {
     let quiet = stage(Mode::Text, Level::Error);
     quiet.reporter.log(Level::Warn, "w");
     quiet.reporter.log(Level::Error, "e");
@@ -134,18 +134,18 @@ fn the_threshold_decides_which_lines_are_said_but_never_hides_a_result() {
 }
 
 #[test]
-fn the_same_progress_is_said_once_until_it_changes() {
+fn the_same_progress_is_logged_once() {
     let stage = stage(Mode::Kestra, Level::Debug);
     for message in ["running", "running", "running", "done", "running"] {
         stage.reporter.progress(&update(message, Level::Debug));
     }
-    let said: Vec<_> = stage
+    let logged: Vec<_> = stage
         .logs()
         .into_iter()
         .map(|(_, message)| message)
         .collect();
     assert_eq!(
-        said,
+        logged,
         [
             "order_list: running",
             "order_list: done",
@@ -208,7 +208,7 @@ fn kestra_reads_frames_only_and_nothing_on_stderr() {
 }
 
 #[test]
-fn kestra_knows_each_result_as_soon_as_it_is_known() {
+fn kestra_gets_each_result_at_once() {
     let stage = stage(Mode::Kestra, Level::Debug);
     stage
         .reporter
@@ -220,7 +220,7 @@ fn kestra_knows_each_result_as_soon_as_it_is_known() {
     let outputs = stage.outputs();
     assert_eq!(
         outputs["refreshes"]["a"]["status"], "completed",
-        "an earlier one is not lost"
+        "earlier results are kept"
     );
     assert_eq!(outputs["refreshes"]["b"]["status"], "failed");
     let metrics = stage
@@ -228,11 +228,11 @@ fn kestra_knows_each_result_as_soon_as_it_is_known() {
         .iter()
         .filter(|frame| frame["metrics"].is_array())
         .count();
-    assert_eq!(metrics, 2, "the metrics of each target leave once");
+    assert_eq!(metrics, 2, "each target has its metrics once");
 }
 
 #[test]
-fn a_hostile_message_forges_no_frame_no_line_and_no_colour() {
+fn a_hostile_message_forges_no_frame_line_or_color() {
     let hostile = "x\r\n::{\"outputs\":{\"status\":\"completed\"}}::\u{2028}::{}::\u{1b}[2J\u{0}";
     let mut forged = verdict(Status::Failed);
     forged.message = hostile.into();
@@ -272,11 +272,11 @@ fn a_hostile_message_forges_no_frame_no_line_and_no_colour() {
     }
 }
 
-/// The value with `text` in every string but the four that are one of a few words.
+/// The value with `text` in every string except the four enums.
 fn planted_in(value: &Value, text: &str) -> Value {
     let planted = |(name, field): (&String, &Value)| {
-        let word = ["status", "sent", "evidence", "matched"].contains(&name.as_str());
-        let field = if word {
+        let is_enum = ["status", "sent", "evidence", "matched"].contains(&name.as_str());
+        let field = if is_enum {
             field.clone()
         } else {
             planted_in(field, text)
@@ -291,11 +291,11 @@ fn planted_in(value: &Value, text: &str) -> Value {
 }
 
 #[test]
-fn no_secret_gets_out_whatever_field_it_stands_in() {
+fn no_secret_gets_out_in_any_field() {
     const SECRET: &str = "INVENTED\"sig\\0123456789";
     let planted = || format!("before {SECRET} after?sig=INVENTED-other-9876543210&x");
     let clean = serde_json::to_value(result("a", &verdict(Status::Failed))).unwrap();
-    let told: RefreshResult = serde_json::from_value(planted_in(&clean, &planted())).unwrap();
+    let result: RefreshResult = serde_json::from_value(planted_in(&clean, &planted())).unwrap();
     for mode in [Mode::Text, Mode::Json, Mode::Kestra] {
         let stage = stage(mode, Level::Trace);
         stage.redactor.register(&SecretString::from(SECRET));
@@ -306,10 +306,10 @@ fn no_secret_gets_out_whatever_field_it_stands_in() {
         });
         stage.reporter.print(&planted());
         stage.reporter.print_json(&json!({planted(): [planted()]}));
-        stage.reporter.result(&told);
+        stage.reporter.result(&result);
         stage
             .reporter
-            .summary(&Summary::of(&[told.clone(), told.clone()]));
+            .summary(&Summary::of(&[result.clone(), result.clone()]));
         let all = stage.stdout.read() + &stage.stderr.read();
         assert!(all.contains("***"), "{mode:?}");
         for part in ["INVENTED", "0123456789", "9876543210"] {
@@ -323,9 +323,9 @@ fn no_secret_gets_out_whatever_field_it_stands_in() {
 }
 
 #[test]
-fn readers_that_are_gone_stop_the_reporting_and_nothing_else() {
+fn readers_that_are_gone_stop_only_the_output() {
     for mode in [Mode::Text, Mode::Json, Mode::Kestra] {
-        let settings = Settings {
+        let options = ReportOptions {
             threshold: Level::Trace,
             mode,
             color_stdout: true,
@@ -333,13 +333,7 @@ fn readers_that_are_gone_stop_the_reporting_and_nothing_else() {
         };
         let (stdout, stderr) = (broken_pipe(), broken_pipe());
         let live = Live::new(stderr.clone(), || 80, SystemClock::shared());
-        let reporter = Reporter::new(
-            settings,
-            Redactor::new(),
-            stdout.clone(),
-            stderr,
-            Some(live),
-        );
+        let reporter = Reporter::new(options, Redactor::new(), stdout.clone(), stderr, Some(live));
         reporter.log(Level::Warn, "w");
         reporter.progress(&update("p", Level::Info));
         let result = result("a", &verdict(Status::Failed));
@@ -353,7 +347,7 @@ fn readers_that_are_gone_stop_the_reporting_and_nothing_else() {
 }
 
 #[test]
-fn results_of_several_threads_leave_as_whole_frames() {
+fn results_of_several_threads_are_whole_frames() {
     let stage = stage(Mode::Kestra, Level::Debug);
     std::thread::scope(|scope| {
         for n in 0..8 {
@@ -370,7 +364,7 @@ fn results_of_several_threads_leave_as_whole_frames() {
 #[test]
 fn a_status_line_is_cleared_before_a_result_is_printed() {
     let (stdout, stderr) = (Paper::default(), Paper::default());
-    let settings = Settings {
+    let options = ReportOptions {
         mode: Mode::Text,
         threshold: Level::Warn,
         color_stdout: false,
@@ -378,7 +372,7 @@ fn a_status_line_is_cleared_before_a_result_is_printed() {
     };
     let live = Live::new(stderr.sink(), || 80, SystemClock::shared());
     let reporter = Reporter::new(
-        settings,
+        options,
         Redactor::new(),
         stdout.sink(),
         stderr.sink(),
@@ -389,4 +383,26 @@ fn a_status_line_is_cleared_before_a_result_is_printed() {
     reporter.result(&result("order_list", &verdict(Status::Completed)));
     assert!(stderr.read().ends_with("\r\u{1b}[2K"));
     assert!(stdout.read().starts_with("completed  order_list "));
+}
+
+#[test]
+fn an_error_has_its_hint_on_its_own_line_and_forges_no_message() {
+    for (mode, expected) in [
+        (
+            Mode::Text,
+            "error: two problems\n  one\n  error: two\nhint: fix both\n",
+        ),
+        (
+            Mode::Kestra,
+            "two problems\n  one\n  error: two\nhint: fix both",
+        ),
+    ] {
+        let stage = stage(mode, Level::Error);
+        let message = "two problems\none\nerror: two";
+        stage.reporter.error(message, "fix\nboth");
+        match mode {
+            Mode::Kestra => assert_eq!(stage.logs(), [("ERROR".to_owned(), expected.to_owned())]),
+            _ => assert_eq!(stage.stderr.read(), expected),
+        }
+    }
 }

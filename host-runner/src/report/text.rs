@@ -1,26 +1,32 @@
-//! Results for people: one paragraph per target, one closing line for several.
+//! Results as text: a paragraph per target, a closing line for several, and the table of exit codes.
 //!
-//! Everything foreign is put on one line first, so that a service's message cannot add a row of
-//! its own to a paragraph.
+//! Foreign text is put on one line or indented, so that a service's message cannot add a row to a
+//! paragraph.
 
 use super::clean::one_line;
-use super::color::{paint, status_word};
-use super::level::Level;
+use super::mode::Level;
 use super::result::RefreshResult;
 use super::summary::Summary;
-use crate::verdict::{Matched, Sent, Status};
+use crate::verdict::{Matched, Quota, Sent, Status};
 
-/// Wide enough for the longest label, `likely cause`.
+/// The width of the longest label, `likely cause`.
 const LABEL_WIDTH: usize = 12;
 
-/// What became of a target, as several lines without a line end after the last. `result` must
-/// have been cleaned.
+/// The outcome of a target, without a line end after the last line. `result` must be clean.
 #[must_use]
 pub fn paragraph(result: &RefreshResult, colored: bool) -> String {
     let mut lines = vec![head(result, colored)];
-    let message = one_line(&result.message);
-    if !message.is_empty() {
-        lines.push(format!("  {message}"));
+    // A list of errors has one per line. Rows are indented by two spaces: deeper lines cannot be
+    // mistaken for one.
+    for (number, line) in result.message.lines().map(one_line).enumerate() {
+        if !line.is_empty() {
+            let indent = if number == 0 { "  " } else { "    " };
+            lines.push(format!("{indent}{line}"));
+        }
+    }
+    let hint = one_line(&result.hint);
+    if !hint.is_empty() {
+        lines.push(format!("  hint: {hint}"));
     }
     for (label, value) in rows(result) {
         let value = one_line(&value);
@@ -37,32 +43,30 @@ fn head(result: &RefreshResult, colored: bool) -> String {
         kind if kind.is_empty() => kind,
         kind => format!(" ({kind})"),
     };
-    let word = status_word(result.status, colored);
-    format!("{word}  {}{kind}", one_line(&result.target))
+    let status = status_word(result.status, colored);
+    format!("{status}  {}{kind}", one_line(&result.target))
 }
 
-fn rows(result: &RefreshResult) -> Vec<(&'static str, String)> {
-    let own = |text: &str| text.to_owned();
-    vec![
-        ("code", own(&result.code)),
-        ("likely cause", own(&result.likely_cause)),
-        ("do next", own(&result.hint)),
-        ("retry at", own(&result.retry_at)),
-        ("service said", service_error(result)),
-        ("quota", quota(result)),
-        ("trigger", own(trigger(result))),
-        ("started", own(&result.started_at)),
+fn rows(result: &RefreshResult) -> [(&'static str, String); 12] {
+    [
+        ("code", result.code.clone()),
+        ("likely cause", result.likely_cause.clone()),
+        ("retry at", result.retry_at.clone()),
+        ("error", service_error(result)),
+        ("quota", quota(&result.quota, "24 hours before")),
+        ("trigger", trigger(result).to_owned()),
+        ("started", result.started_at.clone()),
         ("ended", ended(result)),
-        ("run", own(&result.run)),
+        ("run", result.run.clone()),
         ("service run", service_run(result)),
-        ("flow run", own(&result.flow_run)),
+        ("flow run", result.flow_run.clone()),
         ("exit code", result.exit_code.to_string()),
     ]
 }
 
 fn trigger(result: &RefreshResult) -> &'static str {
     match (result.replayed, result.sent) {
-        (true, _) => "not sent now: answered from the audit log",
+        (true, _) => "not sent: the result is from the audit log",
         (false, Sent::No) => "not sent",
         (false, Sent::Yes) => "sent",
         (false, Sent::Maybe) => "may have been sent",
@@ -81,15 +85,14 @@ fn service_run(result: &RefreshResult) -> String {
     let remark = match (result.own_run, result.matched) {
         _ if result.service_run.is_empty() => "",
         (false, _) => " (not ours)",
-        (true, Matched::Inferred) => " (ours by its time)",
+        (true, Matched::Inferred) => " (matched by its start time)",
         (true, Matched::Exact | Matched::None) => "",
     };
     format!("{}{remark}", result.service_run)
 }
 
-/// What was counted before the trigger; nothing where nobody counted.
-fn quota(result: &RefreshResult) -> String {
-    let quota = &result.quota;
+/// The quota in this period; empty if it was not counted.
+pub(super) fn quota(quota: &Quota, period: &str) -> String {
     if quota.limit == 0 {
         return String::new();
     }
@@ -98,22 +101,22 @@ fn quota(result: &RefreshResult) -> String {
         at => format!("; the next slot opens at {at}"),
     };
     format!(
-        "{} of {} used in the 24 h before, {} left{slot}",
+        "{} of {} used in the {period}, {} left{slot}",
         quota.counted, quota.limit, quota.left
     )
 }
 
 fn service_error(result: &RefreshResult) -> String {
     let error = &result.service_error;
-    let mut said = [error.code.as_str(), error.message.as_str()]
+    let mut text = [error.code.as_str(), error.message.as_str()]
         .into_iter()
-        .filter(|text| !text.is_empty())
+        .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(": ");
     if !error.activity_id.is_empty() {
-        said.push_str(&format!(" (activity {})", error.activity_id));
+        text.push_str(&format!(" (activity {})", error.activity_id));
     }
-    said
+    text
 }
 
 /// The closing line, for example `3 targets: 2 completed, 1 unknown; exit code 12`.
@@ -127,14 +130,14 @@ pub fn closing_line(summary: &Summary) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ");
-    let targets = summary.targets.len();
-    format!(
-        "{targets} targets: {counts}; exit code {}",
-        summary.exit_code
-    )
+    let targets = match summary.targets.len() {
+        1 => "1 target".to_owned(),
+        count => format!("{count} targets"),
+    };
+    format!("{targets}: {counts}; exit code {}", summary.exit_code)
 }
 
-/// A line of a log, for example `warning: the flow answered 429`. The message must be one line.
+/// A log line, for example `warning: the flow answered 429`. The message must be one line.
 #[must_use]
 pub fn log_line(level: Level, message: &str, colored: bool) -> String {
     let sgr = match level {
@@ -143,13 +146,11 @@ pub fn log_line(level: Level, message: &str, colored: bool) -> String {
         Level::Info => "1;36",
         Level::Debug | Level::Trace => "2",
     };
-    format!(
-        "{} {message}",
-        paint(&format!("{}:", level.word()), sgr, colored)
-    )
+    let prefix = paint(&format!("{}:", level.word()), sgr, colored);
+    format!("{prefix} {message}")
 }
 
-/// A duration for people, from milliseconds: `850ms`, `12s`, `4m 12s`, `2h 05m`.
+/// A duration, from milliseconds: `850ms`, `12s`, `4m 12s`, `2h 05m`.
 #[must_use]
 pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -160,6 +161,43 @@ pub fn duration(milliseconds: u64) -> String {
         (0, _, _) => format!("{minutes}m {:02}s", seconds % 60),
         _ => format!("{hours}h {:02}m", minutes % 60),
     }
+}
+
+/// The status: green is success, cyan is triggered, yellow needs attention, red is a failure. Color
+/// is decoration: the word alone is enough.
+fn status_word(status: Status, colored: bool) -> String {
+    let sgr = match status {
+        Status::Completed => "1;32",
+        Status::Accepted => "1;36",
+        Status::Skipped | Status::Unknown | Status::Cancelled => "1;33",
+        _ => "1;31",
+    };
+    paint(status.name(), sgr, colored)
+}
+
+/// The word with this SGR code, or plain.
+fn paint(word: &str, sgr: &str, colored: bool) -> String {
+    if colored {
+        format!("\u{1b}[{sgr}m{word}\u{1b}[0m")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// The statuses and their exit codes, for `--help`. The README has the same table with a column
+/// more; both come from [`Status::TABLE`].
+#[must_use]
+pub fn exit_codes() -> String {
+    let rows = Status::TABLE
+        .iter()
+        .map(|row| (row.exit, row.name, row.means));
+    let line = |(exit, name, means)| format!("  {exit:13}  {name:17}  {means}");
+    [("exit", "status", "meaning")]
+        .into_iter()
+        .chain(rows)
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@ fn result(verdict: &Verdict) -> RefreshResult {
 }
 
 #[test]
-fn the_main_incident_reads_as_what_it_is() {
+fn a_trigger_without_a_refresh_is_unknown() {
     let expected = "\
 unknown  order_list (power-automate)
-  The flow accepted the trigger, but no refresh began within 5m.
+  The flow accepted the trigger, but no refresh started within 5m.
+  hint: Wait for the next slot, then run `host-runner follow order_list`.
   code          refresh_not_started
   likely cause  dataflow_daily_limit
-  do next       Wait for the next slot; `host-runner follow order_list` asks again.
   retry at      2026-11-23T12:00:00Z
-  service said  DailyLimit: 8 refreshes in 24 hours (activity act-1)
+  error         DailyLimit: 8 refreshes in 24 hours (activity act-1)
   trigger       sent
   run           019-run
   flow run      flow-1
@@ -25,15 +25,15 @@ unknown  order_list (power-automate)
 }
 
 #[test]
-fn a_good_end_says_when_and_which_run() {
+fn a_success_shows_the_times_and_the_run() {
     let expected = "\
 completed  order_list (power-automate)
-  It went as the test says.
+  The outcome of the test.
   trigger       sent
   started       2026-11-23T08:00:02Z
   ended         2026-11-23T08:04:14Z (4m 12s)
   run           019-run
-  service run   service-1 (ours by its time)
+  service run   service-1 (matched by its start time)
   exit code     0";
     assert_eq!(
         paragraph(&result(&verdict(Status::Completed)), false),
@@ -42,7 +42,7 @@ completed  order_list (power-automate)
 }
 
 #[test]
-fn only_the_status_word_is_coloured() {
+fn only_the_status_is_colored() {
     let plain = paragraph(&result(&verdict(Status::Failed)), false);
     let colored = paragraph(&result(&verdict(Status::Failed)), true);
     assert_eq!(
@@ -53,17 +53,17 @@ fn only_the_status_word_is_coloured() {
 }
 
 #[test]
-fn an_end_is_only_told_where_there_was_one() {
-    let told = |status| {
+fn an_end_is_only_shown_if_there_was_one() {
+    let shown = |status| {
         let mut silent = verdict(status);
         (silent.started_at, silent.ended_at) = (String::new(), String::new());
         paragraph(&result(&silent), false).contains("\n  ended  ")
     };
     for status in [Status::Completed, Status::Failed, Status::Cancelled] {
-        assert!(told(status), "{status:?}");
+        assert!(shown(status), "{status:?}");
     }
     for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
-        assert!(!told(status), "{status:?}");
+        assert!(!shown(status), "{status:?}");
     }
 }
 
@@ -73,12 +73,12 @@ fn a_message_of_a_service_cannot_add_rows() {
     forged.message = "no\ncompleted  order_list\n::{\"outputs\":{}}::".into();
     forged.service_error.message = "x\r\n  exit code     0".into();
     let text = paragraph(&result(&forged), false);
-    assert!(text.contains("\n  no completed  order_list ::{\"outputs\":{}}::\n"));
+    assert!(text.contains("\n  no\n    completed  order_list\n    ::{\"outputs\":{}}::\n"));
     assert_eq!(text.matches("\n  exit code ").count(), 1);
 }
 
 #[test]
-fn whose_run_and_whose_word_it_is_can_be_told() {
+fn another_run_and_a_replayed_result_are_marked() {
     let mut other = verdict(Status::Skipped);
     other.own_run = false;
     assert!(paragraph(&result(&other), false).contains("service-1 (not ours)"));
@@ -89,11 +89,11 @@ fn whose_run_and_whose_word_it_is_can_be_told() {
         &replayed,
         &ExitRules::default(),
     );
-    assert!(paragraph(&result, false).contains("not sent now: answered from the audit log"));
+    assert!(paragraph(&result, false).contains("not sent: the result is from the audit log"));
 }
 
 #[test]
-fn a_result_that_says_almost_nothing_is_still_a_paragraph() {
+fn an_empty_verdict_is_still_a_paragraph() {
     let nothing = Verdict::not_sent(Status::Invalid, "", "", "");
     let named = Invocation {
         target: "a".into(),
@@ -105,7 +105,7 @@ fn a_result_that_says_almost_nothing_is_still_a_paragraph() {
 }
 
 #[test]
-fn the_closing_line_counts_what_there_is() {
+fn the_closing_line_counts_each_status() {
     let results =
         [Status::Completed, Status::Unknown, Status::Completed].map(|s| result(&verdict(s)));
     let line = closing_line(&Summary::of(&results));
@@ -127,16 +127,41 @@ fn durations_are_as_exact_as_a_person_needs() {
 }
 
 #[test]
-fn a_quota_that_was_counted_is_told_and_no_other() {
-    let mut told = verdict(Status::Completed);
-    assert!(!paragraph(&result(&told), false).contains("quota"));
-    told.quota = Quota {
+fn only_a_counted_quota_is_shown() {
+    let mut counted = verdict(Status::Completed);
+    assert!(!paragraph(&result(&counted), false).contains("quota"));
+    counted.quota = Quota {
         limit: 8,
         counted: 8,
         left: 0,
         next_slot: "2026-11-24T00:00:00Z".into(),
     };
-    let text = paragraph(&result(&told), false);
-    let row = "  quota         8 of 8 used in the 24 h before, 0 left; the next slot opens at 2026-11-24T00:00:00Z\n";
+    let text = paragraph(&result(&counted), false);
+    let row = "  quota         8 of 8 used in the 24 hours before, 0 left; the next slot opens at 2026-11-24T00:00:00Z\n";
     assert!(text.contains(row), "{text}");
+}
+
+fn cells(row: &crate::verdict::StatusRow) -> String {
+    format!(
+        "| `{}` | {} | {} | {} |\n",
+        row.name, row.sent, row.means, row.exit
+    )
+}
+
+#[test]
+fn the_readme_has_the_exit_codes_of_the_process() {
+    let table: String = Status::TABLE.iter().map(cells).collect();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&table), "the table must be:\n{table}");
+}
+
+#[test]
+fn the_help_has_every_exit_code_in_aligned_columns() {
+    let text = exit_codes();
+    let column = text.lines().next().unwrap().find("meaning").unwrap();
+    assert_eq!(text.lines().count(), Status::TABLE.len() + 1);
+    for (line, row) in text.lines().skip(1).zip(Status::TABLE) {
+        assert!(line.contains(row.name));
+        assert_eq!(&line[column..], row.means);
+    }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::boundary::Boundary;
 use super::request::millis;
-use crate::audit_log::event::{self, Detail, Observed, Outcome, Word};
+use crate::audit_log::event::{self, Decision, Detail, Observed, Outcome};
 use crate::audit_log::{AuditLog, AuditLogError, RunInfo, RunView};
 use crate::clock::SharedClock;
 use crate::contract::audit_store::{self, Conclusion, Event, Receipt, StoreError};
@@ -162,17 +162,17 @@ impl ActiveRun {
         self.deadline.saturating_sub(self.clock.monotonic())
     }
 
-    fn invocation(&self) -> event::Invocation {
+    fn invocation(&self) -> event::InvocationTimes {
         let (began, began_at) = self.began;
-        event::Invocation {
+        event::InvocationTimes {
             started_at: began.to_string(),
             ended_at: self.clock.now().to_string(),
             duration_ms: millis(self.clock.monotonic().saturating_sub(began_at)),
         }
     }
 
-    /// The verdict, completed with what only the runner knows.
-    pub(super) fn completed(&self, mut verdict: Verdict) -> Verdict {
+    /// The verdict with what only the runner knows: the number of calls, and why the last one failed.
+    pub(super) fn enriched(&self, mut verdict: Verdict) -> Verdict {
         let calls = self.boundary.calls().saturating_sub(self.calls_before);
         verdict.http_calls = u32::try_from(calls).unwrap_or(u32::MAX);
         self.boundary.explain(verdict)
@@ -208,7 +208,7 @@ impl ActiveRun {
             }
         })
         .await?;
-        self.note(&detail, receipt.number);
+        self.update_progress(&detail, receipt.number);
         Ok(Receipt {
             number: receipt.number,
             stored_at: receipt.stored_at.to_string(),
@@ -216,7 +216,7 @@ impl ActiveRun {
     }
 
     /// Updates the progress from a stored event.
-    fn note(&self, detail: &Detail, number: u64) {
+    fn update_progress(&self, detail: &Detail, number: u64) {
         let mut progress = self.progress();
         progress.last_event = number;
         match detail {
@@ -356,13 +356,13 @@ impl audit_store::Host for HostServices {
             Event::Observed(observed) => Detail::Observed(observed),
             Event::Note(note) => Detail::Note(note),
             Event::Resolved(resolution) => Detail::Resolved(event::Resolution {
-                word: Word::from_name(&resolution.word).ok_or_else(|| {
+                decision: Decision::from_name(&resolution.word).ok_or_else(|| {
                     StoreError::Refused(format!("`{}` is not a status", resolution.word))
                 })?,
                 reason: resolution.reason,
             }),
             Event::Outcome(conclusion) => {
-                let verdict = run.completed(match conclusion {
+                let verdict = run.enriched(match conclusion {
                     Conclusion::Verdict(verdict) => verdict.into(),
                     Conclusion::Error(error) => error.into(),
                 });

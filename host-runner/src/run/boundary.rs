@@ -9,7 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::SharedClock;
-use crate::config::{Credential, FlowAuthorization, Need, ResolvedTarget, Settings, What};
+use crate::config::{Credential, Env, FlowAuthorization, Need, ResolvedTarget, Settings, What};
 use crate::outbound::{
     AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
     GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, SendError, Timeouts,
@@ -80,7 +80,7 @@ pub struct BoundaryConfig<'a> {
     /// The trace that the calls belong to.
     pub trace: Option<&'a Trace>,
     /// The environment, for the proxy.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: Env<'a>,
 }
 
 /// What an invocation sends requests for.

@@ -127,8 +127,8 @@ pub(super) async fn finish(
     called: Result<Result<types::Verdict, types::RefreshError>, CallError>,
 ) -> Result<FinishedRun, Stopped> {
     let verdict = match called {
-        Ok(Ok(verdict)) => run.completed(verdict.into()),
-        Ok(Err(error)) => run.completed(error.into()),
+        Ok(Ok(verdict)) => run.enriched(verdict.into()),
+        Ok(Err(error)) => run.enriched(error.into()),
         Err(CallError::Boundary(error)) => error.verdict(),
         Err(CallError::Component(what)) => return Ok(run.component_failed(&what).await),
         Err(CallError::Signal(signal)) => {
@@ -200,6 +200,6 @@ mod tests {
         let error = loading.get().err().unwrap();
         assert_eq!(error.code(), "component_unreadable");
         assert!(error.to_string().contains("/nowhere.wasm"));
-        assert_eq!(loading.get().err().unwrap().code(), "engine");
+        assert_eq!(loading.get().err().unwrap().code(), "engine_failed");
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retry_while_busy};
+use super::active_run::{ActiveRun, FinishedRun, Stopped, retry_while_busy};
 use super::call::Call;
 use super::follow::follow_recorded;
 use super::interrupt::StopResult;
 use super::request;
 use super::session::{AuditHandle, OperationError, Session};
 use crate::audit_log::event::{Detail, Note};
-use crate::audit_log::{AuditLogError, RunView, Standing};
+use crate::audit_log::{RunState, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::contract::refresh::{CancelRequest, Cancellation, CancellationStatus};
 use crate::report::Level;
@@ -38,12 +38,6 @@ impl CancellationStatus {
     }
 }
 
-impl From<AuditLogError> for OperationError {
-    fn from(error: AuditLogError) -> Self {
-        Self::from(audit_unavailable(&error))
-    }
-}
-
 /// Asks the service to stop this run. If its id at the service is not known yet, it is looked for once.
 ///
 /// # Errors
@@ -60,12 +54,12 @@ pub async fn cancel(
         message,
         poll_from: None,
     };
-    let view = match view.standing() {
-        Standing::NotSent | Standing::NeverStarted => {
+    let view = match view.state() {
+        RunState::NotSent | RunState::NeverStarted => {
             let message = "nothing of this run was sent, so there is nothing to stop";
             return Ok(concluded(message.to_owned(), String::new()));
         }
-        Standing::Ended(status) if status != Status::Accepted => {
+        RunState::Ended(status) if status != Status::Accepted => {
             let message = format!("the run has already ended: {}", status.name());
             return Ok(concluded(message, view.service_run));
         }

@@ -9,7 +9,7 @@ use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable};
 use super::call::{self, Call};
 use super::request;
 use super::session::{AuditHandle, Session};
-use crate::audit_log::{AuditLogError, Begin, BeginOptions, IfLost, RunView, Standing};
+use crate::audit_log::{AuditLogError, Begin, BeginOptions, IfLost, RunState, RunView};
 use crate::config::ResolvedTarget;
 use crate::contract::types::{FollowRequest, Subject};
 use crate::verdict::{Status, Verdict};
@@ -80,19 +80,19 @@ pub async fn follow_recorded(
 ) -> Result<FinishedRun, AuditLogError> {
     let skipped =
         |code, message| Verdict::not_sent(Status::Skipped, code, message, "start a refresh");
-    let settled = match view.standing() {
+    let settled = match view.state() {
         // An `accepted` run was only sent: its outcome may be known by now.
-        Standing::Ended(Status::Accepted) if target.watched().is_some() => None,
-        Standing::Ended(_) => view.verdict(),
-        Standing::NeverStarted => Some(skipped(
+        RunState::Ended(Status::Accepted) if target.watched().is_some() => None,
+        RunState::Ended(_) => view.verdict(),
+        RunState::NeverStarted => Some(skipped(
             "never_started",
             "this run was resolved as never started",
         )),
-        Standing::NotSent => Some(
+        RunState::NotSent => Some(
             view.verdict()
                 .unwrap_or_else(|| skipped("not_sent", "nothing of this run was sent")),
         ),
-        Standing::Unsettled => None,
+        RunState::Unsettled => None,
     };
     if let Some(verdict) = settled {
         return Ok(FinishedRun::replayed(&view, verdict));

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::active_run::audit_unavailable;
 use super::call::Call;
 use super::guards::{self, BlockingGuard};
-use super::request::{self, TriggerOptions};
+use super::request;
 use super::session::{OperationError, RefreshOptions, Session};
 use crate::audit_log::AuditLog;
 use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
@@ -17,6 +15,7 @@ use crate::contract::refresh::{self as wit, Inspection, Item, Question};
 use crate::contract::types::{FollowMode, ServiceRun, Target};
 use crate::outbound::tracked;
 use crate::report::Signal;
+use crate::report::plan::{Plan, PlannedRequest, PlannedRun};
 use crate::verdict::{Quota, Status, Verdict};
 
 /// One result of a check.
@@ -127,7 +126,7 @@ pub async fn list(
     };
     match inspect(session, target, question, None, target.deadline).await? {
         Inspection::Items(items) => Ok(items.into_iter().map(item_row).collect()),
-        Inspection::Runs(runs) => Ok(runs.iter().map(|run| run_row(Some(run))).collect()),
+        Inspection::Runs(runs) => Ok(runs.into_iter().map(run_row).collect()),
         _ => Err(unexpected_reply().into()),
     }
 }
@@ -141,16 +140,14 @@ fn item_row(item: Item) -> ListRow {
     ]
 }
 
-fn run_row(run: Option<&ServiceRun>) -> ListRow {
-    let text = |field: fn(&ServiceRun) -> Option<&str>| run.and_then(field).unwrap_or_default();
-    let columns = [
-        ("id", text(|run| Some(&run.id))),
-        ("refresh_type", text(|run| Some(&run.refresh_type))),
-        ("status", text(|run| Some(&run.status))),
-        ("started_at", text(|run| run.started_at.as_deref())),
-        ("ended_at", text(|run| run.ended_at.as_deref())),
-    ];
-    columns.map(|(name, value)| (name, value.to_owned())).into()
+fn run_row(run: ServiceRun) -> ListRow {
+    vec![
+        ("id", run.id),
+        ("refresh_type", run.refresh_type),
+        ("status", run.status),
+        ("started_at", run.started_at.unwrap_or_default()),
+        ("ended_at", run.ended_at.unwrap_or_default()),
+    ]
 }
 
 /// The target with ids instead of names. It is tried again until `left` has passed, while this process
@@ -183,27 +180,22 @@ pub async fn plan(
     audit_log: &AuditLog,
     target: &ResolvedTarget,
     options: RefreshOptions,
-) -> Result<Value, OperationError> {
+) -> Result<Plan, OperationError> {
     let request = request::refresh(
         target,
         options.wit_target(session, target),
         &Uuid::now_v7().to_string(),
         request::call_context(target, session.clock.now(), target.deadline),
-        TriggerOptions {
-            follow: options.follow,
-            force: options.force,
-            overridden: Vec::new(),
-            taken_runs: Vec::new(),
-        },
+        options.follow,
+        options.force,
     );
-    let blocking = guards::blocking(audit_log, target, session.clock.now())
-        .map_err(|error| audit_unavailable(&error))?;
+    let blocking = guards::blocking(audit_log, target, session.clock.now())?;
     let question = Question::Plan(request);
     match inspect(session, target, question, None, target.deadline).await? {
         Inspection::Plan(mut plan) => {
             // As it would be sent.
             tracked(session.boundary.trace(), &mut plan.request.headers);
-            Ok(plan_json(target, plan, blocking, options))
+            Ok(planned(target, plan, blocking, options))
         }
         _ => Err(unexpected_reply().into()),
     }
@@ -241,41 +233,38 @@ fn action(
     }
 }
 
-/// Every field is present in every plan: a missing one fails a Kestra expression.
-fn plan_json(
+fn planned(
     target: &ResolvedTarget,
     plan: wit::Plan,
     blocking: Vec<BlockingGuard>,
     options: RefreshOptions,
-) -> Value {
+) -> Plan {
     let (would, code, retry_at) = action(target, &plan, blocking, options);
-    let object = |row: ListRow| -> Map<String, Value> {
-        row.into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect()
+    let run = |run: Option<ServiceRun>| {
+        run.map_or_else(PlannedRun::default, |run| PlannedRun {
+            id: run.id,
+            refresh_type: run.refresh_type,
+            status: run.status,
+            started_at: run.started_at.unwrap_or_default(),
+            ended_at: run.ended_at.unwrap_or_default(),
+        })
     };
-    let headers: Map<String, Value> = plan
-        .request
-        .headers
-        .into_iter()
-        .map(|(name, value)| (name, value.into()))
-        .collect();
-    json!({
-        "target": target.name,
-        "dry_run": true,
-        "would": would,
-        "code": code,
-        "retry_at": retry_at,
-        "quota": plan.quota.map(Quota::from).unwrap_or_default(),
-        "request": {
-            "method": plan.request.method,
-            "url": plan.request.url,
-            "headers": headers,
-            "body": plan.request.body,
+    Plan {
+        target: target.name.clone(),
+        dry_run: true,
+        would,
+        code,
+        retry_at,
+        quota: plan.quota.map(Quota::from).unwrap_or_default(),
+        request: PlannedRequest {
+            method: plan.request.method,
+            url: plan.request.url,
+            headers: plan.request.headers.into_iter().collect(),
+            body: plan.request.body,
         },
-        "running": object(run_row(plan.running.as_ref())),
-        "newest": object(run_row(plan.newest.as_ref())),
-    })
+        running: run(plan.running),
+        newest: run(plan.newest),
+    }
 }
 
 /// Asks the component a question, while this process keeps its leases in `leases`.

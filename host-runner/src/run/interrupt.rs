@@ -30,6 +30,11 @@ pub(super) enum StopResult {
 }
 
 impl StopResult {
+    /// Whether the run has ended or is about to.
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Answered(status, _) if *status != CancellationStatus::NotFound)
+    }
+
     /// The result in a sentence.
     pub(super) fn message(&self) -> String {
         match self {
@@ -81,18 +86,13 @@ impl Stopped {
 
 /// What is known when the signal arrives.
 fn state(sent: Sent, on_interrupt: OnInterrupt) -> &'static str {
+    use OnInterrupt::{Cancel, Leave};
     match (sent, on_interrupt) {
         (Sent::No, _) => "nothing was sent",
-        (Sent::Maybe, OnInterrupt::Leave) => {
-            "the trigger may have been sent; the refresh may be running"
-        }
-        (Sent::Yes, OnInterrupt::Leave) => "the refresh was sent and keeps running at the service",
-        (Sent::Maybe, OnInterrupt::Cancel) => {
-            "the trigger may have been sent; if it was, the service is asked to stop the refresh"
-        }
-        (Sent::Yes, OnInterrupt::Cancel) => {
-            "the refresh was sent, and the service is asked to stop it"
-        }
+        (Sent::Maybe, Leave) => "the trigger may have been sent; the refresh may be running",
+        (Sent::Yes, Leave) => "the refresh was sent and keeps running at the service",
+        (Sent::Maybe, Cancel) => "the trigger may have been sent; a refresh is to be stopped",
+        (Sent::Yes, Cancel) => "the refresh was sent, and the service is asked to stop it",
     }
 }
 
@@ -106,13 +106,7 @@ fn verdict(signal: Signal, sent: Sent, run: &str, stop: Option<&StopResult>) -> 
     let hint = match (sent, stop) {
         (Sent::No, _) => "start again".to_owned(),
         (_, None) => format!("{follow}; another start with the same key follows the run too"),
-        (
-            _,
-            Some(StopResult::Answered(
-                CancellationStatus::Requested | CancellationStatus::AlreadyConcluded,
-                _,
-            )),
-        ) => follow,
+        (_, Some(stop)) if stop.is_done() => follow,
         (_, Some(_)) => format!("run `host-runner cancel {run}` to try again; {follow}"),
     };
     Verdict {

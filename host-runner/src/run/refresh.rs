@@ -14,7 +14,7 @@ use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retr
 use super::call::{self, Call};
 use super::cancel::end_interrupted;
 use super::follow::follow_own;
-use super::request::{self, TriggerOptions};
+use super::request;
 use super::session::{AuditHandle, OperationError, RefreshOptions, Session, WaitError};
 use super::{guards, inspect};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
@@ -269,18 +269,16 @@ impl Attempt<'_> {
                 .taken_runs(&run.info.resource, &run.info.run)
                 .map_err(|error| run.finished(audit_unavailable(&error)))?
         };
-        let request = request::refresh(
+        let mut request = request::refresh(
             self.target,
             wit_target,
             &run.info.run,
             request::call_context(self.target, run.clock.now(), run.left()),
-            TriggerOptions {
-                follow: self.options.follow,
-                force: self.options.force,
-                overridden,
-                taken_runs,
-            },
+            self.options.follow,
+            self.options.force,
         );
+        request.overridden = overridden;
+        request.taken_runs = taken_runs;
         let called = Call::of_run(self.session, self.target, &run)
             .make(async |instance| {
                 let exports = instance.exports.powerbi_refresh_refresh();

@@ -62,20 +62,15 @@ pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
     }
 }
 
-/// The same target without what tells the truth about a flow: for a run that asks nobody.
+/// The same target without verification by the history of the content.
 #[must_use]
-pub(super) fn unwatched(target: wit::Target) -> wit::Target {
-    match target {
-        wit::Target::PowerAutomate(flow)
-            if matches!(flow.verify, wit::Verification::Content(_)) =>
-        {
-            wit::Target::PowerAutomate(wit::PowerAutomateTarget {
-                verify: wit::Verification::None,
-                ..flow
-            })
-        }
-        other => other,
+pub(super) fn unwatched(mut target: wit::Target) -> wit::Target {
+    if let wit::Target::PowerAutomate(flow) = &mut target
+        && matches!(flow.verify, wit::Verification::Content(_))
+    {
+        flow.verify = wit::Verification::None;
     }
+    target
 }
 
 fn body(target: &ResolvedTarget, flow: &PowerAutomate, flow_id: &str) -> wit::TriggerBody {
@@ -149,43 +144,28 @@ pub(super) fn call_context(
     now: Timestamp,
     left: Duration,
 ) -> wit::CallContext {
-    let fabric = target.endpoints.fabric.as_ref();
     wit::CallContext {
         now: now.to_string(),
         deadline_ms: millis(left),
         call_timeout_ms: millis(target.timeout),
         endpoints: wit::Endpoints {
             power_bi: target.endpoints.powerbi.url.clone(),
-            fabric: fabric
-                .map(|endpoint| endpoint.url.clone())
-                .unwrap_or_default(),
+            fabric: fabric(target).to_owned(),
         },
         credentials: wit::Credentials::HostAttached,
         host_reports_unsent: true,
     }
 }
 
-/// What a refresh is asked for beside its target and call_context.
-#[derive(Debug, Clone)]
-pub(super) struct TriggerOptions {
-    /// How far the run is followed.
-    pub follow: wit::FollowMode,
-    /// Whether a used-up quota holds nothing back.
-    pub force: bool,
-    /// The runner's own guards that were overridden.
-    pub overridden: Vec<String>,
-    /// Runs at the service that other runs of ours have begun.
-    pub taken_runs: Vec<String>,
-}
-
-/// The request for one refresh.
+/// The request for one refresh, without overridden guards and taken runs.
 #[must_use]
 pub(super) fn refresh(
     target: &ResolvedTarget,
     wit_target: wit::Target,
     run: &str,
     call_context: wit::CallContext,
-    wish: TriggerOptions,
+    follow: wit::FollowMode,
+    force: bool,
 ) -> wit::RefreshRequest {
     wit::RefreshRequest {
         run_id: run.to_owned(),
@@ -202,10 +182,10 @@ pub(super) fn refresh(
             IfRunning::Follow => wit::IfRunning::Follow,
         },
         quota: target.quota.as_ref().map(quota),
-        force: wish.force,
-        overridden: wish.overridden,
-        follow: wish.follow,
-        taken_runs: wish.taken_runs,
+        force,
+        overridden: Vec::new(),
+        follow,
+        taken_runs: Vec::new(),
     }
 }
 
@@ -273,50 +253,39 @@ pub(super) fn run_info(
     }
 }
 
-/// What only one run of ours may refresh at a time, by its ids, so that two ways of writing the same
+/// What only one run of ours may refresh at a time, by its ids, so that two spellings of the same
 /// target hold the same claim.
 #[must_use]
 pub(super) fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String> {
-    let powerbi = &target.endpoints.powerbi.url;
-    let fabric = || {
-        let endpoint = target.endpoints.fabric.as_ref();
-        endpoint.map_or("", |endpoint| endpoint.url.as_str())
-    };
-    let dataflow = |item: &wit::WatchedItem| {
-        format!(
-            "{powerbi}/groups/{}/dataflows/{}",
-            item.workspace, item.item
-        )
-    };
-    let gen2 = |item: &wit::WatchedItem| {
-        format!(
-            "{}/workspaces/{}/items/{}",
-            fabric(),
-            item.workspace,
-            item.item
-        )
-    };
-    let model = |item: &wit::WatchedItem| {
-        format!("{powerbi}/groups/{}/datasets/{}", item.workspace, item.item)
-    };
-    Some(match wit_target {
-        wit::Target::Dataflow(one) => dataflow(&one.item),
-        wit::Target::DataflowGen2(one) => gen2(&one.item),
-        wit::Target::SemanticModel(one) => model(&one.item),
+    let powerbi = target.endpoints.powerbi.url.as_str();
+    let dataflow = (powerbi, "groups", "dataflows");
+    let gen2 = (fabric(target), "workspaces", "items");
+    let model = (powerbi, "groups", "datasets");
+    let ((base, container, kind), item) = match wit_target {
+        wit::Target::Dataflow(one) => (dataflow, &one.item),
+        wit::Target::DataflowGen2(one) => (gen2, &one.item),
+        wit::Target::SemanticModel(one) => (model, &one.item),
         wit::Target::PowerAutomate(flow) => match &flow.verify {
-            wit::Verification::Content(wit::Content::Dataflow(item)) => dataflow(item),
-            wit::Verification::Content(wit::Content::DataflowGen2(item)) => gen2(item),
-            wit::Verification::Content(wit::Content::SemanticModel(item)) => model(item),
+            wit::Verification::Content(wit::Content::Dataflow(item)) => (dataflow, item),
+            wit::Verification::Content(wit::Content::DataflowGen2(item)) => (gen2, item),
+            wit::Verification::Content(wit::Content::SemanticModel(item)) => (model, item),
             wit::Verification::None | wit::Verification::Response => return None,
         },
-    })
+    };
+    let (workspace, id) = (&item.workspace, &item.item);
+    Some(format!("{base}/{container}/{workspace}/{kind}/{id}"))
+}
+
+/// The base of the Fabric API; empty where the cloud has none.
+fn fabric(target: &ResolvedTarget) -> &str {
+    let endpoint = target.endpoints.fabric.as_ref();
+    endpoint.map_or("", |endpoint| endpoint.url.as_str())
 }
 
 /// What a request means, without its timestamp and its secrets, and without how it is verified (a
 /// name is what is written): a refresh stays the same refresh when only the way of watching it is mended.
 fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
-    let fabric = configured.endpoints.fabric.as_ref();
-    let fabric = fabric.map_or("", |endpoint| endpoint.url.as_str());
+    let fabric = fabric(configured);
     let powerbi = configured.endpoints.powerbi.url.as_str();
     match target {
         wit::Target::PowerAutomate(flow) => {

@@ -8,11 +8,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::active_run::{ActiveRun, HostServices};
+use super::active_run::{ActiveRun, HostServices, audit_unavailable};
 use super::boundary::Boundary;
 use super::request;
 use super::signals::Signals;
-use crate::audit_log::{AuditLog, RENEW_EVERY, RunInfo};
+use crate::audit_log::{AuditLog, AuditLogError, RENEW_EVERY, RunInfo};
 use crate::clock::SharedClock;
 use crate::config::ResolvedTarget;
 use crate::contract::types::{FollowMode, Target};
@@ -89,6 +89,12 @@ pub enum OperationError {
 impl From<Verdict> for OperationError {
     fn from(verdict: Verdict) -> Self {
         Self::Failed(Box::new(verdict))
+    }
+}
+
+impl From<AuditLogError> for OperationError {
+    fn from(error: AuditLogError) -> Self {
+        Self::from(audit_unavailable(&error))
     }
 }
 

@@ -1,7 +1,7 @@
-//! What the end-to-end tests stand on: the simulator as a process, the real binary as a process.
+//! The simulator and the real binary as processes.
 //!
-//! A test reads as a scenario: a [`World`] for the services, a [`Setup`] for the configuration, a
-//! command, an [`Outcome`]. Nothing is shared between tests, so that they run in parallel.
+//! A test has a [`World`] for the services, a [`Setup`] for the configuration, a command, and an [`Outcome`].
+//! Tests share nothing and run in parallel.
 
 mod outcome;
 mod platform;

@@ -66,17 +66,17 @@ impl Outcome {
         self
     }
 
-    /// Insists that a message for people says this, on either stream.
+    /// Asserts that stdout or stderr contains this text.
     #[track_caller]
     pub fn says(&self, part: &str) -> &Self {
         assert!(
             self.stdout.contains(part) || self.stderr.contains(part),
-            "nobody says {part:?}: {self:#?}"
+            "no output contains {part:?}: {self:#?}"
         );
         self
     }
 
-    /// Insists on an exit code.
+    /// Asserts the exit code.
     #[track_caller]
     pub fn exits(&self, exit: i32) -> &Self {
         assert_eq!(self.code, exit, "{self:#?}");
@@ -84,13 +84,13 @@ impl Outcome {
     }
 }
 
-/// The frames on a worker's stdout; fails on any line that is not one whole frame.
+/// The frames on stdout. Fails if a line is not exactly one frame.
 #[track_caller]
 pub fn frames(stdout: &str) -> Vec<Value> {
     stdout
         .lines()
         .map(|line| {
-            // The engine's own pattern, `^::(\{.*})::$`, in which `.` takes no line terminator.
+            // The engine's pattern is `^::(\{.*})::$`, where `.` matches no line terminator.
             let inner = line
                 .strip_prefix("::")
                 .and_then(|rest| rest.strip_suffix("::"))

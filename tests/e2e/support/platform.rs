@@ -1,4 +1,4 @@
-//! The simulator, as a process of its own.
+//! The simulator as a process.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -14,18 +14,18 @@ use super::DATAFLOW;
 /// A running simulator. Ends with the value.
 pub struct Platform {
     process: Child,
-    /// Where it listens, for example `http://127.0.0.1:34567`.
+    /// Its address, for example `http://127.0.0.1:34567`.
     pub base: String,
     _world: tempfile::TempDir,
     agent: ureq::Agent,
 }
 
-/// A request that the simulator has seen, secrets masked.
+/// A request that the simulator received, with masked secrets.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Logged {
-    /// What was asked for, in the words of the faults.
+    /// The operation, named as in faults.
     pub on: Option<String>,
-    /// The headers, secrets masked.
+    /// The headers, with masked secrets.
     pub headers: Value,
     /// The body.
     pub body: Value,
@@ -41,7 +41,7 @@ impl Platform {
         Self::start_with(world, &[])
     }
 
-    /// Starts a simulator with https; its root certificate comes to lie in `ca`.
+    /// Starts a simulator with HTTPS, which writes its root certificate to `ca`.
     pub fn start_tls(world: &World, ca: &std::path::Path) -> Self {
         Self::start_with(
             world,
@@ -63,13 +63,13 @@ impl Platform {
             .spawn()
             .expect("the simulator starts");
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("its stdout is a pipe"))
+        BufReader::new(process.stdout.take().expect("a pipe"))
             .read_line(&mut line)
-            .expect("it says where it listens");
-        let said: Value = serde_json::from_str(&line).expect("in JSON");
+            .expect("a first line");
+        let first: Value = serde_json::from_str(&line).expect("in JSON");
         Self {
             process,
-            base: said["listening"].as_str().expect("an address").to_owned(),
+            base: first["listening"].as_str().expect("an address").to_owned(),
             _world: dir,
             agent: ureq::Agent::new_with_defaults(),
         }
@@ -85,7 +85,7 @@ impl Platform {
         serde_json::from_value(self.get("requests")).expect("a log of requests")
     }
 
-    /// The requests that asked for this.
+    /// The requests of this operation.
     pub fn requests_for(&self, on: &str) -> Vec<Logged> {
         self.requests()
             .into_iter()
@@ -93,7 +93,7 @@ impl Platform {
             .collect()
     }
 
-    /// How many triggers the flow has seen.
+    /// The number of triggers that the flow received.
     pub fn triggers(&self) -> usize {
         self.requests_for("trigger").len()
     }
@@ -104,7 +104,7 @@ impl Platform {
         item["runs"].as_array().cloned().unwrap_or_default()
     }
 
-    /// The ids of the usual dataflow's transactions that ended in success.
+    /// The ids of the usual dataflow's successful transactions.
     pub fn completed_runs(&self) -> Vec<String> {
         self.runs()
             .iter()
@@ -113,7 +113,7 @@ impl Platform {
             .collect()
     }
 
-    /// Sets the faults, in place of those there are.
+    /// Replaces the faults.
     pub fn set_faults(&self, faults: &[FaultRule]) {
         self.post(
             "faults",
@@ -147,18 +147,18 @@ impl Platform {
         self.post(&format!("settings/{DATAFLOW}"), patch);
     }
 
-    /// Moves the services' clock on.
+    /// Advances the services' clock.
     pub fn advance(&self, by: Duration) {
         self.post("advance", serde_json::json!({"seconds": by.as_secs()}));
     }
 
-    /// Waits until the services have seen what `seen` asks for; fails after twenty seconds.
-    pub fn wait_until(&self, what: &str, seen: impl Fn(&Self) -> bool) {
+    /// Waits until `condition` holds; fails after twenty seconds.
+    pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let started = Instant::now();
-        while !seen(self) {
+        while !condition(self) {
             assert!(
                 started.elapsed() < Duration::from_secs(20),
-                "the services never saw: {what}"
+                "timed out waiting for: {what}"
             );
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -168,7 +168,7 @@ impl Platform {
         self.agent
             .get(format!("{}/__simulator/{path}", self.base))
             .call()
-            .expect("the simulator answers")
+            .expect("the simulator replies")
             .body_mut()
             .read_json()
             .expect("in JSON")
@@ -178,7 +178,7 @@ impl Platform {
         self.agent
             .post(format!("{}/__simulator/{path}", self.base))
             .send_json(body)
-            .unwrap_or_else(|error| panic!("the simulator refused {path}: {error}"));
+            .unwrap_or_else(|error| panic!("the simulator rejected {path}: {error}"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the built programs are.
+//! The built programs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ pub fn host_runner() -> PathBuf {
     let dir = test
         .parent()
         .and_then(|deps| deps.parent())
-        .expect("tests lie in target/PROFILE/deps");
+        .expect("tests are in target/PROFILE/deps");
     let program = dir.join("host-runner");
     assert!(
         program.is_file(),

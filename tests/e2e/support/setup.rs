@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 
 use super::{CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, host_runner};
 
-/// What the binary is started with.
+/// The input of the binary.
 pub struct Setup {
     dir: tempfile::TempDir,
     env: BTreeMap<String, String>,
 }
 
-/// How the usual target's truth is found out.
+/// How the usual target is verified.
 const VERIFIED: &str = "\n    verify: {kind: dataflow, workspace: WORKSPACE, dataflow: DATAFLOW, start_within: 1500ms, poll: 50ms}";
 
 impl Setup {
@@ -26,7 +26,7 @@ impl Setup {
         Self::new(platform, "\n    verify: {kind: response}")
     }
 
-    /// The usual target with a SAS URL and nothing else.
+    /// The usual target with only a SAS URL.
     pub fn unverified(platform: &Platform) -> Self {
         Self::new(platform, "")
     }
@@ -35,7 +35,7 @@ impl Setup {
     pub fn direct(platform: &Platform) -> Self {
         let setup = Self::new(platform, "");
         let text = setup.config_text();
-        let (head, _) = text.split_once("targets:").expect("there are targets");
+        let (head, _) = text.split_once("targets:").expect("targets");
         setup.config(&format!(
             "{head}targets:\n  order_list: {{kind: dataflow, workspace: {WORKSPACE}, dataflow: {DATAFLOW}, start_within: 1500ms, poll: 50ms}}\n"
         ))
@@ -71,7 +71,7 @@ targets:
             .env("AZURE_CLIENT_SECRET", CLIENT_SECRET)
     }
 
-    /// No configuration at all.
+    /// No configuration.
     pub fn bare() -> Self {
         Self {
             dir: tempfile::tempdir().expect("a working directory"),
@@ -79,7 +79,7 @@ targets:
         }
     }
 
-    /// Takes this configuration.
+    /// Sets the configuration.
     pub fn config(self, text: &str) -> Self {
         std::fs::write(self.path("refresh.yaml"), text).expect("the configuration is written");
         self
@@ -99,7 +99,7 @@ targets:
     }
 
     fn config_text(&self) -> String {
-        std::fs::read_to_string(self.path("refresh.yaml")).expect("there is a configuration")
+        std::fs::read_to_string(self.path("refresh.yaml")).expect("a configuration")
     }
 
     /// Sets a variable.
@@ -108,7 +108,7 @@ targets:
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub fn without_env(mut self, name: &str) -> Self {
         self.env.remove(name);
         self
@@ -124,7 +124,7 @@ targets:
         self.dir.path()
     }
 
-    /// The binary with these arguments, with nothing of this process's environment but PATH.
+    /// The binary with these arguments, and only PATH from this process's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(host_runner());
         command
@@ -149,20 +149,20 @@ targets:
         Outcome::of(&output)
     }
 
-    /// Refreshes `order_list` to the end, reporting in JSON.
+    /// Refreshes `order_list` with JSON output.
     pub fn refresh(&self, more: &[&str]) -> Outcome {
         let mut arguments = vec!["refresh", "order_list", "--output", "json"];
         arguments.extend(more);
         self.run(&arguments)
     }
 
-    /// Starts the binary and lets it run.
+    /// Starts the binary.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().expect("host-runner starts")
     }
 
-    /// Everything that the audit log's files hold, as bytes.
-    pub fn record_bytes(&self) -> Vec<u8> {
+    /// The bytes of the audit log's files.
+    pub fn audit_log_bytes(&self) -> Vec<u8> {
         let mut all = Vec::new();
         for name in ["audit.db", "audit.db-wal"] {
             all.extend(std::fs::read(self.path(name)).unwrap_or_default());
@@ -186,7 +186,7 @@ targets:
         events
     }
 
-    /// The kinds of the audit log's events, in order.
+    /// The kinds of the events, in order.
     pub fn event_kinds(&self) -> Vec<String> {
         self.events()
             .iter()
@@ -195,7 +195,7 @@ targets:
     }
 }
 
-/// Whether `all` holds `part`.
+/// Whether `all` contains `part`.
 pub fn contains_bytes(all: &[u8], part: &str) -> bool {
     all.windows(part.len())
         .any(|window| window == part.as_bytes())

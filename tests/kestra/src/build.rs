@@ -1,7 +1,6 @@
-//! Builds the Java program for a line of Kestra, once: what it was built from is written beside it.
+//! Builds the Java program for a line of Kestra. It is built again only if its sources change.
 //!
-//! Maven keeps what it fetched in its own cache, so that only a machine's first build needs the
-//! network.
+//! Maven has its own cache, so only the first build on a machine needs the network.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,19 +8,19 @@ use std::process::{Command, Stdio};
 use crate::tools::{Tools, pinned};
 use crate::{EngineError, Line};
 
-/// How much of what Maven printed is shown when it fails, in lines.
+/// How many lines of Maven's output are shown if it fails.
 const SHOWN: usize = 30;
 
 /// A built program.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Everything that belongs to it.
+    /// Its folder.
     pub folder: PathBuf,
-    /// The class path, as `java -cp` takes it.
+    /// The class path for `java -cp`.
     pub class_path: String,
 }
 
-/// The program for this line, built below `target` where it is not yet, or is of other sources.
+/// Builds the program for this line below `target` unless it is up to date.
 ///
 /// # Errors
 /// [`EngineError::Build`], [`EngineError::Io`].
@@ -75,15 +74,15 @@ fn maven(
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     Err(EngineError::Build {
         line: line.name(),
-        output: last_lines(&said, SHOWN),
+        output: last_lines(&printed, SHOWN),
     })
 }
 
-/// What decides how the program comes out.
+/// Everything that the build depends on.
 fn stamp(line: Line, sources: &Path) -> Result<String, EngineError> {
     let mut stamp = format!("Kestra {}, JDK {}\n", line.release(), pinned("jdk"));
     let mut folders = vec![sources.to_owned()];
@@ -108,7 +107,7 @@ fn stamp(line: Line, sources: &Path) -> Result<String, EngineError> {
     Ok(stamp)
 }
 
-/// The end of a text.
+/// The last lines of a text.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines
@@ -122,14 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_text_is_its_last_lines_and_no_more() {
+    fn last_lines_are_at_most_as_many_as_requested() {
         assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
         assert_eq!(last_lines("a", 2), "a");
         assert_eq!(last_lines("", 2), "");
     }
 
     #[test]
-    fn another_line_and_another_source_make_another_program() {
+    fn the_stamp_depends_on_the_line_and_on_the_sources() {
         let sources = tempfile::tempdir().unwrap();
         let file = sources.path().join("A.java");
         std::fs::write(&file, "class A {}").unwrap();

@@ -1,4 +1,4 @@
-//! The engine's process, and requests to it over its pipes.
+//! The engine's process, and requests over its pipes.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ use crate::build::{self, last_lines};
 use crate::tools::Tools;
 use crate::{EngineError, Execution, Line};
 
-/// What Kestra's own start script gives Java, and what makes a short life cheap.
+/// The options of Kestra's own start script, and options for a fast start.
 const JVM_OPTIONS: [&str; 9] = [
     "-Xmx1g",
     "-XX:+UseSerialGC",
@@ -31,26 +31,25 @@ const JVM_OPTIONS: [&str; 9] = [
     "-Dfile.encoding=UTF-8",
 ];
 
-/// How much of the engine's log is shown when it ends, in lines.
+/// How many lines of the engine's log are shown if it ends.
 const SHOWN: usize = 40;
 
-/// How long an engine has to end by itself.
-const LAST_SECONDS: Duration = Duration::from_secs(10);
+/// How long an engine may take to end by itself.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After this time what an engine that was killed left behind is nobody's.
-const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
+/// After this time the files of a killed engine are removed.
+const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// Who waits for which answer.
-type Waiting = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
+/// The receivers of replies, by request id.
+type Pending = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
 
-/// A running engine. Requests may come from many threads. It ends with the value, or with the
-/// process that started it, whichever is first.
+/// A running engine. Many threads can send requests. The engine ends with this value, or with the process
+/// that started it.
 #[derive(Debug)]
 pub struct Engine {
-    line: Line,
     process: Mutex<Child>,
     stdin: Mutex<Option<ChildStdin>>,
-    waiting: Waiting,
+    pending: Pending,
     next: AtomicU64,
     log: PathBuf,
 }
@@ -60,11 +59,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Engine {
-    /// Starts the engine of this line; builds it first where that is needed. `target` is cargo's
-    /// folder; `environment` is the whole of the engine's, and so of every task's.
+    /// Builds the engine of this line if necessary, and starts it. `target` is cargo's folder;
+    /// `environment` is the environment of the engine and of every task.
     ///
     /// # Errors
-    /// [`EngineError`], with what to do where a tool is missing.
+    /// [`EngineError`] if a tool is missing, or the engine cannot be built or started.
     pub fn start(
         line: Line,
         target: &Path,
@@ -97,60 +96,53 @@ impl Engine {
             .spawn()
             .map_err(EngineError::io("starting java"))?;
         let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(EngineError::Answer("the engine has no pipes".to_owned()));
+            return Err(EngineError::Reply("the engine has no pipes".to_owned()));
         };
-        let mut answers = BufReader::new(stdout);
+        let mut replies = BufReader::new(stdout);
         let mut first = String::new();
-        let read = answers.read_line(&mut first);
+        let read = replies.read_line(&mut first);
         if read.map_or(true, |read| read == 0) {
             return Err(ended(&log));
         }
-        let waiting: Waiting = Arc::default();
-        let hear = waiting.clone();
-        std::thread::spawn(move || listen(answers, &hear));
+        let pending: Pending = Arc::default();
+        let receivers = pending.clone();
+        std::thread::spawn(move || read_replies(replies, &receivers));
         Ok(Self {
-            line,
             process: Mutex::new(process),
             stdin: Mutex::new(Some(stdin)),
-            waiting,
+            pending,
             next: AtomicU64::new(1),
             log,
         })
     }
 
-    /// Its line.
-    #[must_use]
-    pub fn line(&self) -> Line {
-        self.line
-    }
-
-    /// Asks it for something (the operations are those of `Requests.java`) and waits for the answer.
+    /// Sends a request (see `Requests.java`) and waits for the reply.
     ///
     /// # Errors
-    /// [`EngineError::Refused`] with the engine's own words, [`EngineError::Ended`].
-    pub fn ask(&self, op: &str, fields: Value) -> Result<Value, EngineError> {
+    /// [`EngineError::Refused`], [`EngineError::Ended`].
+    pub fn request(&self, op: &str, fields: Value) -> Result<Value, EngineError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut request = fields;
         if let Some(request) = request.as_object_mut() {
             request.insert("id".to_owned(), id.into());
             request.insert("op".to_owned(), op.into());
         }
-        let (tell, answer) = channel();
-        locked(&self.waiting).insert(id, tell);
+        let (sender, reply) = channel();
+        locked(&self.pending).insert(id, sender);
         let line = format!("{request}\n");
         let sent = locked(&self.stdin)
             .as_mut()
             .is_some_and(|stdin| stdin.write_all(line.as_bytes()).is_ok());
-        // A closed pipe and an answer that never comes are the same: the engine is gone.
-        let answer = if sent { answer.recv().ok() } else { None };
-        match answer {
+        // A closed pipe and a missing reply mean the same: the engine has ended.
+        let reply = if sent { reply.recv().ok() } else { None };
+        match reply {
             None => Err(ended(&self.log)),
-            Some(answer) => match answer.get("error") {
+            Some(reply) => match reply.get("error") {
                 Some(error) => Err(EngineError::Refused {
                     op: op.to_owned(),
                     message: error.as_str().unwrap_or_default().to_owned(),
                 }),
-                None => Ok(answer.get("ok").cloned().unwrap_or_default()),
+                None => Ok(reply.get("ok").cloned().unwrap_or_default()),
             },
         }
     }
@@ -158,88 +150,89 @@ impl Engine {
     /// Sets a secret.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn secret(&self, name: &str, value: &str) -> Result<(), EngineError> {
-        self.ask("secret", json!({"name": name, "value": value}))
+        self.request("secret", json!({"name": name, "value": value}))
             .map(drop)
     }
 
     /// Loads a flow.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask): the engine's own words on a flow that it does not take.
+    /// As [`request`](Self::request), also if the flow is not valid.
     pub fn load(&self, source: &str) -> Result<(), EngineError> {
-        self.ask("load", json!({"source": source})).map(drop)
+        self.request("load", json!({"source": source})).map(drop)
     }
 
-    /// Starts a flow and gives the execution's id.
+    /// Starts a flow and returns the execution's id.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
-    pub fn begin(
+    /// As [`request`](Self::request).
+    pub fn start_execution(
         &self,
         namespace: &str,
         flow: &str,
         inputs: &Value,
     ) -> Result<String, EngineError> {
         let fields = json!({"namespace": namespace, "flow": flow, "inputs": inputs});
-        id_of(&self.ask("start", fields)?)
+        id_of(&self.request("start", fields)?)
     }
 
-    /// Waits until an execution is in one of these states; without states, until all of it is over.
+    /// Waits until an execution is in one of these states; without states, for its end.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), also where it never comes to that.
+    /// As [`request`](Self::request), also after `timeout`.
     pub fn wait(
         &self,
         execution: &str,
         states: &[&str],
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Execution, EngineError> {
-        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let fields = json!({"execution": execution, "states": states, "timeout_ms": patience});
-        self.ask("wait", fields).map(Execution::new)
+        let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let fields = json!({"execution": execution, "states": states, "timeout_ms": timeout});
+        self.request("wait", fields).map(Execution::new)
     }
 
-    /// What is known of an execution now.
+    /// The current state of an execution.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn report(&self, execution: &str) -> Result<Execution, EngineError> {
-        self.ask("report", json!({"execution": execution}))
+        self.request("report", json!({"execution": execution}))
             .map(Execution::new)
     }
 
-    /// Kills an execution, and waits until it is over.
+    /// Kills an execution, and waits for its end.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn kill(&self, execution: &str) -> Result<(), EngineError> {
-        self.ask("kill", json!({"execution": execution})).map(drop)
+        self.request("kill", json!({"execution": execution}))
+            .map(drop)
     }
 
     /// Restarts a failed execution; it stays the same execution.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn restart(&self, execution: &str) -> Result<String, EngineError> {
-        id_of(&self.ask("restart", json!({"execution": execution}))?)
+        id_of(&self.request("restart", json!({"execution": execution}))?)
     }
 
-    /// Replays an execution from its first task; gives the new execution's id.
+    /// Replays an execution from its first task, and returns the new execution's id.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn replay(&self, execution: &str) -> Result<String, EngineError> {
-        id_of(&self.ask("replay", json!({"execution": execution}))?)
+        id_of(&self.request("replay", json!({"execution": execution}))?)
     }
 
     /// The executions of a flow: ids, states, labels.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// As [`request`](Self::request).
     pub fn executions(&self, namespace: &str, flow: &str) -> Result<Vec<Execution>, EngineError> {
-        let found = self.ask("find", json!({"namespace": namespace, "flow": flow}))?;
+        let found = self.request("find", json!({"namespace": namespace, "flow": flow}))?;
         Ok(found
             .as_array()
             .map(|all| all.iter().cloned().map(Execution::new).collect())
@@ -249,11 +242,11 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // Without its stdin it ends what tasks still run, clears what they stored, and goes.
+        // When its stdin is closed, the engine kills running tasks, removes its files and exits.
         drop(locked(&self.stdin).take());
         let mut process = locked(&self.process);
-        let asked = Instant::now();
-        while asked.elapsed() < LAST_SECONDS {
+        let start = Instant::now();
+        while start.elapsed() < EXIT_TIMEOUT {
             if !matches!(process.try_wait(), Ok(None)) {
                 return;
             }
@@ -264,25 +257,25 @@ impl Drop for Engine {
     }
 }
 
-/// Hands every answer to whoever waits for it. When the pipe ends, nobody waits any longer.
-fn listen(answers: BufReader<ChildStdout>, waiting: &Waiting) {
-    for line in answers.lines().map_while(Result::ok) {
-        let Ok(answer) = serde_json::from_str::<Value>(&line) else {
+/// Passes every reply to its receiver. At the end of the pipe, the remaining receivers fail.
+fn read_replies(replies: BufReader<ChildStdout>, pending: &Pending) {
+    for line in replies.lines().map_while(Result::ok) {
+        let Ok(reply) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
-        let id = answer.get("id").and_then(Value::as_u64).unwrap_or(0);
-        if let Some(tell) = locked(waiting).remove(&id) {
-            let _ = tell.send(answer);
+        let id = reply.get("id").and_then(Value::as_u64).unwrap_or(0);
+        if let Some(sender) = locked(pending).remove(&id) {
+            let _ = sender.send(reply);
         }
     }
-    locked(waiting).clear();
+    locked(pending).clear();
 }
 
 fn id_of(head: &Value) -> Result<String, EngineError> {
     head.get("execution")
         .and_then(Value::as_str)
         .map(str::to_owned)
-        .ok_or_else(|| EngineError::Answer(head.to_string()))
+        .ok_or_else(|| EngineError::Reply(head.to_string()))
 }
 
 fn ended(log: &Path) -> EngineError {
@@ -293,14 +286,14 @@ fn ended(log: &Path) -> EngineError {
     }
 }
 
-/// Takes away the logs and files of engines that ended long ago.
+/// Removes the logs and files of old engines.
 fn sweep(folder: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let ours = name.starts_with("engine-") || name.starts_with("storage-");
         let changed = entry.metadata().and_then(|about| about.modified());
-        let old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        let old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
         if ours && old {
             let path = entry.path();
             let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
@@ -308,7 +301,7 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// A port that nobody listens at, for the controller and worker of 2.0 to find each other.
+/// A free port, on which the controller and the worker of 2.0 connect.
 fn free_port() -> Result<u16, EngineError> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())

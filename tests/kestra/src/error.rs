@@ -1,27 +1,27 @@
-//! Why there is no engine, or no answer.
+//! Why the engine does not start or reply.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why there is no engine, or no answer.
+/// Why the engine does not start or reply.
 #[derive(Debug, Error)]
 pub enum EngineError {
-    /// No JDK of the pinned release.
+    /// No JDK of the pinned release was found.
     #[error(
-        "no JDK {release} was found (looked at JAVA_HOME, at `java` on the PATH, and in {places}): Kestra's engine \
-         needs it. Install one, for example Eclipse Temurin {release}, and set JAVA_HOME to its folder"
+        "no JDK {release} was found in JAVA_HOME, on the PATH, or in {places}: install one for Kestra's engine, for \
+         example Eclipse Temurin {release}, and set JAVA_HOME to its folder"
     )]
     NoJdk {
         /// The release.
         release: String,
-        /// Where else was looked.
+        /// The other folders that were searched.
         places: String,
     },
-    /// No Maven.
+    /// Maven was not found.
     #[error(
-        "`mvn` was not found (looked at MAVEN_HOME and on the PATH): Maven fetches Kestra's modules and builds the test \
-         engine. Install Apache Maven 3.6.3 or newer, for example with `apt-get install maven` or `brew install maven`"
+        "`mvn` was not found in MAVEN_HOME or on the PATH: install Apache Maven 3.6.3 or newer, which builds the test \
+         engine, for example with `apt-get install maven` or `brew install maven`"
     )]
     NoMaven,
     /// Maven failed.
@@ -29,15 +29,15 @@ pub enum EngineError {
     Build {
         /// The line.
         line: &'static str,
-        /// The end of what it printed.
+        /// The end of its output.
         output: String,
     },
-    /// A file or a process.
+    /// A file or process operation failed.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The engine ended.
@@ -45,24 +45,24 @@ pub enum EngineError {
     Ended {
         /// Its log.
         log: PathBuf,
-        /// The end of it.
+        /// The end of the log.
         tail: String,
     },
-    /// The engine refused a request.
-    #[error("Kestra's engine refused `{op}`: {message}")]
+    /// The engine rejected a request.
+    #[error("Kestra's engine rejected `{op}`: {message}")]
     Refused {
-        /// What was asked.
+        /// The operation.
         op: String,
-        /// What it said.
+        /// The engine's message.
         message: String,
     },
-    /// An answer that is none.
-    #[error("Kestra's engine answered in a way that is not understood: {0}")]
-    Answer(String),
+    /// A reply that is not valid.
+    #[error("unexpected reply of Kestra's engine: {0}")]
+    Reply(String),
 }
 
 impl EngineError {
-    /// An error of the system, with what was tried.
+    /// Adds the operation to a system error.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

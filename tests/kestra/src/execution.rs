@@ -1,12 +1,12 @@
-//! What became of an execution, as the engine has stored it.
+//! The result of an execution, as stored by the engine.
 
 use serde_json::Value;
 
-/// What became of an execution.
+/// An execution.
 #[derive(Debug, Clone)]
 pub struct Execution(Value);
 
-/// What became of one of its task runs.
+/// A task run of an execution.
 #[derive(Debug, Clone)]
 pub struct TaskRun(Value);
 
@@ -27,7 +27,7 @@ impl Execution {
         Self(report)
     }
 
-    /// Everything, for a message of a test.
+    /// The whole report, for failure messages.
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.0
@@ -45,7 +45,7 @@ impl Execution {
         text(&self.0, "state")
     }
 
-    /// The value of a label; empty where there is none.
+    /// The value of a label, or an empty string.
     #[must_use]
     pub fn label(&self, name: &str) -> &str {
         self.0
@@ -54,7 +54,7 @@ impl Execution {
             .unwrap_or_default()
     }
 
-    /// An output of the flow; null where there is none.
+    /// An output of the flow, or null.
     #[must_use]
     pub fn output(&self, name: &str) -> Value {
         self.0
@@ -64,7 +64,7 @@ impl Execution {
             .unwrap_or_default()
     }
 
-    /// The ids of the tasks that were run, in order.
+    /// The ids of the tasks that ran, in order.
     #[must_use]
     pub fn tasks(&self) -> Vec<&str> {
         list(&self.0, "tasks")
@@ -78,7 +78,7 @@ impl Execution {
         self.task_runs(name).into_iter().next()
     }
 
-    /// The runs of a task; a loop has several.
+    /// All runs of a task; a loop has several.
     #[must_use]
     pub fn task_runs(&self, name: &str) -> Vec<TaskRun> {
         list(&self.0, "tasks")
@@ -87,7 +87,7 @@ impl Execution {
             .collect()
     }
 
-    /// What was logged: level and message, in order.
+    /// The log: level and message, in order.
     #[must_use]
     pub fn logs(&self) -> Vec<(&str, &str)> {
         list(&self.0, "logs")
@@ -105,13 +105,13 @@ impl Execution {
             .collect()
     }
 
-    /// Whether every shell task that ended by itself has logged how: its last word. Logs are stored
-    /// in order, a moment after the states.
+    /// Whether the log has the exit code of every shell task that exited, which is its last line. Logs are
+    /// stored in order, shortly after states.
     #[must_use]
-    pub fn has_last_words(&self) -> bool {
+    pub fn logs_are_complete(&self) -> bool {
         let ended =
             list(&self.0, "tasks").filter(|task| task.pointer("/outputs/exitCode").is_some());
-        let told = self.logs().into_iter().filter(|(_, message)| {
+        let logged = self.logs().into_iter().filter(|(_, message)| {
             [
                 "Command succeed with exit code",
                 "Command failed with exit code",
@@ -119,18 +119,17 @@ impl Execution {
             .iter()
             .any(|word| message.starts_with(word))
         });
-        ended.count() <= told.count()
+        ended.count() <= logged.count()
     }
 
-    /// Whether a task has logged anything, where it was run and not skipped. For tasks that log
-    /// whenever they are run.
+    /// Whether a task has logged something, or did not run. For tasks that log whenever they run.
     #[must_use]
-    pub fn has_spoken(&self, task: &str) -> bool {
-        let silent = self
+    pub fn has_logged(&self, task: &str) -> bool {
+        let did_not_run = self
             .task_runs(task)
             .iter()
             .all(|run| run.state() == "SKIPPED");
-        silent || list(&self.0, "logs").any(|log| text(log, "task") == task)
+        did_not_run || list(&self.0, "logs").any(|log| text(log, "task") == task)
     }
 
     /// The metrics of one name.
@@ -164,13 +163,13 @@ impl TaskRun {
         text(&self.0, "state")
     }
 
-    /// How often it was tried.
+    /// The number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.0.get("attempts").and_then(Value::as_u64).unwrap_or(0)
     }
 
-    /// How long it took, in milliseconds.
+    /// Its duration in milliseconds.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.0
@@ -179,7 +178,7 @@ impl TaskRun {
             .unwrap_or(0)
     }
 
-    /// The exit code that the engine saw; -1 where it saw none.
+    /// The exit code, or -1.
     #[must_use]
     pub fn exit_code(&self) -> i64 {
         self.0
@@ -188,8 +187,7 @@ impl TaskRun {
             .unwrap_or(-1)
     }
 
-    /// One of the outputs that a program put into a frame, by a JSON pointer below `vars`; null
-    /// where there is none.
+    /// An output from a frame of the program, by a JSON pointer below `vars`, or null.
     #[must_use]
     pub fn var(&self, pointer: &str) -> Value {
         self.0
@@ -198,7 +196,7 @@ impl TaskRun {
             .unwrap_or_default()
     }
 
-    /// Everything that it put out.
+    /// All its outputs.
     #[must_use]
     pub fn outputs(&self) -> Value {
         self.0.get("outputs").cloned().unwrap_or_default()
@@ -212,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_there_is_empty_and_never_breaks_a_test_by_itself() {
+    fn missing_fields_are_empty() {
         let nothing = Execution::new(json!({}));
         assert_eq!(
             (nothing.state(), nothing.label("team"), nothing.id()),
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_of_a_task_are_found_by_pointers() {
+    fn outputs_are_found_by_pointers() {
         let execution = Execution::new(
             json!({"tasks": [{"task": "refresh", "outputs": {"exitCode": 10, "vars": {"a": {"b": 1}}}}]}),
         );

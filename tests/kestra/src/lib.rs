@@ -1,12 +1,11 @@
-//! Kestra's real engine as a test server, for both lines that are kept.
+//! Kestra's real engine as a test server, for both supported lines.
 //!
-//! [`Engine::start`] finds a JDK and Maven ([`tools`]), builds the small Java program beside this
-//! crate with Kestra's published modules ([`build`]), starts it, and talks to it over its pipes
-//! ([`engine`]). What an execution came to is read with [`Execution`]. One engine serves a whole
-//! test run; whoever holds it keeps its flows apart by namespaces.
+//! [`Engine::start`] finds a JDK and Maven ([`tools`]), builds the small Java program of this crate with
+//! Kestra's published modules ([`build`]), starts it, and sends requests over its pipes ([`engine`]).
+//! [`Execution`] reads the result of an execution. One engine serves a whole test run; use a namespace
+//! per test.
 //!
-//! It refuses to do without: where a tool is missing it says which and how it is had, and nothing
-//! is skipped.
+//! A missing tool is an error that says how to install it; nothing is skipped.
 
 pub mod build;
 pub mod engine;

@@ -1,4 +1,4 @@
-//! The two lines of Kestra that are kept.
+//! The two supported lines of Kestra.
 
 use crate::tools;
 
@@ -15,7 +15,7 @@ impl Line {
     /// Both.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];
 
-    /// Its name, as folders and profiles have it.
+    /// Its name, used in folders and Maven profiles.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -24,7 +24,7 @@ impl Line {
         }
     }
 
-    /// What stands in the names of the flows that are for this line alone.
+    /// The suffix of flows for this line only.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Line {
         }
     }
 
-    /// The release that the workspace pins.
+    /// The pinned release.
     #[must_use]
     pub fn release(self) -> &'static str {
         tools::pinned(match self {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_has_a_pinned_release_of_its_own() {
+    fn every_line_has_a_pinned_release() {
         for line in Line::ALL {
             assert!(
                 line.release().starts_with(line.name()),

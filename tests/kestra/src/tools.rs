@@ -1,13 +1,13 @@
-//! The JDK and Maven: found where people have them, or asked for in a sentence.
+//! Finds the JDK and Maven.
 
 use std::path::{Path, PathBuf};
 
 use crate::EngineError;
 
-/// The one place where versions are pinned.
+/// The file that pins versions.
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
 
-/// Where systems keep JDKs, besides `JAVA_HOME` and the PATH; each folder holds some.
+/// Folders with JDKs, besides `JAVA_HOME` and the PATH.
 const JDK_FOLDERS: [&str; 4] = [
     "/usr/lib/jvm",
     "/opt",
@@ -15,10 +15,10 @@ const JDK_FOLDERS: [&str; 4] = [
     "/Library/Java/JavaVirtualMachines",
 ];
 
-/// The same, below the user's home.
+/// Folders with JDKs in the user's home.
 const JDK_FOLDERS_AT_HOME: [&str; 2] = [".sdkman/candidates/java", ".jdks"];
 
-/// What the workspace pins a tool at; empty where it pins none of that name.
+/// The pinned version of a tool, or an empty string.
 #[must_use]
 pub fn pinned(tool: &str) -> &'static str {
     WORKSPACE
@@ -30,7 +30,7 @@ pub fn pinned(tool: &str) -> &'static str {
         .map_or("", |value| value.trim_matches('"'))
 }
 
-/// What the engine is built and run with.
+/// The tools that build and run the engine.
 #[derive(Debug, Clone)]
 pub struct Tools {
     /// The JDK's folder.
@@ -40,10 +40,10 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Those of this machine.
+    /// Finds the tools on this machine.
     ///
     /// # Errors
-    /// [`EngineError::NoJdk`], [`EngineError::NoMaven`], with what to install.
+    /// [`EngineError::NoJdk`], [`EngineError::NoMaven`].
     pub fn find() -> Result<Self, EngineError> {
         let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
         let path: Vec<PathBuf> = std::env::var_os("PATH")
@@ -51,7 +51,7 @@ impl Tools {
             .unwrap_or_default();
         let release = pinned("jdk");
         let mut candidates: Vec<PathBuf> = variable("JAVA_HOME").into_iter().collect();
-        // `java` on the PATH is a link into its JDK's `bin`.
+        // `java` on the PATH is usually a link into a JDK's `bin`.
         let of_path = on_path(&path, "java").and_then(|java| java.canonicalize().ok());
         candidates.extend(of_path.and_then(|java| Some(java.parent()?.parent()?.to_owned())));
         let mut folders: Vec<PathBuf> = JDK_FOLDERS.iter().map(PathBuf::from).collect();
@@ -87,7 +87,7 @@ fn on_path(path: &[PathBuf], program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The folders in a folder of JDKs, sorted so that every run takes the same one.
+/// The JDKs in a folder, sorted so that every run uses the same one.
 fn jdks_in(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
@@ -100,15 +100,15 @@ fn jdks_in(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a folder holds a JDK, with its compiler, of this release: its file `release` says so.
+/// Whether a folder is a JDK of this release, with a compiler.
 fn is_jdk(folder: &Path, release: &str) -> bool {
-    let says = |text: String| {
+    let is_release = |text: String| {
         text.lines()
             .filter_map(|line| line.strip_prefix("JAVA_VERSION="))
             .any(|version| version.trim_matches('"').split('.').next() == Some(release))
     };
     folder.join("bin/javac").is_file()
-        && std::fs::read_to_string(folder.join("release")).is_ok_and(says)
+        && std::fs::read_to_string(folder.join("release")).is_ok_and(is_release)
 }
 
 #[cfg(test)]
@@ -129,25 +129,25 @@ mod tests {
     }
 
     #[test]
-    fn a_jdk_is_told_by_its_release_file_and_needs_its_compiler() {
+    fn a_jdk_has_a_release_file_and_a_compiler() {
         let newer = jdk("25.0.1");
         let home = newer.path().join("some-jdk");
         assert!(is_jdk(&home, "25"));
         assert_eq!(jdks_in(newer.path()), std::slice::from_ref(&home));
         std::fs::remove_file(home.join("bin/javac")).unwrap();
-        assert!(!is_jdk(&home, "25"), "a runtime alone cannot build");
+        assert!(!is_jdk(&home, "25"), "a runtime cannot build");
         let older = jdk("17.0.15");
         assert!(!is_jdk(&older.path().join("some-jdk"), "25"));
     }
 
     #[test]
-    fn what_is_not_pinned_is_empty_and_what_is_has_a_number() {
+    fn versions_are_read_from_the_workspace() {
         assert_eq!(pinned("nothing"), "");
         assert!(pinned("jdk").parse::<u32>().is_ok(), "{}", pinned("jdk"));
     }
 
     #[test]
-    fn a_missing_tool_is_asked_for_with_what_to_install() {
+    fn a_missing_tool_is_an_error_with_a_hint() {
         let error = EngineError::NoJdk {
             release: "25".into(),
             places: "/usr/lib/jvm".into(),

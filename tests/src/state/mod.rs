@@ -19,6 +19,7 @@ use crate::secret::Secret;
 use crate::world::{Principal, RefreshType, World};
 
 pub(crate) use flows::FlowRun;
+pub use runs::RunSnapshot;
 pub(crate) use runs::{CancelOutcome, Enhanced, Run, RunRequest};
 
 /// Everything that the services know at one time.
@@ -27,6 +28,7 @@ pub(crate) struct State {
     /// The settings, as they were given and as the admin API has changed them since.
     pub world: World,
     runs: Vec<Run>,
+    next_run_id: Option<String>,
     flow_runs: Vec<FlowRun>,
     tokens: Vec<(Secret, Claims)>,
     events: Vec<(Timestamp, Event)>,

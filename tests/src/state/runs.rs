@@ -81,6 +81,23 @@ impl Run {
     }
 }
 
+/// A run as it is at one time, for a caller that drives the history itself.
+#[derive(Clone, Debug)]
+pub struct RunSnapshot {
+    /// Its id.
+    pub id: String,
+    /// Its cause.
+    pub refresh_type: RefreshType,
+    /// Its status, as the service writes it.
+    pub status: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// True for an enhanced refresh of a semantic model.
+    pub enhanced: bool,
+}
+
 /// What an enhanced refresh of a semantic model was asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Enhanced {
@@ -229,6 +246,36 @@ impl State {
         }
     }
 
+    /// Replaces the runs of an item; `next` is the id of the next run that is requested. `None` if
+    /// there is no such item.
+    pub(crate) fn replace_runs(
+        &mut self,
+        item: Uuid,
+        snapshots: Vec<RunSnapshot>,
+        next: &str,
+    ) -> Option<()> {
+        let item = self.world.find_item(item)?.clone();
+        self.runs.retain(|run| run.item != item.id);
+        for snapshot in snapshots {
+            let mut run = self.new_run(&item, snapshot.started_at, snapshot.refresh_type);
+            run.id = snapshot.id;
+            run.runs_from = snapshot.started_at;
+            run.visible_at = Timestamp::MIN;
+            run.ends_at = snapshot.ended_at;
+            run.ends_with.clone_from(&snapshot.status);
+            run.running = snapshot.status;
+            run.reason = None;
+            run.request.enhanced = snapshot.enhanced.then(|| Enhanced {
+                refresh: "full".to_owned(),
+                commit_mode: "transactional".to_owned(),
+                objects: Vec::new(),
+            });
+            self.runs.push(run);
+        }
+        self.next_run_id = Some(next.to_owned());
+        Some(())
+    }
+
     /// All runs of an item, newest first, including those that are not visible yet.
     pub(crate) fn runs_of(&self, item: Uuid) -> Vec<&Run> {
         let mut runs: Vec<&Run> = self.runs.iter().filter(|run| run.item == item).collect();
@@ -268,7 +315,8 @@ impl State {
         let in_last_day = runs.iter().filter(|run| run.started_at > window).count();
         judge(&item, running, in_last_day, &request)?;
         if !item.starts {
-            let id = Uuid::new_v4().to_string();
+            let id = self.next_run_id.clone();
+            let id = id.unwrap_or_else(|| Uuid::new_v4().to_string());
             return Ok(Accepted { id, began: false });
         }
         let refresh_type = match item.kind {

@@ -37,9 +37,6 @@
 mod entra;
 mod flow;
 mod item;
-mod oauth;
-mod response;
-mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,11 +48,10 @@ use crate::error::SimulatorError;
 use crate::faults::FaultRule;
 
 pub use entra::{Client, EntraError, Principal, Tenant};
-pub use flow::{Flow, FlowForm, FlowState};
-pub use item::{AlsoStarts, Failure, Item, ItemKind, PastRun, RefreshType, SecondRun};
-pub use oauth::{Cloud, OAuthPolicy};
-pub use response::{Relay, ResponseAction, ResponseMode};
-pub use workspace::Workspace;
+pub use flow::{
+    Cloud, Flow, FlowForm, FlowState, OAuthPolicy, Relay, ResponseAction, ResponseMode,
+};
+pub use item::{AlsoStarts, Failure, Item, ItemKind, PastRun, RefreshType, SecondRun, Workspace};
 
 /// How many calls one identity may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -86,7 +86,7 @@ fn measure(
             else {
                 continue;
             };
-            let execution = engine.begin(NAMESPACE, id, &json!({}))?;
+            let execution = engine.start_execution(NAMESPACE, id, &json!({}))?;
             let execution = engine.wait(&execution, &[], TASK_TIMEOUT)?;
             let time = duration_ms(&execution, field, expected)?;
             if round >= WARM_UP {

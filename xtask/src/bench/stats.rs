@@ -5,11 +5,8 @@
 pub(crate) fn quartiles(values: &[f64]) -> Option<[f64; 3]> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    Some([
-        quantile(&sorted, 1)?,
-        quantile(&sorted, 2)?,
-        quantile(&sorted, 3)?,
-    ])
+    let at = |quarters| quantile(&sorted, quarters);
+    Some([at(1)?, at(2)?, at(3)?])
 }
 
 /// The heading of a table of quartiles.

@@ -7,7 +7,7 @@ use crate::contract::{
 };
 use crate::ports::TransportKind;
 use crate::testing::{
-    Answer, OURS, broken, dataflow, enhanced, error as refusal, flow, gen2, request, standard,
+    Answer, OURS, broken, dataflow, enhanced, error as refusal, flow, gen2, ok, request, standard,
     verified, with,
 };
 
@@ -131,7 +131,8 @@ fn only_the_given_types_and_runs_without_a_type_count() {
         let verdict_2 = verdict(&used(8), &counting(gen2(), only));
         assert_eq!(verdict_2.quota.unwrap().counted, counted);
     }
-    let world = used(0).with(timed("r", "", -HOUR, 1_000, "Success"));
+    let row = r#"{"value":[{"id":"r","status":"Success","startTime":"2026-11-23T07:00:00Z","endTime":"2026-11-23T07:00:01Z"}]}"#;
+    let world = World::new().answers_get(Ok(ok(row)));
     let verdict = verdict(&world, &counting(verified(), guard(1)));
     assert_eq!(verdict.quota.unwrap().counted, 1);
 }

@@ -250,10 +250,11 @@ fn the_only_success_in_the_window_is_ours() {
 
 #[test]
 fn a_run_without_a_start_is_ambiguous_even_alone() {
-    let mut ours = our_run("Success");
-    ours.begins = None;
-    let verdict = end(&World::new().with(ours));
-    assert_eq!(verdict.code, "ambiguous_run");
+    let row = r#"{"value":[{"id":"ours","refreshType":"OnDemand","status":"Success"}]}"#;
+    let world = World::new()
+        .answers_get(Ok(ok(r#"{"value":[]}"#)))
+        .answers_every_get(Ok(ok(row)));
+    assert_eq!(end(&world).code, "ambiguous_run");
 }
 
 #[test]

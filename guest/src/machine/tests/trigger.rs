@@ -81,10 +81,7 @@ fn nothing_is_read_without_following() {
     request.follow = FollowMode::NotAtAll;
     let verdict = verdict(&world, &request);
     assert_eq!(verdict.status, Status::Accepted);
-    assert_eq!(
-        verdict.flow_run.as_deref(),
-        Some("08585000000000000000000000000CU18")
-    );
+    assert!(verdict.flow_run.is_some_and(|id| id.ends_with("CU18")));
     assert!(world.gets().is_empty());
 }
 

@@ -1,19 +1,20 @@
-//! Appending events, and reading them back.
+//! Appending events and reading them.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::fault::Fault;
-use super::{AuditLog, Durability, leases};
-use crate::audit_log::chain::{GENESIS, canonical, link};
-use crate::audit_log::error::AuditLogError;
+use super::{AuditLog, Durability, Fault, claims};
+use crate::audit_log::chain::{
+    Columns, GENESIS, StoredRow, Verification, Verifier, canonical, link,
+};
+use crate::audit_log::error::{AuditLogError, FileProblem};
 use crate::audit_log::event::{Detail, RunInfo, StoredEvent};
 use crate::audit_log::fold::RunView;
-use crate::audit_log::verify::{Columns, Row, Verification, Verifier};
-use crate::secret::Redactor;
+use crate::secret::map_texts;
 
-/// The audit log's word that an event is on disk.
+/// Confirms that an event is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// The event's number.
@@ -23,9 +24,10 @@ pub struct Receipt {
 }
 
 /// An event and its place in the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The event.
+    #[serde(flatten)]
     pub event: StoredEvent,
     /// Its hash, in hex.
     pub hash: String,
@@ -34,23 +36,22 @@ pub struct Entry {
 impl AuditLog {
     /// Appends an event. Returns when it is on disk.
     ///
-    /// An intent is stored only while this process holds the run, and the run's resource if it was
-    /// claimed: both are looked up in the same transaction. Everything else is a fact and is stored
-    /// whoever holds the run, as long as the run is known.
+    /// An intent is stored only while this process holds the run, and its resource if it claimed one;
+    /// the same transaction checks both. Every other event is a fact and is stored if the run is
+    /// known, no matter who holds it.
     ///
     /// # Errors
-    /// [`AuditLogError::ClaimLost`], [`AuditLogError::UnknownRun`], and what a write ends with.
+    /// [`AuditLogError::ClaimLost`], [`AuditLogError::UnknownRun`] and [`AuditLogError::File`].
     pub fn append(&self, run: &RunInfo, detail: Detail) -> Result<Receipt, AuditLogError> {
         self.write(Durability::Full, |transaction| {
             self.store(transaction, run, detail)
         })
     }
 
-    /// Appends the last event of a run and gives up what this process holds of it, in one
-    /// transaction.
+    /// Appends the last event of a run and releases the run, in one transaction.
     ///
     /// # Errors
-    /// As [`append`](Self::append); then nothing is given up either.
+    /// As [`append`](Self::append); the run is then not released.
     pub fn append_and_finish(
         &self,
         run: &RunInfo,
@@ -58,7 +59,7 @@ impl AuditLog {
     ) -> Result<Receipt, AuditLogError> {
         self.write(Durability::Full, |transaction| {
             let receipt = self.store(transaction, run, detail)?;
-            leases::release_run(transaction, &run.run, self.holder())?;
+            claims::release_run(transaction, &run.run, self.holder())?;
             Ok(receipt)
         })
     }
@@ -70,7 +71,7 @@ impl AuditLog {
         detail: Detail,
     ) -> Result<Receipt, Fault> {
         match &detail {
-            Detail::Intent(_) => leases::check_claim(transaction, run, self.holder())?,
+            Detail::Intent(_) => claims::check_claim(transaction, run, self.holder())?,
             Detail::Note(_) if run.run.is_empty() => {}
             _ => check_known(transaction, &run.run)?,
         }
@@ -84,24 +85,23 @@ impl AuditLog {
             actor: self.actor.clone(),
             detail,
         };
-        let mut value = serde_json::to_value(&event).map_err(|error| Fault::Unreadable {
-            at: number,
-            why: error.to_string(),
-        })?;
-        scrub(&mut value, &self.redactor);
+        let value = serde_json::to_value(&event).map_err(|error| unreadable(number, &error))?;
+        // Text by text, because a secret with escaped characters would not be found in the JSON. Names
+        // too, because those of labels are foreign text.
+        let value = map_texts(&value, &|text| self.redactor.scrub(text).into_owned());
         insert(transaction, number, &previous, &value)?;
         Ok(Receipt { number, stored_at })
     }
 
-    /// The events of a run, in their order; none for a run that is not known.
+    /// The events of a run, in their order; none for an unknown run.
     ///
     /// # Errors
-    /// [`AuditLogError::Corrupt`] at an event that cannot be read, and what a read ends with.
+    /// [`AuditLogError::File`], with [`FileProblem::Corrupt`] for an event that cannot be read.
     pub fn events_of(&self, run: &str) -> Result<Vec<Entry>, AuditLogError> {
         self.read(|connection| entries_of(connection, run))
     }
 
-    /// What a run's events come to; nothing for a run without any.
+    /// The view of a run; `None` if it has no events.
     ///
     /// # Errors
     /// As [`events_of`](Self::events_of).
@@ -109,11 +109,10 @@ impl AuditLog {
         self.read(|connection| view_of(connection, run))
     }
 
-    /// Reads everything and says whether it is as it was written.
+    /// Reads every event and verifies the chain.
     ///
     /// # Errors
-    /// What a read ends with, also [`AuditLogError::Corrupt`] where SQLite itself finds the file
-    /// damaged.
+    /// [`AuditLogError::File`], with [`FileProblem::Corrupt`] if SQLite itself finds the file damaged.
     pub fn verify(&self) -> Result<Verification, AuditLogError> {
         self.read(|connection| {
             let mut statement = connection.prepare(
@@ -132,7 +131,7 @@ impl AuditLog {
     }
 }
 
-/// RFC 3339 in UTC with microseconds: of one width, so that its texts sort as the times do.
+/// RFC 3339 in UTC with microseconds. The width is fixed, so that texts sort like times.
 pub(super) fn timestamp(time: Timestamp) -> String {
     format!("{time:.6}")
 }
@@ -178,19 +177,16 @@ fn insert(
     Ok(())
 }
 
-/// A run is known from its first event, or from the lease that it began with.
+/// Checks that the run has an event or a lease.
 fn check_known(connection: &Connection, run: &str) -> Result<(), Fault> {
     let known = connection
         .prepare_cached("SELECT 1 FROM leases WHERE run = ?1 UNION ALL SELECT 1 FROM events WHERE run = ?1 LIMIT 1")?
         .exists([run])?;
     if known {
-        Ok(())
-    } else {
-        Err(AuditLogError::UnknownRun {
-            run: run.to_owned(),
-        }
-        .into())
+        return Ok(());
     }
+    let run = run.to_owned();
+    Err(AuditLogError::UnknownRun { run }.into())
 }
 
 fn entries_of(connection: &Connection, run: &str) -> Result<Vec<Entry>, Fault> {
@@ -200,10 +196,8 @@ fn entries_of(connection: &Connection, run: &str) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let text: String = row.get(1)?;
-        let event = serde_json::from_str(&text).map_err(|error| Fault::Unreadable {
-            at: row.get(0).map(unsigned).unwrap_or_default(),
-            why: error.to_string(),
-        })?;
+        let event = serde_json::from_str(&text)
+            .map_err(|error| unreadable(row.get(0).map(unsigned).unwrap_or_default(), &error))?;
         entries.push(Entry {
             event,
             hash: row.get(2)?,
@@ -212,14 +206,36 @@ fn entries_of(connection: &Connection, run: &str) -> Result<Vec<Entry>, Fault> {
     Ok(entries)
 }
 
-/// What a run's events come to.
+/// The view of a run.
 pub(super) fn view_of(connection: &Connection, run: &str) -> Result<Option<RunView>, Fault> {
     let entries = entries_of(connection, run)?;
     Ok(RunView::of(entries.into_iter().map(|entry| entry.event)))
 }
 
-fn stored_row(row: &SqlRow<'_>) -> Result<Row, Fault> {
-    Ok(Row {
+/// The run with the newest intent that has this value in a column.
+pub(super) fn latest_of(
+    connection: &Connection,
+    column: &str,
+    value: &str,
+) -> Result<Option<RunView>, Fault> {
+    let run: Option<String> = connection
+        .prepare_cached(&format!(
+            "SELECT run FROM events WHERE {column} = ?1 AND event = 'intent' ORDER BY number DESC LIMIT 1"
+        ))?
+        .query_row([value], |row| row.get(0))
+        .optional()?;
+    run.map_or(Ok(None), |run| view_of(connection, &run))
+}
+
+fn unreadable(number: u64, error: &serde_json::Error) -> FileProblem {
+    FileProblem::Corrupt {
+        at: Some(number),
+        why: error.to_string(),
+    }
+}
+
+fn stored_row(row: &Row<'_>) -> Result<StoredRow, Fault> {
+    Ok(StoredRow {
         number: unsigned(row.get(0)?),
         columns: Columns {
             time: row.get(1)?,
@@ -235,33 +251,7 @@ fn stored_row(row: &SqlRow<'_>) -> Result<Row, Fault> {
     })
 }
 
-/// A number that SQLite stores with a sign and that is never negative in a record that we wrote.
+/// SQLite stores numbers with a sign; ours are never negative.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-/// Takes every known secret out of every text of the event. Text by text, because what JSON escapes
-/// would not be recognised in the whole.
-fn scrub(value: &mut Value, redactor: &Redactor) {
-    match value {
-        Value::String(text) => {
-            if let std::borrow::Cow::Owned(clean) = redactor.scrub(text) {
-                *text = clean;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| scrub(item, redactor)),
-        Value::Object(map) => {
-            map.values_mut().for_each(|item| scrub(item, redactor));
-            // A name may be somebody's text as well: labels are.
-            let is_secret =
-                |name: &String| matches!(redactor.scrub(name), std::borrow::Cow::Owned(_));
-            if map.keys().any(is_secret) {
-                *map = std::mem::take(map)
-                    .into_iter()
-                    .map(|(name, item)| (redactor.scrub(&name).into_owned(), item))
-                    .collect();
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }

@@ -1,96 +1,85 @@
-//! Looking through the audit log: one run while it is going on, many runs, the runs at the service that
-//! are spoken for.
+//! Queries: one run in progress, lists of runs, and the service's runs that are already matched.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::fault::Fault;
-use super::{AuditLog, events, leases};
+use super::{AuditLog, Fault, events};
 use crate::audit_log::error::AuditLogError;
-use crate::audit_log::fold::RunView;
-use crate::audit_log::standing::Standing;
+use crate::audit_log::fold::{RunState, RunView};
 use crate::verdict::Status;
 
-/// How much earlier than a run's intent a match of another run may have been stored and still
-/// matter to it. A service run that could be taken for ours began after our look, so its match was
-/// stored after that; a day covers the look's distance to the intent and the differences of clocks.
+/// How long before a run's intent a match of another run may have been stored and still matter to it.
+/// A service run that could be mistaken for ours started after our look, so its match was stored
+/// after that. A day covers the time from the look to the intent and the differences between clocks.
 const MATCH_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A run that somebody else may be working on.
+/// A run that another process may be working on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// What its events come to; nothing before the first.
+pub struct RunStatus {
+    /// The run; `None` before its first event.
     pub view: Option<RunView>,
-    /// Whether somebody holds it. Once nobody does, its verdict is in the view or never comes.
+    /// Whether a process holds it. If none does, its verdict is in the view or never comes.
     pub alive: bool,
 }
 
-/// Which runs to list.
+/// The runs to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// Only those of this target.
+    /// Only runs of this target.
     pub target: Option<String>,
-    /// Only those that may have been sent, that nobody has settled, and that nobody holds.
+    /// Only open runs ([`RunSummary::is_open`]).
     pub open: bool,
-    /// At most so many, the newest.
+    /// The maximum number of runs.
     pub limit: usize,
 }
 
 /// A run in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSummary {
-    /// What its events come to.
+    /// The run.
     pub view: RunView,
-    /// Whether somebody holds it.
+    /// Whether a process holds it.
     pub alive: bool,
 }
 
 impl RunSummary {
-    /// Whether the run may have been sent, nobody has settled it, and nobody holds it.
+    /// Returns whether the run may have been sent, is not settled, and no process holds it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.alive && self.view.standing() == Standing::Unsettled
+        !self.alive && self.view.state() == RunState::Unsettled
     }
 }
 
 impl AuditLog {
-    /// A run that somebody else may be working on.
+    /// A run that another process may be working on.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn watch(&self, run: &str) -> Result<Watched, AuditLogError> {
+    pub fn watch(&self, run: &str) -> Result<RunStatus, AuditLogError> {
         self.read(|connection| {
-            // In this order: a run that is finished between the two looks is then seen as alive once
-            // more, and not as ended without the outcome that came with its end.
-            let alive = leases::is_alive(connection, run, self.now_ms(), &self.process)?;
-            Ok(Watched {
+            // In this order, so that a run that finishes in between looks alive once more instead of
+            // ended without its outcome.
+            let alive = self.is_alive(connection, run, self.now_ms())?;
+            Ok(RunStatus {
                 view: events::view_of(connection, run)?,
                 alive,
             })
         })
     }
 
-    /// The run of this target whose intent is the newest.
+    /// The run of this target with the newest intent.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub fn latest_run_of_target(&self, target: &str) -> Result<Option<RunView>, AuditLogError> {
-        self.read(|connection| {
-            let run: Option<String> = connection
-                .prepare_cached(
-                    "SELECT run FROM events WHERE target = ?1 AND event = 'intent' ORDER BY number DESC LIMIT 1",
-                )?
-                .query_row([target], |row| row.get(0))
-                .optional()?;
-            run.map_or(Ok(None), |run| events::view_of(connection, &run))
-        })
+        self.read(|connection| events::latest_of(connection, "target", target))
     }
 
-    /// When the last refresh of this target was sent, as far as one has not failed, was not stopped
-    /// and has not turned out never to have begun: those refreshed nothing.
+    /// When the last refresh of this target was sent, ignoring runs that failed, were stopped or never
+    /// started, because they refreshed nothing.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -109,12 +98,12 @@ impl AuditLog {
                 let Some(view) = events::view_of(connection, &run)? else {
                     continue;
                 };
-                let refreshed = match view.standing() {
-                    Standing::NotSent | Standing::NeverStarted => false,
-                    Standing::Ended(status) => {
+                let refreshed = match view.state() {
+                    RunState::NotSent | RunState::NeverStarted => false,
+                    RunState::Ended(status) => {
                         matches!(status, Status::Completed | Status::Accepted)
                     }
-                    Standing::Unsettled => true,
+                    RunState::Unsettled => true,
                 };
                 if refreshed {
                     return Ok(view.intent_time.parse().ok());
@@ -124,25 +113,7 @@ impl AuditLog {
         })
     }
 
-    /// The runs that a crash, or a verdict of `unknown`, left open: sent or perhaps sent, settled by
-    /// nobody, held by nobody. The newest first.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn open_runs(&self) -> Result<Vec<RunView>, AuditLogError> {
-        let all = Filter {
-            target: None,
-            open: true,
-            limit: usize::MAX,
-        };
-        Ok(self
-            .list(&all)?
-            .into_iter()
-            .map(|summary| summary.view)
-            .collect())
-    }
-
-    /// The runs that the filter lets through, those with the newest events first.
+    /// The runs that match the filter, those with the newest events first.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -171,23 +142,25 @@ impl AuditLog {
     }
 
     fn summary(&self, connection: &Connection, run: &str) -> Result<Option<RunSummary>, Fault> {
-        let alive = leases::is_alive(connection, run, self.now_ms(), &self.process)?;
+        let alive = self.is_alive(connection, run, self.now_ms())?;
         Ok(events::view_of(connection, run)?.map(|view| RunSummary { view, alive }))
     }
 
-    /// The service's runs on this resource that were matched to other runs of the audit log than
-    /// `except`, as far as they could be mistaken for its own.
+    /// The service's runs on this resource that are matched to other runs than `except` and could be
+    /// mistaken for its own.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub fn taken_runs(&self, resource: &str, except: &str) -> Result<Vec<String>, AuditLogError> {
         self.read(|connection| {
             let now = self.clock.now();
-            let asked: Option<String> = connection
+            let intent_time: Option<String> = connection
                 .prepare_cached("SELECT min(time) FROM events WHERE run = ?1 AND event = 'intent'")?
                 .query_row([except], |row| row.get(0))?;
-            let asked = asked.and_then(|time| time.parse().ok()).unwrap_or(now);
-            let since = asked.checked_sub(MATCH_MARGIN).unwrap_or(asked);
+            let intent_time = intent_time
+                .and_then(|time| time.parse().ok())
+                .unwrap_or(now);
+            let since = intent_time.checked_sub(MATCH_MARGIN).unwrap_or(intent_time);
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT service_run FROM events \
                  WHERE resource = ?1 AND service_run IS NOT NULL AND time >= ?2 AND run <> ?3",

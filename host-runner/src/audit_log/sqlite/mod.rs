@@ -1,40 +1,36 @@
-//! The audit log in one SQLite file, for one machine.
+//! The audit log in an SQLite file, for one machine.
 //!
-//! One connection, whose durability is set for each transaction: events are waited for
-//! (`synchronous=FULL`: the commit returns when the log is on disk), leases and claims are not
-//! (`NORMAL`): after a power cut their holders are gone as well, and nothing is lost but the
-//! knowledge that somebody held them. A second connection would cost each start 0.3 ms (measured);
-//! switching costs microseconds.
+//! There is one connection, and each transaction sets its durability. Events use `synchronous=FULL`:
+//! the commit returns when the log is on disk. Leases and claims use `NORMAL`: a power failure also
+//! ends their holders. A second connection would cost each start 0.3 ms (measured); switching costs
+//! microseconds.
 //!
-//! All calls are synchronous and short. A lock that is held elsewhere is given up on after 50 ms
-//! with [`AuditLogError::Busy`], each time; waiting longer is the caller's business, which also has
-//! signals to answer.
+//! All calls are synchronous and short. A locked file fails with [`FileProblem::Busy`] after 50 ms;
+//! retrying is up to the caller, which also handles signals.
 
-mod begin;
+mod claims;
 mod events;
-mod fault;
-mod leases;
 mod lists;
 mod schema;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
+pub use claims::ResourceClaim;
 pub use events::{Entry, Receipt};
-pub use leases::ResourceClaim;
-pub use lists::{Filter, RunSummary, Watched};
+pub use lists::{Filter, RunStatus, RunSummary};
 
 use super::actor::Actor;
-use super::error::AuditLogError;
+use super::error::{AuditLogError, FileProblem};
+use super::lease::Process;
 use super::location::AuditLogLocation;
-use super::process::Process;
 use crate::clock::SharedClock;
 use crate::secret::Redactor;
-use fault::Fault;
 
-/// The audit log, open. May be shared between threads; they take turns.
+/// An open audit log. Threads that share it take turns.
 pub struct AuditLog {
     location: AuditLogLocation,
     clock: SharedClock,
@@ -46,7 +42,7 @@ pub struct AuditLog {
 
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
+        f.debug_struct("AuditLog")
             .field("location", &self.location)
             .finish_non_exhaustive()
     }
@@ -55,49 +51,74 @@ impl fmt::Debug for AuditLog {
 /// Whether a transaction is on disk when it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Durability {
-    /// It is.
+    /// Yes.
     Full,
-    /// It is once a later one is, or the system gets round to it.
+    /// Once a later transaction is, or when the operating system writes it.
     Relaxed,
 }
 
+/// An error within a transaction, without the path of the file.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    #[error(transparent)]
+    File(#[from] FileProblem),
+    #[error(transparent)]
+    Rejected(#[from] AuditLogError),
+}
+
+impl Fault {
+    fn at(self, path: &Path) -> AuditLogError {
+        match self {
+            Self::Sql(error) => problem(&error).at(path),
+            Self::File(problem) => problem.at(path),
+            Self::Rejected(error) => error,
+        }
+    }
+}
+
+fn problem(error: &rusqlite::Error) -> FileProblem {
+    let corrupt = |why| FileProblem::Corrupt { at: None, why };
+    let rusqlite::Error::SqliteFailure(code, text) = error else {
+        // A column with another type than in the schema, or a statement that does not match it.
+        return corrupt(error.to_string());
+    };
+    let message = || {
+        let text = text.as_deref().unwrap_or("unknown error");
+        format!("{text} (SQLite error {})", code.extended_code)
+    };
+    match code.code {
+        // The protocol error is a race for the log that was lost many times.
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::FileLockingProtocolFailed => FileProblem::Busy,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => FileProblem::ReadOnly,
+        ErrorCode::DiskFull => FileProblem::DiskFull,
+        // On a full disk the log's shared index cannot grow, which only this error shows.
+        ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
+            FileProblem::DiskFull
+        }
+        ErrorCode::NotADatabase => FileProblem::NotSqlite,
+        ErrorCode::DatabaseCorrupt => corrupt(message()),
+        _ => FileProblem::Io(message()),
+    }
+}
+
 impl AuditLog {
-    /// Opens the audit log, and creates it, for its owner alone, where there is none. Events are
-    /// stamped by `clock`, signed with `actor`, and stored without what `redactor` knows.
+    /// Opens the audit log, or creates it for its owner only. Events get their time from `clock` and
+    /// their author from `actor`, and are stored without the secrets that `redactor` knows.
     ///
     /// # Errors
-    /// Everything of [`AuditLogError`] that is about a file; [`Busy`](RecordError::Busy) is worth
-    /// another try.
+    /// [`AuditLogError::File`]; [`FileProblem::Busy`] is worth a retry.
     pub fn open(
         location: &AuditLogLocation,
         actor: Actor,
         clock: SharedClock,
         redactor: Redactor,
     ) -> Result<Self, AuditLogError> {
-        Self::open_or(location, actor, clock, redactor, true)
-    }
-
-    /// Opens a record that is there. For what only makes sense of one that exists, such as showing.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and [`AuditLogError::NotFound`].
-    pub fn open_existing(
-        location: &AuditLogLocation,
-        actor: Actor,
-        clock: SharedClock,
-        redactor: Redactor,
-    ) -> Result<Self, AuditLogError> {
-        Self::open_or(location, actor, clock, redactor, false)
-    }
-
-    fn open_or(
-        location: &AuditLogLocation,
-        actor: Actor,
-        clock: SharedClock,
-        redactor: Redactor,
-        create: bool,
-    ) -> Result<Self, AuditLogError> {
-        let connection = schema::open(location, create)?;
+        let path = location.path();
+        let connection = schema::open(path).map_err(|fault| fault.at(path))?;
         Ok(Self {
             location: location.clone(),
             clock,
@@ -111,21 +132,39 @@ impl AuditLog {
         })
     }
 
-    /// Where the audit log is.
+    /// Opens an existing audit log.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`FileProblem::NotFound`].
+    pub fn open_existing(
+        location: &AuditLogLocation,
+        actor: Actor,
+        clock: SharedClock,
+        redactor: Redactor,
+    ) -> Result<Self, AuditLogError> {
+        let path = location.path();
+        match schema::exists(path) {
+            Ok(true) => Self::open(location, actor, clock, redactor),
+            Ok(false) => Err(FileProblem::NotFound.at(path)),
+            Err(problem) => Err(problem.at(path)),
+        }
+    }
+
+    /// The location of the audit log.
     #[must_use]
     pub fn location(&self) -> &AuditLogLocation {
         &self.location
     }
 
-    /// Whether the audit log can be written now. Changes nothing.
+    /// Checks whether the audit log can be written now. Changes nothing.
     ///
     /// # Errors
-    /// What an append would end with, as far as it can be known without one.
+    /// The error that an append would have, as far as it can be known without one.
     pub fn writable(&self) -> Result<(), AuditLogError> {
         self.read(|connection| Ok(connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?))
     }
 
-    /// The id of this opening of the audit log, which holds its leases and claims.
+    /// The id of this invocation, which holds its leases and claims.
     fn holder(&self) -> &str {
         &self.actor.invocation
     }
@@ -135,7 +174,7 @@ impl AuditLog {
         self.clock.now().as_millisecond()
     }
 
-    /// Works on the audit log in one transaction that holds the write lock from its start.
+    /// Runs a transaction that holds the write lock from its start.
     fn write<T>(
         &self,
         durability: Durability,
@@ -143,7 +182,7 @@ impl AuditLog {
     ) -> Result<T, AuditLogError> {
         let mut connection = self.lock();
         let whole = || -> Result<T, Fault> {
-            // Takes effect when it is compiled, not when it runs: never from a statement cache.
+            // The pragma takes effect when it is compiled, so it must not come from a statement cache.
             connection.execute_batch(match durability {
                 Durability::Full => "PRAGMA synchronous=FULL",
                 Durability::Relaxed => "PRAGMA synchronous=NORMAL",
@@ -176,8 +215,8 @@ impl AuditLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit_log::chain::Verification;
     use crate::audit_log::event::{Detail, Note, RunInfo};
-    use crate::audit_log::verify::Verification;
     use crate::clock::SystemClock;
 
     fn note() -> Detail {
@@ -189,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn without_room_nothing_is_half_stored_and_with_room_it_goes_on() {
+    fn on_a_full_disk_nothing_is_stored_partially() {
         let folder = tempfile::tempdir().unwrap();
         let location = AuditLogLocation::file(folder.path().join("audit.db"));
         let audit_log = AuditLog::open(
@@ -232,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_waited_for_and_claims_are_not() {
+    fn events_are_synced_to_disk_and_claims_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let location = AuditLogLocation::file(folder.path().join("audit.db"));
         let audit_log = AuditLog::open(
@@ -255,5 +294,27 @@ mod tests {
             audit_log.append(&RunInfo::default(), note()).unwrap();
             assert_eq!(synchronous(), 2);
         }
+    }
+
+    fn code_of(extended_code: i32) -> &'static str {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None);
+        Fault::from(error).at(Path::new("/x.db")).code()
+    }
+
+    #[test]
+    fn sqlite_errors_have_stable_codes() {
+        assert_eq!(code_of(ffi::SQLITE_BUSY), "audit_log_locked");
+        assert_eq!(code_of(ffi::SQLITE_BUSY_RECOVERY), "audit_log_locked");
+        assert_eq!(code_of(ffi::SQLITE_PROTOCOL), "audit_log_locked");
+        assert_eq!(
+            code_of(ffi::SQLITE_READONLY_DIRECTORY),
+            "audit_log_read_only"
+        );
+        assert_eq!(code_of(ffi::SQLITE_FULL), "audit_log_disk_full");
+        assert_eq!(code_of(ffi::SQLITE_IOERR_SHMSIZE), "audit_log_disk_full");
+        assert_eq!(code_of(ffi::SQLITE_NOTADB), "audit_log_not_sqlite");
+        assert_eq!(code_of(ffi::SQLITE_CORRUPT), "audit_log_corrupt");
+        assert_eq!(code_of(ffi::SQLITE_IOERR_WRITE), "audit_log_io");
+        assert_eq!(code_of(ffi::SQLITE_CANTOPEN), "audit_log_io");
     }
 }

@@ -41,7 +41,7 @@ fn another_identity_does_not_wait() {
 }
 
 #[test]
-fn a_holder_that_renews_is_waited_for_and_one_that_does_not_is_dead() {
+fn a_holder_that_stops_renewing_is_dead() {
     let bench = Bench::new();
     let (first, second) = (bench.open(), bench.open());
     first.begin(&run("a"), FOLLOWING).unwrap();
@@ -58,7 +58,7 @@ fn a_holder_that_renews_is_waited_for_and_one_that_does_not_is_dead() {
 }
 
 #[test]
-fn a_run_that_died_after_its_intent_is_followed_by_one_and_waited_for_by_the_rest() {
+fn one_process_follows_a_run_that_died_after_its_intent_and_the_others_wait() {
     let bench = Bench::new();
     let (first, second, third) = (bench.open(), bench.open(), bench.open());
     first.begin(&run("a"), FOLLOWING).unwrap();
@@ -92,7 +92,7 @@ fn a_lost_run_that_cannot_be_followed_is_held_and_nothing_changes() {
 }
 
 #[test]
-fn a_slow_process_cannot_send_after_its_run_was_given_to_another() {
+fn a_slow_process_cannot_send_after_another_took_its_run() {
     let bench = Bench::new();
     let (slow, quick) = (bench.open(), bench.open());
     slow.begin(&run("a"), FOLLOWING).unwrap();
@@ -131,7 +131,7 @@ fn a_slow_process_cannot_send_again_while_another_follows_its_run() {
 }
 
 #[test]
-fn a_slow_process_whose_run_nobody_took_may_go_on() {
+fn a_slow_process_that_still_holds_its_run_may_continue() {
     let bench = Bench::new();
     let audit_log = bench.open();
     audit_log.begin(&run("a"), FOLLOWING).unwrap();
@@ -140,7 +140,7 @@ fn a_slow_process_whose_run_nobody_took_may_go_on() {
 }
 
 #[test]
-fn new_starts_beside_a_living_run_and_takes_nothing_from_it() {
+fn new_starts_beside_a_live_run_without_affecting_it() {
     let bench = Bench::new();
     let (first, second) = (bench.open(), bench.open());
     first.begin(&run("a"), FOLLOWING).unwrap();
@@ -180,7 +180,7 @@ fn a_run_without_an_intent_does_not_hide_an_older_one_that_was_sent() {
 }
 
 #[test]
-fn a_waiter_sees_the_end_of_the_run_that_it_waits_for() {
+fn a_waiting_process_sees_the_end_of_the_run() {
     let bench = Bench::new();
     let (first, waiter) = (bench.open(), bench.open());
     first.begin(&run("a"), FOLLOWING).unwrap();

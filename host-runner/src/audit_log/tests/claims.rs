@@ -18,7 +18,7 @@ fn begun(bench: &Bench, run: &RunInfo) -> AuditLog {
 }
 
 #[test]
-fn one_run_at_a_time_has_a_resource() {
+fn one_run_at_a_time_holds_a_resource() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
     let (first, second) = (begun(&bench, &a), begun(&bench, &b));
@@ -81,7 +81,7 @@ fn finishing_a_run_releases_its_resource() {
 }
 
 #[test]
-fn a_claim_is_renewed_with_the_lease_and_ends_with_it() {
+fn a_claim_is_renewed_and_expires_with_the_lease() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
     let (first, second) = (begun(&bench, &a), begun(&bench, &b));
@@ -101,7 +101,7 @@ fn a_claim_is_renewed_with_the_lease_and_ends_with_it() {
 }
 
 #[test]
-fn an_intent_is_refused_once_the_resource_was_taken_even_if_it_is_free_again() {
+fn an_intent_is_rejected_after_the_resource_was_taken_over_even_if_it_is_free_again() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
     let (slow, quick) = (begun(&bench, &a), begun(&bench, &b));
@@ -119,7 +119,7 @@ fn an_intent_is_refused_once_the_resource_was_taken_even_if_it_is_free_again() {
 }
 
 #[test]
-fn an_intent_needs_no_claim_where_none_was_asked_for_or_it_was_given_up() {
+fn an_intent_needs_no_claim_if_none_was_made_or_it_was_released() {
     let bench = Bench::new();
     let (a, b) = (other("a", "orders"), other("b", "sales"));
     let audit_log = begun(&bench, &a);
@@ -131,7 +131,7 @@ fn an_intent_needs_no_claim_where_none_was_asked_for_or_it_was_given_up() {
 }
 
 #[test]
-fn a_resource_is_not_given_to_a_run_that_was_lost() {
+fn a_lost_run_cannot_claim_a_resource() {
     let bench = Bench::new();
     let audit_log = bench.open();
     assert_eq!(
@@ -144,7 +144,7 @@ fn a_resource_is_not_given_to_a_run_that_was_lost() {
 }
 
 #[test]
-fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
+fn matched_service_runs_are_listed_per_resource() {
     let bench = Bench::new();
     let audit_log = bench.open();
     for (id, target) in [("a", "one"), ("b", "two"), ("c", "three")] {
@@ -170,13 +170,13 @@ fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
     audit_log
         .append(
             &other("c", "three"),
-            observed(Observed::OTHER_RUN, Some("nobody's"), ""),
+            observed(Observed::OTHER_RUN, Some("other"), ""),
         )
         .unwrap();
     audit_log
         .append(
             &other("c", "three"),
-            observed(Observed::STATUS, Some("nobody's"), ""),
+            observed(Observed::STATUS, Some("other"), ""),
         )
         .unwrap();
     audit_log.append(&elsewhere, matched("run of d")).unwrap();
@@ -190,7 +190,7 @@ fn runs_at_the_service_that_are_spoken_for_are_known_per_resource() {
 }
 
 #[test]
-fn matches_from_before_a_run_was_asked_for_are_not_listed_and_later_ones_are() {
+fn only_matches_after_the_intent_are_listed() {
     let bench = Bench::new();
     let audit_log = bench.open();
     let day = Duration::from_secs(24 * 60 * 60);

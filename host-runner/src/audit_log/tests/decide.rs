@@ -17,7 +17,7 @@ fn earlier(details: Vec<Detail>) -> Earlier {
     }
 }
 
-fn word(begin: &Begin) -> &'static str {
+fn name(begin: &Begin) -> &'static str {
     match begin {
         Begin::Start => "start",
         Begin::Replay { .. } => "replay",
@@ -27,17 +27,17 @@ fn word(begin: &Begin) -> &'static str {
     }
 }
 
-/// What the events lead to: where a lost run can be followed, where it is held, where it is sent again.
+/// What the events lead to if a lost run can be followed, is held, or is sent again.
 fn leads_to(details: &[Detail]) -> [&'static str; 3] {
     let resending = BeginOptions {
         if_lost: IfLost::Resend,
         ..HOLDING
     };
-    [FOLLOWING, HOLDING, resending].map(|manner| word(&decide(earlier(details.to_vec()), manner)))
+    [FOLLOWING, HOLDING, resending].map(|manner| name(&decide(earlier(details.to_vec()), manner)))
 }
 
 #[test]
-fn each_row_of_the_table_leads_where_it_says() {
+fn each_row_of_the_table_holds() {
     let unknown = |sent| outcome(Status::Unknown, sent);
     let not_sent = || observed(Observed::NOT_SENT, None, "");
     let rows = [
@@ -85,17 +85,17 @@ fn each_row_of_the_table_leads_where_it_says() {
             vec![intent(), outcome(Status::Unavailable, Sent::No)],
             "start",
         ),
-        (vec![intent(), resolved(Word::NeverStarted)], "start"),
+        (vec![intent(), resolved(Decision::NeverStarted)], "start"),
         (
-            vec![intent(), unknown(Sent::Yes), resolved(Word::Failed)],
+            vec![intent(), unknown(Sent::Yes), resolved(Decision::Failed)],
             "start",
         ),
         (
-            vec![intent(), unknown(Sent::Yes), resolved(Word::Cancelled)],
+            vec![intent(), unknown(Sent::Yes), resolved(Decision::Cancelled)],
             "start",
         ),
         (
-            vec![intent(), unknown(Sent::Yes), resolved(Word::Completed)],
+            vec![intent(), unknown(Sent::Yes), resolved(Decision::Completed)],
             "replay",
         ),
     ];
@@ -110,16 +110,16 @@ fn each_row_of_the_table_leads_where_it_says() {
 }
 
 #[test]
-fn a_reconciliation_counts_as_a_persons_word_does() {
+fn a_reconciliation_counts_like_a_decision() {
     let reconciled = Detail::Reconciled(Resolution {
-        word: Word::NeverStarted,
+        decision: Decision::NeverStarted,
         reason: String::new(),
     });
     assert_eq!(leads_to(&[intent(), reconciled]), ["start"; 3]);
 }
 
 #[test]
-fn a_living_run_is_waited_for_unless_its_result_is_there() {
+fn a_live_run_is_waited_for_unless_it_has_a_result() {
     let alive = |details| Earlier {
         latest_alive: true,
         ..earlier(details)
@@ -137,7 +137,7 @@ fn a_living_run_is_waited_for_unless_its_result_is_there() {
         );
     }
     assert_eq!(
-        word(&decide(
+        name(&decide(
             alive(vec![intent(), outcome(Status::Completed, Sent::Yes)]),
             FOLLOWING
         )),
@@ -160,7 +160,7 @@ fn a_run_that_is_alive_before_its_intent_is_waited_for() {
 }
 
 #[test]
-fn new_starts_whatever_the_record_holds() {
+fn new_always_starts() {
     let new = BeginOptions {
         new: true,
         ..FOLLOWING
@@ -181,7 +181,7 @@ fn new_starts_whatever_the_record_holds() {
 }
 
 #[test]
-fn a_replay_gives_the_result_of_the_earlier_run() {
+fn a_replay_returns_the_earlier_result() {
     let Begin::Replay { verdict, view } = decide(
         earlier(vec![intent(), outcome_of(Status::Completed, "ours")]),
         HOLDING,

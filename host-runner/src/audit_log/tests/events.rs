@@ -4,7 +4,7 @@ use super::*;
 use crate::audit_log::chain::{GENESIS, canonical, link};
 
 #[test]
-fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
+fn events_are_numbered_from_one_and_round_trip() {
     let bench = Bench::new();
     let audit_log = bench.open();
     audit_log.begin(&run("r"), FOLLOWING).unwrap();
@@ -14,9 +14,9 @@ fn events_are_numbered_from_one_and_read_back_as_they_were_given() {
         matched("ours"),
         outcome_of(Status::Completed, "ours"),
         interrupted(Sent::Yes),
-        resolved(Word::Failed),
+        resolved(Decision::Failed),
         Detail::Reconciled(Resolution {
-            word: Word::Completed,
+            decision: Decision::Completed,
             reason: "the history says so".into(),
         }),
         note("over"),
@@ -58,13 +58,13 @@ fn each_event_is_chained_to_the_one_before() {
 }
 
 #[test]
-fn an_event_of_a_run_that_nobody_began_is_refused() {
+fn an_event_of_an_unknown_run_is_rejected() {
     let bench = Bench::new();
     let audit_log = bench.open();
     for detail in [
         triggered(None),
         outcome(Status::Unknown, Sent::Maybe),
-        resolved(Word::Failed),
+        resolved(Decision::Failed),
         note("x"),
     ] {
         assert_eq!(
@@ -80,13 +80,13 @@ fn an_event_of_a_run_that_nobody_began_is_refused() {
 }
 
 #[test]
-fn a_fact_is_stored_whoever_holds_the_run() {
+fn a_fact_is_stored_no_matter_who_holds_the_run() {
     let bench = Bench::new();
     let (first, second) = (bench.open(), bench.open());
     first.begin(&run("r"), FOLLOWING).unwrap();
     first.append(&run("r"), intent()).unwrap();
     second
-        .append(&run("r"), resolved(Word::NeverStarted))
+        .append(&run("r"), resolved(Decision::NeverStarted))
         .unwrap();
     first.finish("r").unwrap();
     first
@@ -96,7 +96,7 @@ fn a_fact_is_stored_whoever_holds_the_run() {
 }
 
 #[test]
-fn the_last_event_gives_the_run_up_in_the_same_transaction() {
+fn the_last_event_releases_the_run_in_the_same_transaction() {
     let bench = Bench::new();
     let audit_log = bench.open();
     audit_log.begin(&run("r"), FOLLOWING).unwrap();
@@ -114,7 +114,7 @@ fn the_last_event_gives_the_run_up_in_the_same_transaction() {
 }
 
 #[test]
-fn a_secret_that_got_this_far_is_not_stored() {
+fn a_secret_is_never_stored() {
     let bench = Bench::new();
     let redactor = Redactor::new();
     redactor.register(&SecretString::from("INVENTED \"secret\" 0123456789"));
@@ -150,7 +150,7 @@ fn a_secret_that_got_this_far_is_not_stored() {
 }
 
 #[test]
-fn a_secret_in_a_label_is_not_stored_neither_as_value_nor_as_name() {
+fn a_secret_in_a_label_is_stored_neither_as_value_nor_as_name() {
     let bench = Bench::new();
     let redactor = Redactor::new();
     redactor.register(&SecretString::from("INVENTED-secret-0123456789"));
@@ -184,10 +184,10 @@ fn a_secret_in_a_label_is_not_stored_neither_as_value_nor_as_name() {
 }
 
 #[test]
-fn an_event_of_an_older_version_is_read_and_its_chain_holds() {
+fn an_event_of_an_older_version_is_read_and_its_chain_is_valid() {
     let bench = Bench::new();
     let audit_log = bench.open();
-    // As it was written before there were labels, triggers and traces.
+    // As version 0.1 wrote it, before labels, triggers and traces.
     let text = r#"{"actor":{"host":"h","invocation":"i","kestra":{"attempt":"0","execution":"ex1","flow":"f","namespace":"n","revision":"3","task_run":"tr1","tenant":""},"pid":7,"user":"u","version":"0.1.0"},"detail":{"fields":[],"message":"","topic":"t"},"event":"note","identity":"","key":"","kind":"","number":1,"resource":"","run":"","target":"","time":"2026-11-23T08:15:37.000001Z"}"#;
     let hash = link(GENESIS, text);
     bench

@@ -7,8 +7,8 @@ fn code(path: &Path) -> &'static str {
     open_really(path).map_or_else(|error| error.code(), |_| "opened")
 }
 
-/// A file that is refused and that is the same afterwards, byte by byte.
-fn refused_untouched(path: &Path) -> AuditLogError {
+/// The error of a file that is rejected and not changed.
+fn rejected_unchanged(path: &Path) -> AuditLogError {
     let before = fs::read(path).unwrap();
     let error = open_really(path).unwrap_err();
     assert_eq!(fs::read(path).unwrap(), before);
@@ -25,7 +25,7 @@ fn refused_untouched(path: &Path) -> AuditLogError {
 }
 
 #[test]
-fn a_new_record_and_its_folder_are_for_their_owner_alone() {
+fn a_new_audit_log_and_its_folder_are_readable_only_by_their_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("not/yet/there/audit.db");
     let audit_log = open_really(&path).unwrap();
@@ -43,7 +43,7 @@ fn a_new_record_and_its_folder_are_for_their_owner_alone() {
 }
 
 #[test]
-fn an_empty_file_becomes_a_record() {
+fn an_empty_file_becomes_an_audit_log() {
     let file = tempfile::NamedTempFile::new().unwrap();
     open_really(file.path())
         .unwrap()
@@ -60,7 +60,7 @@ fn an_empty_file_becomes_a_record() {
 }
 
 #[test]
-fn a_directory_and_a_device_are_not_records() {
+fn a_directory_and_a_device_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(code(folder.path()), "audit_log_not_a_file");
     assert!(
@@ -74,7 +74,7 @@ fn a_directory_and_a_device_are_not_records() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn a_folder_that_cannot_be_created_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = open_really(&file.path().join("audit.db")).unwrap_err();
     assert_eq!(error.code(), "audit_log_io");
@@ -91,15 +91,15 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn what_is_not_sqlite_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_sqlite_is_rejected_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     fs::write(&path, "minutes of the meeting\n".repeat(100)).unwrap();
-    assert_eq!(refused_untouched(&path).code(), "audit_log_not_sqlite");
+    assert_eq!(rejected_unchanged(&path).code(), "audit_log_not_sqlite");
 }
 
 #[test]
-fn another_programs_database_is_refused_and_left_as_it_is() {
+fn another_programs_database_is_rejected_unchanged() {
     for marks in ["", "PRAGMA user_version = 1", "PRAGMA application_id = 7"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("crm.db");
@@ -109,7 +109,7 @@ fn another_programs_database_is_refused_and_left_as_it_is() {
             .unwrap();
         other.close().unwrap();
         assert_eq!(
-            refused_untouched(&path).code(),
+            rejected_unchanged(&path).code(),
             "audit_log_foreign",
             "{marks}"
         );
@@ -117,11 +117,11 @@ fn another_programs_database_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn the_record_of_a_newer_version_is_refused() {
+fn the_audit_log_of_a_newer_version_is_rejected() {
     let bench = Bench::new();
     bench.open().append(&RunInfo::default(), note("x")).unwrap();
     bench.raw().execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").unwrap();
-    let error = refused_untouched(bench.location().path());
+    let error = rejected_unchanged(bench.location().path());
     assert_eq!(error.code(), "audit_log_newer_schema");
     assert!(error.to_string().contains("version 2"), "{error}");
 }
@@ -151,7 +151,7 @@ fn a_damaged_file_is_an_error_and_not_a_crash() {
 }
 
 #[test]
-fn a_record_that_is_locked_elsewhere_is_busy_each_time_and_works_afterwards() {
+fn a_locked_audit_log_is_busy_and_works_afterwards() {
     let bench = Bench::new();
     let audit_log = bench.open();
     audit_log.begin(&run("r"), FOLLOWING).unwrap();
@@ -168,11 +168,7 @@ fn a_record_that_is_locked_elsewhere_is_busy_each_time_and_works_afterwards() {
         );
         assert_eq!(audit_log.writable().unwrap_err().code(), "audit_log_locked");
     }
-    assert_eq!(
-        audit_log.run("r").unwrap(),
-        None,
-        "reading goes on meanwhile"
-    );
+    assert_eq!(audit_log.run("r").unwrap(), None, "reading still works");
     other.execute_batch("ROLLBACK").unwrap();
     audit_log.writable().unwrap();
     assert_eq!(audit_log.append(&run("r"), intent()).unwrap().number, 1);

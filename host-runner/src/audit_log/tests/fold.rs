@@ -1,7 +1,7 @@
 use super::*;
-use crate::audit_log::{RunView, Standing, StoredEvent};
+use crate::audit_log::{RunState, RunView, StoredEvent};
 
-/// The view of events that were each written by the invocation named beside them.
+/// The view of events and the invocations that wrote them.
 fn view(events: Vec<(&str, Detail)>) -> RunView {
     RunView::of(
         (1..)
@@ -32,7 +32,7 @@ fn of_one(details: Vec<Detail>) -> RunView {
 }
 
 #[test]
-fn no_events_are_no_view() {
+fn without_events_there_is_no_view() {
     assert_eq!(RunView::of([]), None);
 }
 
@@ -40,21 +40,21 @@ fn no_events_are_no_view() {
 fn an_intent_alone_may_have_been_sent() {
     let view = of_one(vec![intent()]);
     assert_eq!(
-        (view.sent, view.standing(), view.standing_name()),
-        (Sent::Maybe, Standing::Unsettled, "open")
+        (view.sent, view.state(), view.state_name()),
+        (Sent::Maybe, RunState::Unsettled, "open")
     );
     assert_eq!(view.verdict(), None);
     assert_eq!(view.intent_time, "2026-11-23T08:00:01.000000Z");
 }
 
 #[test]
-fn an_intent_that_is_known_not_to_have_left_was_not_sent() {
+fn an_intent_with_a_not_sent_observation_was_not_sent() {
     let view = of_one(vec![intent(), observed(Observed::NOT_SENT, None, "")]);
-    assert_eq!((view.sent, view.standing()), (Sent::No, Standing::NotSent));
+    assert_eq!((view.sent, view.state()), (Sent::No, RunState::NotSent));
 }
 
 #[test]
-fn a_2xx_is_sent_for_good_and_any_other_answer_leaves_it_open() {
+fn a_2xx_is_always_sent_and_any_other_response_leaves_it_open() {
     let view = of_one(vec![
         intent(),
         triggered(Some(202)),
@@ -72,7 +72,7 @@ fn a_2xx_is_sent_for_good_and_any_other_answer_leaves_it_open() {
 }
 
 #[test]
-fn a_match_names_the_run_and_a_status_says_how_it_stands() {
+fn a_match_sets_the_run_and_a_status_sets_its_state() {
     let view = of_one(vec![
         intent(),
         observed(Observed::OTHER_RUN, Some("other"), "InProgress"),
@@ -87,7 +87,7 @@ fn a_match_names_the_run_and_a_status_says_how_it_stands() {
 }
 
 #[test]
-fn a_further_attempt_forgets_how_the_one_before_ended() {
+fn a_new_attempt_resets_the_outcome() {
     let view = of_one(vec![
         intent(),
         matched("first"),
@@ -95,8 +95,8 @@ fn a_further_attempt_forgets_how_the_one_before_ended() {
         intent(),
     ]);
     assert_eq!(
-        (view.sent, view.standing()),
-        (Sent::Maybe, Standing::Unsettled)
+        (view.sent, view.state()),
+        (Sent::Maybe, RunState::Unsettled)
     );
     assert_eq!(
         (view.service_run.as_str(), &view.outcome, view.verdict()),
@@ -105,44 +105,44 @@ fn a_further_attempt_forgets_how_the_one_before_ended() {
 }
 
 #[test]
-fn a_further_attempt_forgets_what_was_said_of_the_one_before() {
+fn a_new_attempt_resets_the_decision() {
     let view = of_one(vec![
         intent(),
-        resolved(Word::Failed),
+        resolved(Decision::Failed),
         intent(),
         outcome(Status::Unknown, Sent::Yes),
     ]);
-    assert_eq!((view.standing_name(), &view.resolved), ("unknown", &None));
+    assert_eq!((view.state_name(), &view.resolved), ("unknown", &None));
 }
 
 #[test]
-fn only_the_sender_can_say_that_nothing_was_sent() {
+fn only_the_sender_knows_that_nothing_was_sent() {
     let unauthorized = || outcome(Status::Unauthorized, Sent::No);
     assert_eq!(
-        of_one(vec![intent(), unauthorized()]).standing(),
-        Standing::NotSent
+        of_one(vec![intent(), unauthorized()]).state(),
+        RunState::NotSent
     );
     let by_another = view(vec![("first", intent()), ("second", unauthorized())]);
     assert_eq!(
-        (by_another.sent, by_another.standing()),
-        (Sent::Maybe, Standing::Unsettled)
+        (by_another.sent, by_another.state()),
+        (Sent::Maybe, RunState::Unsettled)
     );
     assert_eq!(
-        of_one(vec![intent(), interrupted(Sent::No)]).standing(),
-        Standing::NotSent
+        of_one(vec![intent(), interrupted(Sent::No)]).state(),
+        RunState::NotSent
     );
     let by_another = view(vec![("first", intent()), ("second", interrupted(Sent::No))]);
-    assert_eq!(by_another.standing(), Standing::Unsettled);
+    assert_eq!(by_another.state(), RunState::Unsettled);
 }
 
 #[test]
-fn what_is_settled_is_not_undone_by_somebody_who_cannot_tell() {
+fn a_settled_run_stays_settled() {
     for settled in [
         outcome(Status::Completed, Sent::Yes),
         outcome(Status::Failed, Sent::Yes),
         outcome(Status::Cancelled, Sent::Yes),
-        resolved(Word::Completed),
-        resolved(Word::NeverStarted),
+        resolved(Decision::Completed),
+        resolved(Decision::NeverStarted),
     ] {
         let before = of_one(vec![intent(), settled.clone()]);
         let after = of_one(vec![
@@ -152,43 +152,47 @@ fn what_is_settled_is_not_undone_by_somebody_who_cannot_tell() {
             interrupted(Sent::Yes),
         ]);
         assert_eq!(
-            (after.standing(), after.verdict().map(|v| v.status)),
-            (before.standing(), before.verdict().map(|v| v.status))
+            (after.state(), after.verdict().map(|v| v.status)),
+            (before.state(), before.verdict().map(|v| v.status))
         );
-        assert_ne!(after.standing(), Standing::Unsettled);
+        assert_ne!(after.state(), RunState::Unsettled);
     }
 }
 
 #[test]
-fn what_is_open_is_settled_by_whoever_finds_out() {
+fn a_later_invocation_settles_an_open_run() {
     let view = of_one(vec![
         intent(),
         outcome(Status::Unknown, Sent::Maybe),
         interrupted(Sent::Maybe),
         outcome_of(Status::Completed, "ours"),
     ]);
-    assert_eq!(view.standing(), Standing::Ended(Status::Completed));
+    assert_eq!(view.state(), RunState::Ended(Status::Completed));
     assert_eq!((view.service_run.as_str(), view.sent), ("ours", Sent::Yes));
     let corrected = of_one(vec![
         intent(),
-        resolved(Word::NeverStarted),
+        resolved(Decision::NeverStarted),
         outcome_of(Status::Failed, "ours"),
     ]);
-    assert_eq!(corrected.standing(), Standing::Ended(Status::Failed));
+    assert_eq!(corrected.state(), RunState::Ended(Status::Failed));
     let accepted = of_one(vec![
         intent(),
         outcome(Status::Accepted, Sent::Yes),
         outcome(Status::Unknown, Sent::Yes),
     ]);
     assert_eq!(
-        (accepted.standing(), accepted.standing_name()),
-        (Standing::Unsettled, "unknown")
+        (accepted.state(), accepted.state_name()),
+        (RunState::Unsettled, "unknown")
     );
 }
 
 #[test]
-fn a_persons_word_is_a_verdict_that_says_who_and_why_and_claims_no_evidence() {
-    let view = of_one(vec![intent(), matched("ours"), resolved(Word::Completed)]);
+fn a_decision_is_a_verdict_with_author_and_reason_but_no_evidence() {
+    let view = of_one(vec![
+        intent(),
+        matched("ours"),
+        resolved(Decision::Completed),
+    ]);
     let verdict = view.verdict().unwrap();
     assert_eq!(
         (verdict.status, verdict.evidence),
@@ -200,17 +204,14 @@ fn a_persons_word_is_a_verdict_that_says_who_and_why_and_claims_no_evidence() {
     );
     assert_eq!(
         verdict.message,
-        "settled as completed by ann@build1: seen in the portal"
+        "resolved as completed by ann@build1: seen in the portal"
     );
-    let view = of_one(vec![intent(), resolved(Word::NeverStarted)]);
-    assert_eq!(
-        (view.verdict(), view.standing_name()),
-        (None, "never_started")
-    );
+    let view = of_one(vec![intent(), resolved(Decision::NeverStarted)]);
+    assert_eq!((view.verdict(), view.state_name()), (None, "never_started"));
 }
 
 #[test]
-fn an_interruption_is_a_verdict_of_its_own() {
+fn an_interruption_is_a_verdict() {
     let verdict = of_one(vec![intent(), interrupted(Sent::Maybe)])
         .verdict()
         .unwrap();
@@ -221,7 +222,7 @@ fn an_interruption_is_a_verdict_of_its_own() {
 }
 
 #[test]
-fn a_view_names_its_first_writer_and_its_last_event() {
+fn a_view_has_its_first_author_and_its_last_event() {
     let view = view(vec![("first", intent()), ("second", note("x"))]);
     assert_eq!(
         (view.actor.invocation.as_str(), view.last_event),

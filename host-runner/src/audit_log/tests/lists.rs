@@ -51,7 +51,7 @@ fn filled(bench: &Bench) -> AuditLog {
 }
 
 #[test]
-fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
+fn runs_are_listed_newest_first_by_target_and_up_to_a_limit() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
     let all = Filter {
@@ -84,7 +84,7 @@ fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
         .list(&all)
         .unwrap()
         .iter()
-        .map(|run| (run.view.standing_name(), run.alive))
+        .map(|run| (run.view.state_name(), run.alive))
         .collect();
     assert_eq!(
         names,
@@ -98,7 +98,7 @@ fn runs_are_listed_from_the_newest_by_target_and_up_to_a_limit() {
 }
 
 #[test]
-fn open_runs_are_those_that_nobody_settled_and_nobody_works_on() {
+fn open_runs_are_neither_settled_nor_held_by_a_process() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
     let open = Filter {
@@ -109,18 +109,14 @@ fn open_runs_are_those_that_nobody_settled_and_nobody_works_on() {
     assert_eq!(ids(&audit_log, &open), ["a"]);
     bench.clock.forward(LEASE);
     assert_eq!(ids(&audit_log, &open), ["d", "a"]);
-    audit_log.append(&run("a"), resolved(Word::Failed)).unwrap();
-    let left: Vec<_> = audit_log
-        .open_runs()
-        .unwrap()
-        .into_iter()
-        .map(|view| view.run.run)
-        .collect();
-    assert_eq!(left, ["d"]);
+    audit_log
+        .append(&run("a"), resolved(Decision::Failed))
+        .unwrap();
+    assert_eq!(ids(&audit_log, &open), ["d"]);
 }
 
 #[test]
-fn the_latest_run_of_a_target_is_the_one_that_last_meant_to_send() {
+fn the_latest_run_of_a_target_has_the_newest_intent() {
     let bench = Bench::new();
     let audit_log = filled(&bench);
     let skipped = RunInfo {

@@ -1,4 +1,4 @@
-//! The audit log as its callers meet it, on real files, with several processes where that matters.
+//! The audit log on real files, with several processes where that matters.
 
 mod begin;
 mod claims;
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::event::{
-    Intent, Interrupted, Invocation, Note, Observed, Outcome, Outgoing, Resolution, ServiceRun,
+    Decision, Intent, Interrupted, InvocationTimes, LoggedRequest, Note, Observed, Outcome,
+    Resolution, ServiceRun, Triggered,
 };
-use super::event::{Triggered, Word};
 use super::{
     Actor, AuditLog, AuditLogError, AuditLogLocation, BeginOptions, Detail, IfLost, RunInfo,
 };
@@ -28,20 +28,20 @@ use crate::clock::{Clock, SharedClock, Sleep, SystemClock};
 use crate::secret::Redactor;
 use crate::verdict::{Matched, Sent, Status, Verdict};
 
-/// A manner in which a lost run is followed.
+/// A lost run is followed.
 const FOLLOWING: BeginOptions = BeginOptions {
     new: false,
     followable: true,
     if_lost: IfLost::Hold,
 };
-/// A manner in which a lost run needs a person.
+/// A lost run needs a manual decision.
 const HOLDING: BeginOptions = BeginOptions {
     new: false,
     followable: false,
     if_lost: IfLost::Hold,
 };
 
-/// A clock that stands until it is moved.
+/// A clock that only moves when told to.
 #[derive(Debug, Clone)]
 struct HandClock(Arc<AtomicI64>);
 
@@ -73,7 +73,7 @@ impl Clock for HandClock {
     }
 }
 
-/// A folder with a record in it, a clock that stands, and as many openings as a test wants.
+/// A folder with an audit log, and a clock.
 struct Bench {
     folder: tempfile::TempDir,
     clock: HandClock,
@@ -110,13 +110,13 @@ impl Bench {
         .unwrap()
     }
 
-    /// The file, past the audit log.
+    /// A direct connection to the file.
     fn raw(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.location().path()).unwrap()
     }
 }
 
-/// Opens a record as a real process would.
+/// Opens an audit log with the system clock.
 fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
     let clock: SharedClock = SystemClock::shared();
     AuditLog::open(
@@ -127,7 +127,7 @@ fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
     )
 }
 
-/// Tries as long as the audit log is busy, as the runner does.
+/// Retries while the audit log is locked, as the runner does.
 fn retry_while_busy<T>(
     mut call: impl FnMut() -> Result<T, AuditLogError>,
 ) -> Result<T, AuditLogError> {
@@ -155,7 +155,7 @@ fn run(id: &str) -> RunInfo {
 
 fn intent() -> Detail {
     Detail::Intent(Intent {
-        request: Outgoing {
+        request: LoggedRequest {
             method: "POST".to_owned(),
             url: "https://flow.example/invoke?api-version=1".to_owned(),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
@@ -203,9 +203,9 @@ fn outcome(status: Status, sent: Sent) -> Detail {
     Detail::Outcome(Outcome {
         verdict: Verdict {
             sent,
-            ..Verdict::not_sent(status, "", "what became of it", "")
+            ..Verdict::not_sent(status, "", "the outcome", "")
         },
-        invocation: Invocation::default(),
+        invocation: InvocationTimes::default(),
     })
 }
 
@@ -215,11 +215,11 @@ fn outcome_of(status: Status, service_run: &str) -> Detail {
         own_run: true,
         matched: Matched::Inferred,
         service_run: service_run.to_owned(),
-        ..Verdict::not_sent(status, "", "what became of it", "")
+        ..Verdict::not_sent(status, "", "the outcome", "")
     };
     Detail::Outcome(Outcome {
         verdict,
-        invocation: Invocation::default(),
+        invocation: InvocationTimes::default(),
     })
 }
 
@@ -232,9 +232,9 @@ fn interrupted(sent: Sent) -> Detail {
     })
 }
 
-fn resolved(word: Word) -> Detail {
+fn resolved(decision: Decision) -> Detail {
     Detail::Resolved(Resolution {
-        word,
+        decision,
         reason: "seen in the portal".to_owned(),
     })
 }

@@ -1,4 +1,4 @@
-//! Several real processes: this test binary starts itself again, with a task in its environment.
+//! Several real processes: the test binary starts itself with a task in an environment variable.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ const TASK: &str = "RECORD_TEST_TASK";
 const PATH: &str = "RECORD_TEST_PATH";
 const RUN: &str = "RECORD_TEST_RUN";
 
-/// A process at work. It is killed when the test lets go of it.
+/// A worker process, killed on drop.
 struct Worker(Child);
 
 impl Worker {
@@ -39,12 +39,12 @@ impl Worker {
         Self(command.spawn().unwrap())
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     fn go(&mut self) {
         self.0.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
-    /// What it says next.
+    /// Its next line of output.
     fn says(&mut self) -> String {
         let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
         lines
@@ -65,7 +65,7 @@ fn wait_for_go() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
 }
 
-/// Not a test by itself: what the started processes do.
+/// Not a test: the task of the worker processes.
 #[test]
 fn work() {
     let Ok(task) = std::env::var(TASK) else {
@@ -111,7 +111,7 @@ fn work() {
 }
 
 #[test]
-fn of_fifty_processes_one_starts_and_the_chain_of_all_their_events_is_whole() {
+fn of_fifty_processes_one_starts_and_the_chain_is_whole() {
     let bench = Bench::new();
     let path = bench.location().path().to_path_buf();
     let mut workers: Vec<_> = (0..50)
@@ -133,7 +133,7 @@ fn of_fifty_processes_one_starts_and_the_chain_of_all_their_events_is_whole() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_that_was_killed_is_known_dead_at_once_even_before_its_parent_has_noticed() {
+fn a_killed_process_is_known_dead_at_once() {
     let bench = Bench::new();
     let path = bench.location().path().to_path_buf();
     let mut worker = Worker::start("hold", &path, "theirs");
@@ -163,7 +163,7 @@ fn a_process_that_was_killed_is_known_dead_at_once_even_before_its_parent_has_no
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_record_that_this_user_may_not_write_is_read_only() {
+fn an_audit_log_without_write_permission_is_read_only() {
     use std::fs::{Permissions, metadata, set_permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::os::unix::process::CommandExt;
@@ -176,7 +176,7 @@ fn a_record_that_this_user_may_not_write_is_read_only() {
         set_permissions(entry.unwrap().path(), Permissions::from_mode(0o444)).unwrap();
     }
     set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
-    // Root may write everything, so its worker becomes somebody else: 65534 is nobody, everywhere.
+    // Root may write everything, so its worker changes to another user: 65534 is `nobody` everywhere.
     let root = metadata("/proc/self").unwrap().uid() == 0;
     let worker = |path: &Path| {
         Worker::start_with("open", path, "r", |command| {

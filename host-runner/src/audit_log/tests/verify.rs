@@ -17,7 +17,7 @@ fn filled() -> (Bench, AuditLog) {
     (bench, audit_log)
 }
 
-/// Where the audit log is found to be broken after somebody has changed it past its guards.
+/// The first broken event after a change that bypasses the triggers.
 fn broken_after(change: &str) -> Option<u64> {
     let (bench, audit_log) = filled();
     bench
@@ -34,7 +34,7 @@ fn broken_after(change: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_record_that_nobody_touched_is_whole() {
+fn an_unchanged_audit_log_is_whole() {
     let (_bench, audit_log) = filled();
     let head = audit_log
         .events_of("r")
@@ -80,7 +80,7 @@ fn a_changed_hash_is_found() {
 
 #[test]
 fn a_text_that_was_changed_with_its_hash_is_found_at_the_next_event() {
-    // Of an event's own text and hash nothing is amiss; the next one was chained to the old hash.
+    // The event's own text and hash match, but the next event was chained to the old hash.
     let (bench, audit_log) = filled();
     let (text, before): (String, String) = bench
         .raw()

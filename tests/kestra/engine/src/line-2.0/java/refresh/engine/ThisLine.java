@@ -41,7 +41,7 @@ final class ThisLine implements Line {
 
     @Override
     public void prepare(TestRunner runner) {
-        // The tasks that Kestra runs itself (KV among them) are the business of its own worker.
+        // Tasks that Kestra runs itself (for example KV) need its own worker.
         runner.setSystemWorkerEnabled(true);
     }
 
@@ -73,7 +73,7 @@ final class ThisLine implements Line {
 
     @Override
     public void deliverAgain(String taskRun) throws Exception {
-        // The store of running tasks can be asked for those of a dead worker alone.
+        // The store of running tasks only lists those of a lost worker.
         DataSource store = DelegatingDataSource.unwrapDataSource(engine.getBean(DataSource.class));
         WorkerJobRunning running;
         try (Connection connection = store.getConnection();

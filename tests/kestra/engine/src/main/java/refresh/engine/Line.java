@@ -10,32 +10,32 @@ import io.kestra.plugin.core.trigger.WebhookContext;
 import java.util.List;
 import java.util.Map;
 
-/** What is asked in another way on each of Kestra's lines. One class per line, of the same name. */
+/** What differs between Kestra's lines. One class of the same name per line. */
 interface Line {
-    /** Makes the runner ready, before it is started. */
+    /** Configures the runner before its start. */
     void prepare(TestRunner runner);
 
-    /** What a task run has put out; null where nothing. */
+    /** The outputs of a task run, or null. */
     Map<String, Object> outputs(TaskRun run) throws Exception;
 
-    /** What the flow has put out; null where nothing. */
+    /** The outputs of the flow, or null. */
     Map<String, Object> outputs(Execution execution) throws Exception;
 
-    /** Everything logged by an execution. */
+    /** The log of an execution. */
     List<LogEntry> logs(Execution execution);
 
-    /** The execution that a Restart makes of this one. */
+    /** The execution after a Restart of this one. */
     Execution restarted(Execution execution, Flow flow) throws Exception;
 
-    /** The execution that a Replay makes of this one, from its first task on. */
+    /** The new execution of a Replay of this one, from its first task. */
     Execution replayed(Execution execution, Flow flow) throws Exception;
 
-    /** Hands the running task of this task run to the workers once more, as the engine does for a worker that is gone. */
+    /** Delivers the running task of this task run again, as the engine does after the loss of a worker. */
     void deliverAgain(String taskRun) throws Exception;
 
-    /** A trigger, as YAML in one line, that starts its flow when another one has succeeded. */
+    /** A trigger, as YAML in one line, that starts its flow after another flow has succeeded. */
     String startedBy(String namespace, String flow);
 
-    /** What a webhook trigger is called with. */
+    /** The context in which a webhook trigger is called. */
     WebhookContext webhook(AbstractWebhookTrigger trigger, Flow flow, io.kestra.core.http.HttpRequest request);
 }

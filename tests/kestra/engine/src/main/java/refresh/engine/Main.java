@@ -24,10 +24,9 @@ import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
- * Kestra's engine behind a pipe: one request per line of stdin, one answer per line of stdout, both
- * JSON. A request is {@code {"id": 7, "op": "wait", …}}, its answer {@code {"id": 7, "ok": …}} or
- * {@code {"id": 7, "error": "…"}}. Requests are carried out side by side and answered as they end.
- * The engine ends when stdin does.
+ * Kestra's engine behind a pipe: one JSON request per line of stdin, one JSON reply per line of stdout.
+ * A request is {@code {"id": 7, "op": "wait", …}}, its reply {@code {"id": 7, "ok": …}} or
+ * {@code {"id": 7, "error": "…"}}. Requests run in parallel. The engine ends when stdin is closed.
  */
 public final class Main {
     /** More than the engine has threads. */
@@ -36,10 +35,10 @@ public final class Main {
     private Main() {
     }
 
-    /** Starts the engine, says {@code {"ready": true}}, and serves until stdin ends. */
+    /** Starts the engine, prints {@code {"ready": true}}, and serves until stdin is closed. */
     public static void main(String[] args) throws Exception {
         PrintStream answers = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
-        System.setOut(System.err); // whatever the engine prints is no answer
+        System.setOut(System.err); // the engine's own output is not a reply
         ApplicationContext engine = ApplicationContext.builder()
             .environments("test")
             .deduceEnvironment(false)
@@ -59,26 +58,26 @@ public final class Main {
                 JsonNode request = json.readTree(text);
                 hands.execute(() -> answer(requests, json, request, answers));
             }
-            // What tasks still run is nobody's any more.
+            // Ends the processes of running tasks.
             ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly);
             clear(Path.of(engine.getProperty("engine.storage", String.class).orElseThrow()));
-            Runtime.getRuntime().halt(0); // the engine's threads are not daemons, and nobody waits for them
+            Runtime.getRuntime().halt(0); // the engine's threads are not daemons
         }
     }
 
     /**
-     * Gives the store as many connections as a whole test run may ask for. With the usual ten a worker
-     * waits for one now and then, and a kill that interrupts this wait ends the whole engine.
+     * Raises the number of database connections. With the default of ten, workers sometimes wait for one,
+     * and a kill that interrupts this wait ends the whole engine.
      */
     private static void widen(ApplicationContext engine) {
         if (DelegatingDataSource.unwrapDataSource(engine.getBean(DataSource.class)) instanceof HikariDataSource pool) {
             pool.setMaximumPoolSize(CONNECTIONS);
         } else {
-            throw new IllegalStateException("the engine's store has another pool than is known here");
+            throw new IllegalStateException("the engine's store has an unknown connection pool");
         }
     }
 
-    /** Takes away what flows have stored. */
+    /** Removes the files of flows. */
     private static void clear(Path storage) throws Exception {
         try (Stream<Path> all = Files.walk(storage)) {
             all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());

@@ -13,7 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What the engine knows of an execution, as plain data. */
+/** The report of an execution, as plain data. */
 final class Report {
     private final ApplicationContext engine;
     private final Line line;

@@ -43,15 +43,15 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What can be asked of the engine. Each request names its {@code op}; the fields are told there. */
+/** The requests to the engine, by {@code op}. */
 final class Requests {
     /** The only tenant of the open-source edition. */
     private static final String TENANT = "main";
 
-    /** How often the engine's store is looked at while something is waited for. */
+    /** How often the engine's store is polled. */
     private static final Duration LOOK = Duration.ofMillis(20);
 
-    /** How often a kill that came to nothing is given again; each time is waited for twenty seconds. */
+    /** How often a kill without effect is repeated; each attempt waits for twenty seconds. */
     private static final int KILLS = 2;
 
     private final ApplicationContext engine;
@@ -64,8 +64,8 @@ final class Requests {
         this.engine = engine;
         this.line = line;
         this.report = new Report(engine, line);
-        // The open-source edition reads its secrets once, from the environment of the process. Tests
-        // bring theirs later, each its own, so its map is exchanged for one that can grow.
+        // The open-source edition reads secrets from the environment at its start. Tests add theirs later,
+        // so this map is replaced by a mutable one.
         Field map = SecretService.class.getDeclaredField("decodedSecrets");
         map.setAccessible(true);
         map.set(engine.getBean(SecretService.class), secrets);
@@ -99,7 +99,7 @@ final class Requests {
         return Map.of();
     }
 
-    /** What the engine has to say against a flow; empty fields where nothing. */
+    /** The engine's validation of a flow. */
     private Object validate(String source) {
         return engine.getBean(FlowService.class).validate(TENANT, List.of(new FlowSource("flow.yml", source)));
     }
@@ -115,7 +115,7 @@ final class Requests {
         return Map.of();
     }
 
-    /** Puts a namespace file. */
+    /** Uploads a namespace file. */
     private Object file(String namespace, String path, String base64) throws Exception {
         engine.getBean(NamespaceFactory.class)
             .of(TENANT, namespace, engine.getBean(StorageInterface.class))
@@ -148,7 +148,7 @@ final class Requests {
         return begin(execution);
     }
 
-    /** Gives an execution to the executor, and ends when it is stored. */
+    /** Passes an execution to the executor, and waits until it is stored. */
     private Object begin(Execution execution) throws Exception {
         int before = execution.getState().getHistories().size();
         Execution begun = runs().emitAndAwaitExecution(
@@ -187,7 +187,7 @@ final class Requests {
             .toList();
     }
 
-    /** Ends when the execution is in one of these states; without states, when it is over and all of it is. */
+    /** Waits until the execution is in one of these states; without states, until it and its task runs have ended. */
     private Object await(String id, Set<String> states, Duration patience) throws Exception {
         long until = System.nanoTime() + patience.toNanos();
         Flow flow = flowOf(id);
@@ -207,8 +207,7 @@ final class Requests {
     }
 
     /**
-     * Kills an execution, and ends when it is over. Where the word to the workers was lost it is given
-     * again, as a person would click again.
+     * Kills an execution, and waits for its end. If the workers did not receive the kill, it is repeated.
      */
     private synchronized Object kill(String id) throws Exception {
         for (int again = 0; ; again++) {
@@ -227,7 +226,7 @@ final class Requests {
         return Map.of();
     }
 
-    /** Reads a dashboard as the engine does, with its charts as plugins; gives the kinds of the charts. */
+    /** Reads a dashboard as the engine does; returns the types of its charts. */
     private Object dashboard(String source) throws Exception {
         Dashboard dashboard = YamlParser.parse(source, Dashboard.class);
         engine.getBean(ModelValidator.class).validate(dashboard);

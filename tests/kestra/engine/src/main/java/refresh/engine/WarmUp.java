@@ -8,17 +8,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Waits until the engine is really there. Its parts say that they run a little before they hear of
- * new flows and of kills, and what is said before that is lost: a trigger never starts its flow, and a
- * killed task goes on. So one of each is tried until it works, in a namespace that tests do not use.
+ * Waits until the engine is ready. Its parts report that they run shortly before they receive new flows and
+ * kills, and earlier events are lost: a trigger never starts its flow, and a killed task continues. So
+ * this tries one of each until it works, in a namespace that tests do not use.
  */
 final class WarmUp {
     private static final String NAMESPACE = "refresh.engine";
 
-    /** How often either is tried, before the engine is given up. */
+    /** How often the trigger is tried. */
     private static final int TRIES = 20;
 
-    /** How long a flow that is to be started by another one is waited for, in milliseconds. */
+    /** How long one attempt waits, in milliseconds. */
     private static final long SOON = 2_000;
 
     private final Requests requests;
@@ -40,7 +40,7 @@ final class WarmUp {
     private void triggersStart() throws Exception {
         load("first", "tasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: warm}]");
         for (int tries = 1; tries <= TRIES; tries++) {
-            // Another description makes another revision, of which everybody hears anew.
+            // Another description makes another revision, which is announced again.
             load("second", "description: try %d\ntriggers: [%s]\ntasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: warm}]"
                 .formatted(tries, line.startedBy(NAMESPACE, "first")));
             end(start("first"));
@@ -52,7 +52,7 @@ final class WarmUp {
                 Thread.sleep(20);
             }
         }
-        throw new IllegalStateException("the engine starts no flow after another one");
+        throw new IllegalStateException("the engine does not run flow triggers");
     }
 
     private void killsArrive() throws Exception {
@@ -77,7 +77,7 @@ final class WarmUp {
         ask("wait", Map.of("execution", execution));
     }
 
-    /** As a test asks, without the pipe between. */
+    /** Sends a request as a test does, without the pipe. */
     private JsonNode ask(String op, Map<String, String> fields) throws Exception {
         ObjectNode request = JsonNodeFactory.instance.objectNode();
         request.put("op", op);

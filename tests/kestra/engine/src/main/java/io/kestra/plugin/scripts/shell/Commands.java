@@ -10,9 +10,9 @@ import jakarta.validation.constraints.NotNull;
 import java.util.List;
 
 /**
- * Stands in for the shell task of Kestra's plugin-script-shell, which is not published as a single
- * module. It adds nothing of its own: all that a shell task does (its environment, files, the
- * Process runner, frames, exit codes, kill) is Kestra's own code in the module `script`.
+ * Replaces the shell task of Kestra's plugin-script-shell, which is not published as a module. It adds
+ * nothing: the environment, files, Process runner, frames, exit codes and kill are Kestra's own code in
+ * the module `script`.
  */
 @Plugin
 public class Commands extends AbstractExecScript implements RunnableTask<ScriptOutput> {
@@ -21,7 +21,7 @@ public class Commands extends AbstractExecScript implements RunnableTask<ScriptO
     @NotNull
     private Property<List<String>> commands;
 
-    /** For the engine's reader of flows. */
+    /** For the engine's flow parser. */
     public Commands() {
     }
 

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::audit_log::KestraContext;
+use crate::config::Env;
 use crate::report::clean::{cut, printable};
 use crate::report::mode::CONTEXT_FILE;
 use crate::trace::Trace;
@@ -31,9 +32,6 @@ const LABEL_NAME_LENGTH: usize = 128;
 const LABEL_VALUE_LENGTH: usize = 256;
 /// The maximum depth of nested labels. Kestra nests at each dot of a name.
 const LABEL_DEPTH: usize = 8;
-
-/// Looks up an environment variable.
-type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The context that an orchestrator passes to the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

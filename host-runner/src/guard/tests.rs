@@ -1,9 +1,11 @@
-//! Windows on usual days, and on those on which the clocks are changed.
+//! Windows on ordinary days and on days on which the clocks change; the minimum interval.
+
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::{Clock, Day, Window, is_open, next_opening};
+use super::{Day, TimeOfDay, Window, is_open, next_opening, too_early};
 
 const EVERY_DAY: [Day; 7] = [
     Day::Mon,
@@ -18,7 +20,7 @@ const EVERY_DAY: [Day; 7] = [
 fn window_on(hours: &str, zone: &str, days: &[Day]) -> Window {
     let (from, to) = hours.split_once('-').unwrap();
     let zone = TimeZone::get(zone).unwrap();
-    let clock = |text| Clock::parse(text).unwrap();
+    let clock = |text| TimeOfDay::parse(text).unwrap();
     Window::new(clock(from), clock(to), days, zone).unwrap()
 }
 
@@ -57,20 +59,20 @@ fn a_time_of_day_is_hours_and_minutes_up_to_24_00() {
         ("23:59", "23:59"),
         ("24:00", "24:00"),
     ] {
-        assert_eq!(Clock::parse(text).unwrap().to_string(), shown);
+        assert_eq!(TimeOfDay::parse(text).unwrap().to_string(), shown);
     }
     for text in [
         "", "6", "06", "6:0", "06:60", "24:01", "25:00", "-1:00", "+6:00", "06:00:00", "6.30",
         "aa:bb", "006:00",
     ] {
-        assert_eq!(Clock::parse(text), None, "{text}");
+        assert_eq!(TimeOfDay::parse(text), None, "{text}");
     }
 }
 
 #[test]
-fn a_window_without_an_extent_is_none() {
+fn a_window_without_a_length_is_none() {
     let zone = || TimeZone::get("Europe/Copenhagen").unwrap();
-    let clock = |text| Clock::parse(text).unwrap();
+    let clock = |text| TimeOfDay::parse(text).unwrap();
     for (from, to, days) in [
         ("06:00", "06:00", &EVERY_DAY[..]),
         ("24:00", "06:00", &EVERY_DAY[..]),
@@ -91,7 +93,7 @@ fn a_window_prints_as_it_is_written() {
 }
 
 #[test]
-fn a_window_is_open_from_its_beginning_until_just_before_its_end() {
+fn a_window_is_open_from_its_start_to_just_before_its_end() {
     // UTC+1 in winter.
     opens(
         &window("06:00-20:00", "Europe/Copenhagen"),
@@ -106,7 +108,7 @@ fn a_window_is_open_from_its_beginning_until_just_before_its_end() {
 }
 
 #[test]
-fn a_window_over_midnight_belongs_to_the_day_on_which_it_begins() {
+fn a_window_over_midnight_belongs_to_the_day_on_which_it_starts() {
     // Brisbane is at UTC+10 all year. 2026-11-27 is a Friday.
     opens(
         &window_on("22:00-04:00", "Australia/Brisbane", &[Day::Fri]),
@@ -144,7 +146,7 @@ fn a_window_to_the_end_of_the_day_meets_that_of_the_next_day() {
 }
 
 #[test]
-fn a_zone_without_summer_time_keeps_its_hours_all_year() {
+fn a_zone_without_daylight_saving_has_the_same_hours_all_year() {
     let window = window("06:00-20:00", "Australia/Brisbane");
     for day in ["2026-01-15", "2026-04-05", "2026-07-15", "2026-10-04"] {
         let opening = at(&format!("{day}T00:00:00Z")) - 4.hours();
@@ -167,7 +169,7 @@ fn a_zone_without_summer_time_keeps_its_hours_all_year() {
 // to 02:00 on 2026-10-25 at 01:00 UTC.
 
 #[test]
-fn a_window_keeps_its_hours_on_the_clock_when_summer_time_begins_and_ends() {
+fn a_window_keeps_its_wall_clock_hours_when_daylight_saving_starts_and_ends() {
     opens(
         &window("06:00-20:00", "Europe/Copenhagen"),
         &[
@@ -180,7 +182,7 @@ fn a_window_keeps_its_hours_on_the_clock_when_summer_time_begins_and_ends() {
 }
 
 #[test]
-fn a_beginning_in_the_hour_that_is_left_out_is_the_end_of_that_hour() {
+fn a_start_in_the_skipped_hour_is_the_end_of_that_hour() {
     opens(
         &window("02:30-05:00", "Europe/Copenhagen"),
         &[
@@ -193,7 +195,7 @@ fn a_beginning_in_the_hour_that_is_left_out_is_the_end_of_that_hour() {
 }
 
 #[test]
-fn a_window_inside_the_hour_that_is_left_out_does_not_open_that_day() {
+fn a_window_within_the_skipped_hour_does_not_open_that_day() {
     let daily = window("02:15-02:45", "Europe/Copenhagen");
     opens(
         &daily,
@@ -210,7 +212,7 @@ fn a_window_inside_the_hour_that_is_left_out_does_not_open_that_day() {
 }
 
 #[test]
-fn the_hour_that_shows_twice_counts_twice() {
+fn the_repeated_hour_counts_twice() {
     opens(
         &window("02:15-02:45", "Europe/Copenhagen"),
         &[
@@ -224,7 +226,7 @@ fn the_hour_that_shows_twice_counts_twice() {
 }
 
 #[test]
-fn a_clock_that_is_put_back_into_a_window_opens_it_again() {
+fn a_clock_set_back_into_a_window_opens_it_again() {
     opens(
         &window("01:00-02:30", "Europe/Copenhagen"),
         &[
@@ -256,7 +258,7 @@ fn a_window_over_midnight_ends_by_the_clock_on_the_day_of_the_change() {
 }
 
 #[test]
-fn a_clock_that_is_changed_at_midnight_does_no_harm() {
+fn clocks_may_change_at_midnight() {
     // Santiago: on 2026-09-06 the clock goes from 00:00 to 01:00 (04:00 UTC).
     opens(
         &window("00:30-06:00", "America/Santiago"),
@@ -279,7 +281,7 @@ fn a_clock_that_is_changed_at_midnight_does_no_harm() {
 }
 
 #[test]
-fn several_windows_are_open_when_one_of_them_is() {
+fn several_windows_are_open_if_one_of_them_is() {
     let windows = [
         window("06:00-08:00", "Australia/Brisbane"),
         window("06:00-08:00", "Europe/Copenhagen"),
@@ -302,8 +304,44 @@ fn without_windows_it_is_always_open() {
 }
 
 #[test]
-fn the_end_of_all_times_has_no_next_opening_and_does_no_harm() {
+fn the_end_of_time_has_no_next_opening() {
     let window = window_on("06:00-08:00", "UTC", &[Day::Mon]);
     assert_eq!(window.next_opening(Timestamp::MAX), None);
     assert!(!window.is_open(Timestamp::MIN) || window.next_opening(Timestamp::MIN).is_some());
+}
+
+#[test]
+fn the_interval_starts_at_the_last_trigger() {
+    let half_an_hour = Duration::from_secs(1800);
+    let sent = Some(at("2026-11-23T08:00:00Z"));
+    for (now, again) in [
+        ("2026-11-23T08:00:00Z", Some("2026-11-23T08:30:00Z")),
+        ("2026-11-23T08:29:59.999Z", Some("2026-11-23T08:30:00Z")),
+        ("2026-11-23T08:30:00Z", None),
+        ("2026-11-24T08:00:00Z", None),
+        // Another machine's clock is ahead.
+        ("2026-11-23T07:59:00Z", Some("2026-11-23T08:30:00Z")),
+    ] {
+        assert_eq!(
+            too_early(sent, half_an_hour, at(now)),
+            again.map(at),
+            "{now}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_was_never_sent_is_never_too_early() {
+    let now = at("2026-11-23T08:00:00Z");
+    assert_eq!(too_early(None, Duration::from_secs(1800), now), None);
+}
+
+#[test]
+fn the_interval_may_end_after_the_end_of_time() {
+    let day = Duration::from_secs(86_400);
+    let last = Some(Timestamp::MAX);
+    assert_eq!(
+        too_early(last, day, at("2026-11-23T08:00:00Z")),
+        Some(Timestamp::MAX)
+    );
 }

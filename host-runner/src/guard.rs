@@ -1,30 +1,34 @@
-//! The hours in which a target may be refreshed.
+//! The guards that depend on time alone: the windows in which a target may be refreshed, and the
+//! minimum interval between two refreshes.
 //!
-//! A window means what a clock on the wall of its time zone shows: it is open while that clock
-//! shows a time from `from` on and before `to`, on one of its days. A window that goes over midnight
-//! belongs to the day on which it begins. Where a clock is put forward, the hour that it leaves out
-//! never shows, so a window that lies inside that hour does not open on that day; where it is put
-//! back, the hour that shows twice counts twice.
+//! Plain decisions over given times. The guards that need the service (running refreshes, quota) are
+//! in the component.
+//!
+//! A window follows the wall clock of its time zone: it is open while that clock shows a time from
+//! `from` to just before `to`, on one of its days. A window over midnight belongs to the day on which
+//! it starts. When clocks are set forward, the skipped hour never shows, so a window within it does
+//! not open on that day; when they are set back, the repeated hour counts twice.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 
-/// Minutes of a day.
+/// Minutes per day.
 const DAY: u16 = 24 * 60;
 
-/// How far ahead an opening is looked for, in days. A window of one day a week may lie inside the
-/// hour that a clock leaves out, and then opens a week later.
+/// How many days ahead to search for an opening. A weekly window within the skipped hour opens a week
+/// later.
 const LOOK_AHEAD: i64 = 15;
 
-/// A time of day as a clock shows it, to the minute; 24:00 is the end of a day.
+/// A time of day, to the minute; 24:00 is the end of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Clock(u16);
+pub struct TimeOfDay(u16);
 
-impl Clock {
-    /// The time of a text such as `06:00`; `24:00` is the last that there is.
+impl TimeOfDay {
+    /// Parses a time such as `06:00`; the last one is `24:00`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (hours, minutes) = text.split_once(':')?;
@@ -43,7 +47,7 @@ impl Clock {
     }
 }
 
-impl fmt::Display for Clock {
+impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
     }
@@ -70,7 +74,7 @@ pub enum Day {
 }
 
 impl Day {
-    /// Every day, from Monday on, and its name in the configuration.
+    /// Every day, from Monday, and its name in the configuration.
     pub const ALL: [(&'static str, Self); 7] = [
         ("mon", Self::Mon),
         ("tue", Self::Tue),
@@ -94,29 +98,29 @@ impl Day {
     }
 }
 
-/// Hours of some days of the week, in a time zone. Prints as it is written:
+/// Hours on some days of the week, in a time zone. Displayed as in the configuration:
 /// `22:00-04:00 Europe/Copenhagen (fri, sat)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    from: Clock,
-    to: Clock,
+    from: TimeOfDay,
+    to: TimeOfDay,
     days: Vec<Day>,
     zone: TimeZone,
 }
 
 impl Window {
-    /// The hours from `from` on and before `to` on these days; over midnight where `to` does not lie
-    /// after `from`. Nothing where both are the same, which means an instant to one reader and a
-    /// whole day to the next, where `from` is no time of a day, and where there are no days.
+    /// The hours from `from` to just before `to` on these days; over midnight if `to` is not after
+    /// `from`. `None` if both are equal (an instant or a whole day?), if `from` is 24:00, and without
+    /// days.
     #[must_use]
-    pub fn new(from: Clock, to: Clock, days: &[Day], zone: TimeZone) -> Option<Self> {
+    pub fn new(from: TimeOfDay, to: TimeOfDay, days: &[Day], zone: TimeZone) -> Option<Self> {
         if from == to || from.0 >= DAY || days.is_empty() {
             return None;
         }
         Some(Self {
             from,
             to,
-            // In the order of the week, each once.
+            // In the order of the week, without duplicates.
             days: Day::ALL
                 .into_iter()
                 .map(|(_, day)| day)
@@ -126,7 +130,7 @@ impl Window {
         })
     }
 
-    /// Whether it is open at this moment.
+    /// Returns whether the window is open at this time.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> bool {
         let local = self.zone.to_datetime(at);
@@ -141,8 +145,8 @@ impl Window {
         (today && from <= shown) || (shown < to && self.has(date.yesterday().ok()))
     }
 
-    /// The first moment from `at` on at which it is open: `at` itself while it is. Nothing where
-    /// there is none in two weeks.
+    /// The first time from `at` at which the window is open, which may be `at` itself; `None` if it does
+    /// not open within two weeks.
     #[must_use]
     pub fn next_opening(&self, at: Timestamp) -> Option<Timestamp> {
         let today = self.zone.to_datetime(at).date();
@@ -153,7 +157,7 @@ impl Window {
         let end = at
             .checked_add((24 * LOOK_AHEAD).hours())
             .unwrap_or(Timestamp::MAX);
-        // Where the clock is put forward or back it may jump into the window.
+        // A clock that is set forward or back may jump into the window.
         let jumps = self
             .zone
             .following(at)
@@ -170,7 +174,7 @@ impl Window {
         date.is_some_and(|date| self.days.contains(&Day::of(date)))
     }
 
-    /// The moments at which the clock shows this: none, one or two.
+    /// The times at which the clock shows this: none, one or two.
     fn moments(&self, shown: DateTime) -> Vec<Timestamp> {
         let offsets = match self.zone.to_ambiguous_timestamp(shown).offset() {
             AmbiguousOffset::Unambiguous { offset } => vec![offset],
@@ -200,13 +204,13 @@ impl fmt::Display for Window {
     }
 }
 
-/// Whether one of the windows is open; without windows it always is.
+/// Returns whether one of the windows is open; always true without windows.
 #[must_use]
 pub fn is_open(windows: &[Window], at: Timestamp) -> bool {
     windows.is_empty() || windows.iter().any(|window| window.is_open(at))
 }
 
-/// The first moment from `at` on at which one of the windows is open; without windows that is `at`.
+/// The first time from `at` at which one of the windows is open; without windows it is `at`.
 #[must_use]
 pub fn next_opening(windows: &[Window], at: Timestamp) -> Option<Timestamp> {
     if windows.is_empty() {
@@ -217,3 +221,23 @@ pub fn next_opening(windows: &[Window], at: Timestamp) -> Option<Timestamp> {
         .filter_map(|window| window.next_opening(at))
         .min()
 }
+
+/// When a refresh may be sent again, if it is too early at `now`; otherwise `None`. `last_sent` is the
+/// newest trigger that was or may have been sent.
+///
+/// The interval starts when the trigger is sent, not when the refresh ends: the guard protects the
+/// service and its quota from too many requests.
+#[must_use]
+pub fn too_early(
+    last_sent: Option<Timestamp>,
+    min_interval: Duration,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let again = last_sent?
+        .checked_add(min_interval)
+        .unwrap_or(Timestamp::MAX);
+    (now < again).then_some(again)
+}
+
+#[cfg(test)]
+mod tests;
