@@ -138,7 +138,7 @@ fn every_error_is_reported_at_once_and_in_the_order_of_the_file() {
         "invalid_value conf/refresh.yaml:2:20: transport.proxy: this proxy",
         "url_not_https conf/refresh.yaml:3:22: endpoints.powerbi: the address of `powerbi.example`",
         "invalid_target_name conf/refresh.yaml:5:3: targets.order-list: `order-list` is not a valid",
-        "payload_not_object conf/refresh.yaml:5:105: targets.order-list.payload: expected a payload",
+        "payload_not_object conf/refresh.yaml:5:106: targets.order-list.payload: expected a payload",
         "unknown_credentials conf/refresh.yaml:6:6: targets.b: there are no credentials `default`; add `credentials: ",
         "invalid_value conf/refresh.yaml:7:34: targets.c.workspace: this name has blanks around it",
         "unknown_key conf/refresh.yaml:7:49: targets.c.dataflw: unknown key `dataflw`; did you mean `dataflow`?",

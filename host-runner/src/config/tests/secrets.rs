@@ -113,7 +113,7 @@ const SECRET_PLACES: [&str; 8] = [
     "targets: {a: {kind: power-automate, url: @}}\n",
     "targets: {a: {kind: power-automate, url: \"https://flow.example/?api-version=1&sig=0123456789\", payload: @}}\n",
     "targets: {a: {kind: power-automate, url: \"https://flow.example/?api-version=1\", credentials: @}}\n",
-    "transport: {proxy: @, ca_file: @}\n",
+    "transport: {proxy: @}\n",
     "audit: @\nendpoints: {login: @, powerbi: {url: @}}\nsandbox: {allow: [@, {url: @}]}\ncloud: @\n",
 ];
 
