@@ -116,7 +116,8 @@ pub(crate) struct ReadError {
     at: Option<At>,
     /// The keys, the last one first.
     path: Vec<String>,
-    cause: Cause,
+    /// Boxed to keep results small.
+    cause: Box<Cause>,
 }
 
 #[derive(Debug)]
@@ -141,7 +142,7 @@ impl ReadError {
         Self {
             at: None,
             path: Vec::new(),
-            cause,
+            cause: Box::new(cause),
         }
     }
 
@@ -162,7 +163,7 @@ impl ReadError {
     /// a consequence of that.
     fn of(mut self, node: &Node, left_out: &LeftOut) -> Self {
         if self.at.is_none() && left_out.is_within(node) {
-            self.cause = Cause::LeftOut;
+            *self.cause = Cause::LeftOut;
         }
         self.at(node.at)
     }
@@ -184,7 +185,7 @@ impl ReadError {
                 below(&path, step)
             };
         }
-        let fault = match self.cause {
+        let fault = match *self.cause {
             Cause::LeftOut => None,
             Cause::Fault(fault) => Some(fault),
             Cause::Missing(key) => Some(Fault::MissingKey {
@@ -293,16 +294,19 @@ impl<'de, 's> Source<'de, 's> {
             _ => return Err(ReadError::expected("keys with values", self.node)),
         };
         Ok(entries.iter().filter(move |entry| {
-            !self.is_left_out(entry) && !(self.has_kind && entry.key == "kind")
+            !(self.is_left_out(entry) || self.has_kind && entry.key == "kind")
         }))
     }
 
     /// An error of a struct: what was left out is not missing.
     fn of_struct(self, error: ReadError) -> ReadError {
-        match error.cause {
+        match *error.cause {
             Cause::Missing(key) if error.at.is_none() => {
                 let known = self.node.entries().iter().any(|entry| entry.key == key);
-                let cause = if known { Cause::LeftOut } else { error.cause };
+                let cause = match known {
+                    true => Cause::LeftOut,
+                    false => Cause::Missing(key),
+                };
                 ReadError::because(cause).at(self.node.at)
             }
             _ => error.of(self.node, self.left_out),

@@ -294,6 +294,9 @@ fn wrong<T>(option: &'static str, what: &str, hint: &str) -> Result<T, OptionFau
     Err((option, Fault::bad(what, hint)))
 }
 
+/// The option of an item, the item's kind under `verify`, and its keys.
+type WatchedOption = (&'static str, &'static str, Vec<Entry>);
+
 impl TargetOptions {
     /// The tree that a file with this target would have given.
     fn tree(&self) -> Result<Node, OptionFault> {
@@ -336,7 +339,7 @@ impl TargetOptions {
     }
 
     /// The content that the options name: the option of the item, its kind under `verify`, the keys.
-    fn watched(&self) -> Result<Option<(&'static str, &'static str, Vec<Entry>)>, OptionFault> {
+    fn watched(&self) -> Result<Option<WatchedOption>, OptionFault> {
         let (option, key, kind, item) = match (&self.dataflow, &self.model) {
             (Some(_), Some(_)) => {
                 let what = "--dataflow and --model exclude each other";

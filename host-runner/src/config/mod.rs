@@ -2,15 +2,15 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | a file or options become a tree with places | [`load`], [`tree`] |
-//! | `${env:…}` and `${file:…}` are filled in, in the part that is needed | [`template`] |
-//! | serde reads that part as a struct of the format | [`de`], [`schema`], [`values`], [`time`] |
-//! | defaults are applied and rules checked | [`resolve`], [`target`], [`trigger_url`], [`cloud`] |
-//! | the allow-list is derived | [`policy`] |
+//! | a file or options become a tree with places | `load`, `tree` |
+//! | `${env:…}` and `${file:…}` are filled in, in the part that is needed | `template` |
+//! | serde reads that part as a struct of the format | `de`, `schema`, `values`, `time` |
+//! | defaults are applied and rules checked | `resolve`, `target`, `trigger_url`, `cloud` |
+//! | the allow-list is derived | `policy` |
 //!
 //! An unknown key is an error, because a misspelled guard would have no effect. All errors are
 //! reported together, with file, line, column and key, and never repeat a value
-//! ([`error`], [`fault`]). Nothing here reads the environment or the clock by itself.
+//! (`error`, `fault`). Nothing here reads the environment or the clock by itself.
 
 mod cloud;
 mod de;
