@@ -10,7 +10,9 @@ pub use crate::contract::types::ServiceError;
 use crate::contract::types::{self as wit, RefreshError};
 
 /// The status of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The service reports that the refresh, started after our request, succeeded.
@@ -39,6 +41,7 @@ pub enum Status {
     Interrupted,
     /// A bug in the runner.
     #[default]
+    #[schemars(skip)]
     InternalError,
 }
 

@@ -42,7 +42,7 @@ fn an_unknown_key_is_reported_with_its_line_and_the_nearest_key() {
 fn a_guard_of_another_version_is_refused() {
     invalid(
         |setup| setup.appending("    after: [order_list]\n"),
-        &["after", "version"],
+        &["after", "not supported yet"],
     );
 }
 

@@ -15,7 +15,8 @@ use super::fold::{RunState, RunView};
 use crate::verdict::{Status, Verdict};
 
 /// What to do about an earlier run that may have been sent and cannot be followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum IfLost {
     /// Nothing, until someone records a decision.
     #[default]

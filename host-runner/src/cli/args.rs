@@ -93,6 +93,8 @@ pub enum Command {
     Component(ComponentArgs),
     /// Convert the configuration of a legacy script
     ImportConfig(ImportArgs),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Read the audit log, or record a decision on a run
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -12,6 +12,7 @@ mod follow;
 mod import;
 mod list;
 mod refresh;
+mod schema;
 mod setup;
 
 use anyhow::Context as _;
@@ -92,6 +93,7 @@ async fn carry_out(start: &Start, command: &Command) -> u8 {
         Command::List(command) => (Vec::new(), list::run(start, command).await),
         Command::Check(args) => (args.names.clone(), check::run(start, args).await),
         Command::Component(args) => (Vec::new(), component::run(start, args)),
+        Command::Schema => return schema::run(start),
         Command::ImportConfig(args) => return import::run(start, args),
         Command::Audit(command) => (Vec::new(), audit::run(start, command).await),
     };

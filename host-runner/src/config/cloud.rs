@@ -1,8 +1,7 @@
-//! The clouds of Microsoft: where their services are, and what their tokens are for.
+//! The Microsoft clouds: the addresses of their services and the scopes of their tokens.
 //!
-//! One table. An address of it may be replaced by one of `endpoints`; what a token is for (its
-//! scope) belongs to the cloud and stays, for a gateway in front of a service wants that service's
-//! tokens.
+//! `endpoints` may replace an address. The scope belongs to the cloud and stays, because a gateway
+//! in front of a service takes that service's tokens.
 //!
 //! Sources:
 //! - Power BI, its tokens and its sign-in: "Embed content in national clouds"
@@ -18,10 +17,15 @@
 //! - Fabric: <https://learn.microsoft.com/rest/api/fabric/articles/using-fabric-apis>. No address in
 //!   another cloud is documented.
 
-/// A cloud of Microsoft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A Microsoft cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cloud {
-    /// The public one.
+    /// The public cloud.
+    #[default]
     Public,
     /// US Government Community Cloud.
     Gcc,
@@ -33,16 +37,16 @@ pub enum Cloud {
     China,
 }
 
-/// What is where in a cloud.
+/// The addresses and scopes of a cloud.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addresses {
-    /// Where tokens come from.
+    /// The sign-in service.
     pub(crate) login: &'static str,
     /// The Power BI API.
     pub(crate) powerbi: &'static str,
     /// The scope of its tokens.
     pub(crate) powerbi_scope: &'static str,
-    /// The Fabric API; none where none is documented.
+    /// The Fabric API; none if no address is documented.
     pub(crate) fabric: Option<&'static str>,
     /// The scope of a flow's tokens: the audience with its slash, and `/.default`. With one slash
     /// the token's audience has none, and the flow refuses it (`MisMatchingOAuthClaims`).
@@ -50,16 +54,7 @@ pub(crate) struct Addresses {
 }
 
 impl Cloud {
-    /// Every cloud, by its name in the configuration.
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
-        ("public", Self::Public),
-        ("gcc", Self::Gcc),
-        ("gcc-high", Self::GccHigh),
-        ("dod", Self::Dod),
-        ("china", Self::China),
-    ];
-
-    /// What is where.
+    /// The addresses and scopes of this cloud.
     pub(crate) fn addresses(self) -> Addresses {
         match self {
             Self::Public => Addresses {
@@ -101,8 +96,8 @@ impl Cloud {
     }
 }
 
-/// The scope of Fabric's tokens in the public cloud. What it is elsewhere is not documented; that of
-/// an address that the operator names is taken to be the address itself, as it is here.
+/// The scope of Fabric's tokens in the public cloud. In other clouds it is not documented; there it is
+/// assumed to be the configured address itself, as it is here.
 pub(crate) const FABRIC_SCOPE: &str = "https://api.fabric.microsoft.com/.default";
 
 #[cfg(test)]
@@ -111,37 +106,36 @@ mod tests {
 
     use super::*;
 
+    const ALL: [Cloud; 5] = [
+        Cloud::Public,
+        Cloud::Gcc,
+        Cloud::GccHigh,
+        Cloud::Dod,
+        Cloud::China,
+    ];
+
     #[test]
-    fn every_address_is_encrypted_and_nothing_but_an_address() {
-        for (name, cloud) in Cloud::ALL {
+    fn every_address_is_encrypted_and_every_scope_has_its_form() {
+        for cloud in ALL {
             let there = cloud.addresses();
             for address in [there.login, there.powerbi].into_iter().chain(there.fabric) {
                 let url = Url::parse(address).unwrap();
-                assert_eq!((url.scheme(), url.path()), ("https", "/"), "{name}");
-                assert!(!address.ends_with('/'), "{name}: {address}");
+                assert_eq!((url.scheme(), url.path()), ("https", "/"), "{cloud:?}");
+                assert!(!address.ends_with('/'), "{cloud:?}: {address}");
             }
-        }
-    }
-
-    #[test]
-    fn a_flows_scope_has_the_slash_of_its_audience_and_that_of_its_own() {
-        for (name, cloud) in Cloud::ALL {
-            let there = cloud.addresses();
-            assert!(there.flow_scope.ends_with("//.default"), "{name}");
-            let api = there.powerbi_scope;
-            assert!(api.ends_with("/powerbi/api/.default"), "{name}: {api}");
+            assert!(there.flow_scope.ends_with("//.default"), "{cloud:?}");
+            assert!(there.powerbi_scope.ends_with("/powerbi/api/.default"));
         }
     }
 
     #[test]
     fn no_two_clouds_share_a_token_for_power_bi_or_flows() {
-        for (name, cloud) in Cloud::ALL {
-            for (other, second) in Cloud::ALL.into_iter().filter(|(other, _)| *other != name) {
-                let (a, b) = (cloud.addresses(), second.addresses());
-                assert_ne!(a.powerbi_scope, b.powerbi_scope, "{name} {other}");
-                assert_ne!(a.flow_scope, b.flow_scope, "{name} {other}");
-                assert_ne!(a.powerbi, b.powerbi, "{name} {other}");
-            }
+        for (first, second) in ALL.into_iter().flat_map(|a| ALL.map(|b| (a, b))) {
+            let (a, b) = (first.addresses(), second.addresses());
+            let shared = a.powerbi_scope == b.powerbi_scope
+                || a.flow_scope == b.flow_scope
+                || a.powerbi == b.powerbi;
+            assert_eq!(shared, first == second, "{first:?} {second:?}");
         }
     }
 }

@@ -1,70 +1,52 @@
 //! The configuration: found, read, checked, and resolved as far as it is needed.
 //!
-//! Text → YAML → a tree that knows its lines → checks of every key and literal value, all mistakes
-//! shown together ([`Config::load`]) → `${env:…}` and `${file:…}` of what is asked for, and the same
-//! checks again ([`Config::resolve`], [`Config::settings`], [`Config::audit`]). A target without a
-//! file comes the same way ([`Config::from_options`]).
+//! | step | module |
+//! |---|---|
+//! | a file or options become a tree with places | `load`, `tree` |
+//! | `${env:…}` and `${file:…}` are filled in, in the part that is needed | `template` |
+//! | serde reads that part as a struct of the format | `de`, `schema`, `values`, `time` |
+//! | defaults are applied and rules checked | `resolve`, `target`, `trigger_url`, `cloud` |
+//! | the allow-list is derived | `policy` |
 //!
-//! It refuses every key that it does not know, and keys of later versions by name: a guard that is
-//! misspelled or not there yet would hold nothing back, and nobody would notice. It reads no
-//! environment and no clock by itself, and never repeats a value in an error.
+//! An unknown key is an error, because a misspelled guard would have no effect. All errors are
+//! reported together, with file, line, column and key, and never repeat a value
+//! (`error`, `fault`). Nothing here reads the environment or the clock by itself.
 
 mod cloud;
-mod content;
-mod credential;
-mod duration;
-mod endpoints;
+mod de;
 mod error;
 mod fault;
-mod file;
-mod find;
-mod guards;
-pub(crate) mod json;
-mod key_tables;
-mod keys;
-mod options;
-mod payload;
+mod json_schema;
+mod load;
 mod policy;
-mod read_content;
-mod read_flow;
-mod read_guards;
-mod read_interrupt;
-mod read_model;
-mod read_target;
-mod read_window;
-mod reader;
-mod scalars;
-mod settings;
+mod resolve;
+mod schema;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod time;
 pub(crate) mod tree;
 mod trigger_url;
 pub(crate) mod values;
-mod whole;
-pub(crate) mod words;
 
 pub use cloud::Cloud;
-pub use content::{
-    ApplyChanges, ContentKind, Dataflow, Enhanced, Gen2, Model, ModelObject, ModelRefresh, Watched,
-    WhenUnreadable,
-};
-pub use duration::parse_duration;
-pub use endpoints::{Endpoint, Endpoints};
 pub use error::{ConfigError, Problem};
 pub use fault::Fault;
-pub(crate) use file::text_of as read_config_text;
-pub use find::{FILE_NAME, find_config, usual_places};
-pub use guards::{IfRunning, OnInterrupt, Quota, QuotaMode, QuotaUnreadable, Retry, RunKind};
-pub use options::TargetOptions;
-pub use policy::{Need, PolicyEntry};
-
-pub use reader::Inputs;
-pub use settings::Settings;
+pub use json_schema::json_schema;
+pub(crate) use load::read_config_text;
+pub use load::{Config, FILE_NAME, Selection, TargetOptions, find_config, usual_places};
+pub use policy::{Need, PolicyEntry, Settings};
+pub use resolve::Inputs;
+pub use schema::{
+    ApplyChanges, CommitMode, Endpoint, Enhanced, IfRunning, ModelObject, OnInterrupt, Quota,
+    QuotaMode, QuotaUnreadable, RefreshType, Retry, RunKind, WhenUnreadable,
+};
 pub use target::{
-    BearerNeed, Credential, FlowAuthorization, PowerAutomate, ResolvedTarget, Verify, What,
+    BearerNeed, ContentKind, Credential, Dataflow, Endpoints, FlowAuthorization, Gen2, Model,
+    ModelRefresh, PowerAutomate, ResolvedTarget, Verify, Watched, What,
 };
 pub use template::Env;
+pub use time::{CalendarDay, RefreshTimeout, Span, parse_duration};
 pub use trigger_url::{TriggerAddress, TriggerUrl, UrlForm, parse_trigger_url};
-pub use whole::{Config, Selection};
+pub use values::{FilledList, Scalar, Whole, Wrong};

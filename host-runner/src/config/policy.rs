@@ -1,37 +1,55 @@
-//! The allow-list, derived from the targets that run.
+//! The settings of all targets, and the allow-list that is derived from the targets that run.
 //!
-//! It holds what these targets need and no more: a trigger may be posted to at its own path, a
-//! history that is only read may be read. Every entry says what it is for, so that the runner can
-//! keep to itself what the component has no business with (the place where tokens come from).
+//! The list contains what these targets need and no more: a trigger may be posted to at its own path,
+//! a history that is only read may be read. Every entry names its purpose, so that the runner can
+//! withhold from the component what only the runner needs (the sign-in service).
+
+use std::path::PathBuf;
 
 use http::Method;
+use secrecy::SecretString;
 use url::Url;
 
-use super::content::ContentKind;
-use super::endpoints::Endpoint;
-use super::guards::OnInterrupt;
-use super::settings::Settings;
-use super::target::{ResolvedTarget, Verify, What};
+use super::schema::{Endpoint, OnInterrupt};
+use super::target::{ContentKind, ResolvedTarget, Verify, What};
 use crate::outbound::{Origin, Rule};
+use crate::verdict::Status;
 
-/// Below it lies everything of the Power BI API that is asked.
+/// What applies to all targets. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Statuses that exit 0.
+    pub exit_zero_on: Vec<Status>,
+    /// The entries of `sandbox.allow`.
+    pub allow: Vec<Rule>,
+    /// Whether this machine may be reached, also without encryption.
+    pub allow_loopback: bool,
+    /// PEM certificates to trust in addition to the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy for encrypted calls, as it is written: it may contain a password.
+    pub proxy: Option<SecretString>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// All requests to the Power BI API are below this path.
 const GROUPS: &str = "/v1.0/myorg/groups";
-/// Below it lies everything of the Fabric API that is asked.
+/// All requests to the Fabric API are below this path.
 const WORKSPACES: &str = "/v1/workspaces";
 
-/// An entry of the allow-list, and what it is for.
+/// An entry of the allow-list and its purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEntry {
-    /// What it is for.
+    /// The purpose.
     pub need: Need,
     /// The entry.
     pub rule: Rule,
 }
 
-/// What an entry of the allow-list is for.
+/// The purpose of an entry of the allow-list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// The runner fetches tokens there; the component never goes there.
+    /// The runner gets tokens there; the component never calls it.
     Login,
     /// The history of a dataflow or a model, or the content itself.
     PowerBi,
@@ -39,9 +57,9 @@ pub enum Need {
     Fabric,
     /// The trigger of a flow.
     Trigger,
-    /// Where a flow's late Response is asked for, at the host of its trigger.
+    /// The late Response of a flow, at the host of its trigger.
     Response,
-    /// The operator's word: `sandbox.allow`.
+    /// The operator's `sandbox.allow`.
     Configured,
 }
 
@@ -53,15 +71,14 @@ enum Act {
 }
 
 impl Settings {
-    /// The allow-list for refreshing, following and looking at these targets, each entry once. The wish
-    /// to stop a run passes only where a signal is to stop it (`on_interrupt: cancel`).
+    /// The allow-list for refreshing, following and checking these targets, each entry once. A run can be
+    /// stopped only with `on_interrupt: cancel`.
     #[must_use]
     pub fn policy_entries(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
         self.entries(targets, Act::Refresh)
     }
 
-    /// The allow-list for stopping runs of these targets, each entry once: no trigger, but the wish
-    /// to stop a run also where its history is otherwise only read.
+    /// The allow-list for stopping runs of these targets, each entry once. It contains no trigger.
     #[must_use]
     pub fn policy_entries_to_cancel(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
         self.entries(targets, Act::Cancel)
@@ -83,7 +100,7 @@ impl Settings {
     }
 }
 
-/// What one target needs. An address that makes no entry is left out, and so denied.
+/// What one target needs. An address that cannot become an entry is omitted, and so denied.
 fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     let mut out = Vec::new();
     let mut push =
@@ -92,7 +109,6 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     if !target.credentials().is_empty() {
         push(Need::Login, service(&endpoints.login, "", &[Method::POST]));
     }
-    // Stopping is allowed for who asks for it, and where a signal is to do it.
     let may_stop = act == Act::Cancel || target.on_interrupt == OnInterrupt::Cancel;
     let mut reads_only = false;
     if let What::PowerAutomate(flow) = &target.what {
@@ -128,7 +144,7 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
             (false, _) => &[Method::GET, Method::DELETE],
         },
     };
-    // A dataflow that is not where it should be may be of the other generation.
+    // A dataflow that is not found at its own API may be of the other generation.
     let needs = match watched.kind {
         ContentKind::Dataflow => vec![powerbi(own), fabric(&read)],
         ContentKind::Gen2 => vec![fabric(own), powerbi(&read)],

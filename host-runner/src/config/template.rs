@@ -1,31 +1,122 @@
-//! `${env:NAME}` and `${file:PATH}` in a value.
+//! `${env:NAME}` and `${file:PATH}` in values.
 //!
-//! Secrets and what differs between machines stay out of the file this way. A variable that is
-//! missing or empty is an error, never an empty text: an empty URL or secret would only fail later
-//! and less clearly. What was fetched is not looked through again, so a secret may hold `${`.
+//! They keep secrets, and what differs between machines, out of the file. They are filled in when a
+//! value is needed, in the whole part of the tree that is read next. A missing or empty variable is
+//! an error, because an empty URL or secret would fail later and less clearly. A fetched value is not
+//! searched again, so a secret may contain `${`.
 
 use std::io::Read;
 use std::path::Path;
 
-use super::fault::Fault;
+use super::error::Problems;
+use super::fault::{Fault, shown_credentials, shown_key, shown_target};
+use super::tree::{At, Entry, Node, Value};
 
-/// The largest file behind `${file:…}`, in bytes. Secrets are far smaller; this keeps a wrong path
-/// such as a device or a log from being read whole.
+/// The largest file of a `${file:…}`, in bytes. A secret is far smaller; a device or a log that is
+/// named by mistake is not read whole.
 const LARGEST_FILE: u64 = 64 * 1024;
 
-/// Looks an environment variable up by its name.
+/// Looks up an environment variable by its name.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A piece of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part<'a> {
+enum Part<'a> {
     Literal(&'a str),
     Env(&'a str),
     File(&'a str),
 }
 
+/// Where values come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    /// The environment. Without it, a value with `${…}` is unknown, which is not an error.
+    pub(crate) env: Option<Env<'a>>,
+    /// Where relative paths start.
+    pub(crate) base: &'a Path,
+}
+
+/// A copy of a part of the tree with every `${…}` filled in. The places of values that are not known
+/// are added to `unknown`, and their errors to `problems`.
+pub(crate) fn fill(
+    node: &Node,
+    path: &str,
+    sources: Sources<'_>,
+    problems: &mut Problems<'_>,
+    unknown: &mut Vec<At>,
+) -> Node {
+    let value = match &node.value {
+        Value::Text(text) => {
+            let filled = filled(text, sources).unwrap_or_else(|fault| {
+                problems.add(node.at, path, fault);
+                None
+            });
+            if filled.is_none() {
+                unknown.push(node.at);
+            }
+            Value::Text(filled.unwrap_or_default())
+        }
+        Value::List(items) => {
+            let filled = |(index, item)| {
+                let path = format!("{path}[{index}]");
+                fill(item, &path, sources, problems, unknown)
+            };
+            Value::List(items.iter().enumerate().map(filled).collect())
+        }
+        Value::Map(entries) => {
+            let filled = |entry: &Entry| Entry {
+                key: entry.key.clone(),
+                at: entry.at,
+                node: fill(
+                    &entry.node,
+                    &below(path, &entry.key),
+                    sources,
+                    problems,
+                    unknown,
+                ),
+            };
+            Value::Map(entries.iter().map(filled).collect())
+        }
+        other => other.clone(),
+    };
+    Node { at: node.at, value }
+}
+
+/// Whether a value is written in the file as it is.
+pub(crate) fn is_literal(node: &Node) -> bool {
+    let Value::Text(text) = &node.value else {
+        return true;
+    };
+    split(text).is_ok_and(|parts| parts.iter().all(|part| matches!(part, Part::Literal(_))))
+}
+
+fn filled(text: &str, sources: Sources<'_>) -> Result<Option<String>, Fault> {
+    let parts = split(text)?;
+    let mut out = String::new();
+    for part in parts {
+        match (part, sources.env) {
+            (Part::Literal(text), _) => out.push_str(text),
+            (Part::Env(name), Some(env)) => out.push_str(&variable(name, env)?),
+            (Part::File(path), Some(_)) => out.push_str(&file(&sources.base.join(path))?),
+            (Part::Env(_) | Part::File(_), None) => return Ok(None),
+        }
+    }
+    Ok(Some(out))
+}
+
+/// The path of a key below a path.
+pub(crate) fn below(path: &str, key: &str) -> String {
+    let shown = match path {
+        "targets" => shown_target(key),
+        "credentials" => shown_credentials(key),
+        _ => shown_key(key),
+    };
+    let dot = if path.is_empty() { "" } else { "." };
+    format!("{path}{dot}{}", shown.unwrap_or("…"))
+}
+
 /// The pieces of a value.
-pub(crate) fn split(text: &str) -> Result<Vec<Part<'_>>, Fault> {
+fn split(text: &str) -> Result<Vec<Part<'_>>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -60,28 +151,15 @@ fn reference(inside: &str) -> Result<Part<'_>, Fault> {
             what: "names no file",
         }),
         _ => Err(Fault::BadPlaceholder {
-            what: "does not say where the value comes from",
+            what: "is neither `env:` nor `file:`",
         }),
     }
 }
 
-/// Whether a name is one that shells and orchestrators can set.
+/// Whether shells and orchestrators can set a variable of this name.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// The value that these pieces make. Relative files start at `base`.
-pub(crate) fn join(parts: &[Part<'_>], env: Env<'_>, base: &Path) -> Result<String, Fault> {
-    let mut out = String::new();
-    for part in parts {
-        match part {
-            Part::Literal(text) => out.push_str(text),
-            Part::Env(name) => out.push_str(&variable(name, env)?),
-            Part::File(path) => out.push_str(&file(&base.join(path))?),
-        }
-    }
-    Ok(out)
 }
 
 fn variable(name: &str, env: Env<'_>) -> Result<String, Fault> {
@@ -96,7 +174,7 @@ fn variable(name: &str, env: Env<'_>) -> Result<String, Fault> {
     }
 }
 
-/// The text of a file without the newline that editors and `echo` put at its end.
+/// The text of a file, without the line break that editors and `echo` add at its end.
 fn file(path: &Path) -> Result<String, Fault> {
     let unusable = |reason: &str| Fault::FileUnusable {
         path: path.to_path_buf(),
@@ -138,66 +216,53 @@ mod tests {
             "BLANK" => Some(" \n".to_owned()),
             _ => None,
         };
-        join(&split(text)?, &env, base)
+        let env: Env<'_> = &env;
+        super::filled(
+            text,
+            Sources {
+                env: Some(env),
+                base,
+            },
+        )
+        .map(Option::unwrap)
     }
 
     #[test]
-    fn a_variable_may_stand_anywhere_in_a_value() {
-        let here = Path::new(".");
-        assert_eq!(filled("plain", here).unwrap(), "plain");
-        assert_eq!(filled("${env:A}", here).unwrap(), "alpha");
-        assert_eq!(
-            filled("x-${env:A}/${env:A}.y", here).unwrap(),
-            "x-alpha/alpha.y"
-        );
-        assert_eq!(filled("", here).unwrap(), "");
-    }
-
-    #[test]
-    fn a_doubled_dollar_is_a_literal_one_and_a_lone_one_is_itself() {
-        let here = Path::new(".");
-        assert_eq!(filled("$${env:A}", here).unwrap(), "${env:A}");
-        assert_eq!(filled("a$b $$ $${", here).unwrap(), "a$b $$ ${");
-    }
-
-    #[test]
-    fn a_fetched_value_is_not_looked_through_again() {
-        assert_eq!(filled("${env:NESTED}", Path::new(".")).unwrap(), "${env:A}");
-    }
-
-    #[test]
-    fn a_missing_and_an_empty_variable_are_errors_that_name_it() {
-        let here = Path::new(".");
-        let error = filled("${env:MISSING}", here).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the environment variable MISSING is not set"
-        );
-        for name in ["EMPTY", "BLANK"] {
-            let error = filled(&format!("x${{env:{name}}}"), here).unwrap_err();
-            assert_eq!(
-                error,
-                Fault::EnvEmpty {
-                    variable: name.to_owned()
-                }
-            );
+    fn a_variable_may_be_anywhere_and_a_doubled_dollar_is_a_literal_one() {
+        for (text, expected) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("${env:A}", "alpha"),
+            ("x-${env:A}/${env:A}.y", "x-alpha/alpha.y"),
+            ("$${env:A}", "${env:A}"),
+            ("a$b $$ $${", "a$b $$ ${"),
+            // A fetched value is not searched again.
+            ("${env:NESTED}", "${env:A}"),
+        ] {
+            assert_eq!(filled(text, Path::new(".")).unwrap(), expected, "{text}");
         }
     }
 
     #[test]
-    fn another_form_is_refused_without_repeating_it() {
-        for text in [
-            "${INVENTED}",
-            "${secret:INVENTED}",
-            "${env:INVENTED secret}",
-            "${env:INVENTED",
-            "${file:}",
-            "${env:}",
+    fn a_value_that_cannot_be_filled_in_is_an_error_that_does_not_repeat_it() {
+        for (text, code, word) in [
+            ("${env:MISSING}", "env_not_set", "MISSING is not set"),
+            ("x${env:EMPTY}", "env_empty", "EMPTY is empty"),
+            ("${env:BLANK}", "env_empty", "BLANK is empty"),
+            ("${INVENTED}", "invalid_placeholder", "neither"),
+            ("${secret:INVENTED}", "invalid_placeholder", "neither"),
+            ("${env:INVENTED secret}", "invalid_placeholder", "variable"),
+            ("${env:INVENTED", "invalid_placeholder", "brace"),
+            ("${file:}", "invalid_placeholder", "no file"),
+            ("${env:}", "invalid_placeholder", "variable"),
         ] {
-            let error = split(text).unwrap_err();
-            assert_eq!(error.code(), "invalid_placeholder", "{text}");
-            assert!(!error.to_string().contains("INVENTED"), "{error}");
-            assert!(error.hint().contains("${env:NAME}"));
+            let fault = filled(text, Path::new(".")).unwrap_err();
+            assert_eq!(fault.code(), code, "{text}");
+            assert!(fault.to_string().contains(word), "{fault}");
+            assert!(
+                !format!("{fault} {fault:?}").contains("INVENTED"),
+                "{fault}"
+            );
         }
     }
 
@@ -220,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_gives_no_value_is_an_error_that_names_it() {
+    fn a_file_that_cannot_be_used_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
         std::fs::write(folder.path().join("binary"), [0xff, 0xfe, 0x00]).unwrap();

@@ -1,49 +1,40 @@
-//! YAML as a tree that knows where each of its parts stands.
+//! YAML as a tree in which every key and value has a place.
 //!
-//! Every later check wants to name a line, and derived deserialisation gives up at the first
-//! mistake; so the text becomes this tree first. It refuses what YAML allows and nobody means: a
-//! key twice, a tag that nothing knows, several documents, a number that is not finite. A tree
-//! never prints its values, which may be secrets.
+//! serde-saphyr streams into the target type, and loses places inside enums and flattened structs.
+//! So the text becomes this tree first, and [`super::de`] reads the tree. What YAML allows and
+//! nobody means is refused here: a duplicate key, an unknown tag, several documents, a number that
+//! JSON cannot hold. A tree never prints its values, and a YAML error never repeats the text: both
+//! may be secrets.
 
 use std::fmt;
+use std::io::Read;
+use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
 use serde_saphyr::options::DuplicateKeyPolicy;
-use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
+use serde_saphyr::{Error, Spanned};
 
-use super::fault::Fault;
+pub(crate) use super::error::At;
+use super::error::ConfigError;
+use super::fault::{Fault, shown_key};
 
-/// 2^64: from here on a float stands for a whole number whose digits were lost.
+/// 2^64: from here on a float is a whole number that has lost digits.
 const TWO_TO_THE_64: f64 = 18_446_744_073_709_551_616.0;
 
-/// Where a part of the configuration stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum At {
-    /// In the file; both counted from 1.
-    File { line: u32, column: u32 },
-    /// In the command line, under this option.
-    Option(&'static str),
-}
+const TOO_LARGE: &str = "a number of more than 64 bits would lose digits; put it in quotes";
+const NOT_FINITE: &str = "a number is not finite; put it in quotes";
+const DUPLICATE_KEY: &str = "a key appears twice";
 
-impl At {
-    /// The line in the file, counted from 1; 0 for an option.
-    pub(crate) fn line(self) -> u32 {
-        match self {
-            Self::File { line, .. } => line,
-            Self::Option(_) => 0,
-        }
-    }
-}
-
-/// A part of the configuration, and where it stands.
+/// A part of the configuration and its place.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) at: At,
     pub(crate) value: Value,
 }
 
-/// What a part of the configuration is.
+/// The content of a part of the configuration.
 #[derive(Clone)]
 pub(crate) enum Value {
     Null,
@@ -62,7 +53,7 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-/// A text that is not YAML, and where.
+/// Why a text is not YAML, and where.
 #[derive(Debug)]
 pub(crate) struct YamlError {
     pub(crate) line: u32,
@@ -71,16 +62,34 @@ pub(crate) struct YamlError {
 }
 
 impl Value {
-    /// What it is, for messages: never what it says.
+    /// Its type, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "empty",
+            Self::Null => "nothing",
             Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "text",
             Self::List(_) => "a list",
-            Self::Map(_) => "a mapping",
+            Self::Map(_) => "keys with values",
         }
+    }
+}
+
+impl Node {
+    /// The entries of a mapping; none of anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The value at this path of keys.
+    pub(crate) fn get(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, key| {
+            let entry = node.entries().iter().find(|entry| entry.key == **key)?;
+            Some(&entry.node)
+        })
     }
 }
 
@@ -90,16 +99,66 @@ impl fmt::Debug for Node {
     }
 }
 
+/// JSON with the keys in the order of the file: a flow that logs its input shows it as it was
+/// written, and the digest of the request is stable.
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(yes) => serializer.serialize_bool(*yes),
+            Value::Number(number) => number.serialize(serializer),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::List(items) => items.serialize(serializer),
+            Value::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for entry in entries {
+                    map.serialize_entry(&entry.key, &entry.node)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+/// The largest configuration or payload, in bytes. A payload is stored with every run.
+const LARGEST: u64 = 1024 * 1024;
+
+/// The text of a file; the fault `absent` if it does not exist.
+pub(crate) fn text_of(path: &Path, absent: Fault) -> Result<String, ConfigError> {
+    let unreadable =
+        |reason: String| ConfigError::of_file(path, Fault::ConfigUnreadable { reason });
+    let mut bytes = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > LARGEST => {
+            Err(unreadable("it is larger than 1 MiB".to_owned()))
+        }
+        Ok(_) => {
+            String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(ConfigError::of_option("", absent))
+        }
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// The tree of a text that is at `path`.
+pub(crate) fn parse_at(text: &str, path: &Path) -> Result<Node, ConfigError> {
+    parse(text).map_err(|error| ConfigError::at(Some(path), error.line, error.column, error.fault))
+}
+
 /// The tree of a YAML text of one document.
 pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
     let options = serde_saphyr::options! {
-        // YAML 1.1 reads `no` and `off` as false, which surprises everybody once.
+        // YAML 1.1 reads `no` and `off` as false.
         strict_booleans: true,
         duplicate_keys: DuplicateKeyPolicy::Error,
         reject_unsupported_tags: true,
-        // A snippet would repeat the lines around the mistake, and one may hold a secret.
+        // A snippet would repeat the lines around the error, and one may hold a secret.
         with_snippet: false,
-        // An order number `007` or `1_000` is a text, and stays as it is written.
+        // An order number such as `007` or `1_000` is text and keeps its digits.
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
     };
@@ -107,18 +166,39 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
         let (line, column) = error
             .location()
             .map_or((0, 0), |at| (narrow(at.line()), narrow(at.column())));
-        let reason = UserMessageFormatter
-            .format_message(&error)
-            .replace(char::is_control, " ");
         YamlError {
             line,
             column,
-            fault: Fault::ConfigYaml { reason },
+            fault: Fault::ConfigYaml {
+                reason: reason(error.without_snippet()),
+            },
         }
     })
 }
 
-/// Lines and columns come in the parser's own width.
+/// What is wrong. The error itself is never formatted: its text may quote the file.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::ExternalMessage { msg, .. } => msg.replace(char::is_control, " "),
+        Error::DuplicateMappingKey { key, .. } => match key.as_deref().and_then(shown_key) {
+            Some(key) => format!("the key `{key}` appears twice"),
+            None => DUPLICATE_KEY.to_owned(),
+        },
+        Error::Message { msg, .. } => [TOO_LARGE, NOT_FINITE, DUPLICATE_KEY]
+            .into_iter()
+            .find(|own| msg.contains(own))
+            .unwrap_or("unexpected content")
+            .to_owned(),
+        Error::Eof { .. } => "the text ends too early".to_owned(),
+        Error::MultipleDocuments { .. } => "there is more than one document".to_owned(),
+        Error::UnknownAnchor { .. } => "an alias has no anchor".to_owned(),
+        Error::UnsupportedTag { .. } => "a tag is not supported".to_owned(),
+        Error::NonFiniteFloat { .. } => NOT_FINITE.to_owned(),
+        _ => "unexpected content".to_owned(),
+    }
+}
+
+/// The parser counts lines and columns in types of its own.
 fn narrow(number: impl TryInto<u32>) -> u32 {
     number.try_into().unwrap_or(u32::MAX)
 }
@@ -126,9 +206,8 @@ fn narrow(number: impl TryInto<u32>) -> u32 {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        let at = place(&spanned.referenced);
         Ok(Self {
-            at,
+            at: place(&spanned.referenced),
             value: spanned.value,
         })
     }
@@ -179,13 +258,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         // Whole numbers of more than 64 bits arrive here too, with their last digits lost.
         if value.abs() >= TWO_TO_THE_64 {
-            return Err(E::custom(
-                "a number beyond 64 bits loses digits; put it in quotes",
-            ));
+            return Err(E::custom(TOO_LARGE));
         }
         Number::from_f64(value)
             .map(Value::Number)
-            .ok_or_else(|| E::custom("a number that is not finite; put it in quotes"))
+            .ok_or_else(|| E::custom(NOT_FINITE))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -207,17 +284,13 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut out: Vec<Entry> = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
-            // `1` and `"1"` are two keys in YAML, and one here.
+            // `1` and `"1"` are two keys in YAML and one here.
             if out.iter().any(|entry| entry.key == key.value) {
-                return Err(A::Error::custom(format!(
-                    "duplicate mapping key: {}",
-                    key.value
-                )));
+                return Err(A::Error::custom(DUPLICATE_KEY));
             }
-            let at = place(&key.referenced);
             out.push(Entry {
+                at: place(&key.referenced),
                 key: key.value,
-                at,
                 node: map.next_value()?,
             });
         }
@@ -229,94 +302,70 @@ impl<'de> Visitor<'de> for ValueVisitor {
 mod tests {
     use super::*;
 
-    fn entries(node: &Node) -> &[Entry] {
-        match &node.value {
-            Value::Map(entries) => entries,
-            other => panic!("{}", other.kind()),
+    fn json(text: &str) -> String {
+        serde_json::to_string(&parse(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_key_and_value_has_a_place() {
+        let tree = parse("# comment\nb: 1\na:\n  - x\n  - {c: ~}\n").unwrap();
+        let places: Vec<(At, At)> = tree.entries().iter().map(|e| (e.at, e.node.at)).collect();
+        let at = |line, column| At::File { line, column };
+        assert_eq!(places, [(at(2, 1), at(2, 4)), (at(3, 1), at(4, 3))]);
+    }
+
+    #[test]
+    fn yaml_becomes_json_in_the_order_of_the_file() {
+        for (yaml, expected) in [
+            (
+                "z: \"a\\\"\\n☃\"\na: [1, -2, 0.5, true, ~, []]\n\"m n\": {y: {}, x: '1'}\n",
+                r#"{"z":"a\"\n☃","a":[1,-2,0.5,true,null,[]],"m n":{"y":{},"x":"1"}}"#,
+            ),
+            (
+                "a: 007\nb: 1_000\nc: no\n",
+                r#"{"a":"007","b":"1_000","c":"no"}"#,
+            ),
+            (
+                "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n",
+                r#"{"a":{"x":1,"y":2},"b":{"y":3,"x":1}}"#,
+            ),
+        ] {
+            assert_eq!(json(yaml), expected);
         }
     }
 
     #[test]
-    fn every_key_and_value_knows_its_line_and_the_order_is_kept() {
-        let tree = parse("# comment\nb: 1\na:\n  - x\n  - {c: ~, no: no}\n").unwrap();
-        let top = entries(&tree);
-        let keys: Vec<&str> = top.iter().map(|entry| entry.key.as_str()).collect();
-        assert_eq!(keys, ["b", "a"]);
-        assert_eq!(top[0].at, At::File { line: 2, column: 1 });
-        assert_eq!(top[0].node.at, At::File { line: 2, column: 4 });
-        let Value::List(items) = &top[1].node.value else {
-            panic!()
-        };
-        assert_eq!(items[1].at, At::File { line: 5, column: 5 });
-        assert!(matches!(entries(&items[1])[0].node.value, Value::Null));
-        assert!(matches!(&entries(&items[1])[1].node.value, Value::Text(no) if no == "no"));
-    }
-
-    #[test]
-    fn an_anchor_serves_two_targets() {
-        let tree = parse("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n").unwrap();
-        let b = entries(&entries(&tree)[1].node);
-        let shown: Vec<(&str, String)> = b
-            .iter()
-            .map(|entry| match &entry.node.value {
-                Value::Number(number) => (entry.key.as_str(), number.to_string()),
-                other => panic!("{}", other.kind()),
-            })
-            .collect();
-        assert!(shown.contains(&("x", "1".to_owned())) && shown.contains(&("y", "3".to_owned())));
-    }
-
-    #[test]
-    fn a_mistake_in_the_yaml_names_line_and_column_and_never_the_text() {
-        for (text, line) in [
-            ("a: INVENTED-secret-1\nb: [1, 2\nc: 3\n", 3),
-            ("a: INVENTED-secret-1\na: INVENTED-secret-2\n", 2),
-            ("a: \"INVENTED-secret-1\n", 1),
-            ("a: 1\n  b: INVENTED-secret-1\n", 2),
-            ("a: !vault INVENTED-secret-1\n", 1),
-            ("a: INVENTED-secret-1\n\tb: 1\n", 1),
-            ("a: *INVENTED-secret-1\n", 1),
-            ("a: 1\n--- \nb: INVENTED-secret-1\n", 2),
+    fn invalid_yaml_names_line_and_reason_and_never_the_text() {
+        for (text, line, reason) in [
+            ("a: INVENTED-secret-1\nb: [1, 2\nc: 3\n", 2, ""),
+            (
+                "a: INVENTED-secret-1\na: INVENTED-secret-2\n",
+                2,
+                "the key `a` appears twice",
+            ),
+            ("INVENTED1: 1\nINVENTED1: 1\n", 2, "a key appears twice"),
+            ("1: x\n\"1\": INVENTED\n", 2, "a key appears twice"),
+            ("a: \"INVENTED-secret-1\n", 1, ""),
+            ("a: 1\n  b: INVENTED-secret-1\n", 2, ""),
+            ("a: !vault INVENTED-secret-1\n", 1, "tag"),
+            ("a: INVENTED-secret-1\n\tb: 1\n", 1, ""),
+            ("a: *INVENTED-secret-1\n", 1, "anchor"),
+            ("a: 1\n--- \nb: INVENTED-secret-1\n", 2, "document"),
+            ("a: 1e999", 1, "not finite"),
+            ("a: .nan", 1, "not finite"),
+            ("a: 340282366920938463463374607431768211455", 1, "64 bits"),
         ] {
             let error = parse(text).unwrap_err();
-            assert_eq!(error.fault.code(), "config_yaml");
-            let shown = error.fault.to_string();
-            assert!(!shown.contains("INVENTED") || text.contains('*'), "{shown}");
-            assert!(
-                error.line >= line && error.line <= line + 1,
-                "{text:?}: {} {shown}",
-                error.line
-            );
+            let shown = format!("{error:?} {}", error.fault);
+            assert!(!shown.contains("INVENTED"), "{shown}");
+            assert!(shown.contains(reason), "{text}: {shown}");
+            let lines = [0, line, line + 1];
+            assert!(lines.contains(&error.line), "{text}: {shown}");
         }
     }
 
     #[test]
-    fn a_number_that_json_cannot_hold_is_refused() {
-        for text in [
-            "a: 1e999",
-            "a: .nan",
-            "a: 340282366920938463463374607431768211455",
-        ] {
-            assert_eq!(
-                parse(text).unwrap_err().fault.code(),
-                "config_yaml",
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_number_with_a_leading_zero_keeps_it() {
-        let tree = parse("a: 007\nb: 0\nc: 0.5").unwrap();
-        let kinds: Vec<&str> = entries(&tree)
-            .iter()
-            .map(|entry| entry.node.value.kind())
-            .collect();
-        assert_eq!(kinds, ["a text", "a number", "a number"]);
-    }
-
-    #[test]
-    fn a_tree_does_not_print_what_it_holds() {
+    fn a_tree_does_not_print_its_values() {
         let tree = parse("client_secret: INVENTED-secret-1").unwrap();
         assert!(!format!("{tree:?}").contains("INVENTED"));
     }

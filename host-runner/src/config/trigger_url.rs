@@ -1,9 +1,10 @@
-//! The trigger URL of a flow: its checks, and the taking out of its signature.
+//! The trigger URL of a flow: its checks, and the removal of its signature.
 //!
-//! The URL is a credential where it has a `sig`: whoever has it can start the flow. So the signature
-//! is taken out here, before anything else sees the URL, and no refusal repeats more of the URL than
-//! its host or the name of a parameter. A trigger that wants a sign-in has a URL without `sig`. Both generations of URL are known (that of Logic Apps, and that of the Power Platform since 2025); another
-//! one is used as it is, with a warning.
+//! A URL with a `sig` is a credential: everyone who has it can start the flow. So the signature is
+//! taken out here, before anything else sees the URL, and no error repeats more of the URL than its
+//! host or the name of a parameter. A trigger that requires a sign-in has a URL without `sig`. Both
+//! generations of URLs are known (Logic Apps, and the Power Platform since 2025); another one is
+//! used as it is, with a warning.
 
 use url::{Host, Url};
 
@@ -11,7 +12,7 @@ use super::fault::Fault;
 use crate::outbound::SasUrl;
 use crate::secret::SHORTEST_SECRET;
 
-/// Which generation a trigger URL is of.
+/// The generation of a trigger URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlForm {
     /// `/workflows/{id}/triggers/{name}/paths/invoke`, hosted by Logic Apps.
@@ -22,23 +23,23 @@ pub enum UrlForm {
     Other,
 }
 
-/// Where a trigger is, with or without a signature.
+/// The address of a trigger, with or without a signature.
 #[derive(Debug, Clone)]
 pub enum TriggerAddress {
-    /// The URL, its signature apart.
+    /// The URL and, apart from it, its signature.
     Signed(SasUrl),
-    /// A URL without a signature: the trigger wants a sign-in.
+    /// A URL without a signature: the trigger requires a sign-in.
     Bare(Url),
 }
 
 /// A trigger URL that has passed every check.
 #[derive(Debug, Clone)]
 pub struct TriggerUrl {
-    /// Where it is.
+    /// The address.
     pub address: TriggerAddress,
-    /// Which generation it is of.
+    /// The generation.
     pub form: UrlForm,
-    /// What its user should know.
+    /// What the user should know.
     pub warnings: Vec<&'static str>,
 }
 
@@ -47,14 +48,14 @@ const NO_SIG: Fault = Fault::UrlNoSig {
 };
 const OLD_HOST: &str = "the URL has `logic.azure.com` in it: such URLs of Power Automate flows stopped working after \
      30 November 2025; open the flow and copy the new URL of its trigger (a Logic App keeps this form)";
-const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off; URLs of triggers that want a sign-in \
+const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off; URLs of triggers that require a sign-in \
      usually have neither";
 const UNKNOWN_PATH: &str = "the URL's path is not that of a Power Automate trigger (…/triggers/{name}/paths/invoke); \
      it is used as it is";
 
-/// Checks a trigger URL and takes its signature out. One without a signature needs `credentials`;
-/// whether one with a signature may have them too, its caller judges. `allow_loopback` permits this
-/// machine, over http too.
+/// Checks a trigger URL and takes its signature out. A URL without a signature needs `credentials`;
+/// the caller decides whether one with a signature may have them too. `allow_loopback` allows this
+/// machine, also without encryption.
 pub fn parse_trigger_url(
     text: &str,
     credentials: bool,
@@ -63,16 +64,16 @@ pub fn parse_trigger_url(
     let text = text.trim();
     refuse_bad_copies(text)?;
     let parsed =
-        Url::parse(text).map_err(|_| unusable("it does not begin with https:// and a host"))?;
+        Url::parse(text).map_err(|_| unusable("it does not start with https:// and a host"))?;
     require_a_safe_place(&parsed, allow_loopback)?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(unusable("it has a user name in front of the host"));
+        return Err(unusable("it has a user name before the host"));
     }
     if parsed
         .host_str()
         .is_none_or(|host| host.is_empty() || host.ends_with('.'))
     {
-        return Err(unusable("its host ends in a dot, or is empty"));
+        return Err(unusable("its host is empty or ends with a dot"));
     }
     let query = parsed.query().unwrap_or_default();
     let names = names_of(query);
@@ -101,37 +102,37 @@ pub fn parse_trigger_url(
     })
 }
 
-/// What goes wrong between the flow's page and the variable, each with its own words.
+/// Refuses what goes wrong between the flow's page and the variable, each with its own reason.
 fn refuse_bad_copies(text: &str) -> Result<(), Fault> {
     if text.starts_with(['"', '\'', '<']) {
         return Err(unusable(
-            "it has quotes or brackets around it that belong to the shell or the page it came from",
+            "it has quotes or brackets around it that belong to the shell or the page it was copied from",
         ));
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(unusable("it has a space or a line break in it"));
+        return Err(unusable("it contains a space or a line break"));
     }
     if text.contains("&amp;") || text.contains("\\u0026") {
         return Err(unusable(
-            "its `&` are written as `&amp;` or `\\u0026`, so it was copied out of HTML or JSON",
+            "its `&` are written as `&amp;` or `\\u0026`, so it was copied from HTML or JSON",
         ));
     }
     if text.contains('#') {
-        return Err(unusable("it has a `#`"));
+        return Err(unusable("it contains a `#`"));
     }
     Ok(())
 }
 
-/// Whether `url` goes to another machine encrypted, or to this machine with leave.
+/// Checks that `url` leads to another machine with encryption, or to this machine if that is allowed.
 pub(crate) fn require_a_safe_place(url: &Url, allow_loopback: bool) -> Result<(), Fault> {
     let loopback = is_loopback(url);
     let host = url.host_str().unwrap_or_default().to_owned();
     match (url.scheme(), loopback && allow_loopback) {
         ("https" | "http", true) => Ok(()),
-        ("https", false) if loopback => Err(Fault::ThisMachine { host }),
+        ("https", false) if loopback => Err(Fault::LoopbackNotAllowed { host }),
         ("https", false) => Ok(()),
         ("http", false) => Err(Fault::UrlNotHttps { host, loopback }),
-        _ => Err(unusable("it does not begin with https://")),
+        _ => Err(unusable("it does not start with https://")),
     }
 }
 
@@ -158,8 +159,8 @@ fn names_of(query: &str) -> Vec<String> {
         .collect()
 }
 
-fn has(names: &[String], wanted: &str) -> bool {
-    names.iter().any(|name| name == wanted)
+fn has(names: &[String], parameter: &str) -> bool {
+    names.iter().any(|name| name == parameter)
 }
 
 fn require_parameters(names: &[String], credentials: bool) -> Result<(), Fault> {
@@ -183,7 +184,7 @@ fn name_of(parameter: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// A signature that is shorter than any cannot be kept out of messages either.
+/// A signature that is too short cannot be masked in messages.
 fn require_one_sig(query: &str) -> Result<(), Fault> {
     let mut sigs = query
         .split('&')
@@ -195,7 +196,7 @@ fn require_one_sig(query: &str) -> Result<(), Fault> {
     match value {
         Some((_, value)) if value.len() >= SHORTEST_SECRET => Ok(()),
         _ => Err(Fault::UrlNoSig {
-            what: "has a `sig` of less than 8 characters, where flows give 43",
+            what: "has a `sig` of less than 8 characters; flows use 43",
         }),
     }
 }
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_may_stand_anywhere_and_be_spelled_anyhow() {
+    fn the_signature_may_be_anywhere_in_any_spelling() {
         for query in [
             "sig=INVENTED%2Bsig&api-version=1&sv=1.0",
             "api-version=1&SIG=INVENTED%2Bsig&sv=1.0",
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn both_generations_are_known_and_the_old_host_is_warned_about() {
+    fn both_generations_are_known_and_the_old_host_has_a_warning() {
         let form =
             |place: &str| parse_trigger_url(&format!("{place}?{QUERY}"), false, false).unwrap();
         let old = form(OLD);
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_api_version_says_so() {
+    fn a_url_without_api_version_is_refused() {
         for text in [
             NEW.to_owned(),
             format!("{NEW}?"),
@@ -332,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_without_a_signature_is_whole_where_there_are_credentials() {
+    fn a_url_without_a_signature_is_complete_with_credentials() {
         let bare = |query: &str| parse_trigger_url(&format!("{NEW}?{query}"), true, false);
         let url = bare("api-version=1").unwrap();
         let TriggerAddress::Bare(address) = &url.address else {
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_refused_except_to_this_machine_with_leave() {
+    fn http_is_refused_except_to_this_machine_if_that_is_allowed() {
         let remote = format!("http://flow.example/workflows/a/triggers/b/paths/invoke?{QUERY}");
         assert_eq!(
             refused(&remote),
@@ -374,7 +375,7 @@ mod tests {
             assert!(fault.hint().contains("allow_loopback"));
             assert!(parse_trigger_url(&local, false, true).is_ok(), "{host}");
             let encrypted = local.replace("http://", "https://");
-            assert_eq!(refused(&encrypted).code(), "this_machine");
+            assert_eq!(refused(&encrypted).code(), "loopback_not_allowed");
         }
     }
 
@@ -396,7 +397,10 @@ mod tests {
             ),
             (format!("flow.example/x?{QUERY}"), "https://"),
             (format!("ftp://flow.example/x?{QUERY}"), "https://"),
-            (format!("https://flow.example./x?{QUERY}"), "ends in a dot"),
+            (
+                format!("https://flow.example./x?{QUERY}"),
+                "ends with a dot",
+            ),
             (String::new(), "https://"),
         ] {
             let fault = refused(&text);
@@ -407,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_url_does_no_harm() {
+    fn white_space_around_a_url_is_ignored() {
         assert!(parse_trigger_url(&format!(" {NEW}?{QUERY}\n"), false, false).is_ok());
     }
 }

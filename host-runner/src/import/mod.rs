@@ -124,8 +124,9 @@ pub fn import(
     if redactor.scrub(&imported.yaml) != imported.yaml {
         return Err(vec![ImportError::SecretRepeated]);
     }
-    match Config::parse(&imported.yaml, Path::new("refresh.yaml")) {
-        Ok(_) => Ok(imported),
+    let config = Config::parse(&imported.yaml, Path::new("refresh.yaml"));
+    match config.and_then(|config| config.check()) {
+        Ok(()) => Ok(imported),
         Err(error) => Err(vec![ImportError::NotLoadable(error.message())]),
     }
 }

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::audit_log::{RunInfo, RunView, identity_digest};
 use crate::config::{
-    ApplyChanges, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota, QuotaMode,
-    QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
+    ApplyChanges, CommitMode, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota,
+    QuotaMode, QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
 };
 use crate::contract::types as wit;
 
@@ -23,7 +23,7 @@ const SOURCE: &str = "host-runner";
 pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
     match &target.what {
         What::PowerAutomate(flow) => wit::Target::PowerAutomate(wit::PowerAutomateTarget {
-            url: flow.trigger_url(),
+            url: flow.trigger().to_string(),
             body: body(target, flow, flow_id),
             verify: match &flow.verify {
                 Verify::None => wit::Verification::None,
@@ -108,25 +108,26 @@ fn item(watched: &Watched) -> wit::WatchedItem {
     }
 }
 
-fn enhanced(wanted: &Enhanced) -> wit::EnhancedRefresh {
+fn enhanced(enhanced: &Enhanced) -> wit::EnhancedRefresh {
+    let objects = enhanced.objects.iter().flat_map(|list| &list.0);
     wit::EnhancedRefresh {
-        type_: wanted.refresh_type.map(str::to_owned),
-        objects: wanted
-            .objects
-            .iter()
+        type_: enhanced.refresh_type.map(|one| one.as_str().to_owned()),
+        objects: objects
             .map(|object| wit::ModelObject {
                 table: object.table.clone(),
                 partition: object.partition.clone(),
             })
             .collect(),
-        partial_batch: wanted.partial_batch,
-        max_parallelism: wanted.max_parallelism,
-        retry_count: wanted.retry_count,
-        timeout_seconds: wanted
+        partial_batch: enhanced
+            .commit_mode
+            .map(|mode| mode == CommitMode::PartialBatch),
+        max_parallelism: enhanced.max_parallelism.map(|number| number.0),
+        retry_count: enhanced.retry_count.map(|number| number.0),
+        timeout_seconds: enhanced
             .timeout
-            .map(|timeout| u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX)),
-        apply_refresh_policy: wanted.apply_refresh_policy,
-        effective_date: wanted.effective_date.clone(),
+            .map(|timeout| u32::try_from(timeout.0.as_secs()).unwrap_or(u32::MAX)),
+        apply_refresh_policy: enhanced.apply_refresh_policy,
+        effective_date: enhanced.effective_date.as_ref().map(|day| day.0.clone()),
     }
 }
 
@@ -194,6 +195,7 @@ fn quota(quota: &Quota) -> wit::QuotaGuard {
         count: quota
             .count
             .iter()
+            .flat_map(|list| &list.0)
             .map(|kind| kind.as_str().to_owned())
             .collect(),
         mode: match quota.mode {

@@ -1,4 +1,4 @@
-//! What is behind `${…}` is fetched for what is asked for, and for nothing else.
+//! Values are fetched, and errors reported, only for the targets that are selected.
 
 use super::super::What;
 use super::*;
@@ -10,7 +10,29 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_target_that_nobody_asked_for_does_not_fail_for_its_variable() {
+fn a_target_does_not_fail_for_an_error_or_a_variable_of_another_one() {
+    let broken = file(&format!(
+        "{TWO}  c: {{kind: power-automate, timout: 5}}\n  D-d: [1]\n"
+    ));
+    let config = parse(&broken).unwrap();
+    assert!(resolve(&config, Selection::Names(&names(&["a"]))).is_ok());
+    assert!(config.check().is_err());
+    let codes = |error: ConfigError| -> Vec<&str> {
+        error
+            .problems()
+            .map(|problem| problem.fault.code())
+            .collect()
+    };
+    assert_eq!(
+        codes(resolve(&config, Selection::All).unwrap_err()),
+        [
+            "env_not_set",
+            "missing_key",
+            "unknown_key",
+            "invalid_target_name",
+            "invalid_value"
+        ]
+    );
     let config = parse(&file(TWO)).unwrap();
     assert_eq!(
         resolve(&config, Selection::Names(&names(&["a"]))).unwrap()[0].name,
@@ -19,13 +41,13 @@ fn a_target_that_nobody_asked_for_does_not_fail_for_its_variable() {
     let error = resolve(&config, Selection::All).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "conf/refresh.yaml:10: targets.b.url: the environment variable OTHER_URL is not set; \
-         set OTHER_URL where host-runner runs (under Kestra: in the task's `env:`)"
+        "conf/refresh.yaml:10:34: targets.b.url: the environment variable OTHER_URL is not set\n  \
+         hint: set OTHER_URL where host-runner runs (under Kestra: in the task's `env:`)"
     );
 }
 
 #[test]
-fn targets_come_in_the_order_that_was_asked_for_and_once() {
+fn targets_come_once_and_in_the_selected_order() {
     let text = file(
         "  a: {kind: power-automate, url: \"${env:FLOW_URL}\"}\n  b: {kind: power-automate, url: \"${env:FLOW_URL}\"}\n",
     );
@@ -48,25 +70,18 @@ fn credentials_are_fetched_only_where_a_target_needs_them() {
     assert_eq!(error.code(), "env_empty");
     assert_eq!(
         error.message(),
-        "conf/refresh.yaml:7: credentials.default.client_secret: the environment variable EMPTY is empty"
+        "conf/refresh.yaml:7:20: credentials.default.client_secret: the environment variable EMPTY is empty"
     );
     let redactor = Redactor::new();
     let unverified = config
-        .resolve(
-            Selection::All,
-            Inputs {
-                env: &usual_env,
-                redactor: &redactor,
-                verify: false,
-            },
-        )
+        .resolve(Selection::All, inputs(&redactor, false))
         .unwrap();
     assert!(unverified.iter().all(|target| target.credential.is_none()));
     assert!(unverified[1].watched().is_some());
 }
 
 #[test]
-fn a_quota_is_counted_also_where_nobody_asks_what_became_of_it() {
+fn a_quota_is_counted_even_if_the_outcome_is_not_verified() {
     let text = file(
         "  a: {kind: power-automate, url: \"${env:FLOW_URL}\", quota: {limit: 8}, verify: {kind: dataflow, workspace: W, dataflow: D}}\n  \
            b: {kind: power-automate, url: \"${env:FLOW_URL}\", verify: {kind: dataflow, workspace: W, dataflow: D}}\n",
@@ -74,49 +89,31 @@ fn a_quota_is_counted_also_where_nobody_asks_what_became_of_it() {
     let redactor = Redactor::new();
     let targets = parse(&text)
         .unwrap()
-        .resolve(
-            Selection::All,
-            Inputs {
-                env: &usual_env,
-                redactor: &redactor,
-                verify: false,
-            },
-        )
+        .resolve(Selection::All, inputs(&redactor, false))
         .unwrap();
     let fetched: Vec<bool> = targets.iter().map(|t| t.credential.is_some()).collect();
     assert_eq!(fetched, [true, false]);
 }
 
 #[test]
-fn a_dataflow_needs_its_credentials_even_without_a_look() {
+fn a_dataflow_needs_its_credentials_even_without_verification() {
     let text = file(
         "  t: {kind: dataflow, workspace: 33333333-3333-3333-3333-333333333333, dataflow: 44444444-4444-4444-4444-444444444444}\n",
     );
     let redactor = Redactor::new();
     let targets = parse(&text)
         .unwrap()
-        .resolve(
-            Selection::All,
-            Inputs {
-                env: &usual_env,
-                redactor: &redactor,
-                verify: false,
-            },
-        )
+        .resolve(Selection::All, inputs(&redactor, false))
         .unwrap();
     assert!(targets[0].credential.is_some());
 }
 
 #[test]
-fn the_record_is_found_although_the_proxy_is_not() {
+fn the_audit_log_is_found_although_the_proxy_is_not() {
     let text = "version: 1\naudit: sqlite:a.db\ntransport: {proxy: \"${env:MISSING}\"}\nsandbox: {allow_loopback: \"${env:MISSING}\"}\n";
     let config = parse(text).unwrap();
     let redactor = Redactor::new();
-    let inputs = Inputs {
-        env: &usual_env,
-        redactor: &redactor,
-        verify: true,
-    };
+    let inputs = inputs(&redactor, true);
     assert!(config.audit(inputs).is_ok());
     let error = config.settings(inputs).unwrap_err();
     let codes: Vec<&str> = error
@@ -127,7 +124,7 @@ fn the_record_is_found_although_the_proxy_is_not() {
 }
 
 #[test]
-fn a_fetched_value_is_held_to_the_same_rules() {
+fn a_fetched_value_is_checked_by_the_same_rules() {
     let text = file(
         "  t: {kind: dataflow, workspace: \"${env:EMPTY_ISH}\", dataflow: \"${env:BLANK}\", poll: \"${env:NAME}\"}\n",
     );
@@ -158,14 +155,15 @@ fn a_fetched_value_is_held_to_the_same_rules() {
 }
 
 #[test]
-fn a_wrong_placeholder_is_told_when_the_file_is_read_also_deep_in_a_payload() {
+fn a_malformed_placeholder_is_found_deep_in_a_payload() {
     let text = file(
         "  a: {kind: power-automate, url: \"${env:FLOW_URL}\", payload: {x: [1, \"${secret}\"]}}\n",
     );
     let shown = mistakes(&text);
     assert_eq!(shown.len(), 1);
     assert!(
-        shown[0].starts_with("invalid_placeholder conf/refresh.yaml:9: targets.a.payload.x[1]: "),
+        shown[0]
+            .starts_with("invalid_placeholder conf/refresh.yaml:9:70: targets.a.payload.x[1]: "),
         "{shown:?}"
     );
 }

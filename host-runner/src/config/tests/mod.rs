@@ -1,24 +1,20 @@
-//! The configuration from its text to its targets, as its users meet it.
+//! The configuration from its text to its targets.
 
-mod bad_input;
-mod cloud;
-mod content;
-mod guards;
-mod interrupt;
+mod errors;
 mod lazy;
-mod model;
 mod options;
 mod policy;
+mod schema;
 mod secrets;
 mod sign_in;
-mod whole_file;
+mod targets;
 
 use std::path::Path;
 
 use super::{Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings};
 use crate::secret::Redactor;
 
-/// A flow's URL, as its page shows it.
+/// A flow's URL.
 const FLOW_URL: &str = "https://0123456789abcdef0123456789abcd.ef.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789";
 /// A client secret.
 const CLIENT_SECRET: &str = "INVENTED-client-secret-0123456789";
@@ -50,6 +46,14 @@ fn usual_env(name: &str) -> Option<String> {
     }
 }
 
+fn inputs(redactor: &Redactor, verify: bool) -> Inputs<'_> {
+    Inputs {
+        env: &usual_env,
+        redactor,
+        verify,
+    }
+}
+
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("conf/refresh.yaml"))
 }
@@ -60,23 +64,12 @@ fn resolve_all(text: &str) -> Result<Vec<ResolvedTarget>, ConfigError> {
 
 fn resolve(config: &Config, selection: Selection<'_>) -> Result<Vec<ResolvedTarget>, ConfigError> {
     let redactor = Redactor::new();
-    config.resolve(
-        selection,
-        Inputs {
-            env: &usual_env,
-            redactor: &redactor,
-            verify: true,
-        },
-    )
+    config.resolve(selection, inputs(&redactor, true))
 }
 
 fn settings(text: &str) -> Result<Settings, ConfigError> {
     let redactor = Redactor::new();
-    parse(text)?.settings(Inputs {
-        env: &usual_env,
-        redactor: &redactor,
-        verify: true,
-    })
+    parse(text)?.settings(inputs(&redactor, true))
 }
 
 /// The only target of a file.
@@ -86,7 +79,7 @@ fn only(text: &str) -> ResolvedTarget {
     targets.remove(0)
 }
 
-/// What is wrong with one more target, `{…}` of the line, and nothing else.
+/// The only error of a file with this target, given as the inside of `{…}`.
 fn mistake_of(target: &str) -> String {
     let all = mistakes(&file(&format!("  t: {{{target}}}\n")));
     assert_eq!(all.len(), 1, "{all:#?}");
@@ -98,11 +91,11 @@ fn target(target: &str) -> ResolvedTarget {
     only(&file(&format!("  t: {{{target}}}\n")))
 }
 
-/// `code place: key: what; hint` of every mistake of a file that can be told without resolving.
+/// `code place: key: what; hint` of every error that is found without fetching a value.
 fn mistakes(text: &str) -> Vec<String> {
-    let error = parse(text).map(|_| ()).unwrap_err();
+    let error = parse(text).and_then(|config| config.check()).unwrap_err();
     error
         .problems()
-        .map(|problem| format!("{} {problem}", problem.fault.code()))
+        .map(|problem| format!("{} {problem}", problem.fault.code()).replace("\n  hint:", ";"))
         .collect()
 }

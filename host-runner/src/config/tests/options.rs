@@ -1,6 +1,6 @@
-//! A target that options give, without a file.
+//! Where a configuration comes from: a file in one of the usual places, or options.
 
-use super::super::{ContentKind, TargetOptions, What};
+use super::super::{ContentKind, TargetOptions, What, find_config};
 use super::*;
 
 const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
@@ -92,7 +92,7 @@ fn every_kind_of_content_is_a_target_by_id_or_by_name() {
 }
 
 #[test]
-fn a_name_may_be_given_and_is_held_to_the_rules() {
+fn a_name_may_be_given_and_is_checked_by_the_rules() {
     let named = |name: &str| TargetOptions {
         name: Some(name.to_owned()),
         ..options("power-automate", Some("FLOW_URL"), None)
@@ -104,7 +104,7 @@ fn a_name_may_be_given_and_is_held_to_the_rules() {
 }
 
 #[test]
-fn a_mistake_names_the_option_or_the_variable() {
+fn an_error_names_the_option_or_the_variable() {
     for (given_options, expected) in [
         (
             options("power-automate", None, None),
@@ -128,7 +128,7 @@ fn a_mistake_names_the_option_or_the_variable() {
         ),
         (
             options("dataflow", Some("FLOW_URL"), Some((WORKSPACE, DATAFLOW))),
-            "invalid_value --url-env: this belongs to --kind power-automate",
+            "invalid_value --url-env: this is an option of --kind power-automate",
         ),
         (
             options("dataflow-gen2", None, None),
@@ -143,7 +143,7 @@ fn a_mistake_names_the_option_or_the_variable() {
                 model: Some("Sales".to_owned()),
                 ..options("semantic-model", None, None)
             },
-            "invalid_value --model: --model and --workspace go together",
+            "invalid_value --model: --model requires --workspace",
         ),
         (
             TargetOptions {
@@ -154,11 +154,11 @@ fn a_mistake_names_the_option_or_the_variable() {
         ),
         (
             options("dataflow", None, Some((" Data Admin", DATAFLOW))),
-            "invalid_value --workspace: this is a name with blanks around it",
+            "invalid_value --workspace: this name has blanks around it",
         ),
         (
             options("gen2", None, Some((WORKSPACE, DATAFLOW))),
-            "invalid_value --kind: this is none of `power-automate`, `dataflow`, `dataflow-gen2` and `semantic-model`",
+            "invalid_value --kind: expected `power-automate`, `dataflow`, `dataflow-gen2` or `semantic-model`",
         ),
     ] {
         let error = given(&given_options).unwrap_err();
@@ -173,7 +173,7 @@ fn a_mistake_names_the_option_or_the_variable() {
         given(&half)
             .unwrap_err()
             .to_string()
-            .contains("--workspace goes together with --dataflow or --model")
+            .contains("--workspace requires --dataflow or --model")
     );
 }
 
@@ -216,5 +216,88 @@ fn a_payload_file_takes_the_place_of_the_payload_of_a_flow_only() {
     assert_eq!(
         error.message(),
         "--payload: `dataflow` is a dataflow, whose refresh takes no payload"
+    );
+}
+
+fn found(
+    named: Option<&str>,
+    vars: &[(&str, &str)],
+    files: &[&str],
+) -> Result<Option<String>, ConfigError> {
+    let env = |name: &str| {
+        vars.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
+    find_config(named.map(Path::new), &env, Path::new("/here"), &exists)
+        .map(|path| path.map(|path| path.display().to_string()))
+}
+
+const EVERYWHERE: [&str; 5] = [
+    "/named.yaml",
+    "/env.yaml",
+    "/here/refresh.yaml",
+    "/xdg/host-runner/refresh.yaml",
+    "/home/me/.config/host-runner/refresh.yaml",
+];
+
+#[test]
+fn the_option_wins_over_the_environment_and_that_over_the_usual_places() {
+    let vars = [
+        ("HOST_RUNNER_CONFIG", "/env.yaml"),
+        ("XDG_CONFIG_HOME", "/xdg"),
+        ("HOME", "/home/me"),
+    ];
+    assert_eq!(
+        found(Some("/named.yaml"), &vars, &EVERYWHERE)
+            .unwrap()
+            .as_deref(),
+        Some("/named.yaml")
+    );
+    assert_eq!(
+        found(None, &vars, &EVERYWHERE).unwrap().as_deref(),
+        Some("/env.yaml")
+    );
+    let vars = &vars[1..];
+    assert_eq!(
+        found(None, vars, &EVERYWHERE).unwrap().as_deref(),
+        Some("refresh.yaml")
+    );
+    assert_eq!(
+        found(None, vars, &EVERYWHERE[3..]).unwrap().as_deref(),
+        Some(EVERYWHERE[3])
+    );
+    assert_eq!(
+        found(None, &vars[1..], &EVERYWHERE[3..])
+            .unwrap()
+            .as_deref(),
+        Some(EVERYWHERE[4])
+    );
+    assert_eq!(found(None, vars, &[]).unwrap(), None);
+}
+
+#[test]
+fn a_named_file_that_does_not_exist_is_an_error() {
+    let error = found(Some("absent.yaml"), &[], &EVERYWHERE).unwrap_err();
+    assert_eq!(error.code(), "config_not_found");
+    assert_eq!(
+        error.message(),
+        "there is no configuration file `absent.yaml`"
+    );
+    let error = found(None, &[("HOST_RUNNER_CONFIG", "gone.yaml")], &EVERYWHERE).unwrap_err();
+    assert_eq!(error.code(), "config_not_found");
+}
+
+#[test]
+fn an_empty_variable_and_a_relative_folder_name_nothing() {
+    let vars = [
+        ("HOST_RUNNER_CONFIG", ""),
+        ("XDG_CONFIG_HOME", "xdg"),
+        ("HOME", "/home/me"),
+    ];
+    assert_eq!(
+        found(None, &vars, &EVERYWHERE[4..]).unwrap().as_deref(),
+        Some(EVERYWHERE[4])
     );
 }

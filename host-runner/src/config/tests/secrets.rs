@@ -30,11 +30,7 @@ fn every_secret_that_is_fetched_is_known_to_the_redactor() {
         + "transport: {proxy: \"http://me:INVENTED-proxy-password@proxy.example:3128\"}\n";
     let config = parse(&text).unwrap();
     let redactor = Redactor::new();
-    let inputs = Inputs {
-        env: &usual_env,
-        redactor: &redactor,
-        verify: true,
-    };
+    let inputs = inputs(&redactor, true);
     config.resolve(Selection::All, inputs).unwrap();
     config.settings(inputs).unwrap();
     let said = format!("{CLIENT_SECRET} INVENTED-sig-0123456789 INVENTED-proxy-password");
@@ -42,22 +38,22 @@ fn every_secret_that_is_fetched_is_known_to_the_redactor() {
 }
 
 #[test]
-fn a_secret_in_the_file_is_allowed_with_a_warning_that_names_its_line() {
+fn a_secret_in_the_file_is_allowed_with_a_warning_that_names_its_place() {
     let text = file(VERIFIED)
         .replace("${env:AZURE_CLIENT_SECRET}", CLIENT_SECRET)
         .replace("${env:FLOW_URL}", FLOW_URL);
     assert_eq!(
         only(&text).warnings,
         [
-            "conf/refresh.yaml:9: targets.a.url: the URL's `sig` is a secret and stands in the file; move the URL to ${env:NAME} or ${file:PATH}",
-            "conf/refresh.yaml:7: credentials.default.client_secret: a secret stands in the file; move it to ${env:NAME} or ${file:PATH}",
+            "conf/refresh.yaml:9:34: targets.a.url: the file contains the URL's `sig`, which is a secret; move the URL to ${env:NAME} or ${file:PATH}",
+            "conf/refresh.yaml:7:20: credentials.default.client_secret: the file contains a secret; move it to ${env:NAME} or ${file:PATH}",
         ]
     );
     assert!(only(&file(VERIFIED)).warnings.is_empty());
 }
 
 #[test]
-fn an_old_url_is_warned_about_with_its_line() {
+fn the_warning_about_an_old_url_names_its_place() {
     let old = "https://prod-12.westeurope.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?api-version=2016-06-01&sp=x&sv=1.0&sig=INVENTED-sig-0123456789";
     let env = |name: &str| (name == "FLOW_URL").then(|| old.to_owned());
     let redactor = Redactor::new();
@@ -76,34 +72,131 @@ fn an_old_url_is_warned_about_with_its_line() {
     assert_eq!(targets[0].warnings.len(), 1);
     assert!(
         targets[0].warnings[0]
-            .starts_with("conf/refresh.yaml:2: targets.a.url: the URL has `logic.azure.com`")
+            .starts_with("conf/refresh.yaml:2:42: targets.a.url: the URL has `logic.azure.com`")
     );
 }
 
 #[test]
-fn a_secret_that_is_too_short_to_be_kept_out_of_messages_is_refused() {
+fn a_secret_that_is_too_short_to_be_masked_is_refused() {
     let text = file(VERIFIED).replace("${env:AZURE_CLIENT_SECRET}", "abc");
     let shown = mistakes(&text);
     assert!(
-        shown[0]
-            .starts_with("invalid_value conf/refresh.yaml:7: credentials.default.client_secret: "),
+        shown[0].starts_with(
+            "invalid_value conf/refresh.yaml:7:20: credentials.default.client_secret: "
+        ),
         "{shown:?}"
     );
     assert!(!shown[0].contains("abc"));
 }
 
 #[test]
-fn a_mistake_beside_a_secret_does_not_show_it() {
+fn an_error_beside_a_secret_does_not_show_it() {
     for broken in [
         "  a: [\n",
         "  A-b: {kind: x, url: \"${x}\", payload: INVENTED-1}\n",
         "  a: {kind: [INVENTED-2]}\n",
     ] {
         let text = file(broken).replace("${env:AZURE_CLIENT_SECRET}", CLIENT_SECRET);
-        let error = parse(&text).unwrap_err();
+        let error = parse(&text).and_then(|config| config.check()).unwrap_err();
         assert!(
             !format!("{error} {error:?}").contains("INVENTED"),
             "{error:?}"
         );
     }
+}
+
+/// Where a secret may be written, as files with `@` in its place.
+const SECRET_PLACES: [&str; 8] = [
+    "credentials: {default: {kind: client-secret, tenant: example.com, client_id: 22222222-2222-2222-2222-222222222222, client_secret: @}}\ntargets: {a: {kind: dataflow, workspace: W, dataflow: D}}\n",
+    "credentials: {default: {kind: client-secret, tenant: @, client_id: @, client_secret: @}}\ntargets: {a: {kind: dataflow, workspace: W, dataflow: D}}\n",
+    "credentials: {default: @}\ntargets: {a: {kind: dataflow, workspace: W, dataflow: D}}\n",
+    "targets: {a: {kind: power-automate, url: @}}\n",
+    "targets: {a: {kind: power-automate, url: \"https://flow.example/?api-version=1&sig=0123456789\", payload: @}}\n",
+    "targets: {a: {kind: power-automate, url: \"https://flow.example/?api-version=1\", credentials: @}}\n",
+    "transport: {proxy: @}\n",
+    "audit: @\nendpoints: {login: @, powerbi: {url: @}}\nsandbox: {allow: [@, {url: @}]}\ncloud: @\n",
+];
+
+#[test]
+fn a_secret_of_the_wrong_type_or_in_the_place_of_a_key_appears_nowhere() {
+    let keys = [
+        "client_secret",
+        "tenant",
+        "client_id",
+        "url",
+        "proxy",
+        "ca_file",
+        "audit",
+        "login",
+        "payload",
+        "credentials",
+        "default",
+        "allow",
+        "cloud",
+    ];
+    let mut errors = 0;
+    let mut shown = |text: &str| {
+        let text = format!("version: 1\n{text}");
+        let config = match parse(&text) {
+            Ok(config) => config,
+            Err(error) => {
+                errors += 1;
+                assert!(
+                    !format!("{error} {error:?}").contains("INVENTED"),
+                    "{text}\n{error}"
+                );
+                return;
+            }
+        };
+        for error in [
+            config.check().err(),
+            resolve(&config, Selection::All).err(),
+            settings(&text).err(),
+        ] {
+            errors += usize::from(error.is_some());
+            let shown = error
+                .map(|error| format!("{error} {error:?}"))
+                .unwrap_or_default();
+            assert!(!shown.contains("INVENTED"), "{text}\n{shown}");
+        }
+        assert!(!format!("{config:?}").contains("INVENTED"));
+    };
+    for file in SECRET_PLACES {
+        for value in [
+            "[INVENTED-secret-1]",
+            "{INVENTED-secret-1: INVENTED-secret-2}",
+            "{client_secret: INVENTED-secret-1}",
+            "[[INVENTED-secret-1]]",
+            "INVENTED-secret-1",
+            "\"INVENTED-secret-1\\n\"",
+            "\"${INVENTED-secret-1}\"",
+            "\"${env:INVENTED-secret-1}\"",
+            "!INVENTED-secret-1 x",
+            "*INVENTED-secret-1",
+            "\"https://u:INVENTED-secret-1@x.example/?sig=INVENTED-secret-2#\"",
+            "\"INVENTED-secret-1",
+            "INVENTED-secret-1: x: y",
+        ] {
+            shown(&file.replace('@', value));
+        }
+        for key in keys {
+            // The blank after the colon is forgotten: key and value are one key.
+            shown(
+                &file
+                    .replace(&format!("{key}: @"), &format!("{key}:INVENTED-secret-1"))
+                    .replace('@', "x"),
+            );
+            shown(
+                &file
+                    .replace(&format!("{key}: @"), "INVENTED-secret-1: x")
+                    .replace('@', "x"),
+            );
+            shown(
+                &file
+                    .replace(&format!("{key}: "), "\"INVENTED:secret/1\": ")
+                    .replace('@', "x"),
+            );
+        }
+    }
+    assert!(errors > 200, "{errors}");
 }

@@ -1,4 +1,4 @@
-//! Triggers that want a sign-in instead of a signature.
+//! Triggers that require a sign-in instead of a signature.
 
 use super::super::{FlowAuthorization, What};
 use super::*;
@@ -19,7 +19,7 @@ fn authorization(target: &ResolvedTarget) -> &FlowAuthorization {
 }
 
 #[test]
-fn a_url_without_a_signature_is_let_in_by_credentials() {
+fn a_url_without_a_signature_is_authorized_by_credentials() {
     let flow = target("kind: power-automate, url: \"${env:OAUTH_URL}\", credentials: default");
     let FlowAuthorization::OAuth { url, credential } = authorization(&flow) else {
         panic!()
@@ -29,8 +29,7 @@ fn a_url_without_a_signature_is_let_in_by_credentials() {
     let What::PowerAutomate(inner) = &flow.what else {
         panic!()
     };
-    assert_eq!(inner.trigger_url(), url.as_str());
-    // Nobody asks an API, so no API gets a token.
+    assert_eq!(inner.trigger(), url);
     assert!(flow.credential.is_none() && flow.bearers().is_empty());
     assert_eq!(flow.credentials().len(), 1);
     assert!(flow.warnings.is_empty(), "{:?}", flow.warnings);
@@ -61,21 +60,14 @@ fn the_trigger_and_the_history_may_have_different_credentials() {
 }
 
 #[test]
-fn a_sign_in_is_needed_also_where_nobody_asks_what_became_of_it() {
+fn a_sign_in_is_needed_even_if_the_outcome_is_not_verified() {
     let text = two_credentials(&format!(
         "  t: {{kind: power-automate, url: \"${{env:OAUTH_URL}}\", credentials: flows, {VERIFY}}}\n"
     ));
     let redactor = Redactor::new();
     let targets = parse(&text)
         .unwrap()
-        .resolve(
-            Selection::All,
-            Inputs {
-                env: &usual_env,
-                redactor: &redactor,
-                verify: false,
-            },
-        )
+        .resolve(Selection::All, inputs(&redactor, false))
         .unwrap();
     let names: Vec<&str> = targets[0]
         .credentials()
@@ -92,8 +84,8 @@ fn a_signature_and_credentials_are_refused_together() {
     let error = resolve_all(&text).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "conf/refresh.yaml:9: targets.t.credentials: the URL has a `sig`, and the service refuses a request with a signature \
-         and a token; take it out; the credentials that read the history stand inside `verify`"
+        "conf/refresh.yaml:9:66: targets.t.credentials: the URL has a `sig`, and the service refuses a request with both a \
+         signature and a token\n  hint: remove it; move the credentials that read the history under `verify:`"
     );
     assert!(!format!("{error:?}").contains("INVENTED"));
 }
@@ -107,14 +99,6 @@ fn neither_a_signature_nor_credentials_names_both_ways() {
     assert!(
         hint.contains("quote it") && hint.contains("`credentials: NAME`"),
         "{hint}"
-    );
-}
-
-#[test]
-fn credentials_that_are_not_there_are_told_before_anything_is_fetched() {
-    assert_eq!(
-        mistake_of("kind: power-automate, url: \"${env:OAUTH_URL}\", credentials: flows"),
-        "unknown_credentials conf/refresh.yaml:9: targets.t.credentials: there are no credentials `flows`; known: `default`"
     );
 }
 

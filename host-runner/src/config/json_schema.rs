@@ -1,0 +1,196 @@
+//! The JSON Schema of the configuration: for editors, and for hints about keys in the wrong place.
+
+use std::collections::BTreeSet;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform as _};
+use schemars::{Schema, generate::SchemaGenerator};
+use serde_json::{Map, Value};
+
+use super::fault::alternatives;
+use super::schema::File;
+
+/// Names that other tools use, and ours.
+const RENAMED: [(&str, &str); 7] = [
+    ("interval", "min_interval"),
+    ("windows", "window"),
+    ("retries", "retry"),
+    ("dataset", "model"),
+    ("timezone", "zone"),
+    ("time_zone", "zone"),
+    ("until", "to"),
+];
+
+/// The most places that a hint names.
+const MOST_PLACES: usize = 3;
+
+/// The JSON Schema (draft 7, which editors support best).
+#[must_use]
+pub fn json_schema() -> Value {
+    let generator: SchemaGenerator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<File>();
+    RecursiveTransform(without_null).transform(&mut schema);
+    schema.to_value()
+}
+
+/// schemars allows null for every `Option`; the reader does not.
+fn without_null(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::Array(types)) = object.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [one] = types.as_slice() {
+            let one = one.clone();
+            object.insert("type".to_owned(), one);
+        }
+    }
+    if let Some(Value::Array(words)) = object.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
+    if let Some(Value::Array(forms)) = object.get_mut("anyOf") {
+        forms.retain(|form| form.get("type").is_none_or(|one| one != "null"));
+        if let [Value::Object(one)] = forms.as_slice() {
+            let one = one.clone();
+            object.remove("anyOf");
+            // The description of the key is better than that of its type.
+            for (key, value) in one {
+                object.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Where a key that is unknown in a section belongs, as an instruction; empty if that is not known.
+/// `known` are the keys of the section.
+pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> String {
+    let renamed = RENAMED.into_iter().find(|(other, _)| *other == key);
+    if let Some((_, ours)) = renamed.filter(|(_, ours)| known.contains(ours)) {
+        return format!("it is called `{ours}`");
+    }
+    let here = general(section);
+    let all = mappings();
+    let having: Vec<&Mapping> = all
+        .iter()
+        .filter(|one| one.keys.contains_key(key) && key != "kind")
+        .collect();
+    let below = |one: &Mapping| -> Option<String> {
+        let rest = one.section.strip_prefix(&here)?;
+        let child = if here.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix('.')?
+        };
+        (known.contains(&child)).then(|| child.to_owned())
+    };
+    let children: BTreeSet<String> = having.iter().filter_map(|one| below(one)).collect();
+    let names = |names: BTreeSet<String>| -> Vec<String> { names.into_iter().collect() };
+    if !children.is_empty() {
+        let children: BTreeSet<String> = children.iter().map(|child| format!("{child}:")).collect();
+        return format!("move it under {}", alternatives(&names(children)));
+    }
+    let kinds: BTreeSet<String> = having
+        .iter()
+        .filter(|one| one.section == here && !one.kind.is_empty())
+        .map(|one| one.kind.clone())
+        .collect();
+    if !kinds.is_empty() {
+        return format!("it is a key of kind {}", alternatives(&names(kinds)));
+    }
+    let sections: BTreeSet<String> = having
+        .iter()
+        .filter(|one| one.section != here)
+        .map(|one| match one.section.as_str() {
+            "" => "the top level".to_owned(),
+            "targets" => "the target".to_owned(),
+            section => format!("`{section}`"),
+        })
+        .collect();
+    match sections.len() {
+        1..=MOST_PLACES => format!("move it to {}", names(sections).join(" or ")),
+        _ => String::new(),
+    }
+}
+
+/// An example of the value of a key of a section; empty if there is none.
+pub(crate) fn example(key: &str, section: &str) -> String {
+    let here = general(section);
+    let all = mappings();
+    let mut of_section = all.iter().filter(|one| one.section == here);
+    if key == "kind" {
+        return of_section
+            .next()
+            .map_or_else(String::new, |one| one.kind.clone());
+    }
+    let found = of_section.find_map(|one| one.keys.get(key)?.pointer("/examples/0"));
+    match found {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
+/// A section without the names of targets and credentials and the numbers of list items.
+fn general(section: &str) -> String {
+    let named = section.starts_with("targets.") || section.starts_with("credentials.");
+    let steps = section.split('.').enumerate();
+    steps
+        .filter(|(index, _)| !(named && *index == 1))
+        .map(|(_, step)| step.split('[').next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+/// A mapping of the format.
+struct Mapping {
+    section: String,
+    /// The `kind` that it belongs to; may be empty.
+    kind: String,
+    keys: Map<String, Value>,
+}
+
+/// Every mapping of the format, the outer ones first.
+fn mappings() -> Vec<Mapping> {
+    let root = json_schema();
+    let mut found = Vec::new();
+    collect(&root, &root, String::new(), &mut found);
+    found
+}
+
+/// Follows references and alternatives to everything that has keys.
+fn collect(root: &Value, schema: &Value, section: String, found: &mut Vec<Mapping>) {
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    if let Some(target) = reference.and_then(|text| root.pointer(text.trim_start_matches('#'))) {
+        collect(root, target, section.clone(), found);
+    }
+    for form in ["anyOf", "oneOf", "allOf"] {
+        let forms = schema.get(form).and_then(Value::as_array);
+        for form in forms.into_iter().flatten() {
+            collect(root, form, section.clone(), found);
+        }
+    }
+    for inner in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get(inner).filter(|inner| inner.is_object()) {
+            collect(root, inner, section.clone(), found);
+        }
+    }
+    let Some(keys) = schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    let kind = schema
+        .pointer("/properties/kind/const")
+        .and_then(Value::as_str);
+    found.push(Mapping {
+        section: section.clone(),
+        kind: kind.unwrap_or_default().to_owned(),
+        keys: keys.clone(),
+    });
+    for (key, value) in keys {
+        let inner = if section.is_empty() {
+            key.clone()
+        } else {
+            format!("{section}.{key}")
+        };
+        collect(root, value, inner, found);
+    }
+}
