@@ -8,6 +8,7 @@
 //! All calls are synchronous and short. A locked file fails with [`FileProblem::Busy`] after 50 ms;
 //! retrying is up to the caller, which also handles signals.
 
+mod append;
 mod claims;
 mod events;
 mod lists;
@@ -19,8 +20,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 
+pub use append::Receipt;
 pub use claims::ResourceClaim;
-pub use events::{Entry, Receipt};
+pub use events::Entry;
 pub use lists::{Filter, RunStatus, RunSummary};
 
 use super::actor::Actor;
