@@ -114,6 +114,7 @@ impl Lab {
             env: &env,
             redactor: &redactor,
             verify: true,
+            source: "host-runner",
         };
         let file = self.dir.path().join("refresh.yaml");
         let config = Config::parse(&self.config, &file).unwrap_or_else(|error| panic!("{error}"));
@@ -170,7 +171,6 @@ impl Lab {
                 boundary,
                 reporter,
                 signals: Signals::listen().expect("signals"),
-                flow_id: String::new(),
                 deadline: None,
             },
             targets,

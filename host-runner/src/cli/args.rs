@@ -108,16 +108,19 @@ pub struct TargetArgs {
     #[arg(long, value_parser = ["power-automate", "dataflow", "dataflow-gen2", "semantic-model"])]
     pub kind: Option<String>,
     /// Environment variable that holds the flow's SAS URL
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, value_name = "VAR", requires = "kind")]
+    #[arg(required_if_eq("kind", "power-automate"))]
     pub url_env: Option<String>,
     /// Workspace
-    #[arg(long, value_name = "ID|NAME")]
+    #[arg(long, value_name = "ID|NAME", requires = "content")]
     pub workspace: Option<String>,
     /// Dataflow; with --kind power-automate the dataflow that the flow refreshes
-    #[arg(long, value_name = "ID|NAME")]
+    #[arg(long, value_name = "ID|NAME", group = "content", requires_all = ["kind", "workspace"])]
+    #[arg(required_if_eq_any([("kind", "dataflow"), ("kind", "dataflow-gen2")]))]
     pub dataflow: Option<String>,
     /// Semantic model; with --kind power-automate the model that the flow refreshes
-    #[arg(long, value_name = "ID|NAME")]
+    #[arg(long, value_name = "ID|NAME", group = "content", requires_all = ["kind", "workspace"])]
+    #[arg(required_if_eq("kind", "semantic-model"))]
     pub model: Option<String>,
     /// Run this component instead of the embedded one
     #[arg(long, value_name = "FILE", help_heading = "Options")]
@@ -130,7 +133,6 @@ impl TargetArgs {
     pub fn options(&self) -> Option<TargetOptions> {
         self.kind.clone().map(|kind| TargetOptions {
             kind,
-            name: None,
             url_env: self.url_env.clone(),
             workspace: self.workspace.clone(),
             dataflow: self.dataflow.clone(),

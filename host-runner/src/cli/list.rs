@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 use super::args::{ListCommand, TargetArgs};
 use super::failure::{Failure, has_code, invalid};
 use super::setup::{self, Start};
-use crate::config::{
-    Config, ContentKind, Dataflow, ResolvedTarget, Selection, TargetOptions, What,
-};
+use crate::config::{Config, ResolvedTarget, Selection, TargetOptions, item_of};
+use crate::contract::types as wit;
 use crate::report::Mode;
 use crate::run::{self, ListRow, Listing, Operation, OperationError};
 
@@ -80,7 +79,7 @@ fn resolve(
     }
     for name in config.target_names() {
         let target = named(&name)?;
-        if target.watched().is_some() {
+        if target.content().is_some() {
             return Ok(target);
         }
     }
@@ -89,15 +88,18 @@ fn resolve(
 
 /// The target with its credentials, endpoints and timeout, but without its content.
 fn only_credentials(target: ResolvedTarget) -> anyhow::Result<ResolvedTarget> {
-    let mut watched = target.watched().cloned().ok_or_else(no_credentials)?;
-    watched.kind = ContentKind::Dataflow;
-    NO_ID.clone_into(&mut watched.workspace);
-    NO_ID.clone_into(&mut watched.item);
+    let content = target.content().ok_or_else(no_credentials)?;
+    let item = wit::WatchedItem {
+        workspace: NO_ID.to_owned(),
+        item: NO_ID.to_owned(),
+        ..item_of(&content).clone()
+    };
     Ok(ResolvedTarget {
-        what: What::Dataflow(Dataflow {
-            watched,
+        wit: wit::Target::Dataflow(wit::DataflowTarget {
+            item,
             mail_on_failure: false,
         }),
+        trigger: None,
         ..target
     })
 }

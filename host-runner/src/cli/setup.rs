@@ -25,6 +25,9 @@ use crate::verdict::Status;
 /// How long `audit`, `check`, `follow` and `cancel` wait for a locked audit log.
 pub(super) const SHORT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The standard field `source` outside of Kestra.
+const SOURCE: &str = "host-runner";
+
 type Opened = Result<AuditLog, AuditLogError>;
 
 /// What every command starts with.
@@ -87,7 +90,9 @@ impl Start {
 
     /// What the configuration needs to resolve its values.
     pub(super) fn inputs(&self, verify: bool) -> Inputs<'_> {
+        let flow = self.kestra.as_ref().map(|kestra| kestra.flow.as_str());
         Inputs {
+            source: flow.filter(|flow| !flow.is_empty()).unwrap_or(SOURCE),
             env: &*self.surroundings.env,
             redactor: &self.redactor,
             verify,
@@ -277,11 +282,6 @@ impl Start {
             reporter: self.reporter.clone(),
             signals,
             began_at: self.started_at,
-            flow_id: self
-                .kestra
-                .as_ref()
-                .map(|kestra| kestra.flow.clone())
-                .unwrap_or_default(),
             deadline: None,
         })
     }

@@ -7,7 +7,7 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, generate::SchemaGenerator};
 use serde_json::{Map, Value};
 
-use super::fault::alternatives;
+use super::error::alternatives;
 use super::schema::File;
 
 /// Names that other tools use, and ours.
@@ -61,12 +61,12 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// Where a key that is unknown in a section belongs, as an instruction; empty if that is not known.
-/// `known` are the keys of the section.
-pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> String {
+/// Where a key that is unknown in a section belongs, as an instruction; nothing if that is not
+/// known. `known` are the keys of the section.
+pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> Option<String> {
     let renamed = RENAMED.into_iter().find(|(other, _)| *other == key);
     if let Some((_, ours)) = renamed.filter(|(_, ours)| known.contains(ours)) {
-        return format!("it is called `{ours}`");
+        return Some(format!("it is called `{ours}`"));
     }
     let here = general(section);
     let all = mappings();
@@ -87,7 +87,7 @@ pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> Stri
     let names = |names: BTreeSet<String>| -> Vec<String> { names.into_iter().collect() };
     if !children.is_empty() {
         let children: BTreeSet<String> = children.iter().map(|child| format!("{child}:")).collect();
-        return format!("move it under {}", alternatives(&names(children)));
+        return Some(format!("move it under {}", alternatives(&names(children))));
     }
     let kinds: BTreeSet<String> = having
         .iter()
@@ -95,7 +95,10 @@ pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> Stri
         .map(|one| one.kind.clone())
         .collect();
     if !kinds.is_empty() {
-        return format!("it is a key of kind {}", alternatives(&names(kinds)));
+        return Some(format!(
+            "it is a key of kind {}",
+            alternatives(&names(kinds))
+        ));
     }
     let sections: BTreeSet<String> = having
         .iter()
@@ -106,10 +109,8 @@ pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> Stri
             section => format!("`{section}`"),
         })
         .collect();
-    match sections.len() {
-        1..=MOST_PLACES => format!("move it to {}", names(sections).join(" or ")),
-        _ => String::new(),
-    }
+    let few = (1..=MOST_PLACES).contains(&sections.len());
+    few.then(|| format!("move it to {}", names(sections).join(" or ")))
 }
 
 /// An example of the value of a key of a section; empty if there is none.

@@ -10,14 +10,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::de;
-use super::error::{ConfigError, Problems};
-use super::fault::{Fault, shown_target};
+use super::error::{At, ConfigError, Fault, did_you_mean, list, shown_target};
 use super::policy::Settings;
 use super::resolve::{Inputs, Resolver};
 use super::schema::File;
 use super::target::ResolvedTarget;
 use super::template::{Env, Sources, fill, is_variable_name};
-use super::tree::{self, At, Entry, Node, Value};
+use super::tree::{self, Entry, Node, Value};
 
 /// The name of the configuration file if none is given.
 pub const FILE_NAME: &str = "refresh.yaml";
@@ -68,13 +67,10 @@ impl Config {
 
     /// The configuration of one target that options give.
     pub fn from_options(options: &TargetOptions) -> Result<Self, ConfigError> {
-        let tree = options
-            .tree()
-            .map_err(|(option, fault)| ConfigError::of_option(option, fault))?;
         let config = Self {
             file: None,
             base: PathBuf::new(),
-            tree,
+            tree: options.tree()?,
         };
         config.check()?;
         Ok(config)
@@ -148,52 +144,60 @@ impl Config {
 
     /// Checks the file without the content of its targets and credentials.
     fn check_file(&self) -> Result<(), ConfigError> {
-        let mut problems = Problems::of(self.file());
+        let mut problems = ConfigError::none(self.file());
         let sources = Sources {
             env: None,
             base: &self.base,
         };
-        let mut unknown = Vec::new();
         let mut tree = self.tree.clone();
         if let Value::Map(entries) = &mut tree.value {
             for entry in entries {
                 if !["targets", "credentials"].contains(&entry.key.as_str()) {
-                    let (node, key) = (&entry.node, &entry.key);
-                    entry.node = fill(node, key, sources, &mut problems, &mut unknown);
+                    entry.node = fill(&entry.node, &entry.key, sources, &mut problems);
                 }
             }
         }
-        de::read::<File>(&tree, "", unknown, &mut problems);
+        de::read::<File>(&tree, "", &mut problems);
         problems.finish(())
     }
 
     /// The names that are selected, each once.
     fn selected(&self, selection: Selection<'_>) -> Result<Vec<String>, ConfigError> {
         let known = self.target_names();
-        let wrong = |fault| match self.file() {
-            Some(file) => ConfigError::of_file(file, fault),
-            None => ConfigError::of_option("", fault),
-        };
-        let none = |what| {
-            wrong(Fault::NoTarget {
-                what,
-                known: known.clone(),
-            })
+        let shown = list(
+            &known
+                .iter()
+                .filter_map(|name| shown_target(name))
+                .collect::<Vec<_>>(),
+        );
+        let wrong = |code, what: &str, hint: String| {
+            let fault = Fault::new(code, what, hint);
+            Err(ConfigError::of_file(self.file(), At::default(), fault))
         };
         let asked = match selection {
-            _ if known.is_empty() => return Err(none("the configuration has no targets")),
+            _ if known.is_empty() => {
+                let hint = "add one below `targets:`".to_owned();
+                return wrong("no_target", "the configuration has no targets", hint);
+            }
             Selection::All => return Ok(known),
-            Selection::Names([]) => return Err(none("no target is named")),
+            Selection::Names([]) => {
+                let hint = format!("name one or more of {shown}, or use --all");
+                return wrong("no_target", "no target is named", hint);
+            }
             Selection::Names(asked) => asked,
         };
         let mut names: Vec<String> = Vec::new();
         for name in asked {
             if !known.contains(name) {
-                let known = known.iter().filter_map(|name| shown_target(name));
-                return Err(wrong(Fault::UnknownTarget {
-                    name: name.clone(),
-                    known: known.map(str::to_owned).collect(),
-                }));
+                let hint = match did_you_mean(name, &known) {
+                    Some(nearest) => format!("{nearest} Targets: {shown}"),
+                    None => format!("targets: {shown}"),
+                };
+                return wrong(
+                    "unknown_target",
+                    &format!("there is no target `{name}`"),
+                    hint,
+                );
             }
             if !names.contains(name) {
                 names.push(name.clone());
@@ -224,10 +228,13 @@ fn known<T>(value: Option<T>) -> Result<T, ConfigError> {
 
 /// The text of a configuration.
 pub(crate) fn read_config_text(path: &Path) -> Result<String, ConfigError> {
-    let absent = Fault::ConfigNotFound {
-        path: path.to_path_buf(),
-    };
-    tree::text_of(path, absent)
+    tree::text_of(path, no_config(path))
+}
+
+fn no_config(path: &Path) -> Fault {
+    let what = format!("there is no configuration file `{}`", path.display());
+    let hint = "check --config and HOST_RUNNER_CONFIG, or give a target by options (--kind …)";
+    Fault::new("config_not_found", what, hint)
 }
 
 /// The path of the configuration; nothing if none was named and none is in the usual places. `here`
@@ -247,7 +254,7 @@ pub fn find_config(
         return if exists(&here.join(&path)) {
             Ok(Some(path))
         } else {
-            Err(ConfigError::of_option("", Fault::ConfigNotFound { path }))
+            Err(ConfigError::of_option("", no_config(&path)))
         };
     }
     Ok(usual_places(env)
@@ -275,8 +282,6 @@ pub fn usual_places(env: Env<'_>) -> Vec<PathBuf> {
 pub struct TargetOptions {
     /// `--kind`: `power-automate`, `dataflow`, `dataflow-gen2` or `semantic-model`.
     pub kind: String,
-    /// The target's name; without it that of its kind.
-    pub name: Option<String>,
     /// `--url-env`: the name of the variable that holds the flow's URL.
     pub url_env: Option<String>,
     /// `--workspace`: the workspace's id or name.
@@ -287,160 +292,83 @@ pub struct TargetOptions {
     pub model: Option<String>,
 }
 
-/// An option and what is wrong with it.
-type OptionFault = (&'static str, Fault);
-
-fn wrong<T>(option: &'static str, what: &str, hint: &str) -> Result<T, OptionFault> {
-    Err((option, Fault::bad(what, hint)))
-}
-
-/// The option of an item, the item's kind under `verify`, and its keys.
-type WatchedOption = (&'static str, &'static str, Vec<Entry>);
-
 impl TargetOptions {
     /// The tree that a file with this target would have given.
-    fn tree(&self) -> Result<Node, OptionFault> {
-        let mut target = vec![text("kind", "--kind", &self.kind)];
-        let watched = self.watched()?;
-        let signs_in = watched.is_some();
-        if self.kind == "power-automate" {
-            target.push(variable("url", "--url-env", self.url_variable()?));
-            if let Some((option, kind, mut keys)) = watched {
-                keys.push(text("kind", option, kind));
-                target.push(entry("verify", option, Value::Map(keys)));
-            }
-        } else {
-            if self.url_env.is_some() {
-                return wrong(
+    fn tree(&self) -> Result<Node, ConfigError> {
+        let given = |key, value: &Option<String>| Some((key, literal(value.as_deref()?)));
+        let mut target = vec![("kind", literal(&self.kind))];
+        if let Some(name) = &self.url_env {
+            if !is_variable_name(name) {
+                return Err(ConfigError::of_option(
                     "--url-env",
-                    "this is an option of --kind power-automate",
-                    "omit it",
-                );
+                    Fault::bad(
+                        "this is not the name of an environment variable",
+                        "put the URL in a variable and give its name, as in --url-env ORDER_LIST_FLOW_URL; others can see a secret on the command line",
+                    ),
+                ));
             }
-            self.require_item()?;
-            target.extend(watched.map(|(_, _, keys)| keys).unwrap_or_default());
+            target.push(("url", variable(name)));
         }
-        let usual = self.kind.replace('-', "_");
-        let name = self.name.as_deref().unwrap_or(&usual);
-        let target = entry(name, "--name", Value::Map(target));
+        let mut content: Vec<(&str, Node)> = [
+            given("workspace", &self.workspace),
+            given("dataflow", &self.dataflow),
+            given("model", &self.model),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let signs_in = !content.is_empty();
+        if signs_in && self.kind == "power-automate" {
+            let kind = match self.dataflow {
+                Some(_) => "dataflow",
+                None => "semantic-model",
+            };
+            content.push(("kind", literal(kind)));
+            target.push(("verify", map(content)));
+        } else {
+            target.extend(content);
+        }
+        let name = self.kind.replace('-', "_");
         let mut file = vec![
-            entry("version", "--kind", Value::Number(1.into())),
-            entry("targets", "--kind", Value::Map(vec![target])),
+            ("version", node(Value::Number(1.into()))),
+            ("targets", map([(name.as_str(), map(target))])),
         ];
         if signs_in {
-            let default = entry("default", "credentials", Value::Map(usual_credentials()));
-            file.push(entry(
-                "credentials",
-                "credentials",
-                Value::Map(vec![default]),
-            ));
+            // The variables that the tools for Azure use.
+            let default = map([
+                ("kind", literal("client-secret")),
+                ("tenant", variable("AZURE_TENANT_ID")),
+                ("client_id", variable("AZURE_CLIENT_ID")),
+                ("client_secret", variable("AZURE_CLIENT_SECRET")),
+            ]);
+            file.push(("credentials", map([("default", default)])));
         }
-        Ok(entry("", "", Value::Map(file)).node)
-    }
-
-    /// The content that the options name: the option of the item, its kind under `verify`, the keys.
-    fn watched(&self) -> Result<Option<WatchedOption>, OptionFault> {
-        let (option, key, kind, item) = match (&self.dataflow, &self.model) {
-            (Some(_), Some(_)) => {
-                let what = "--dataflow and --model exclude each other";
-                return wrong("--model", what, "give one of them");
-            }
-            (Some(item), None) => ("--dataflow", "dataflow", "dataflow", item),
-            (None, Some(item)) => ("--model", "model", "semantic-model", item),
-            (None, None) if self.workspace.is_some() => {
-                let what = "--workspace requires --dataflow or --model";
-                return wrong("--workspace", what, "give both");
-            }
-            (None, None) => return Ok(None),
-        };
-        let Some(workspace) = &self.workspace else {
-            return wrong(
-                option,
-                &format!("{option} requires --workspace"),
-                "give both",
-            );
-        };
-        let workspace = text("workspace", "--workspace", workspace);
-        Ok(Some((
-            option,
-            kind,
-            vec![workspace, text(key, option, item)],
-        )))
-    }
-
-    /// Refuses content without its item. An unknown kind is refused later, by its name.
-    fn require_item(&self) -> Result<(), OptionFault> {
-        let (given, other, what) = match self.kind.as_str() {
-            "dataflow" => (
-                &self.dataflow,
-                &self.model,
-                "a dataflow needs --workspace and --dataflow",
-            ),
-            "dataflow-gen2" => (
-                &self.dataflow,
-                &self.model,
-                "a Gen2 dataflow needs --workspace and --dataflow",
-            ),
-            "semantic-model" => (
-                &self.model,
-                &self.dataflow,
-                "a semantic model needs --workspace and --model",
-            ),
-            _ => return Ok(()),
-        };
-        match (given, other) {
-            (Some(_), _) => Ok(()),
-            (None, Some(_)) => wrong("--kind", what, "the option of another kind is given"),
-            (None, None) => wrong("--kind", what, "give both"),
-        }
-    }
-
-    fn url_variable(&self) -> Result<&str, OptionFault> {
-        match self.url_env.as_deref() {
-            None => wrong(
-                "--kind",
-                "a flow needs --url-env",
-                "give the name of the variable that holds its URL, as in --url-env ORDER_LIST_FLOW_URL",
-            ),
-            Some(name) if is_variable_name(name) => Ok(name),
-            Some(_) => wrong(
-                "--url-env",
-                "this is not the name of an environment variable",
-                "put the URL in a variable and give its name, as in --url-env ORDER_LIST_FLOW_URL; others can see a secret on the command line",
-            ),
-        }
+        Ok(map(file))
     }
 }
 
-/// The variables that the tools for Azure use.
-fn usual_credentials() -> Vec<Entry> {
-    vec![
-        text("kind", "credentials", "client-secret"),
-        variable("tenant", "AZURE_TENANT_ID", "AZURE_TENANT_ID"),
-        variable("client_id", "AZURE_CLIENT_ID", "AZURE_CLIENT_ID"),
-        variable(
-            "client_secret",
-            "AZURE_CLIENT_SECRET",
-            "AZURE_CLIENT_SECRET",
-        ),
-    ]
+fn node(value: Value) -> Node {
+    Node {
+        at: At::default(),
+        value,
+    }
 }
 
-fn entry(key: &str, option: &'static str, value: Value) -> Entry {
-    let at = At::Option(option);
-    Entry {
+fn map<'k>(keys: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
+    let entry = |(key, node): (&str, Node)| Entry {
         key: key.to_owned(),
-        at,
-        node: Node { at, value },
-    }
+        at: At::default(),
+        node,
+    };
+    node(Value::Map(keys.into_iter().map(entry).collect()))
 }
 
 /// A value that is taken literally.
-fn text(key: &str, option: &'static str, value: &str) -> Entry {
-    entry(key, option, Value::Text(value.replace("${", "$${")))
+fn literal(value: &str) -> Node {
+    node(Value::Text(value.replace("${", "$${")))
 }
 
 /// The value of a variable.
-fn variable(key: &str, option: &'static str, name: &str) -> Entry {
-    entry(key, option, Value::Text(format!("${{env:{name}}}")))
+fn variable(name: &str) -> Node {
+    node(Value::Text(format!("${{env:{name}}}")))
 }

@@ -11,7 +11,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::schema::{Endpoint, OnInterrupt};
-use super::target::{ContentKind, ResolvedTarget, Verify, What};
+use super::target::ResolvedTarget;
+use crate::contract::types as wit;
 use crate::outbound::{Origin, Rule};
 use crate::verdict::Status;
 
@@ -110,17 +111,13 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
         push(Need::Login, service(&endpoints.login, "", &[Method::POST]));
     }
     let may_stop = act == Act::Cancel || target.on_interrupt == OnInterrupt::Cancel;
-    let mut reads_only = false;
-    if let What::PowerAutomate(flow) = &target.what {
-        reads_only = !may_stop;
-        if act == Act::Refresh {
-            push(Need::Trigger, trigger(flow.trigger()));
-            if flow.verify == Verify::Response {
-                push(Need::Response, response(flow.trigger()));
-            }
+    if let (Some(address), Act::Refresh) = (&target.trigger, act) {
+        push(Need::Trigger, trigger(address.url()));
+        if waits_for_response(target) {
+            push(Need::Response, response(address.url()));
         }
     }
-    let Some(watched) = target.watched() else {
+    let Some(content) = target.content() else {
         return out;
     };
     let powerbi =
@@ -132,23 +129,22 @@ fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
     };
     let read = [Method::GET];
     let write = [Method::GET, Method::POST];
-    let triggers_itself = act == Act::Refresh && !matches!(target.what, What::PowerAutomate(_));
-    let own: &[Method] = match watched.kind {
-        _ if reads_only => &read,
-        // A dataflow is stopped by POST.
-        ContentKind::Dataflow | ContentKind::Gen2 => &write,
+    let is_flow = target.trigger.is_some();
+    let own: &[Method] = match (&content, act == Act::Refresh && !is_flow) {
+        _ if is_flow && !may_stop => &read,
         // An enhanced refresh of a model is stopped by DELETE.
-        ContentKind::Model => match (triggers_itself, may_stop) {
-            (true, true) => &[Method::GET, Method::POST, Method::DELETE],
-            (true, false) => &write,
-            (false, _) => &[Method::GET, Method::DELETE],
-        },
+        (wit::Content::SemanticModel(_), true) if may_stop => {
+            &[Method::GET, Method::POST, Method::DELETE]
+        }
+        (wit::Content::SemanticModel(_), false) => &[Method::GET, Method::DELETE],
+        // A dataflow is stopped by POST.
+        _ => &write,
     };
     // A dataflow that is not found at its own API may be of the other generation.
-    let needs = match watched.kind {
-        ContentKind::Dataflow => vec![powerbi(own), fabric(&read)],
-        ContentKind::Gen2 => vec![fabric(own), powerbi(&read)],
-        ContentKind::Model => vec![powerbi(own)],
+    let needs = match content {
+        wit::Content::Dataflow(_) => vec![powerbi(own), fabric(&read)],
+        wit::Content::DataflowGen2(_) => vec![fabric(own), powerbi(&read)],
+        wit::Content::SemanticModel(_) => vec![powerbi(own)],
     };
     for (need, rule) in needs {
         push(need, rule);
@@ -165,6 +161,10 @@ fn service(endpoint: &Endpoint, path: &str, methods: &[Method]) -> Option<Rule> 
     } else {
         rule
     })
+}
+
+fn waits_for_response(target: &ResolvedTarget) -> bool {
+    matches!(&target.wit, wit::Target::PowerAutomate(flow) if flow.verify == wit::Verification::Response)
 }
 
 fn trigger(url: &Url) -> Option<Rule> {

@@ -5,16 +5,13 @@
 //! an error, because an empty URL or secret would fail later and less clearly. A fetched value is not
 //! searched again, so a secret may contain `${`.
 
-use std::io::Read;
 use std::path::Path;
 
-use super::error::Problems;
-use super::fault::{Fault, shown_credentials, shown_key, shown_target};
-use super::tree::{At, Entry, Node, Value};
+use super::error::{ConfigError, Fault, shown_credentials, shown_key, shown_target};
+use super::tree::{Entry, Node, Value, bounded_text};
 
-/// The largest file of a `${file:…}`, in bytes. A secret is far smaller; a device or a log that is
-/// named by mistake is not read whole.
-const LARGEST_FILE: u64 = 64 * 1024;
+/// The largest file of a `${file:…}`, in KiB. A secret is far smaller.
+const LARGEST_FILE: u64 = 64;
 
 /// Looks up an environment variable by its name.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -36,46 +33,36 @@ pub(crate) struct Sources<'a> {
     pub(crate) base: &'a Path,
 }
 
-/// A copy of a part of the tree with every `${…}` filled in. The places of values that are not known
-/// are added to `unknown`, and their errors to `problems`.
+/// A copy of a part of the tree with every `${…}` filled in. What is not known becomes unknown, and
+/// errors are added to `problems`.
 pub(crate) fn fill(
     node: &Node,
     path: &str,
     sources: Sources<'_>,
-    problems: &mut Problems<'_>,
-    unknown: &mut Vec<At>,
+    problems: &mut ConfigError,
 ) -> Node {
     let value = match &node.value {
-        Value::Text(text) => {
-            let filled = filled(text, sources).unwrap_or_else(|fault| {
+        Value::Text(text) => match filled(text, sources) {
+            Ok(Some(text)) => Value::Text(text),
+            Ok(None) => Value::Unknown,
+            Err(fault) => {
                 problems.add(node.at, path, fault);
-                None
-            });
-            if filled.is_none() {
-                unknown.push(node.at);
+                Value::Unknown
             }
-            Value::Text(filled.unwrap_or_default())
-        }
+        },
         Value::List(items) => {
-            let filled = |(index, item)| {
-                let path = format!("{path}[{index}]");
-                fill(item, &path, sources, problems, unknown)
-            };
-            Value::List(items.iter().enumerate().map(filled).collect())
+            let items = items.iter().enumerate();
+            let filled = items
+                .map(|(index, item)| fill(item, &format!("{path}[{index}]"), sources, problems));
+            Value::List(filled.collect())
         }
         Value::Map(entries) => {
-            let filled = |entry: &Entry| Entry {
+            let filled = entries.iter().map(|entry| Entry {
                 key: entry.key.clone(),
                 at: entry.at,
-                node: fill(
-                    &entry.node,
-                    &below(path, &entry.key),
-                    sources,
-                    problems,
-                    unknown,
-                ),
-            };
-            Value::Map(entries.iter().map(filled).collect())
+                node: fill(&entry.node, &below(path, &entry.key), sources, problems),
+            });
+            Value::Map(filled.collect())
         }
         other => other.clone(),
     };
@@ -128,9 +115,7 @@ fn split(text: &str) -> Result<Vec<Part<'_>>, Fault> {
         }
         parts.push(Part::Literal(before));
         let Some((inside, behind)) = after.split_once('}') else {
-            return Err(Fault::BadPlaceholder {
-                what: "has no closing brace",
-            });
+            return Err(bad("has no closing brace"));
         };
         parts.push(reference(inside)?);
         rest = behind;
@@ -143,17 +128,22 @@ fn split(text: &str) -> Result<Vec<Part<'_>>, Fault> {
 fn reference(inside: &str) -> Result<Part<'_>, Fault> {
     match inside.split_once(':') {
         Some(("env", name)) if is_variable_name(name) => Ok(Part::Env(name)),
-        Some(("env", _)) => Err(Fault::BadPlaceholder {
-            what: "does not name an environment variable (letters, digits and underscores)",
-        }),
+        Some(("env", _)) => Err(bad(
+            "does not name an environment variable (letters, digits and underscores)",
+        )),
         Some(("file", path)) if !path.trim().is_empty() => Ok(Part::File(path)),
-        Some(("file", _)) => Err(Fault::BadPlaceholder {
-            what: "names no file",
-        }),
-        _ => Err(Fault::BadPlaceholder {
-            what: "is neither `env:` nor `file:`",
-        }),
+        Some(("file", _)) => Err(bad("names no file")),
+        _ => Err(bad("is neither `env:` nor `file:`")),
     }
+}
+
+fn bad(what: &str) -> Fault {
+    let hint = "write `${env:NAME}` or `${file:PATH}`; a literal `${` is written `$${`";
+    Fault::new(
+        "invalid_placeholder",
+        format!("a `${{…}}` in this value {what}"),
+        hint,
+    )
 }
 
 /// Whether shells and orchestrators can set a variable of this name.
@@ -164,38 +154,36 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
 
 fn variable(name: &str, env: Env<'_>) -> Result<String, Fault> {
     match env(name) {
-        None => Err(Fault::EnvMissing {
-            variable: name.to_owned(),
-        }),
-        Some(value) if value.trim().is_empty() => Err(Fault::EnvEmpty {
-            variable: name.to_owned(),
-        }),
+        None => Err(Fault::new(
+            "env_not_set",
+            format!("the environment variable {name} is not set"),
+            format!("set {name} where host-runner runs (under Kestra: in the task's `env:`)"),
+        )),
+        Some(value) if value.trim().is_empty() => Err(Fault::new(
+            "env_empty",
+            format!("the environment variable {name} is empty"),
+            format!(
+                "give {name} a value; under Kestra an `env:` entry is empty if its secret or variable does not exist"
+            ),
+        )),
         Some(value) => Ok(value),
     }
 }
 
 /// The text of a file, without the line break that editors and `echo` add at its end.
 fn file(path: &Path) -> Result<String, Fault> {
-    let unusable = |reason: &str| Fault::FileUnusable {
-        path: path.to_path_buf(),
-        reason: reason.to_owned(),
+    let unusable = |reason: &str| {
+        let what = format!("cannot use the file `{}`: {reason}", path.display());
+        Fault::new(
+            "file_unusable",
+            what,
+            "put only the value in a UTF-8 text file",
+        )
     };
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Fault::FileMissing {
-                path: path.to_path_buf(),
-            });
-        }
-        Err(error) => return Err(unusable(&error.to_string())),
-        Ok(_) if bytes.len() as u64 > LARGEST_FILE => {
-            return Err(unusable("it is larger than 64 KiB"));
-        }
-        Ok(_) => {}
-    }
-    let text = String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8 text"))?;
+    let text = bounded_text(path, LARGEST_FILE).map_err(|reason| match reason {
+        None => Fault::no_file(path),
+        Some(reason) => unusable(&reason),
+    })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.trim().is_empty() {

@@ -16,9 +16,7 @@ use serde_json::Number;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Spanned};
 
-pub(crate) use super::error::At;
-use super::error::ConfigError;
-use super::fault::{Fault, shown_key};
+use super::error::{At, ConfigError, Fault, shown_key};
 
 /// 2^64: from here on a float is a whole number that has lost digits.
 const TWO_TO_THE_64: f64 = 18_446_744_073_709_551_616.0;
@@ -37,6 +35,8 @@ pub(crate) struct Node {
 /// The content of a part of the configuration.
 #[derive(Clone)]
 pub(crate) enum Value {
+    /// A value that is not fetched, or that had an error. It is not read.
+    Unknown,
     Null,
     Bool(bool),
     Number(Number),
@@ -53,19 +53,11 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-/// Why a text is not YAML, and where.
-#[derive(Debug)]
-pub(crate) struct YamlError {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) fault: Fault,
-}
-
 impl Value {
     /// Its type, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
+            Self::Null | Self::Unknown => "nothing",
             Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
             Self::Text(_) => "text",
@@ -91,6 +83,37 @@ impl Node {
             Some(&entry.node)
         })
     }
+
+    /// Whether a part of it is unknown.
+    pub(crate) fn has_unknown(&self) -> bool {
+        match &self.value {
+            Value::Unknown => true,
+            Value::List(items) => items.iter().any(Self::has_unknown),
+            Value::Map(entries) => entries.iter().any(|entry| entry.node.has_unknown()),
+            _ => false,
+        }
+    }
+
+    /// Makes the part at this path of keys and `[index]` unknown. Returns whether it was known.
+    pub(crate) fn forget(&mut self, path: &[String]) -> bool {
+        let Some((step, rest)) = path.split_first() else {
+            let unknown = matches!(self.value, Value::Unknown);
+            self.value = Value::Unknown;
+            return !unknown;
+        };
+        let inner = match &mut self.value {
+            Value::List(items) => {
+                let number = step.trim_matches(['[', ']']).parse::<usize>();
+                number.ok().and_then(|number| items.get_mut(number))
+            }
+            Value::Map(entries) => entries
+                .iter_mut()
+                .find(|entry| entry.key == *step)
+                .map(|entry| &mut entry.node),
+            _ => None,
+        };
+        inner.is_some_and(|inner| inner.forget(rest))
+    }
 }
 
 impl fmt::Debug for Node {
@@ -104,7 +127,7 @@ impl fmt::Debug for Node {
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.value {
-            Value::Null => serializer.serialize_unit(),
+            Value::Null | Value::Unknown => serializer.serialize_unit(),
             Value::Bool(yes) => serializer.serialize_bool(*yes),
             Value::Number(number) => number.serialize(serializer),
             Value::Text(text) => serializer.serialize_str(text),
@@ -120,37 +143,45 @@ impl Serialize for Node {
     }
 }
 
-/// The largest configuration or payload, in bytes. A payload is stored with every run.
-const LARGEST: u64 = 1024 * 1024;
+/// The largest configuration or payload, in KiB. A payload is stored with every run.
+const LARGEST: u64 = 1024;
 
 /// The text of a file; the fault `absent` if it does not exist.
 pub(crate) fn text_of(path: &Path, absent: Fault) -> Result<String, ConfigError> {
-    let unreadable =
-        |reason: String| ConfigError::of_file(path, Fault::ConfigUnreadable { reason });
+    match bounded_text(path, LARGEST) {
+        Ok(text) => Ok(text),
+        Err(None) => Err(ConfigError::of_option("", absent)),
+        Err(Some(reason)) => {
+            let what = format!("cannot read the file: {reason}");
+            let hint = "use a plain text file that this user may read";
+            let fault = Fault::new("config_unreadable", what, hint);
+            Err(ConfigError::of_file(Some(path), At::default(), fault))
+        }
+    }
+}
+
+/// The text of a file of at most `limit` KiB: a device or a log that is named by mistake is not read
+/// whole. Fails with the reason, or without one if there is no file.
+pub(crate) fn bounded_text(path: &Path, limit: u64) -> Result<String, Option<String>> {
     let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > LARGEST => {
-            Err(unreadable("it is larger than 1 MiB".to_owned()))
+    let file = std::fs::File::open(path);
+    match file.and_then(|file| file.take(limit * 1024 + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > limit * 1024 => {
+            Err(Some(format!("it is larger than {limit} KiB")))
         }
-        Ok(_) => {
-            String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(ConfigError::of_option("", absent))
-        }
-        Err(error) => Err(unreadable(error.to_string())),
+        Ok(_) => String::from_utf8(bytes).map_err(|_| Some("it is not UTF-8 text".to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(None),
+        Err(error) => Err(Some(error.to_string())),
     }
 }
 
 /// The tree of a text that is at `path`.
 pub(crate) fn parse_at(text: &str, path: &Path) -> Result<Node, ConfigError> {
-    parse(text).map_err(|error| ConfigError::at(Some(path), error.line, error.column, error.fault))
+    parse(text).map_err(|(at, fault)| ConfigError::of_file(Some(path), at, fault))
 }
 
 /// The tree of a YAML text of one document.
-pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
+pub(crate) fn parse(text: &str) -> Result<Node, (At, Fault)> {
     let options = serde_saphyr::options! {
         // YAML 1.1 reads `no` and `off` as false.
         strict_booleans: true,
@@ -163,16 +194,12 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
         underscored_numbers_as_strings: true,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let (line, column) = error
+        let at = error
             .location()
-            .map_or((0, 0), |at| (narrow(at.line()), narrow(at.column())));
-        YamlError {
-            line,
-            column,
-            fault: Fault::ConfigYaml {
-                reason: reason(error.without_snippet()),
-            },
-        }
+            .map_or_else(At::default, |location| place(&location));
+        let what = format!("invalid YAML: {}", reason(error.without_snippet()));
+        let hint = "check this line and the one above it: indentation, a missing colon or quote";
+        (at, Fault::new("config_yaml", what, hint))
     })
 }
 
@@ -214,7 +241,7 @@ impl<'de> Deserialize<'de> for Node {
 }
 
 fn place(location: &serde_saphyr::Location) -> At {
-    At::File {
+    At {
         line: narrow(location.line()),
         column: narrow(location.column()),
     }
@@ -269,10 +296,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Text(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::Text(value))
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut out = Vec::new();
         while let Some(node) = seq.next_element()? {
@@ -310,7 +333,7 @@ mod tests {
     fn every_key_and_value_has_a_place() {
         let tree = parse("# comment\nb: 1\na:\n  - x\n  - {c: ~}\n").unwrap();
         let places: Vec<(At, At)> = tree.entries().iter().map(|e| (e.at, e.node.at)).collect();
-        let at = |line, column| At::File { line, column };
+        let at = |line, column| At { line, column };
         assert_eq!(places, [(at(2, 1), at(2, 4)), (at(3, 1), at(4, 3))]);
     }
 
@@ -355,12 +378,12 @@ mod tests {
             ("a: .nan", 1, "not finite"),
             ("a: 340282366920938463463374607431768211455", 1, "64 bits"),
         ] {
-            let error = parse(text).unwrap_err();
-            let shown = format!("{error:?} {}", error.fault);
+            let (at, fault) = parse(text).unwrap_err();
+            let shown = format!("{fault:?} {fault}");
             assert!(!shown.contains("INVENTED"), "{shown}");
             assert!(shown.contains(reason), "{text}: {shown}");
             let lines = [0, line, line + 1];
-            assert!(lines.contains(&error.line), "{text}: {shown}");
+            assert!(lines.contains(&at.line), "{text}: {shown}");
         }
     }
 

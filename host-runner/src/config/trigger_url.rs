@@ -6,22 +6,11 @@
 //! generations of URLs are known (Logic Apps, and the Power Platform since 2025); another one is
 //! used as it is, with a warning.
 
-use url::{Host, Url};
+use url::Url;
 
-use super::fault::Fault;
-use crate::outbound::SasUrl;
+use super::error::Fault;
+use crate::outbound::{Origin, SasUrl};
 use crate::secret::SHORTEST_SECRET;
-
-/// The generation of a trigger URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UrlForm {
-    /// `/workflows/{id}/triggers/{name}/paths/invoke`, hosted by Logic Apps.
-    LogicApps,
-    /// `/powerautomate/automations/direct[/cu/{NN}]/workflows/{id}/triggers/…`.
-    PowerPlatform,
-    /// Anything else.
-    Other,
-}
 
 /// The address of a trigger, with or without a signature.
 #[derive(Debug, Clone)]
@@ -37,15 +26,23 @@ pub enum TriggerAddress {
 pub struct TriggerUrl {
     /// The address.
     pub address: TriggerAddress,
-    /// The generation.
-    pub form: UrlForm,
     /// What the user should know.
     pub warnings: Vec<&'static str>,
 }
 
-const NO_SIG: Fault = Fault::UrlNoSig {
-    what: "has no `sig`",
-};
+impl TriggerAddress {
+    /// The URL without secrets: safe to show, to log and to hand to the component.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        match self {
+            Self::Signed(sas) => sas.bare(),
+            Self::Bare(url) => url,
+        }
+    }
+}
+
+const ALLOW_LOOPBACK: &str = "for a simulator on this machine set `sandbox.allow_loopback: true`";
+const COPY: &str = "copy the whole URL from the flow's trigger, and quote it in a shell";
 const OLD_HOST: &str = "the URL has `logic.azure.com` in it: such URLs of Power Automate flows stopped working after \
      30 November 2025; open the flow and copy the new URL of its trigger (a Logic App keeps this form)";
 const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off; URLs of triggers that require a sign-in \
@@ -78,7 +75,6 @@ pub fn parse_trigger_url(
     let query = parsed.query().unwrap_or_default();
     let names = names_of(query);
     require_parameters(&names, credentials)?;
-    let form = form_of(parsed.path());
     let mut warnings = Vec::new();
     let address = if credentials && !has(&names, "sig") {
         if has(&names, "sp") {
@@ -87,19 +83,15 @@ pub fn parse_trigger_url(
         TriggerAddress::Bare(parsed.clone())
     } else {
         require_one_sig(query)?;
-        TriggerAddress::Signed(SasUrl::split(&parsed).ok_or(NO_SIG)?)
+        TriggerAddress::Signed(SasUrl::split(&parsed).ok_or_else(|| no_sig("has no `sig`"))?)
     };
     if is_logic_apps_host(&parsed) {
         warnings.push(OLD_HOST);
     }
-    if form == UrlForm::Other {
+    if !is_trigger_path(parsed.path()) {
         warnings.push(UNKNOWN_PATH);
     }
-    Ok(TriggerUrl {
-        address,
-        form,
-        warnings,
-    })
+    Ok(TriggerUrl { address, warnings })
 }
 
 /// Refuses what goes wrong between the flow's page and the variable, each with its own reason.
@@ -125,25 +117,29 @@ fn refuse_bad_copies(text: &str) -> Result<(), Fault> {
 
 /// Checks that `url` leads to another machine with encryption, or to this machine if that is allowed.
 pub(crate) fn require_a_safe_place(url: &Url, allow_loopback: bool) -> Result<(), Fault> {
-    let loopback = is_loopback(url);
+    let loopback = Origin::of(url).is_some_and(|origin| origin.is_loopback());
     let host = url.host_str().unwrap_or_default().to_owned();
     match (url.scheme(), loopback && allow_loopback) {
         ("https" | "http", true) => Ok(()),
-        ("https", false) if loopback => Err(Fault::LoopbackNotAllowed { host }),
+        ("https", false) if loopback => Err(loopback_not_allowed(&host)),
         ("https", false) => Ok(()),
-        ("http", false) => Err(Fault::UrlNotHttps { host, loopback }),
+        ("http", false) => {
+            let what = format!("the address of `{host}` starts with http:// instead of https://");
+            let hint = if loopback {
+                ALLOW_LOOPBACK
+            } else {
+                "write https://"
+            };
+            Err(Fault::new("url_not_https", what, hint))
+        }
         _ => Err(unusable("it does not start with https://")),
     }
 }
 
-/// Whether a URL's host can only mean this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+/// An address of this machine, which is not allowed.
+pub(crate) fn loopback_not_allowed(host: &str) -> Fault {
+    let what = format!("`{host}` is this machine, which is not allowed");
+    Fault::new("loopback_not_allowed", what, ALLOW_LOOPBACK)
 }
 
 fn is_logic_apps_host(url: &Url) -> bool {
@@ -165,11 +161,17 @@ fn has(names: &[String], parameter: &str) -> bool {
 
 fn require_parameters(names: &[String], credentials: bool) -> Result<(), Fault> {
     match names {
-        [first] if first != "sig" && !credentials => Err(Fault::UrlCut {
-            first: first.clone(),
-        }),
-        _ if !has(names, "api-version") => Err(Fault::UrlNoApiVersion),
-        _ if !has(names, "sig") && !credentials => Err(NO_SIG),
+        [first] if first != "sig" && !credentials => Err(Fault::new(
+            "url_truncated",
+            format!("the trigger URL ends after its first parameter, `{first}`"),
+            "a shell cuts an unquoted URL at `&`: quote it, as in `export NAME='https://…&sig=…'`; a trigger \
+             that requires a sign-in (OAuth) may have one parameter and needs `credentials: NAME` in the target",
+        )),
+        _ if !has(names, "api-version") => {
+            let what = "the trigger URL has no `api-version`";
+            Err(Fault::new("url_missing_api_version", what, COPY))
+        }
+        _ if !has(names, "sig") && !credentials => Err(no_sig("has no `sig`")),
         _ => Ok(()),
     }
 }
@@ -195,27 +197,33 @@ fn require_one_sig(query: &str) -> Result<(), Fault> {
     }
     match value {
         Some((_, value)) if value.len() >= SHORTEST_SECRET => Ok(()),
-        _ => Err(Fault::UrlNoSig {
-            what: "has a `sig` of less than 8 characters; flows use 43",
-        }),
+        _ => Err(no_sig(
+            "has a `sig` of less than 8 characters; flows use 43",
+        )),
     }
 }
 
-fn form_of(path: &str) -> UrlForm {
+fn is_trigger_path(path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let (form, trigger) = match segments.as_slice() {
+    let trigger = match segments.as_slice() {
         ["powerautomate", "automations", "direct", "cu", _, rest @ ..]
-        | ["powerautomate", "automations", "direct", rest @ ..] => (UrlForm::PowerPlatform, rest),
-        rest => (UrlForm::LogicApps, rest),
+        | ["powerautomate", "automations", "direct", rest @ ..]
+        | rest => rest,
     };
-    match trigger {
-        ["workflows", _, "triggers", _, "paths", "invoke", ..] => form,
-        _ => UrlForm::Other,
-    }
+    matches!(
+        trigger,
+        ["workflows", _, "triggers", _, "paths", "invoke", ..]
+    )
 }
 
-fn unusable(reason: &'static str) -> Fault {
-    Fault::UrlUnusable { reason }
+fn unusable(reason: &str) -> Fault {
+    Fault::new("url_unusable", format!("not a trigger URL: {reason}"), COPY)
+}
+
+fn no_sig(what: &str) -> Fault {
+    let hint = "copy the whole URL again if it should have a signature; a trigger that requires a sign-in \
+         (OAuth) has a URL without `sig` and `sp` and needs `credentials: NAME` in the target";
+    Fault::new("url_missing_sig", format!("the trigger URL {what}"), hint)
 }
 
 #[cfg(test)]
@@ -248,7 +256,6 @@ mod tests {
         let bare = format!("{NEW}?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0");
         assert_eq!(sas.bare().as_str(), bare.replace(":443", ""));
         assert_eq!(sas.query().expose_secret(), QUERY);
-        assert_eq!(url.form, UrlForm::PowerPlatform);
         assert!(url.warnings.is_empty());
         assert!(!format!("{url:?}").contains("INVENTED"));
     }
@@ -268,30 +275,19 @@ mod tests {
 
     #[test]
     fn both_generations_are_known_and_the_old_host_has_a_warning() {
-        let form =
-            |place: &str| parse_trigger_url(&format!("{place}?{QUERY}"), false, false).unwrap();
-        let old = form(OLD);
-        assert_eq!(old.form, UrlForm::LogicApps);
-        assert!(
-            old.warnings
-                .iter()
-                .any(|text| text.contains("30 November 2025"))
-        );
-        let unit = NEW.replace("/direct/", "/direct/cu/07/");
-        assert_eq!(form(&unit).form, UrlForm::PowerPlatform);
-        assert_eq!(form(&format!("{NEW}/")).form, UrlForm::PowerPlatform);
-        assert_eq!(
-            form(&format!("{NEW}/relative/path")).form,
-            UrlForm::PowerPlatform
-        );
-        let other = form("https://gateway.example/hook");
-        assert_eq!(other.form, UrlForm::Other);
-        assert!(
-            other
+        let warnings = |place: &str| {
+            let url = format!("{place}?{QUERY}");
+            parse_trigger_url(&url, false, false)
+                .unwrap()
                 .warnings
-                .iter()
-                .any(|text| text.contains("used as it is"))
-        );
+                .join("\n")
+        };
+        assert!(warnings(OLD).contains("30 November 2025") && !warnings(OLD).contains("as it is"));
+        let unit = NEW.replace("/direct/", "/direct/cu/07/");
+        for known in [&unit, &format!("{NEW}/"), &format!("{NEW}/relative/path")] {
+            assert_eq!(warnings(known), "");
+        }
+        assert!(warnings("https://gateway.example/hook").contains("used as it is"));
     }
 
     #[test]
@@ -302,7 +298,7 @@ mod tests {
             format!("{NEW}?sv=1.0&sig={SIG}"),
             format!("{NEW}?sig={SIG}"),
         ] {
-            assert_eq!(refused(&text), Fault::UrlNoApiVersion, "{text}");
+            assert_eq!(refused(&text).code(), "url_missing_api_version", "{text}");
         }
     }
 
@@ -348,8 +344,10 @@ mod tests {
             bare(QUERY).unwrap().address,
             TriggerAddress::Signed(_)
         ));
-        assert_eq!(bare("x=1").unwrap_err(), Fault::UrlNoApiVersion);
-        assert_eq!(bare("").unwrap_err(), Fault::UrlNoApiVersion);
+        for query in ["x=1", ""] {
+            let fault = bare(query).unwrap_err();
+            assert_eq!(fault.code(), "url_missing_api_version", "{query}");
+        }
         let short = bare("api-version=1&sig=short").unwrap_err();
         assert_eq!(short.code(), "url_missing_sig");
     }
@@ -357,13 +355,7 @@ mod tests {
     #[test]
     fn http_is_refused_except_to_this_machine_if_that_is_allowed() {
         let remote = format!("http://flow.example/workflows/a/triggers/b/paths/invoke?{QUERY}");
-        assert_eq!(
-            refused(&remote),
-            Fault::UrlNotHttps {
-                host: "flow.example".to_owned(),
-                loopback: false
-            }
-        );
+        assert_eq!(refused(&remote).hint(), "write https://");
         assert_eq!(
             parse_trigger_url(&remote, false, true).unwrap_err().code(),
             "url_not_https"

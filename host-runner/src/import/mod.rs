@@ -104,10 +104,10 @@ pub fn import(
     name: Option<&str>,
     redactor: &Redactor,
 ) -> Result<Imported, Vec<ImportError>> {
-    let root = tree::parse(text).map_err(|error| {
+    let root = tree::parse(text).map_err(|(at, _)| {
         vec![ImportError::Yaml {
-            line: error.line,
-            column: error.column,
+            line: at.line,
+            column: at.column,
         }]
     })?;
     let mut import = Import {
@@ -215,7 +215,7 @@ impl Import<'_> {
 
     /// A mapping. With `known`, every other key is an error.
     fn section<'a>(&mut self, key: &str, node: &'a Node, known: &[&str]) -> Option<Section<'a>> {
-        let line = node.at.line();
+        let line = node.at.line;
         let Value::Map(entries) = &node.value else {
             self.invalid(key, line, "a mapping");
             return None;
@@ -224,7 +224,7 @@ impl Import<'_> {
             if !known.is_empty() && !known.contains(&entry.key.as_str()) {
                 self.errors.push(ImportError::UnknownKey {
                     key: shown(&entry.key).to_owned(),
-                    line: entry.at.line(),
+                    line: entry.at.line,
                     known: known.join(", "),
                 });
             }
@@ -235,12 +235,12 @@ impl Import<'_> {
     /// The script's timeout; a note on the settings that have no counterpart.
     fn settings(&mut self, settings: Section<'_>) {
         if let Some(entry) = settings.get("max_retries").or(settings.get("retry_delay")) {
-            self.note(entry.at.line(), NO_RETRIES);
+            self.note(entry.at.line, NO_RETRIES);
         }
         let Some(entry) = settings.get("default_timeout") else {
             return;
         };
-        let line = entry.at.line();
+        let line = entry.at.line;
         match &entry.node.value {
             Value::Number(seconds) if seconds.as_u64().is_some_and(|seconds| seconds > 0) => {
                 self.imported.yaml += &format!("defaults: {{timeout: {seconds}s}}\n");
@@ -373,7 +373,7 @@ impl Import<'_> {
             Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::Number(number) if entry.key == "api_version" => Some(number.to_string()),
             _ => {
-                self.invalid(&entry.key, entry.at.line(), "text");
+                self.invalid(&entry.key, entry.at.line, "text");
                 None
             }
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::SharedClock;
-use crate::config::{Credential, Env, FlowAuthorization, Need, ResolvedTarget, Settings, What};
+use crate::config::{Credential, Env, Need, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
     AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
     GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, SendError, Timeouts,
@@ -248,14 +248,15 @@ impl Boundary {
 /// The secrets for the requests of `target`.
 fn attachments(target: &ResolvedTarget) -> Result<Attachments, BoundaryError> {
     let mut attachments = Attachments::new();
-    if let What::PowerAutomate(flow) = &target.what {
-        attachments = match &flow.authorization {
-            FlowAuthorization::Sas(url) => attachments.with_trigger(url.clone()),
-            FlowAuthorization::OAuth { url, credential } => {
-                let scope = &target.endpoints.flow_scope;
-                attachments.with_signed_in_trigger(url, &credential.name, scope)?
-            }
-        };
+    match (&target.trigger, &target.trigger_credential) {
+        (Some(TriggerAddress::Signed(url)), _) => {
+            attachments = attachments.with_trigger(url.clone());
+        }
+        (Some(TriggerAddress::Bare(url)), Some(credential)) => {
+            let scope = &target.endpoints.flow_scope;
+            attachments = attachments.with_signed_in_trigger(url, &credential.name, scope)?;
+        }
+        _ => {}
     }
     for need in target.bearers() {
         let base = Url::parse(&need.base).map_err(|_| BoundaryError::Url { key: need.what })?;

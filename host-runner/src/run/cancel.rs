@@ -105,7 +105,7 @@ async fn request_stop(
     let request = CancelRequest {
         run_id: view.run.run.clone(),
         name: target.name.clone(),
-        target: request::target(target, &session.flow_id),
+        target: target.wit.clone(),
         call_context: request::call_context(target, session.clock.now(), target.timeout),
         service_run: view.service_run.clone(),
     };

@@ -56,7 +56,7 @@ pub async fn follow_any(
         Some(since) => Subject::Since(since.to_string()),
         None => Subject::Newest,
     };
-    let wit_target = request::target(target, &session.flow_id);
+    let wit_target = target.wit.clone();
     let info = request::run_info(target, &wit_target, &Uuid::now_v7().to_string(), "");
     let run = session.run(&audit.audit_log, info, session.deadline_of(target));
     let mut finished = match follow(session, target, &run, subject, Vec::new()).await {
@@ -82,7 +82,7 @@ pub async fn follow_recorded(
         |code, message| Verdict::not_sent(Status::Skipped, code, message, "start a refresh");
     let settled = match view.state() {
         // An `accepted` run was only sent: its outcome may be known by now.
-        RunState::Ended(Status::Accepted) if target.watched().is_some() => None,
+        RunState::Ended(Status::Accepted) if target.content().is_some() => None,
         RunState::Ended(_) => view.verdict(),
         RunState::NeverStarted => Some(skipped(
             "never_started",
@@ -126,7 +126,7 @@ async fn follow(
     let request = FollowRequest {
         run_id: run.info.run.clone(),
         name: target.name.clone(),
-        target: request::target(target, &session.flow_id),
+        target: target.wit.clone(),
         call_context: request::call_context(target, run.clock.now(), run.left()),
         subject,
         taken_runs,

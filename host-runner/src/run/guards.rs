@@ -102,7 +102,7 @@ fn retry_delay(
     now: Timestamp,
 ) -> Option<Duration> {
     let failed = verdict.status == Status::Failed && verdict.retryable;
-    if !failed || triggers >= retry.max_attempts {
+    if !failed || triggers >= retry.max_attempts.0 {
         return None;
     }
     let opens = verdict
@@ -110,12 +110,13 @@ fn retry_delay(
         .parse::<Timestamp>()
         .ok()
         .and_then(|at| Duration::try_from(at.duration_since(now)).ok());
-    Some(opens.map_or(retry.delay, |opens| opens.max(retry.delay)))
+    Some(opens.map_or(retry.delay.0, |opens| opens.max(retry.delay.0)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Span, Whole};
 
     fn failed(retryable: bool, retry_at: &str) -> Verdict {
         Verdict {
@@ -128,8 +129,8 @@ mod tests {
     fn delay(verdict: &Verdict, triggers: u32) -> Option<u64> {
         let now = "2026-11-23T08:00:00Z".parse().unwrap();
         let retry = Retry {
-            max_attempts: 3,
-            delay: Duration::from_secs(300),
+            max_attempts: Whole(3),
+            delay: Span(Duration::from_secs(300)),
         };
         retry_delay(verdict, triggers, &retry, now).map(|wait| wait.as_secs())
     }

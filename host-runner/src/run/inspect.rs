@@ -9,10 +9,10 @@ use super::guards::{self, BlockingGuard};
 use super::request;
 use super::session::{OperationError, RefreshOptions, Session};
 use crate::audit_log::AuditLog;
-use crate::config::{IfRunning, QuotaMode, ResolvedTarget};
+use crate::config::ResolvedTarget;
 pub use crate::contract::refresh::FindingLevel;
 use crate::contract::refresh::{self as wit, Inspection, Item, Question};
-use crate::contract::types::{FollowMode, ServiceRun, Target};
+use crate::contract::types::{FollowMode, IfRunning, QuotaMode, ServiceRun, Target};
 use crate::outbound::tracked;
 use crate::report::Signal;
 use crate::report::plan::{Plan, PlannedRequest, PlannedRun};
@@ -78,7 +78,7 @@ pub type ListRow = Vec<(&'static str, String)>;
 /// # Errors
 /// The signal that ended the check.
 pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Finding>, Signal> {
-    let question = Question::Access(request::target(target, &session.flow_id));
+    let question = Question::Access(target.wit.clone());
     match inspect(session, target, question, None, target.deadline).await {
         Ok(Inspection::Access(findings)) => Ok(findings
             .into_iter()
@@ -122,7 +122,7 @@ pub async fn list(
         Listing::Workspaces => Question::Workspaces,
         Listing::Dataflows(workspace) => Question::Dataflows(workspace),
         Listing::Models(workspace) => Question::Models(workspace),
-        Listing::Runs => Question::Runs(request::target(target, &session.flow_id)),
+        Listing::Runs => Question::Runs(target.wit.clone()),
     };
     match inspect(session, target, question, None, target.deadline).await? {
         Inspection::Items(items) => Ok(items.into_iter().map(item_row).collect()),
@@ -164,7 +164,7 @@ pub(super) async fn resolve_names(
     audit_log: &AuditLog,
     left: Duration,
 ) -> Result<Target, OperationError> {
-    let question = Question::Resolve(request::target(target, &session.flow_id));
+    let question = Question::Resolve(target.wit.clone());
     match inspect(session, target, question, Some(audit_log), left).await? {
         Inspection::Resolved(resolved) => Ok(resolved),
         _ => Err(unexpected_reply().into()),
@@ -183,7 +183,7 @@ pub async fn plan(
 ) -> Result<Plan, OperationError> {
     let request = request::refresh(
         target,
-        options.wit_target(session, target),
+        options.wit_target(target),
         &Uuid::now_v7().to_string(),
         request::call_context(target, session.clock.now(), target.deadline),
         options.follow,

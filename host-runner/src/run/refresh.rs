@@ -41,7 +41,7 @@ pub async fn refresh(
         session,
         audit,
         target,
-        wit_target: options.wit_target(session, target),
+        wit_target: options.wit_target(target),
         options,
         is_retry: false,
     };
@@ -63,7 +63,7 @@ pub async fn refresh(
             phase: Phase::WaitingToRetry,
             message: &format!(
                 "attempt {triggers} of {} failed ({}); the next one starts in {}",
-                target.retry.max_attempts,
+                target.retry.max_attempts.0,
                 verdict.code,
                 crate::report::text::duration(request::millis(wait))
             ),
@@ -149,7 +149,7 @@ impl Attempt<'_> {
         let options = BeginOptions {
             new: self.options.new,
             // Without verification there is neither a look nor a token for one.
-            followable: self.target.watched().is_some()
+            followable: self.target.content().is_some()
                 && self.options.follow != FollowMode::NotAtAll,
             if_lost: self.target.if_lost,
         };
@@ -316,11 +316,7 @@ impl Attempt<'_> {
     /// The run and its target with ids instead of names. Names are looked up as late as this, because
     /// what the audit log answers needs no network.
     async fn with_ids(&self, run: &Arc<ActiveRun>) -> Result<(Arc<ActiveRun>, Target), Ended> {
-        let has_names = self
-            .target
-            .watched()
-            .is_some_and(|watched| watched.has_names());
-        if !has_names || self.options.skip_history(self.target) {
+        if !self.target.has_names() || self.options.skip_history(self.target) {
             return Ok((run.clone(), self.wit_target.clone()));
         }
         let audit_log = &self.audit.audit_log;

@@ -1,7 +1,7 @@
-//! A target of the configuration, as the component is asked for it.
+//! Requests to the component.
 //!
-//! Pure translation, and the two digests that say when two starts mean the same: the identity of a
-//! run, and the resource at the service that only one run may trigger and match at a time.
+//! Pure translation, and the two digests that decide when two starts mean the same: the identity of
+//! a run, and the resource at the service that only one run may trigger and match at a time.
 
 use std::time::Duration;
 
@@ -9,58 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::audit_log::{RunInfo, RunView, identity_digest};
-use crate::config::{
-    ApplyChanges, CommitMode, ContentKind, Enhanced, IfRunning, ModelRefresh, PowerAutomate, Quota,
-    QuotaMode, QuotaUnreadable, ResolvedTarget, Verify, Watched, What, WhenUnreadable,
-};
+use crate::config::{ResolvedTarget, content_of, item_of};
 use crate::contract::types as wit;
-
-/// `source` where the payload, the target and the orchestrator name none.
-const SOURCE: &str = "host-runner";
-
-/// The target, as the component knows it.
-#[must_use]
-pub(super) fn target(target: &ResolvedTarget, flow_id: &str) -> wit::Target {
-    match &target.what {
-        What::PowerAutomate(flow) => wit::Target::PowerAutomate(wit::PowerAutomateTarget {
-            url: flow.trigger().to_string(),
-            body: body(target, flow, flow_id),
-            verify: match &flow.verify {
-                Verify::None => wit::Verification::None,
-                Verify::Response => wit::Verification::Response,
-                Verify::Content(watched) => wit::Verification::Content(content(watched)),
-            },
-        }),
-        What::Dataflow(one) => wit::Target::Dataflow(wit::DataflowTarget {
-            item: item(&one.watched),
-            mail_on_failure: one.mail_on_failure,
-        }),
-        What::Gen2(one) => wit::Target::DataflowGen2(wit::Gen2Target {
-            item: item(&one.watched),
-            apply_changes: one.apply_changes.map(|apply| match apply {
-                ApplyChanges::Skip => wit::ApplyChanges::Skip,
-                ApplyChanges::IfNeeded => wit::ApplyChanges::IfNeeded,
-            }),
-            parameters: one
-                .parameters
-                .iter()
-                .map(|(name, value)| wit::Parameter {
-                    name: name.clone(),
-                    value: value.clone(),
-                })
-                .collect(),
-        }),
-        What::Model(one) => wit::Target::SemanticModel(wit::ModelTarget {
-            item: item(&one.watched),
-            refresh: match &one.refresh {
-                ModelRefresh::Standard { mail_on_failure } => {
-                    wit::ModelRefresh::Standard(*mail_on_failure)
-                }
-                ModelRefresh::Enhanced(wanted) => wit::ModelRefresh::Enhanced(enhanced(wanted)),
-            },
-        }),
-    }
-}
 
 /// The same target without verification by the history of the content.
 #[must_use]
@@ -71,64 +21,6 @@ pub(super) fn unwatched(mut target: wit::Target) -> wit::Target {
         flow.verify = wit::Verification::None;
     }
     target
-}
-
-fn body(target: &ResolvedTarget, flow: &PowerAutomate, flow_id: &str) -> wit::TriggerBody {
-    let source = flow.source.clone().unwrap_or_else(|| {
-        let usual = if flow_id.is_empty() { SOURCE } else { flow_id };
-        usual.to_owned()
-    });
-    wit::TriggerBody {
-        payload: flow.payload.clone(),
-        standard_fields: flow.standard_fields,
-        dataflow_name: target.name.clone(),
-        source,
-    }
-}
-
-fn content(watched: &Watched) -> wit::Content {
-    let item = item(watched);
-    match watched.kind {
-        ContentKind::Dataflow => wit::Content::Dataflow(item),
-        ContentKind::Gen2 => wit::Content::DataflowGen2(item),
-        ContentKind::Model => wit::Content::SemanticModel(item),
-    }
-}
-
-fn item(watched: &Watched) -> wit::WatchedItem {
-    wit::WatchedItem {
-        workspace: watched.workspace.clone(),
-        item: watched.item.clone(),
-        start_within_ms: millis(watched.start_within),
-        poll_ms: millis(watched.poll),
-        when_unreadable: match watched.when_unreadable {
-            WhenUnreadable::Stop => wit::WhenUnreadable::Stop,
-            WhenUnreadable::Accept => wit::WhenUnreadable::Accept,
-        },
-    }
-}
-
-fn enhanced(enhanced: &Enhanced) -> wit::EnhancedRefresh {
-    let objects = enhanced.objects.iter().flat_map(|list| &list.0);
-    wit::EnhancedRefresh {
-        type_: enhanced.refresh_type.map(|one| one.as_str().to_owned()),
-        objects: objects
-            .map(|object| wit::ModelObject {
-                table: object.table.clone(),
-                partition: object.partition.clone(),
-            })
-            .collect(),
-        partial_batch: enhanced
-            .commit_mode
-            .map(|mode| mode == CommitMode::PartialBatch),
-        max_parallelism: enhanced.max_parallelism.map(|number| number.0),
-        retry_count: enhanced.retry_count.map(|number| number.0),
-        timeout_seconds: enhanced
-            .timeout
-            .map(|timeout| u32::try_from(timeout.0.as_secs()).unwrap_or(u32::MAX)),
-        apply_refresh_policy: enhanced.apply_refresh_policy,
-        effective_date: enhanced.effective_date.as_ref().map(|day| day.0.clone()),
-    }
 }
 
 /// A duration as the contract has it.
@@ -172,40 +64,13 @@ pub(super) fn refresh(
         name: target.name.clone(),
         target: wit_target,
         call_context,
-        response_timeout_ms: match &target.what {
-            What::PowerAutomate(flow) => millis(flow.response_timeout),
-            What::Dataflow(_) | What::Gen2(_) | What::Model(_) => millis(target.timeout),
-        },
-        if_running: match target.if_running {
-            IfRunning::Wait => wit::IfRunning::Wait,
-            IfRunning::Skip => wit::IfRunning::Skip,
-            IfRunning::Follow => wit::IfRunning::Follow,
-        },
-        quota: target.quota.as_ref().map(quota),
+        response_timeout_ms: millis(target.response_timeout),
+        if_running: target.if_running,
+        quota: target.quota.clone(),
         force,
         overridden: Vec::new(),
         follow,
         taken_runs: Vec::new(),
-    }
-}
-
-fn quota(quota: &Quota) -> wit::QuotaGuard {
-    wit::QuotaGuard {
-        limit: quota.limit,
-        count: quota
-            .count
-            .iter()
-            .flat_map(|list| &list.0)
-            .map(|kind| kind.as_str().to_owned())
-            .collect(),
-        mode: match quota.mode {
-            QuotaMode::Block => wit::QuotaMode::Block,
-            QuotaMode::Warn => wit::QuotaMode::Warn,
-        },
-        when_unreadable: match quota.when_unreadable {
-            QuotaUnreadable::Send => wit::QuotaUnreadable::Send,
-            QuotaUnreadable::Skip => wit::QuotaUnreadable::Skip,
-        },
     }
 }
 
@@ -246,9 +111,9 @@ pub(super) fn run_info(
         kind: target.kind().to_owned(),
         key: key.to_owned(),
         identity: identity_digest(unique, &target.name, &meaning(target, wit_target)),
-        resource: match target.watched() {
-            Some(watched) if watched.has_names() => String::new(),
-            _ => resource(target, wit_target).unwrap_or_default(),
+        resource: match target.has_names() {
+            true => String::new(),
+            false => resource(target, wit_target).unwrap_or_default(),
         },
     }
 }
@@ -258,20 +123,13 @@ pub(super) fn run_info(
 #[must_use]
 pub(super) fn resource(target: &ResolvedTarget, wit_target: &wit::Target) -> Option<String> {
     let powerbi = target.endpoints.powerbi.url.as_str();
-    let dataflow = (powerbi, "groups", "dataflows");
-    let gen2 = (fabric(target), "workspaces", "items");
-    let model = (powerbi, "groups", "datasets");
-    let ((base, container, kind), item) = match wit_target {
-        wit::Target::Dataflow(one) => (dataflow, &one.item),
-        wit::Target::DataflowGen2(one) => (gen2, &one.item),
-        wit::Target::SemanticModel(one) => (model, &one.item),
-        wit::Target::PowerAutomate(flow) => match &flow.verify {
-            wit::Verification::Content(wit::Content::Dataflow(item)) => (dataflow, item),
-            wit::Verification::Content(wit::Content::DataflowGen2(item)) => (gen2, item),
-            wit::Verification::Content(wit::Content::SemanticModel(item)) => (model, item),
-            wit::Verification::None | wit::Verification::Response => return None,
-        },
+    let content = content_of(wit_target)?;
+    let (base, container, kind) = match content {
+        wit::Content::Dataflow(_) => (powerbi, "groups", "dataflows"),
+        wit::Content::DataflowGen2(_) => (fabric(target), "workspaces", "items"),
+        wit::Content::SemanticModel(_) => (powerbi, "groups", "datasets"),
     };
+    let item = item_of(&content);
     let (workspace, id) = (&item.workspace, &item.item);
     Some(format!("{base}/{container}/{workspace}/{kind}/{id}"))
 }

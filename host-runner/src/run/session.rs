@@ -35,8 +35,6 @@ pub struct Session {
     pub signals: Signals,
     /// When the invocation began, on the monotonic clock.
     pub began_at: Duration,
-    /// The orchestrator's flow; empty without one.
-    pub flow_id: String,
     /// `--deadline`.
     pub deadline: Option<Duration>,
 }
@@ -68,12 +66,11 @@ impl RefreshOptions {
     }
 
     /// The target as the component gets it.
-    pub(super) fn wit_target(self, session: &Session, target: &ResolvedTarget) -> Target {
-        let wit_target = request::target(target, &session.flow_id);
+    pub(super) fn wit_target(self, target: &ResolvedTarget) -> Target {
         if self.skip_history(target) {
-            return request::unwatched(wit_target);
+            return request::unwatched(target.wit.clone());
         }
-        wit_target
+        target.wit.clone()
     }
 }
 

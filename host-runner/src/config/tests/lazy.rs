@@ -1,7 +1,9 @@
 //! Values are fetched, and errors reported, only for the targets that are selected.
 
-use super::super::What;
+use secrecy::ExposeSecret;
+
 use super::*;
+use crate::verdict::Status;
 
 const TWO: &str = "  a: {kind: power-automate, url: \"${env:FLOW_URL}\"}\n  b: {kind: power-automate, url: \"${env:OTHER_URL}\"}\n";
 
@@ -17,14 +19,11 @@ fn a_target_does_not_fail_for_an_error_or_a_variable_of_another_one() {
     let config = parse(&broken).unwrap();
     assert!(resolve(&config, Selection::Names(&names(&["a"]))).is_ok());
     assert!(config.check().is_err());
-    let codes = |error: ConfigError| -> Vec<&str> {
-        error
-            .problems()
-            .map(|problem| problem.fault.code())
-            .collect()
-    };
     assert_eq!(
-        codes(resolve(&config, Selection::All).unwrap_err()),
+        resolve(&config, Selection::All)
+            .unwrap_err()
+            .codes()
+            .collect::<Vec<_>>(),
         [
             "env_not_set",
             "missing_key",
@@ -77,7 +76,7 @@ fn credentials_are_fetched_only_where_a_target_needs_them() {
         .resolve(Selection::All, inputs(&redactor, false))
         .unwrap();
     assert!(unverified.iter().all(|target| target.credential.is_none()));
-    assert!(unverified[1].watched().is_some());
+    assert!(unverified[1].content().is_some());
 }
 
 #[test]
@@ -116,10 +115,7 @@ fn the_audit_log_is_found_although_the_proxy_is_not() {
     let inputs = inputs(&redactor, true);
     assert!(config.audit(inputs).is_ok());
     let error = config.settings(inputs).unwrap_err();
-    let codes: Vec<&str> = error
-        .problems()
-        .map(|problem| problem.fault.code())
-        .collect();
+    let codes: Vec<&str> = error.codes().collect();
     assert_eq!(codes, ["env_not_set", "env_not_set"]);
 }
 
@@ -143,39 +139,44 @@ fn a_fetched_value_is_checked_by_the_same_rules() {
                 env: &env,
                 redactor: &redactor,
                 verify: true,
+                source: "host-runner",
             },
         )
         .unwrap_err();
-    let codes: Vec<&str> = error
-        .problems()
-        .map(|problem| problem.fault.code())
-        .collect();
+    let codes: Vec<&str> = error.codes().collect();
     assert_eq!(codes, ["invalid_value"; 3]);
     assert!(!error.to_string().contains("INVENTED"), "{error}");
 }
 
 #[test]
-fn a_malformed_placeholder_is_found_deep_in_a_payload() {
+fn a_sign_in_of_the_trigger_is_needed_even_if_the_outcome_is_not_verified() {
     let text = file(
-        "  a: {kind: power-automate, url: \"${env:FLOW_URL}\", payload: {x: [1, \"${secret}\"]}}\n",
+        "  t: {kind: power-automate, url: \"${env:OAUTH_URL}\", credentials: default, verify: {kind: dataflow, workspace: W, dataflow: D}}\n",
     );
-    let shown = mistakes(&text);
-    assert_eq!(shown.len(), 1);
-    assert!(
-        shown[0]
-            .starts_with("invalid_placeholder conf/refresh.yaml:9:70: targets.a.payload.x[1]: "),
-        "{shown:?}"
-    );
+    let redactor = Redactor::new();
+    let config = parse(&text).unwrap();
+    let target = config
+        .resolve(Selection::All, inputs(&redactor, false))
+        .unwrap()
+        .remove(0);
+    assert!(target.credential.is_none() && target.trigger_credential.is_some());
 }
 
 #[test]
-fn a_doubled_dollar_reaches_the_flow_as_one() {
-    let text = file(
-        "  a: {kind: power-automate, url: \"${env:FLOW_URL}\", payload: {x: \"$${env:A}\"}}\n",
+fn the_settings_of_a_file_have_every_key() {
+    let text = "version: 1\n\
+        defaults: {exit_zero_on: [skipped, accepted]}\n\
+        sandbox: {allow: [https://gateway.example, {url: \"https://*.files.example/v1\", methods: [GET], private: true}], allow_loopback: true}\n\
+        transport: {proxy: \" http://proxy.example:3128\"}\n";
+    let settings = settings(text).unwrap();
+    assert_eq!(settings.exit_zero_on, [Status::Skipped, Status::Accepted]);
+    let allow: Vec<String> = settings.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        allow,
+        ["https://gateway.example", "https://*.files.example/v1"]
     );
-    let target = only(&text);
-    let What::PowerAutomate(flow) = &target.what else {
-        panic!()
-    };
-    assert_eq!(flow.payload, r#"{"x":"${env:A}"}"#);
+    assert!(settings.allow[1].is_private() && !settings.allow[0].is_private());
+    assert!(settings.allow_loopback && settings.ca_file.is_none());
+    let proxy = settings.proxy.unwrap();
+    assert_eq!(proxy.expose_secret(), "http://proxy.example:3128");
 }

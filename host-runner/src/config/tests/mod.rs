@@ -1,17 +1,16 @@
 //! The configuration from its text to its targets.
 
-mod errors;
+mod cases;
 mod lazy;
 mod options;
 mod policy;
 mod schema;
 mod secrets;
-mod sign_in;
-mod targets;
 
 use std::path::Path;
 
-use super::{Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings};
+use super::{Config, ConfigError, Inputs, ResolvedTarget, Selection, Settings, item_of};
+use crate::contract::types as wit;
 use crate::secret::Redactor;
 
 /// A flow's URL.
@@ -51,6 +50,7 @@ fn inputs(redactor: &Redactor, verify: bool) -> Inputs<'_> {
         env: &usual_env,
         redactor,
         verify,
+        source: "host-runner",
     }
 }
 
@@ -79,23 +79,14 @@ fn only(text: &str) -> ResolvedTarget {
     targets.remove(0)
 }
 
-/// The only error of a file with this target, given as the inside of `{…}`.
-fn mistake_of(target: &str) -> String {
-    let all = mistakes(&file(&format!("  t: {{{target}}}\n")));
-    assert_eq!(all.len(), 1, "{all:#?}");
-    all[0].clone()
+/// The item that a target watches.
+fn watched(target: &ResolvedTarget) -> wit::WatchedItem {
+    item_of(&target.content().unwrap()).clone()
 }
 
-/// The only target of a file, given as the inside of `{…}`.
-fn target(target: &str) -> ResolvedTarget {
-    only(&file(&format!("  t: {{{target}}}\n")))
-}
-
-/// `code place: key: what; hint` of every error that is found without fetching a value.
-fn mistakes(text: &str) -> Vec<String> {
-    let error = parse(text).and_then(|config| config.check()).unwrap_err();
-    error
-        .problems()
-        .map(|problem| format!("{} {problem}", problem.fault.code()).replace("\n  hint:", ";"))
-        .collect()
+fn flow(target: &ResolvedTarget) -> &wit::PowerAutomateTarget {
+    match &target.wit {
+        wit::Target::PowerAutomate(flow) => flow,
+        other => panic!("{other:?}"),
+    }
 }

@@ -1,6 +1,6 @@
-//! Where a configuration comes from: a file in one of the usual places, or options.
+//! Where a configuration comes from, a file or options, and which of its targets are selected.
 
-use super::super::{ContentKind, TargetOptions, What, find_config};
+use super::super::{TargetOptions, find_config};
 use super::*;
 
 const WORKSPACE: &str = "33333333-3333-3333-3333-333333333333";
@@ -9,7 +9,6 @@ const DATAFLOW: &str = "44444444-4444-4444-4444-444444444444";
 fn options(kind: &str, url_env: Option<&str>, watch: Option<(&str, &str)>) -> TargetOptions {
     TargetOptions {
         kind: kind.to_owned(),
-        name: None,
         url_env: url_env.map(str::to_owned),
         workspace: watch.map(|(workspace, _)| workspace.to_owned()),
         dataflow: watch.map(|(_, dataflow)| dataflow.to_owned()),
@@ -28,7 +27,7 @@ fn a_url_in_a_variable_is_a_complete_target() {
         (target.name.as_str(), target.kind()),
         ("power_automate", "power-automate")
     );
-    assert!(target.credential.is_none() && target.watched().is_none());
+    assert!(target.credential.is_none() && target.content().is_none());
     assert!(target.warnings.is_empty());
 }
 
@@ -40,8 +39,8 @@ fn a_flow_with_a_dataflow_is_verified_by_its_history() {
         Some((WORKSPACE, DATAFLOW)),
     ))
     .unwrap();
-    assert!(matches!(target.what, What::PowerAutomate(_)));
-    assert_eq!(target.watched().unwrap().item, DATAFLOW);
+    assert_eq!(target.kind(), "power-automate");
+    assert_eq!(watched(&target).item, DATAFLOW);
     assert_eq!(
         target.credential.unwrap().tenant,
         "11111111-1111-1111-1111-111111111111"
@@ -73,7 +72,7 @@ fn every_kind_of_content_is_a_target_by_id_or_by_name() {
         (gen2.name.as_str(), gen2.kind()),
         ("dataflow_gen2", "dataflow-gen2")
     );
-    assert!(gen2.watched().unwrap().has_names());
+    assert!(gen2.has_names());
     let of_model = |kind: &str, url_env: Option<&str>| {
         given(&TargetOptions {
             workspace: Some(WORKSPACE.to_owned()),
@@ -85,22 +84,13 @@ fn every_kind_of_content_is_a_target_by_id_or_by_name() {
     let model = of_model("semantic-model", None);
     assert_eq!(model.kind(), "semantic-model");
     // A name is never filled in from the environment.
-    assert_eq!(model.watched().unwrap().item, "${env:FLOW_URL} & Sales");
+    assert_eq!(watched(&model).item, "${env:FLOW_URL} & Sales");
     let flow = of_model("power-automate", Some("FLOW_URL"));
     assert_eq!(flow.kind(), "power-automate");
-    assert_eq!(flow.watched().unwrap().kind, ContentKind::Model);
-}
-
-#[test]
-fn a_name_may_be_given_and_is_checked_by_the_rules() {
-    let named = |name: &str| TargetOptions {
-        name: Some(name.to_owned()),
-        ..options("power-automate", Some("FLOW_URL"), None)
-    };
-    assert_eq!(given(&named("order_list")).unwrap().name, "order_list");
-    let error = given(&named("order-list")).unwrap_err();
-    assert_eq!(error.code(), "invalid_target_name");
-    assert!(error.message().starts_with("--name: "), "{error}");
+    assert!(matches!(
+        flow.content(),
+        Some(wit::Content::SemanticModel(_))
+    ));
 }
 
 #[test]
@@ -108,7 +98,7 @@ fn an_error_names_the_option_or_the_variable() {
     for (given_options, expected) in [
         (
             options("power-automate", None, None),
-            "invalid_value --kind: a flow needs --url-env",
+            "missing_key --kind: `url` is missing",
         ),
         (
             options("power-automate", Some(FLOW_URL), None),
@@ -123,34 +113,8 @@ fn an_error_names_the_option_or_the_variable() {
             "env_empty --url-env: the environment variable EMPTY is empty",
         ),
         (
-            options("dataflow", None, None),
-            "invalid_value --kind: a dataflow needs --workspace and --dataflow",
-        ),
-        (
             options("dataflow", Some("FLOW_URL"), Some((WORKSPACE, DATAFLOW))),
-            "invalid_value --url-env: this is an option of --kind power-automate",
-        ),
-        (
-            options("dataflow-gen2", None, None),
-            "invalid_value --kind: a Gen2 dataflow needs --workspace and --dataflow",
-        ),
-        (
-            options("semantic-model", None, Some((WORKSPACE, DATAFLOW))),
-            "invalid_value --kind: a semantic model needs --workspace and --model",
-        ),
-        (
-            TargetOptions {
-                model: Some("Sales".to_owned()),
-                ..options("semantic-model", None, None)
-            },
-            "invalid_value --model: --model requires --workspace",
-        ),
-        (
-            TargetOptions {
-                model: Some("Sales".to_owned()),
-                ..options("dataflow", None, Some((WORKSPACE, DATAFLOW)))
-            },
-            "invalid_value --model: --dataflow and --model exclude each other",
+            "unknown_key --url-env: unknown key `url`",
         ),
         (
             options("dataflow", None, Some((" Data Admin", DATAFLOW))),
@@ -165,16 +129,6 @@ fn an_error_names_the_option_or_the_variable() {
         assert_eq!(format!("{} {}", error.code(), error.message()), expected);
         assert!(!format!("{error:?} {error}").contains("INVENTED"));
     }
-    let half = TargetOptions {
-        workspace: Some(WORKSPACE.to_owned()),
-        ..options("dataflow", None, None)
-    };
-    assert!(
-        given(&half)
-            .unwrap_err()
-            .to_string()
-            .contains("--workspace requires --dataflow or --model")
-    );
 }
 
 #[test]
@@ -189,13 +143,11 @@ fn a_missing_credential_names_its_variable() {
                 env: &|_| None,
                 redactor: &redactor,
                 verify: true,
+                source: "host-runner",
             },
         )
         .unwrap_err();
-    let codes: Vec<&str> = error
-        .problems()
-        .map(|problem| problem.fault.code())
-        .collect();
+    let codes: Vec<&str> = error.codes().collect();
     assert_eq!(codes, ["env_not_set"; 3]);
     assert!(error.to_string().contains("AZURE_TENANT_ID is not set"));
 }
@@ -207,10 +159,7 @@ fn a_payload_file_takes_the_place_of_the_payload_of_a_flow_only() {
     std::fs::write(&path, r#"{"b": 1, "a": "x"}"#).unwrap();
     let mut flow = given(&options("power-automate", Some("FLOW_URL"), None)).unwrap();
     flow.replace_payload(&path).unwrap();
-    let What::PowerAutomate(inner) = &flow.what else {
-        panic!()
-    };
-    assert_eq!(inner.payload, r#"{"b":1,"a":"x"}"#);
+    assert_eq!(super::flow(&flow).body.payload, r#"{"b":1,"a":"x"}"#);
     let mut dataflow = given(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
     let error = dataflow.replace_payload(&path).unwrap_err();
     assert_eq!(
@@ -299,5 +248,79 @@ fn an_empty_variable_and_a_relative_folder_name_nothing() {
     assert_eq!(
         found(None, &vars, &EVERYWHERE[4..]).unwrap().as_deref(),
         Some(EVERYWHERE[4])
+    );
+}
+
+#[test]
+fn a_file_that_is_absent_unreadable_or_no_text_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("binary"), [0xff, 0x00]).unwrap();
+    std::fs::write(folder.path().join("huge"), "#".repeat(1_100_000)).unwrap();
+    for (name, code, end) in [
+        ("absent.yaml", "config_not_found", "absent.yaml`"),
+        (".", "config_unreadable", ""),
+        ("binary", "config_unreadable", "it is not UTF-8 text"),
+        ("huge", "config_unreadable", "it is larger than 1024 KiB"),
+    ] {
+        let error = Config::load(&folder.path().join(name)).unwrap_err();
+        assert_eq!(error.code(), code, "{name}");
+        assert!(error.message().ends_with(end), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_target_is_answered_with_the_nearest_and_all() {
+    let text = file("  order_list: {kind: dataflow, workspace: W, dataflow: D}\n  sales: {}\n");
+    let config = parse(&text).unwrap();
+    for (names, code, message) in [
+        (
+            vec!["order-list".to_owned()],
+            "unknown_target",
+            "conf/refresh.yaml: there is no target `order-list`\n  hint: did you mean `order_list`? Targets: `order_list` and `sales`",
+        ),
+        (
+            vec!["finance".to_owned()],
+            "unknown_target",
+            "conf/refresh.yaml: there is no target `finance`\n  hint: targets: `order_list` and `sales`",
+        ),
+        (
+            Vec::new(),
+            "no_target",
+            "conf/refresh.yaml: no target is named\n  hint: name one or more of `order_list` and `sales`, or use --all",
+        ),
+    ] {
+        let error = resolve(&config, Selection::Names(&names)).unwrap_err();
+        assert_eq!((error.code(), error.to_string().as_str()), (code, message));
+    }
+}
+
+#[test]
+fn relative_paths_start_at_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("refresh.yaml");
+    std::fs::write(folder.path().join("root.pem"), "x").unwrap();
+    std::fs::write(folder.path().join("url.txt"), format!("{FLOW_URL}\n")).unwrap();
+    let text = "version: 1\naudit: sqlite:audit.db\ntransport: {ca_file: root.pem}\n\
+        targets: {a: {kind: power-automate, url: \"${file:url.txt}\"}}\n";
+    std::fs::write(&path, text).unwrap();
+    let config = Config::load(&path).unwrap();
+    let redactor = Redactor::new();
+    let inputs = inputs(&redactor, true);
+    let pem = folder.path().join("root.pem");
+    assert_eq!(config.settings(inputs).unwrap().ca_file, Some(pem.clone()));
+    assert_eq!(config.base(), folder.path());
+    assert_eq!(
+        config.audit(inputs).unwrap().as_deref(),
+        Some("sqlite:audit.db")
+    );
+    assert_eq!(config.resolve(Selection::All, inputs).unwrap().len(), 1);
+    std::fs::remove_file(pem).unwrap();
+    let error = config.settings(inputs).unwrap_err();
+    assert_eq!(error.code(), "file_not_found");
+    assert!(
+        error
+            .message()
+            .contains(":3:22: transport.ca_file: there is no file"),
+        "{error}"
     );
 }
