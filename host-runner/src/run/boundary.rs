@@ -9,7 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::SharedClock;
-use crate::config::{Credential, Env, Need, ResolvedTarget, Settings, TriggerAddress};
+use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
     AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
     GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, SendError, Timeouts,
@@ -83,15 +83,6 @@ pub struct BoundaryConfig<'a> {
     pub env: Env<'a>,
 }
 
-/// What an invocation sends requests for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// Anything but a cancellation.
-    Refresh,
-    /// A cancellation. No trigger is allowed.
-    Cancel,
-}
-
 /// The outbound boundary of one invocation. Clones share everything.
 #[derive(Clone)]
 pub struct Boundary {
@@ -117,15 +108,7 @@ impl Boundary {
             trace: config.trace.cloned(),
             ..TransportConfig::new(config.clock.clone())
         };
-        // Only the runner itself sends requests to the sign-in service.
-        let entries = match config.operation {
-            Operation::Refresh => settings.policy_entries(targets),
-            Operation::Cancel => settings.policy_entries_to_cancel(targets),
-        };
-        let rules = entries
-            .into_iter()
-            .filter(|entry| entry.need != Need::Login)
-            .map(|entry| entry.rule);
+        let rules = settings.allow_list(targets, config.operation);
         let policy = Policy::new(rules, settings.allow_loopback)?;
         let mut boundary = Self::with(policy, transport, config.redactor, config.reporter);
         for target in targets {
