@@ -25,7 +25,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
 use super::connect::Connector;
-use super::error::{SendError, Sent};
+use super::error::{Cause, SendError, Sent};
 use super::policy::Permit;
 use super::timeouts::{Deadline, RanOut, Timeouts};
 use crate::clock::SharedClock;
@@ -111,31 +111,27 @@ impl<'a> Call<'a> {
         match self.attempt(&mut connection, request).await {
             Attempt::Answered(response) => self.finish(connection, response).await,
             Attempt::Failed(error) => Err(error),
-            Attempt::Lost { reason, sent } => Err(SendError::Closed {
-                host: self.host.clone(),
-                reason,
-                sent,
-            }),
+            Attempt::Lost { reason, sent } => Err(self.failed(Cause::Closed { reason, sent })),
         }
+    }
+
+    fn failed(&self, cause: Cause) -> SendError {
+        cause.at(&self.host)
     }
 
     async fn connect(&self) -> Result<Connection, SendError> {
         let limit = self.timeouts.connect;
         let ends = Deadline::after(&self.parts.clock, limit.min(self.deadline.remaining()));
         let connecting = self.parts.connector.connect(&self.permit, &ends);
+        let timed_out = |error: &SendError| matches!(error.cause, Cause::ConnectTimeout(_));
         let io = match self.deadline.limit(limit, connecting).await {
             Ok(Ok(io)) => io,
+            Ok(Err(error)) if !timed_out(&error) => return Err(error),
             Err(RanOut::Total) => return Err(self.out_of_time(Sent::No)),
-            Ok(Err(SendError::ConnectTimeout { .. })) if self.deadline.remaining().is_zero() => {
+            Ok(_) if self.deadline.remaining().is_zero() => {
                 return Err(self.out_of_time(Sent::No));
             }
-            Ok(Err(SendError::ConnectTimeout { .. })) | Err(RanOut::Part) => {
-                return Err(SendError::ConnectTimeout {
-                    host: self.host.clone(),
-                    limit,
-                });
-            }
-            Ok(Err(error)) => return Err(error),
+            _ => return Err(self.failed(Cause::ConnectTimeout(limit))),
         };
         match http1::Builder::new().handshake(TokioIo::new(io)).await {
             Ok((sender, connection)) => {
@@ -144,10 +140,7 @@ impl<'a> Call<'a> {
                 let driver = driver.abort_handle();
                 Ok(Connection { sender, driver })
             }
-            Err(error) => Err(SendError::Unreachable {
-                host: self.host.clone(),
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(self.failed(Cause::Unreachable(error.to_string()))),
         }
     }
 
@@ -172,31 +165,17 @@ impl<'a> Call<'a> {
         match self.deadline.limit(limit, sending).await {
             Ok(attempt) => attempt,
             Err(RanOut::Total) => Attempt::Failed(self.out_of_time(Sent::Maybe)),
-            Err(RanOut::Part) => Attempt::Failed(SendError::FirstByteTimeout {
-                host: self.host.clone(),
-                limit,
-            }),
+            Err(RanOut::Part) => Attempt::Failed(self.failed(Cause::FirstByteTimeout(limit))),
         }
     }
 
     fn lost(&self, error: &hyper::Error, unwritten: bool) -> Attempt {
         let reason = describe(error);
-        if unwritten {
-            Attempt::Lost {
-                reason,
-                sent: Sent::No,
-            }
-        } else if error.is_parse() {
-            Attempt::Failed(SendError::NotHttp {
-                host: self.host.clone(),
-                reason,
-            })
-        } else {
-            Attempt::Lost {
-                reason,
-                sent: Sent::Maybe,
-            }
+        if error.is_parse() && !unwritten {
+            return Attempt::Failed(self.failed(Cause::NotHttp(reason)));
         }
+        let sent = if unwritten { Sent::No } else { Sent::Maybe };
+        Attempt::Lost { reason, sent }
     }
 
     async fn finish(
@@ -205,7 +184,6 @@ impl<'a> Call<'a> {
         response: Response<Incoming>,
     ) -> Result<Answer, SendError> {
         let (head, body) = response.into_parts();
-        let host = || self.host.clone();
         let status = head.status.as_u16();
         let most = self.parts.longest_answer;
         let limit = self.timeouts.between_bytes;
@@ -218,31 +196,21 @@ impl<'a> Call<'a> {
                     body,
                 })
             }
-            Err(BodyFault::TooLarge) => Err(SendError::TooLarge {
-                host: host(),
-                limit: most,
-                status,
-            }),
-            Err(BodyFault::Truncated) => Err(SendError::Truncated {
-                host: host(),
-                status,
-            }),
-            Err(BodyFault::Stalled) => Err(SendError::BetweenBytesTimeout {
-                host: host(),
-                limit,
-                status,
-            }),
+            Err(BodyFault::TooLarge) => {
+                let limit = most;
+                Err(self.failed(Cause::TooLarge { limit, status }))
+            }
+            Err(BodyFault::Truncated) => Err(self.failed(Cause::Truncated(status))),
+            Err(BodyFault::Stalled) => {
+                Err(self.failed(Cause::BetweenBytesTimeout { limit, status }))
+            }
             Err(BodyFault::OutOfTime) => Err(self.out_of_time(Sent::Maybe)),
         }
     }
 
     fn out_of_time(&self, sent: Sent) -> SendError {
         let limit = self.timeouts.total;
-        SendError::TotalTimeout {
-            host: self.host.clone(),
-            limit,
-            sent,
-        }
+        self.failed(Cause::TotalTimeout { limit, sent })
     }
 }
 

@@ -20,36 +20,10 @@ use crate::secret::Redactor;
 /// The headers that carry credentials, which only the runner sets.
 pub const RUNNER_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "cookie2"];
 
-/// Why a token cannot be attached to an endpoint.
+/// An endpoint, without path or query, that would get a token over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttachmentError {
-    /// The endpoint is neither encrypted nor on this machine.
-    #[error(
-        "{endpoint} would get a token in the clear; write https://, for a token travels encrypted or within this machine only"
-    )]
-    InTheClear {
-        /// The endpoint, without path or query.
-        endpoint: String,
-    },
-    /// No credential of that name.
-    #[error("there is no credential named `{name}`; add it under `credentials`")]
-    UnknownCredential {
-        /// The name.
-        name: String,
-    },
-}
-
-impl AttachmentError {
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InTheClear { .. } => "token_over_plain_http",
-            Self::UnknownCredential { .. } => "unknown_credential",
-        }
-    }
-}
+#[error("{0} would get a token over plain HTTP; write https://, unless it is on this machine")]
+pub struct PlainHttpError(pub String);
 
 /// What a request gets.
 #[derive(Debug, Clone)]
@@ -99,7 +73,7 @@ impl Attachments {
         endpoint: &Url,
         credential: impl Into<String>,
         scope: impl Into<String>,
-    ) -> Result<Self, AttachmentError> {
+    ) -> Result<Self, PlainHttpError> {
         let origin = encrypted(endpoint)?;
         self.bearers.push(BearerRule {
             origin,
@@ -121,7 +95,7 @@ impl Attachments {
         trigger: &Url,
         credential: impl Into<String>,
         scope: impl Into<String>,
-    ) -> Result<Self, AttachmentError> {
+    ) -> Result<Self, PlainHttpError> {
         encrypted(trigger)?;
         let mut trigger = trigger.clone();
         trigger.set_fragment(None);
@@ -138,24 +112,6 @@ impl Attachments {
     pub(crate) fn register(&self, redactor: &Redactor) {
         for trigger in &self.triggers {
             trigger.register(redactor);
-        }
-    }
-
-    /// Refuses a credential name that is not `known`.
-    pub(crate) fn check_credentials(
-        &self,
-        known: impl Fn(&str) -> bool,
-    ) -> Result<(), AttachmentError> {
-        let of_apis = self.bearers.iter().map(|rule| &rule.bearer);
-        let of_triggers = self.signed_in.iter().map(|(_, bearer)| bearer);
-        match of_apis
-            .chain(of_triggers)
-            .find(|bearer| !known(&bearer.credential))
-        {
-            Some(bearer) => Err(AttachmentError::UnknownCredential {
-                name: bearer.credential.clone(),
-            }),
-            None => Ok(()),
         }
     }
 
@@ -197,13 +153,12 @@ impl Attachments {
 }
 
 /// The place of a URL that a token may travel to.
-fn encrypted(url: &Url) -> Result<Origin, AttachmentError> {
-    let origin = Origin::of(url);
-    match origin {
+fn encrypted(url: &Url) -> Result<Origin, PlainHttpError> {
+    match Origin::of(url) {
         Some(origin) if origin.may_carry_credentials() => Ok(origin),
-        other => Err(AttachmentError::InTheClear {
-            endpoint: other.map_or_else(String::new, |origin| origin.to_string()),
-        }),
+        other => Err(PlainHttpError(
+            other.map_or_else(String::new, |origin| origin.to_string()),
+        )),
     }
 }
 
@@ -348,15 +303,13 @@ mod tests {
         let error = Attachments::new()
             .with_signed_in_trigger(&url("http://flow.example/x"), "flows", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_over_plain_http");
+        assert_eq!(error, PlainHttpError("http://flow.example".to_owned()));
         let own = Attachments::new().with_signed_in_trigger(
             &url("http://127.0.0.1:9/x"),
             "flows",
             "scope",
         );
         assert!(own.is_ok());
-        let unknown = own.unwrap().check_credentials(|_| false).unwrap_err();
-        assert!(unknown.to_string().contains("`flows`"), "{unknown}");
     }
 
     #[test]
@@ -410,20 +363,9 @@ mod tests {
         let error = Attachments::new()
             .with_bearer(&url("http://api.example"), "default", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_over_plain_http");
+        assert_eq!(error, PlainHttpError("http://api.example".to_owned()));
         let own = Attachments::new().with_bearer(&url("http://127.0.0.1:9"), "default", "scope");
         assert!(own.is_ok());
-    }
-
-    #[test]
-    fn a_credential_that_is_not_there_is_refused_by_name() {
-        let attachments = attachments();
-        assert!(attachments.check_credentials(|_| true).is_ok());
-        let error = attachments
-            .check_credentials(|name| name != "second")
-            .unwrap_err();
-        assert_eq!(error.code(), "unknown_credential");
-        assert!(error.to_string().contains("`second`"), "{error}");
     }
 
     #[test]

@@ -20,10 +20,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::correlation::Called;
-use super::credentials::{Attachment, AttachmentError, Attachments, forbidden_header};
+use super::credentials::{Attachment, Attachments, forbidden_header};
 use super::denial::{Denial, DenialReason};
-use super::error::SendError;
-use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::error::{Cause, SendError};
+use super::observe::{CallEnd, CallReport, Observer};
 use super::origin::Origin;
 use super::policy::{Permit, Policy};
 use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
@@ -118,18 +118,16 @@ enum Got {
 }
 
 impl Gateway {
-    /// A gateway for one run: returned signatures and places are kept as long as it lives. The redactor
-    /// learns every signature of the attachments. Refuses attachments that want a credential
-    /// which is not there.
-    pub fn new(config: GatewayConfig) -> Result<Self, AttachmentError> {
-        let known = |name: &str| config.tokens.contains_key(name);
-        config.attachments.check_credentials(known)?;
+    /// A gateway for one run: returned signatures and places are kept as long as it lives. Registers
+    /// every signature of the attachments with the redactor.
+    #[must_use]
+    pub fn new(config: GatewayConfig) -> Self {
         config.attachments.register(&config.redactor);
-        Ok(Self {
+        Self {
             config,
             returned: ReturnedSignatures::default(),
             places: NamedPlaces::default(),
-        })
+        }
     }
 
     /// The calls that were begun so far, those for tokens included, denied ones not.
@@ -145,7 +143,6 @@ impl Gateway {
         let url = Url::parse(&request.url).ok();
         let got = self.answer(request, url.as_ref()).await;
         (self.config.observer)(&CallReport {
-            purpose: Purpose::Guest,
             method: &method,
             origin: url
                 .as_ref()
@@ -173,24 +170,19 @@ impl Gateway {
             timeouts,
             ..
         } = request;
-        let denied = |origin: String, reason| {
-            SendError::Denied(Denial {
-                method: method.clone(),
-                origin,
-                reason,
-            })
+        let denied = |origin, reason| Denial {
+            method: method.clone(),
+            origin,
+            reason,
         };
         let Some(url) = url else {
-            return Err(denied(String::new(), DenialReason::UnusableUrl));
+            return Err(Cause::Denied(denied(None, DenialReason::UnusableUrl)).at(""));
         };
-        let permit = self
-            .config
-            .policy
-            .judge(&method, url)
-            .map_err(SendError::Denied)?;
+        let permit = self.config.policy.judge(&method, url);
+        let permit = permit.map_err(|denial| Cause::Denied(denial).at(""))?;
         if let Some(name) = forbidden_header(&headers) {
-            let origin = permit.origin().to_string();
-            return Err(denied(origin, DenialReason::Header { name }));
+            let origin = Some(permit.origin().clone());
+            return Err(Cause::Denied(denied(origin, DenialReason::Header(name))).at(""));
         }
         for name in CONNECTION_HEADERS {
             headers.remove(name);
@@ -235,14 +227,16 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
-        let host = || call.permit.origin().authority();
+        let no_token = |reason, retry_after| {
+            let cause = Cause::NoToken {
+                reason,
+                retry_after,
+            };
+            cause.at(call.permit.origin().authority())
+        };
         let Some(source) = self.config.tokens.get(credential) else {
             let reason = format!("there is no credential named {credential}");
-            return Err(SendError::NoToken {
-                host: host(),
-                reason,
-                retry_after: None,
-            });
+            return Err(no_token(reason, None));
         };
         let token = match source.token(scope).await {
             Ok(token) => token,
@@ -250,13 +244,7 @@ impl Gateway {
             Err(TokenError::Unavailable {
                 reason,
                 retry_after,
-            }) => {
-                return Err(SendError::NoToken {
-                    host: host(),
-                    reason,
-                    retry_after,
-                });
-            }
+            }) => return Err(no_token(reason, retry_after)),
         };
         let answer = self.send(call, None, Some(&token)).await?;
         if !wants_another_token(&answer) {

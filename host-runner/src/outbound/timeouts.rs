@@ -27,7 +27,7 @@ pub const DEFAULT_CALL: Duration = Duration::from_secs(30);
 
 /// How long a connection may take to stand. A healthy one across the world needs below one
 /// second; a lost SYN is sent again after 1, 3 and 7 seconds, so ten leave room for three.
-pub const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 impl Default for Timeouts {
     fn default() -> Self {

@@ -19,7 +19,7 @@ use url::{Url, form_urlencoded};
 use super::correlation::Called;
 use super::denial::Denial;
 use super::error::SendError;
-use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::observe::{CallEnd, CallReport, Observer};
 use super::policy::{Permit, Policy};
 use super::timeouts::Timeouts;
 use super::token_reply::{Granted, TokenError, read_reply};
@@ -36,29 +36,6 @@ pub struct ClientSecret {
     pub client_id: String,
     /// The secret's value.
     pub client_secret: SecretString,
-}
-
-/// Why a credential cannot be set up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialError {
-    /// The tenant cannot stand in a URL.
-    #[error("`tenant` must be the tenant's id or domain: letters, digits, dots and hyphens")]
-    Tenant,
-    /// The login endpoint may not be used.
-    #[error("`endpoints.login` cannot be used: {0}")]
-    Login(Denial),
-}
-
-impl CredentialError {
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Tenant => "credential_tenant",
-            Self::Login(_) => "credential_login",
-        }
-    }
 }
 
 /// What a source of tokens shares with the rest of the run.
@@ -103,20 +80,17 @@ impl TokenSource {
         policy: &Policy,
         credential: ClientSecret,
         context: TokenContext,
-    ) -> Result<Self, CredentialError> {
-        let permit = policy
-            .permit_for_runner(login, private)
-            .map_err(CredentialError::Login)?;
-        let tenant = &credential.tenant;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        if tenant.is_empty() || !tenant.chars().all(plain) || tenant.starts_with('.') {
-            return Err(CredentialError::Tenant);
-        }
+    ) -> Result<Self, Denial> {
+        let permit = policy.permit_for_runner(login, private)?;
         let mut endpoint = login.clone();
         endpoint.set_query(None);
         endpoint.set_fragment(None);
-        let base = login.path().trim_end_matches('/');
-        endpoint.set_path(&format!("{base}/{tenant}/oauth2/v2.0/token"));
+        if let Ok(mut path) = endpoint.path_segments_mut() {
+            // Encodes the tenant, which the configuration has checked.
+            let tenant = credential.tenant.as_str();
+            path.pop_if_empty();
+            path.extend([tenant, "oauth2", "v2.0", "token"]);
+        }
         context.redactor.register(&credential.client_secret);
         Ok(Self {
             endpoint,
@@ -182,7 +156,6 @@ impl TokenSource {
         let started = self.context.clock.monotonic();
         let report = |end: CallEnd<'_>| {
             (self.context.observer)(&CallReport {
-                purpose: Purpose::Token,
                 method: &Method::POST,
                 origin: self.permit.origin().to_string(),
                 path: self.endpoint.path(),

@@ -20,7 +20,7 @@ use super::call::{Call, Parts, Pool};
 use super::connect::{Connector, Resolver, SystemResolver};
 use super::correlation::{Called, mark};
 use super::denial::{Denial, DenialReason};
-use super::error::SendError;
+use super::error::{Cause, SendError};
 use super::origin::Origin;
 use super::policy::Permit;
 use super::proxy::Proxy;
@@ -155,12 +155,12 @@ impl Transport {
             called,
         } = request;
         let denied = |reason| {
-            let origin = permit.origin().to_string();
-            SendError::Denied(Denial {
+            let denial = Denial {
                 method: method.clone(),
-                origin,
+                origin: Some(permit.origin().clone()),
                 reason,
-            })
+            };
+            Cause::Denied(denial).at(permit.origin().authority())
         };
         if Origin::of(&url).as_ref() != Some(permit.origin()) {
             return Err(denied(DenialReason::ForeignPermit));

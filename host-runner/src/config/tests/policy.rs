@@ -61,7 +61,7 @@ fn lets(text: &str, cancel: bool, request: &str) -> bool {
         false => Operation::Refresh,
     };
     let rules = settings.allow_list(&targets, operation);
-    let policy = Policy::new(rules, false).unwrap();
+    let policy = Policy::new(rules, false);
     let (method, url) = request.split_once(' ').unwrap();
     policy
         .judge(&method.parse().unwrap(), &Url::parse(url).unwrap())
