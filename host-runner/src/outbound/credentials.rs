@@ -1,12 +1,12 @@
-//! Which secret goes onto which request.
+//! Which request gets which secret.
 //!
-//! The guest asks for URLs without secrets; here they are put on, after the policy has agreed. A
-//! signature goes onto exactly the URL that it was taken off, and only with the method that it is
-//! for: POST for a trigger, GET for a returned `Location`. A token goes to the places of its
-//! endpoint, encrypted or within this machine; that of a trigger which wants a sign-in goes to a POST
-//! to exactly that URL, and to a GET of the `Location` that the flow answered with, at its own
-//! origin. Nothing goes where scheme, host or port differ, and never both: Power Automate refuses a
-//! request that has a signature and a token.
+//! The guest requests URLs without secrets; these are attached here, after the policy check. A
+//! signature is attached to exactly the URL that it was removed from, and only with its method: POST
+//! for a trigger, GET for a returned `Location`. A token is attached below its endpoint, over https
+//! or within this machine. The token of a trigger that requires a sign-in is attached to a POST to
+//! exactly that URL, and to a GET of the `Location` that the flow returned, at its own origin.
+//! Nothing is attached if scheme, host or port differ, and never both: Power Automate refuses a
+//! request with a signature and a token.
 
 use http::{HeaderMap, Method};
 use secrecy::SecretString;
@@ -25,7 +25,7 @@ pub const RUNNER_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "
 #[error("{0} would get a token over plain HTTP; write https://, unless it is on this machine")]
 pub struct PlainHttpError(pub String);
 
-/// What a request gets.
+/// What is attached to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Attachment {
     /// Nothing.
@@ -44,7 +44,7 @@ struct BearerRule {
     bearer: Bearer,
 }
 
-/// All secrets of one run, and where each belongs.
+/// All secrets of one run, and the requests that get them.
 #[derive(Debug, Clone, Default)]
 pub struct Attachments {
     triggers: Vec<SasUrl>,
@@ -59,7 +59,7 @@ impl Attachments {
         Self::default()
     }
 
-    /// A trigger whose signature goes onto a POST to exactly its URL.
+    /// A trigger whose signature is attached to a POST to exactly its URL.
     #[must_use]
     pub fn with_trigger(mut self, trigger: SasUrl) -> Self {
         self.triggers.push(trigger);
@@ -88,8 +88,8 @@ impl Attachments {
     }
 
     /// A trigger without a signature: a POST to exactly `trigger` gets a token of the credential
-    /// named `credential` for `scope`, and so does a GET of the `Location` that its answer names at
-    /// the same origin, and of the one that the answer there names.
+    /// named `credential` for `scope`, and so does a GET of the `Location` that its response returns
+    /// at the same origin, and of the one that the response there returns.
     pub fn with_signed_in_trigger(
         mut self,
         trigger: &Url,
@@ -108,14 +108,14 @@ impl Attachments {
         Ok(self)
     }
 
-    /// Makes every signature unspeakable.
+    /// Registers every signature with the redactor.
     pub(crate) fn register(&self, redactor: &Redactor) {
         for trigger in &self.triggers {
             trigger.register(redactor);
         }
     }
 
-    /// What a request gets. `url` is the one that the guest asked for.
+    /// What is attached to a request. `url` is the one that the guest requested.
     pub(crate) fn decide(
         &self,
         method: &Method,
@@ -152,7 +152,7 @@ impl Attachments {
     }
 }
 
-/// The place of a URL that a token may travel to.
+/// The place of a URL, if a token may be sent there.
 fn encrypted(url: &Url) -> Result<Origin, PlainHttpError> {
     match Origin::of(url) {
         Some(origin) if origin.may_carry_credentials() => Ok(origin),

@@ -1,16 +1,15 @@
 //! The boundary between the sandboxed component and the network.
 //!
-//! Nothing leaves except through [`Gateway::call`], in this order:
+//! Nothing is sent except through [`Gateway::call`], in this order:
 //!
-//! 1. [`Policy`] judges scheme, host, port, path and method: deny by default.
-//! 2. [`Attachments`] says which secret belongs to the request; the guest never holds one.
-//! 3. [`Transport`] looks the name up once, judges every address, connects to judged ones only,
-//!    and gives a whole answer or a [`SendError`] that says whether the request may have left.
-//! 4. What comes back is cleaned of signatures and known secrets.
+//! 1. [`Policy`] checks scheme, host, port, path and method: deny by default.
+//! 2. [`Attachments`] decides which secret the request gets; the guest never has one.
+//! 3. [`Transport`] looks the name up once, checks every address, connects to allowed ones only,
+//!    and returns a whole response or a [`SendError`] with whether the request may have been sent.
+//! 4. Signatures and known secrets are removed from the response.
 //!
-//! It refuses redirects, private and special addresses, credentials from the guest, credentials in
-//! the clear, and answers without end. It knows nothing of WebAssembly: the glue to the component's
-//! host lies elsewhere and calls this.
+//! It refuses redirects, private and special addresses, credentials from the guest, credentials over
+//! plain HTTP, and endless responses. It knows nothing of WebAssembly: `engine/http.rs` calls it.
 
 mod address;
 mod call;
