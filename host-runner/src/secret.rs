@@ -1,12 +1,12 @@
-//! What must never be printed, and the last line of defence that keeps it so.
+//! The last line of defence against printing a secret.
 //!
-//! Secrets live in [`SecretString`], which does not print itself. A [`Redactor`] knows every
-//! secret of this process and takes its raw, URL-encoded and base64 forms out of any text that
-//! is about to leave: log lines, errors, audit events, results. It also takes out what looks like
-//! a SAS signature or a bearer token without being known, because services echo such things.
+//! Secrets are kept in [`SecretString`], which does not print itself. A [`Redactor`] has every
+//! secret of this process and masks its raw, URL-encoded and base64 forms in any output: log lines,
+//! errors, audit events, results. It also masks what looks like a SAS signature or a bearer token
+//! without being registered, because services repeat such text.
 //!
-//! It refuses to register anything shorter than eight characters: masking "a" would make every
-//! message unreadable and protect nothing.
+//! It ignores anything shorter than eight characters: masking "a" would make every message
+//! unreadable and protect nothing.
 
 use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
@@ -17,13 +17,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// What stands where a secret stood.
+/// What replaces a secret.
 pub const MASK: &str = "***";
 
 /// The shortest text that is treated as a secret, in bytes.
 pub const SHORTEST_SECRET: usize = 8;
 
-/// Takes every secret that it knows out of a text. Cheap to clone; clones share what they know.
+/// Masks every registered secret in a text. Cheap to clone; clones share the secrets.
 #[derive(Clone, Default)]
 pub struct Redactor {
     known: Arc<RwLock<Vec<String>>>,
@@ -36,13 +36,13 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor that knows no secret yet.
+    /// A redactor without secrets.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes `secret` unspeakable: in itself, percent-encoded, and in both usual base64 forms.
+    /// Masks `secret` from now on: as it is, percent-encoded, and in both usual base64 forms.
     pub fn register(&self, secret: &SecretString) {
         let raw = secret.expose_secret();
         if raw.len() < SHORTEST_SECRET {
@@ -70,7 +70,7 @@ impl Redactor {
         known.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 
-    /// The text without any secret. Borrows where there was nothing to take out.
+    /// The text with every secret masked. Borrowed if there was none.
     #[must_use]
     pub fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
@@ -93,7 +93,7 @@ impl Redactor {
     }
 }
 
-/// Masks the token that follows each `marker`, as far as it is long enough to be a credential.
+/// Masks the token after each `marker`, if it is long enough to be a credential.
 fn mask_after(text: &str, marker: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,10 +1,9 @@
-//! The trace that an invocation is part of, as W3C Trace Context hands it on.
+//! The trace that an invocation is part of, as W3C Trace Context.
 //!
-//! Whoever started us says so in `TRACEPARENT` (under Kestra `{{ trace.parent ?? '' }}`). Its trace id
-//! goes on with every call to a service and into the audit log. Nothing is invented: without one there is
-//! no trace, and we export no spans of our own. Anything that the specification calls malformed is
-//! refused with a reason; a later version is read as the specification says, by its first four parts,
-//! and handed on as version 00.
+//! It is read from `TRACEPARENT` (under Kestra `{{ trace.parent ?? '' }}`). Its trace id is sent with
+//! every call to a service and stored in the audit log. Without it there is no trace, and no spans
+//! are exported. A value that is malformed by the specification is refused with a reason; of a later
+//! version the first four parts are read, as the specification says, and sent as version 00.
 
 use std::fmt;
 
@@ -13,11 +12,11 @@ use uuid::Uuid;
 
 /// The length of a value of version 00, in characters.
 const LENGTH: usize = 55;
-/// The flags that mean something in version 00: sampled, and (Trace Context Level 2) that the trace
-/// id is random. All others must be zero in what is sent.
+/// The flags of version 00: sampled, and (Trace Context Level 2) that the trace id is random. All
+/// others must be sent as zero.
 const KNOWN_FLAGS: u8 = 0b11;
 
-/// Where an invocation stands in a trace.
+/// The position of an invocation in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     trace_id: String,
@@ -25,12 +24,12 @@ pub struct Trace {
     flags: u8,
 }
 
-/// Why a `TRACEPARENT` is none.
+/// Why a `TRACEPARENT` is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TraceError {
-    /// It has not the form.
+    /// It does not have the form.
     #[error(
-        "it is not of the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in small letters"
+        "it does not have the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case"
     )]
     Form,
     /// Version `ff`, which the specification forbids.
@@ -45,10 +44,10 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Reads a `traceparent`.
+    /// Parses a `traceparent`.
     ///
     /// # Errors
-    /// [`TraceError`]; such a value has to be ignored.
+    /// [`TraceError`]; such a value must be ignored.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
         let text = text.trim();
         let (Some(known), more) = (text.get(..LENGTH), text.get(LENGTH..).unwrap_or_default())
@@ -67,7 +66,7 @@ impl Trace {
             ("ff", _) => return Err(TraceError::Version),
             ("00", "") => {}
             ("00", _) => return Err(TraceError::Form),
-            // A later version may go on after a hyphen.
+            // A later version may continue after a hyphen.
             (_, more) if more.is_empty() || more.starts_with('-') => {}
             _ => return Err(TraceError::Form),
         }
@@ -97,7 +96,7 @@ impl Trace {
         &self.parent_id
     }
 
-    /// The trace's id in the form of a GUID, which Microsoft's services want of a request id.
+    /// The trace's id as a GUID, the form of Microsoft's request ids.
     #[must_use]
     pub fn guid(&self) -> String {
         Uuid::try_parse(&self.trace_id).map_or_else(|_| self.trace_id.clone(), |id| id.to_string())
@@ -106,13 +105,13 @@ impl Trace {
     /// The `traceparent` of one call: the same trace, and a span of its own.
     #[must_use]
     pub fn of_a_call(&self) -> String {
-        // Its second half has 62 bits by chance and two that are set, so that it is never zero.
+        // Its second half has 62 random bits and two that are fixed, so that it is never zero.
         let (_, span) = Uuid::new_v4().as_u64_pair();
         format!("00-{}-{span:016x}-{:02x}", self.trace_id, self.flags)
     }
 
-    /// The tracking id of a trigger in this trace: our id of the run, by which the audit log knows it,
-    /// then the trace's, by which everybody else does. A run's history shows it as one text.
+    /// The tracking id of a trigger in this trace: our id of the run, as in the audit log, then that of
+    /// the trace. A run's history shows it as one text.
     #[must_use]
     pub fn tracking_id(&self, run: &str) -> String {
         format!("{run}-{}", self.trace_id)
@@ -120,7 +119,7 @@ impl Trace {
 }
 
 impl fmt::Display for Trace {
-    /// The `traceparent` that was handed in, as version 00.
+    /// The `traceparent` that was given, as version 00.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

@@ -11,7 +11,7 @@ use super::failure::invalid;
 use crate::audit_log::{Actor, AuditLog, AuditLogError, AuditLogLocation, KestraContext};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{
-    Config, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration, usual_places,
+    Config, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
 };
 use crate::orchestrator::caller_context;
 use crate::report::{ExitRules, Level, Otlp, ReportOptions, Reporter, Surroundings, threshold};
@@ -105,30 +105,8 @@ impl Start {
             return Ok(Config::from_options(&options)?);
         }
         let env = &*self.surroundings.env;
-        let found = find_config(self.config.as_deref(), env, Path::new(""), &|path| {
-            path.exists()
-        })?;
-        if let Some(path) = found {
-            return Ok(Config::load(&path)?);
-        }
-        let places: Vec<String> = usual_places(env)
-            .iter()
-            .map(|place| {
-                if place.is_absolute() {
-                    place.display().to_string()
-                } else {
-                    format!("./{}", place.display())
-                }
-            })
-            .collect();
-        Err(invalid(
-            "config_not_found",
-            format!(
-                "no configuration file found; looked for {}",
-                places.join(" and ")
-            ),
-            "write one as shown in the README, or define a target with --kind power-automate --url-env VAR",
-        ))
+        let path = find_config(self.config.as_deref(), env, Path::new(""))?;
+        Ok(Config::load(&path)?)
     }
 
     /// The location of the audit log: from the option or the environment, then from the

@@ -7,7 +7,6 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, generate::SchemaGenerator};
 use serde_json::{Map, Value};
 
-use super::error::alternatives;
 use super::schema::File;
 
 /// Names that other tools use, and ours.
@@ -70,47 +69,32 @@ pub(crate) fn where_it_belongs(key: &str, section: &str, known: &[&str]) -> Opti
     }
     let here = general(section);
     let all = mappings();
-    let having: Vec<&Mapping> = all
+    let having = all
         .iter()
-        .filter(|one| one.keys.contains_key(key) && key != "kind")
-        .collect();
-    let below = |one: &Mapping| -> Option<String> {
-        let rest = one.section.strip_prefix(&here)?;
-        let child = if here.is_empty() {
-            rest
-        } else {
-            rest.strip_prefix('.')?
-        };
-        (known.contains(&child)).then(|| child.to_owned())
-    };
-    let children: BTreeSet<String> = having.iter().filter_map(|one| below(one)).collect();
-    let names = |names: BTreeSet<String>| -> Vec<String> { names.into_iter().collect() };
-    if !children.is_empty() {
-        let children: BTreeSet<String> = children.iter().map(|child| format!("{child}:")).collect();
-        return Some(format!("move it under {}", alternatives(&names(children))));
-    }
-    let kinds: BTreeSet<String> = having
-        .iter()
-        .filter(|one| one.section == here && !one.kind.is_empty())
-        .map(|one| one.kind.clone())
-        .collect();
-    if !kinds.is_empty() {
-        return Some(format!(
-            "it is a key of kind {}",
-            alternatives(&names(kinds))
-        ));
-    }
-    let sections: BTreeSet<String> = having
-        .iter()
-        .filter(|one| one.section != here)
-        .map(|one| match one.section.as_str() {
-            "" => "the top level".to_owned(),
-            "targets" => "the target".to_owned(),
-            section => format!("`{section}`"),
+        .filter(|one| key != "kind" && one.keys.contains_key(key));
+    // A section below this one is a better guess than another kind, and that than anything else.
+    let places: BTreeSet<(u8, String)> = having
+        .map(|one| {
+            let below = one.section.strip_prefix(&here).unwrap_or_default();
+            let below = below.trim_start_matches('.');
+            match one.section.as_str() {
+                _ if known.contains(&below) => (0, format!("`{below}:`")),
+                section if section == here => (1, format!("`{}`", one.kind)),
+                "" => (2, "the top level".to_owned()),
+                "targets" => (2, "the target".to_owned()),
+                section => (2, format!("`{section}`")),
+            }
         })
         .collect();
-    let few = (1..=MOST_PLACES).contains(&sections.len());
-    few.then(|| format!("move it to {}", names(sections).join(" or ")))
+    let best = places.first()?.0;
+    let places = places.iter().filter(|one| one.0 == best);
+    let names: Vec<&str> = places.map(|one| one.1.as_str()).collect();
+    let shown = names.join(" or ");
+    match best {
+        0 => Some(format!("move it under {shown}")),
+        1 => Some(format!("it is a key of kind {shown}")),
+        _ => (names.len() <= MOST_PLACES).then(|| format!("move it to {shown}")),
+    }
 }
 
 /// An example of the value of a key of a section; empty if there is none.

@@ -164,25 +164,21 @@ impl Config {
     /// The names that are selected, each once.
     fn selected(&self, selection: Selection<'_>) -> Result<Vec<String>, ConfigError> {
         let known = self.target_names();
-        let shown = list(
-            &known
-                .iter()
-                .filter_map(|name| shown_target(name))
-                .collect::<Vec<_>>(),
-        );
-        let wrong = |code, what: &str, hint: String| {
+        let shown: Vec<&str> = known.iter().filter_map(|name| shown_target(name)).collect();
+        let shown = list(&shown);
+        let wrong = |code, what: &str, hint: &str| {
             let fault = Fault::new(code, what, hint);
             Err(ConfigError::of_file(self.file(), At::default(), fault))
         };
         let asked = match selection {
             _ if known.is_empty() => {
-                let hint = "add one below `targets:`".to_owned();
+                let hint = "add one below `targets:`";
                 return wrong("no_target", "the configuration has no targets", hint);
             }
             Selection::All => return Ok(known),
             Selection::Names([]) => {
                 let hint = format!("name one or more of {shown}, or use --all");
-                return wrong("no_target", "no target is named", hint);
+                return wrong("no_target", "no target is named", &hint);
             }
             Selection::Names(asked) => asked,
         };
@@ -193,11 +189,8 @@ impl Config {
                     Some(nearest) => format!("{nearest} Targets: {shown}"),
                     None => format!("targets: {shown}"),
                 };
-                return wrong(
-                    "unknown_target",
-                    &format!("there is no target `{name}`"),
-                    hint,
-                );
+                let what = format!("there is no target `{name}`");
+                return wrong("unknown_target", &what, &hint);
             }
             if !names.contains(name) {
                 names.push(name.clone());
@@ -237,44 +230,41 @@ fn no_config(path: &Path) -> Fault {
     Fault::new("config_not_found", what, hint)
 }
 
-/// The path of the configuration; nothing if none was named and none is in the usual places. `here`
-/// is the working directory, and `exists` tells whether a path exists.
+/// The path of the configuration: the named one, otherwise the first that exists of the usual places,
+/// relative to `here`.
+///
+/// # Errors
+/// If the named file does not exist, or there is none in the usual places.
 pub fn find_config(
     named: Option<&Path>,
     env: Env<'_>,
     here: &Path,
-    exists: &dyn Fn(&Path) -> bool,
-) -> Result<Option<PathBuf>, ConfigError> {
-    let from_env = || {
-        env("HOST_RUNNER_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(path) = named.map(Path::to_path_buf).or_else(from_env) {
-        return if exists(&here.join(&path)) {
-            Ok(Some(path))
-        } else {
-            Err(ConfigError::of_option("", no_config(&path)))
+) -> Result<PathBuf, ConfigError> {
+    let exists = |path: &Path| here.join(path).exists();
+    if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
+        return match exists(path) {
+            true => Ok(path.to_path_buf()),
+            false => Err(ConfigError::of_option("", no_config(path))),
         };
     }
-    Ok(usual_places(env)
-        .into_iter()
-        .find(|path| exists(&here.join(path))))
-}
-
-/// Where a configuration is looked for if none is named, in order.
-#[must_use]
-pub fn usual_places(env: Env<'_>) -> Vec<PathBuf> {
-    let absolute = |name: &str| {
+    let absolute = |name| {
         env(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    let folder =
-        absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
-    let mut places = vec![PathBuf::from(FILE_NAME)];
-    places.extend(folder.map(|folder| folder.join("host-runner").join(FILE_NAME)));
-    places
+    let home = || Some(absolute("HOME")?.join(".config"));
+    let folder = absolute("XDG_CONFIG_HOME").or_else(home);
+    let of_user = folder.map(|folder| folder.join("host-runner").join(FILE_NAME));
+    let places = [Some(PathBuf::from(FILE_NAME)), of_user];
+    let mut places = places.into_iter().flatten();
+    places.clone().find(|path| exists(path)).ok_or_else(|| {
+        let first = format!("./{FILE_NAME}");
+        let shown = places.by_ref().skip(1);
+        let shown = shown.fold(first, |all, place| format!("{all} and {}", place.display()));
+        let what = format!("no configuration file found; looked for {shown}");
+        let hint = "write one as shown in the README, or define a target with --kind power-automate --url-env VAR";
+        ConfigError::of_option("", Fault::new("config_not_found", what, hint))
+    })
 }
 
 /// A target that is given by the options of the command line.

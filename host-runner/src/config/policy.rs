@@ -1,17 +1,17 @@
 //! The settings of all targets, and the allow-list that is derived from the targets that run.
 //!
 //! The list contains what these targets need and no more: a trigger may be posted to at its own path,
-//! a history that is only read may be read. Every entry names its purpose, so that the runner can
-//! withhold from the component what only the runner needs (the sign-in service).
+//! a history that is only read may be read. Only the runner itself sends requests to the sign-in
+//! service.
 
 use std::path::PathBuf;
 
 use http::Method;
 use secrecy::SecretString;
-use url::Url;
 
 use super::schema::{Endpoint, OnInterrupt};
 use super::target::ResolvedTarget;
+use super::trigger_url::TriggerAddress;
 use crate::contract::types as wit;
 use crate::outbound::{Origin, Rule};
 use crate::verdict::Status;
@@ -38,118 +38,76 @@ const GROUPS: &str = "/v1.0/myorg/groups";
 /// All requests to the Fabric API are below this path.
 const WORKSPACES: &str = "/v1/workspaces";
 
-/// An entry of the allow-list and its purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyEntry {
-    /// The purpose.
-    pub need: Need,
-    /// The entry.
-    pub rule: Rule,
-}
-
-/// The purpose of an entry of the allow-list.
+/// What requests are sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// The runner gets tokens there; the component never calls it.
-    Login,
-    /// The history of a dataflow or a model, or the content itself.
-    PowerBi,
-    /// The history of a Gen2 dataflow, or the dataflow itself.
-    Fabric,
-    /// The trigger of a flow.
-    Trigger,
-    /// The late Response of a flow, at the host of its trigger.
-    Response,
-    /// The operator's `sandbox.allow`.
-    Configured,
-}
-
-/// What is done with the targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub enum Operation {
+    /// Anything but a cancellation.
     Refresh,
+    /// A cancellation. No trigger is allowed.
     Cancel,
 }
 
 impl Settings {
-    /// The allow-list for refreshing, following and checking these targets, each entry once. A run can be
-    /// stopped only with `on_interrupt: cancel`.
+    /// The allow-list of the component for these targets, each entry once. A refresh can be stopped
+    /// only with `on_interrupt: cancel`.
     #[must_use]
-    pub fn policy_entries(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
-        self.entries(targets, Act::Refresh)
-    }
-
-    /// The allow-list for stopping runs of these targets, each entry once. It contains no trigger.
-    #[must_use]
-    pub fn policy_entries_to_cancel(&self, targets: &[ResolvedTarget]) -> Vec<PolicyEntry> {
-        self.entries(targets, Act::Cancel)
-    }
-
-    fn entries(&self, targets: &[ResolvedTarget], act: Act) -> Vec<PolicyEntry> {
-        let configured = self.allow.iter().map(|rule| PolicyEntry {
-            need: Need::Configured,
-            rule: rule.clone(),
-        });
-        let of_targets = targets.iter().flat_map(|target| of_target(target, act));
-        let mut entries: Vec<PolicyEntry> = Vec::new();
-        for entry in of_targets.chain(configured) {
-            if !entries.contains(&entry) {
-                entries.push(entry);
+    pub fn allow_list(&self, targets: &[ResolvedTarget], operation: Operation) -> Vec<Rule> {
+        let of_targets = targets
+            .iter()
+            .flat_map(|target| of_target(target, operation));
+        let mut rules: Vec<Rule> = Vec::new();
+        for rule in of_targets.chain(self.allow.iter().cloned()) {
+            if !rules.contains(&rule) {
+                rules.push(rule);
             }
         }
-        entries
+        rules
     }
 }
 
 /// What one target needs. An address that cannot become an entry is omitted, and so denied.
-fn of_target(target: &ResolvedTarget, act: Act) -> Vec<PolicyEntry> {
-    let mut out = Vec::new();
-    let mut push =
-        |need, rule: Option<Rule>| out.extend(rule.map(|rule| PolicyEntry { need, rule }));
+fn of_target(target: &ResolvedTarget, operation: Operation) -> Vec<Rule> {
     let endpoints = &target.endpoints;
-    if !target.credentials().is_empty() {
-        push(Need::Login, service(&endpoints.login, "", &[Method::POST]));
-    }
-    let may_stop = act == Act::Cancel || target.on_interrupt == OnInterrupt::Cancel;
-    if let (Some(address), Act::Refresh) = (&target.trigger, act) {
-        push(Need::Trigger, trigger(address.url()));
-        if waits_for_response(target) {
-            push(Need::Response, response(address.url()));
-        }
-    }
-    let Some(content) = target.content() else {
-        return out;
-    };
-    let powerbi =
-        |methods: &[Method]| (Need::PowerBi, service(&endpoints.powerbi, GROUPS, methods));
-    let fabric = |methods: &[Method]| {
-        let endpoint = endpoints.fabric.as_ref();
-        let rule = endpoint.and_then(|endpoint| service(endpoint, WORKSPACES, methods));
-        (Need::Fabric, rule)
-    };
+    let refreshes = operation == Operation::Refresh;
+    let may_stop = !refreshes || target.on_interrupt == OnInterrupt::Cancel;
     let read = [Method::GET];
     let write = [Method::GET, Method::POST];
+    let powerbi = |methods: &[Method]| service(&endpoints.powerbi, GROUPS, methods);
+    let fabric = |methods: &[Method]| service(endpoints.fabric.as_ref()?, WORKSPACES, methods);
     let is_flow = target.trigger.is_some();
-    let own: &[Method] = match (&content, act == Act::Refresh && !is_flow) {
+    let content = target.content();
+    let own: &[Method] = match (&content, refreshes && !is_flow) {
         _ if is_flow && !may_stop => &read,
         // An enhanced refresh of a model is stopped by DELETE.
-        (wit::Content::SemanticModel(_), true) if may_stop => {
+        (Some(wit::Content::SemanticModel(_)), true) if may_stop => {
             &[Method::GET, Method::POST, Method::DELETE]
         }
-        (wit::Content::SemanticModel(_), false) => &[Method::GET, Method::DELETE],
+        (Some(wit::Content::SemanticModel(_)), false) => &[Method::GET, Method::DELETE],
         // A dataflow is stopped by POST.
         _ => &write,
     };
-    // A dataflow that is not found at its own API may be of the other generation.
-    let needs = match content {
-        wit::Content::Dataflow(_) => vec![powerbi(own), fabric(&read)],
-        wit::Content::DataflowGen2(_) => vec![fabric(own), powerbi(&read)],
-        wit::Content::SemanticModel(_) => vec![powerbi(own)],
-    };
-    for (need, rule) in needs {
-        push(need, rule);
+    let mut rules = Vec::new();
+    if let Some(url) = target
+        .trigger
+        .as_ref()
+        .map(TriggerAddress::url)
+        .filter(|_| refreshes)
+    {
+        let host = Origin::of(url).map(Rule::for_origin);
+        let trigger = host.clone().map(|rule| rule.with_path(url.path()));
+        rules.push(trigger.map(|rule| rule.with_methods([Method::POST])));
+        // The late Response of a flow is read at the host of its trigger.
+        let response = host.filter(|_| target.waits_for_response());
+        rules.push(response.map(|rule| rule.with_methods(read.clone())));
     }
-    out
+    // A dataflow that is not found at its own API may be of the other generation.
+    match content {
+        Some(wit::Content::Dataflow(_)) => rules.extend([powerbi(own), fabric(&read)]),
+        Some(wit::Content::DataflowGen2(_)) => rules.extend([fabric(own), powerbi(&read)]),
+        Some(wit::Content::SemanticModel(_)) => rules.push(powerbi(own)),
+        None => {}
+    }
+    rules.into_iter().flatten().collect()
 }
 
 fn service(endpoint: &Endpoint, path: &str, methods: &[Method]) -> Option<Rule> {
@@ -161,17 +119,4 @@ fn service(endpoint: &Endpoint, path: &str, methods: &[Method]) -> Option<Rule> 
     } else {
         rule
     })
-}
-
-fn waits_for_response(target: &ResolvedTarget) -> bool {
-    matches!(&target.wit, wit::Target::PowerAutomate(flow) if flow.verify == wit::Verification::Response)
-}
-
-fn trigger(url: &Url) -> Option<Rule> {
-    let rule = Rule::for_origin(Origin::of(url)?);
-    Some(rule.with_path(url.path()).with_methods([Method::POST]))
-}
-
-fn response(url: &Url) -> Option<Rule> {
-    Some(Rule::for_origin(Origin::of(url)?).with_methods([Method::GET]))
 }

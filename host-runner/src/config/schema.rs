@@ -16,7 +16,7 @@ use super::cloud::Cloud;
 use super::error::Fault;
 use super::kinds::Target;
 use super::values::{Filled, FilledList, Span, TextOr, Whole, Windows, client_id, tenant, word};
-use crate::outbound::{Rule, RuleError};
+use crate::outbound::Rule;
 use crate::verdict::Status;
 
 /// Entries that are read one by one, when they are needed.
@@ -368,22 +368,10 @@ impl TryFrom<TextOr<AllowKeys>> for Allow {
     }
 }
 
-/// An entry of the allow-list. The text may hold a password and is not repeated.
 fn rule(text: &str) -> Result<Rule, Fault> {
-    Rule::parse(text).map_err(|error| {
-        let what = match error {
-            RuleError::Everything { .. } => "this entry would allow every host",
-            RuleError::NoScheme { .. } => "this entry has no scheme",
-            RuleError::Scheme { .. } => "this entry is neither https:// nor http://",
-            RuleError::UserInfo { .. } => "this entry has a user name before the host",
-            RuleError::Query { .. } => "this entry has a query; it ends with the path",
-            RuleError::Wildcard { .. } => "`*.` may only be before a domain of at least two labels",
-            RuleError::Port { .. } => "the port of this entry is not a number from 1 to 65535",
-            RuleError::Path { .. } => "the path of this entry contains `..`",
-            _ => "this is not an entry of the allow-list",
-        };
+    Rule::parse(text).map_err(|reason| {
         Fault::bad(
-            what,
+            format!("this entry {reason}"),
             "write `scheme://host[:port][/path]`, as in `https://gateway.example`",
         )
     })

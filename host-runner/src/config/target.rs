@@ -114,6 +114,11 @@ impl ResolvedTarget {
         content_of(&self.wit)
     }
 
+    /// Whether the flow's own Response is the outcome.
+    pub(crate) fn waits_for_response(&self) -> bool {
+        matches!(&self.wit, wit::Target::PowerAutomate(flow) if flow.verify == wit::Verification::Response)
+    }
+
     /// Whether the content has a name instead of an id, so that the ids have to be looked up.
     #[must_use]
     pub fn has_names(&self) -> bool {

@@ -16,7 +16,9 @@ use wasmtime_wasi_http::{
     WasiHttpHooks,
 };
 
-use crate::outbound::{Answer, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Timeouts};
+use crate::outbound::{
+    Answer, Cause, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Sent, Timeouts,
+};
 
 /// The largest request body, in bytes. A trigger is smaller than one kilobyte; a payload file may
 /// have one megabyte.
@@ -109,31 +111,25 @@ fn response(answer: Answer) -> http::Response<WasiBody> {
 /// The most specific error code. An error that has none and was certainly not sent becomes an
 /// `internal-error` that says so.
 fn wasi_error(error: &SendError) -> Error {
-    let not_sent = || Error::InternalError(Some(format!("{NOT_SENT} {error}")));
-    match error {
-        SendError::Denied(_) => Error::HttpRequestDenied,
-        SendError::AddressRefused { .. } => Error::DestinationIpProhibited,
-        SendError::NameNotResolved { reason, .. } => Error::DnsError {
+    match &error.cause {
+        Cause::Denied(_) => Error::HttpRequestDenied,
+        Cause::AddressRefused(..) => Error::DestinationIpProhibited,
+        Cause::NameNotResolved(reason) => Error::DnsError {
             rcode: Some(reason.clone()),
             info_code: None,
         },
-        SendError::ConnectionRefused { .. } => Error::ConnectionRefused,
-        SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
-        SendError::TlsUntrusted { .. } => Error::TlsCertificateError,
-        SendError::TlsFailed { .. } => Error::TlsProtocolError,
-        SendError::Closed { .. } if error.sent() == crate::outbound::Sent::Maybe => {
-            Error::ConnectionTerminated
-        }
-        SendError::TotalTimeout { .. } if error.sent() == crate::outbound::Sent::Maybe => {
-            Error::HttpResponseTimeout
-        }
-        SendError::FirstByteTimeout { .. } => Error::HttpResponseTimeout,
-        SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
-        SendError::Truncated { .. } => Error::HttpResponseIncomplete,
-        SendError::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
-        SendError::NotHttp { .. } => Error::HttpProtocolError,
-        other if other.sent() == crate::outbound::Sent::No => not_sent(),
-        other => Error::InternalError(Some(other.to_string())),
+        Cause::ConnectionRefused => Error::ConnectionRefused,
+        Cause::ConnectTimeout(_) => Error::ConnectionTimeout,
+        Cause::TlsUntrusted(_) => Error::TlsCertificateError,
+        Cause::TlsFailed(_) => Error::TlsProtocolError,
+        _ if error.sent() == Sent::No => Error::InternalError(Some(format!("{NOT_SENT} {error}"))),
+        Cause::Closed { .. } => Error::ConnectionTerminated,
+        Cause::TotalTimeout { .. } | Cause::FirstByteTimeout(_) => Error::HttpResponseTimeout,
+        Cause::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
+        Cause::Truncated(_) => Error::HttpResponseIncomplete,
+        Cause::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
+        Cause::NotHttp(_) => Error::HttpProtocolError,
+        _ => Error::InternalError(Some(error.to_string())),
     }
 }
 
@@ -142,72 +138,43 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::outbound::Sent;
 
     #[test]
-    fn an_error_that_was_certainly_not_sent_says_so() {
-        let host = || "api.example".to_owned();
-        for error in [
-            SendError::NoToken {
-                host: host(),
-                reason: "busy".into(),
-                retry_after: None,
-            },
-            SendError::Unreachable {
-                host: host(),
-                reason: "no route".into(),
-            },
-            SendError::TotalTimeout {
-                host: host(),
-                limit: Duration::from_secs(1),
-                sent: Sent::No,
-            },
-            SendError::Closed {
-                host: host(),
-                reason: "reset".into(),
-                sent: Sent::No,
-            },
-        ] {
-            let Error::InternalError(Some(text)) = wasi_error(&error) else {
-                panic!("{error:?}");
-            };
-            assert!(text.starts_with(NOT_SENT), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_error_that_may_have_been_sent_never_claims_otherwise() {
-        let host = || "api.example".to_owned();
+    fn an_error_that_was_certainly_not_sent_says_so_and_no_other_does() {
         let limit = Duration::from_secs(1);
-        for error in [
-            SendError::Closed {
-                host: host(),
-                reason: "reset".into(),
-                sent: Sent::Maybe,
-            },
-            SendError::TotalTimeout {
-                host: host(),
-                limit,
-                sent: Sent::Maybe,
-            },
-            SendError::FirstByteTimeout {
-                host: host(),
-                limit,
-            },
-            SendError::Truncated {
-                host: host(),
-                status: 202,
-            },
-            SendError::NotHttp {
-                host: host(),
-                reason: "noise".into(),
-            },
-        ] {
-            let text = format!("{:?}", wasi_error(&error));
-            assert!(
-                !text.contains(NOT_SENT) && !text.contains("Refused") && !text.contains("Denied"),
-                "{text}"
-            );
+        let reason = "reset".to_owned();
+        for sent in [Sent::No, Sent::Maybe] {
+            let mut causes = vec![
+                Cause::Closed {
+                    reason: reason.clone(),
+                    sent,
+                },
+                Cause::TotalTimeout { limit, sent },
+            ];
+            causes.extend(match sent {
+                Sent::No => vec![
+                    Cause::NoToken {
+                        reason: reason.clone(),
+                        retry_after: None,
+                    },
+                    Cause::Unreachable(reason.clone()),
+                ],
+                Sent::Maybe => vec![
+                    Cause::FirstByteTimeout(limit),
+                    Cause::Truncated(202),
+                    Cause::NotHttp(reason.clone()),
+                ],
+            });
+            for cause in causes {
+                let error = wasi_error(&cause.at("api.example"));
+                let says_so = matches!(&error, Error::InternalError(Some(text)) if text.starts_with(NOT_SENT));
+                assert_eq!(says_so, sent == Sent::No, "{error:?}");
+                let shown = format!("{error:?}");
+                assert!(
+                    !shown.contains("Refused") && !shown.contains("Denied"),
+                    "{shown}"
+                );
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Which resolved addresses may be connected to.
 //!
-//! A permitted host name is no promise about where it leads: its owner may point it at this
-//! machine, at the network around it, or at a cloud's metadata service, which hands out
-//! credentials. So the addresses are judged after the lookup, and only judged ones are connected
-//! to. Refused are all that are not public, in every spelling that carries an IPv4 address inside
-//! an IPv6 one.
+//! An allowed host name may resolve to anything: its owner may point it at this machine, at the
+//! network around it, or at a cloud's metadata service, which issues credentials. So the addresses
+//! are checked after the lookup, and only allowed ones are connected to. Every address that is not
+//! public is refused, also an IPv4 address within any kind of IPv6 address.
 //!
-//! | kind | admitted by |
+//! | kind | allowed by |
 //! |---|---|
 //! | public | every permit |
 //! | private (RFC 1918, unique local, carrier NAT) | `private: true` on the endpoint |
@@ -16,10 +15,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is, as far as it matters here.
+/// The kind of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
-    /// Reachable for everybody.
+    /// Reachable from anywhere.
     Public,
     /// RFC 1918, or IPv6 unique local.
     Private,
@@ -31,7 +30,7 @@ pub enum AddressKind {
     LinkLocal,
     /// A cloud's metadata service or its host agent.
     Metadata,
-    /// 0.0.0.0/8 and `::`, which many systems take for this machine.
+    /// 0.0.0.0/8 and `::`, which many systems treat as this machine.
     Unspecified,
     /// A group of machines.
     Multicast,
@@ -39,7 +38,7 @@ pub enum AddressKind {
     Broadcast,
     /// For examples only.
     Documentation,
-    /// Set aside for other purposes.
+    /// Reserved for other purposes.
     Reserved,
 }
 
@@ -61,7 +60,7 @@ impl fmt::Display for AddressKind {
     }
 }
 
-/// What a permit says about addresses of this machine.
+/// Whether a permit allows addresses of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Loopback {
     /// Never.
@@ -69,11 +68,11 @@ pub enum Loopback {
     Refused,
     /// Also.
     Allowed,
-    /// Nothing else: the URL says `localhost` and must not lead elsewhere.
+    /// Nothing else: the URL has `localhost`, which must not resolve elsewhere.
     Required,
 }
 
-/// How far a permit reaches beyond public addresses.
+/// Which addresses a permit allows besides public ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reach {
     /// Private and carrier NAT addresses too.
@@ -82,7 +81,7 @@ pub struct Reach {
     pub loopback: Loopback,
 }
 
-/// Says whether `address` may be connected to; else what it is.
+/// Whether `address` may be connected to; otherwise its kind.
 pub fn judge_address(address: IpAddr, reach: Reach) -> Result<(), AddressKind> {
     let kind = classify(address);
     let admitted = match (kind, reach.loopback) {
@@ -95,7 +94,7 @@ pub fn judge_address(address: IpAddr, reach: Reach) -> Result<(), AddressKind> {
     if admitted { Ok(()) } else { Err(kind) }
 }
 
-/// What `address` is.
+/// The kind of `address`.
 #[must_use]
 pub fn classify(address: IpAddr) -> AddressKind {
     match address {
@@ -132,7 +131,7 @@ fn classify_v6(address: Ipv6Addr) -> AddressKind {
         let [c, d] = low.to_be_bytes();
         classify_v4(Ipv4Addr::new(a, b, c, d))
     };
-    // A form that no public server needs is not public, whatever it carries.
+    // A form that no public server needs is not public, whatever it contains.
     let obsolete = |kind| match kind {
         AddressKind::Public => AddressKind::Reserved,
         other => other,

@@ -1,16 +1,16 @@
-//! One call under way: on a kept or a fresh connection, to the end of its answer.
+//! One call, on a kept or a new connection, to the end of its response.
 //!
-//! Here it is decided whether the request may have left. Until a connection stands it has not.
-//! After that it has not only where hyper gives the request back, which it does where it wrote
-//! nothing of it. Everything else is "maybe".
+//! This decides whether the request may have been sent. Before a connection is established it was
+//! not. After that it was not only if hyper returns the request, which it does if it wrote nothing
+//! of it. Everything else is "maybe".
 //!
-//! The whole body is in memory before anybody sees the answer: only then is it certain that there
-//! is one. It refuses a body that is longer than the cap, by its `Content-Length` before a byte of
-//! it is read, or by what has come so far.
+//! The whole body is in memory before anyone sees the response: only then is it certain that there
+//! is one. A body longer than the limit is refused, by its `Content-Length` before a byte of it is
+//! read, or by what has arrived so far.
 //!
-//! A poll every few seconds to the same service must not pay for a handshake each time. A
-//! connection is kept per permit, not per host: one that was made to a private address under a
-//! permit for it is never lent to a request without. Dropping a connection ends it.
+//! A poll every few seconds to the same service should not need a handshake each time. A connection
+//! is kept per permit, not per host: one to a private address under a permit for it is never used
+//! by a request without one. Dropping a connection ends it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,17 +25,17 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 
 use super::connect::Connector;
-use super::error::{SendError, Sent};
+use super::error::{Cause, SendError, Sent};
 use super::policy::Permit;
 use super::timeouts::{Deadline, RanOut, Timeouts};
 use crate::clock::SharedClock;
 
-/// A whole answer. Prints its status and length only: headers and body may hold secrets.
+/// A whole response. `Debug` shows status and length only: headers and body may contain secrets.
 #[derive(Clone)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// The headers, as they came.
+    /// The headers, as received.
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
@@ -63,7 +63,7 @@ pub(crate) struct Parts {
 /// How one attempt on one connection ended.
 enum Attempt {
     Answered(Response<Incoming>),
-    /// The connection is gone, without a byte of an answer.
+    /// The connection was lost before the first byte of a response.
     Lost {
         reason: String,
         sent: Sent,
@@ -71,7 +71,7 @@ enum Attempt {
     Failed(SendError),
 }
 
-/// One call under way.
+/// One call in progress.
 pub(crate) struct Call<'a> {
     parts: &'a Parts,
     host: String,
@@ -81,7 +81,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call whose time begins now.
+    /// A call whose time starts now.
     pub(crate) fn new(parts: &'a Parts, permit: Permit, timeouts: Timeouts) -> Self {
         Self {
             parts,
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Sends `request`; with `reuse` also on a connection that was used before.
+    /// Sends `request`; with `reuse` on a kept connection if there is one.
     pub(crate) async fn run(
         &self,
         request: Request<Full<Bytes>>,
@@ -103,7 +103,7 @@ impl<'a> Call<'a> {
             match self.attempt(&mut connection, request.clone()).await {
                 Attempt::Answered(response) => return self.finish(connection, response).await,
                 Attempt::Failed(error) => return Err(error),
-                // It died while it waited. Reading once more does no harm.
+                // It was closed while idle. A read may be repeated.
                 Attempt::Lost { .. } => {}
             }
         }
@@ -111,43 +111,36 @@ impl<'a> Call<'a> {
         match self.attempt(&mut connection, request).await {
             Attempt::Answered(response) => self.finish(connection, response).await,
             Attempt::Failed(error) => Err(error),
-            Attempt::Lost { reason, sent } => Err(SendError::Closed {
-                host: self.host.clone(),
-                reason,
-                sent,
-            }),
+            Attempt::Lost { reason, sent } => Err(self.failed(Cause::Closed { reason, sent })),
         }
+    }
+
+    fn failed(&self, cause: Cause) -> SendError {
+        cause.at(&self.host)
     }
 
     async fn connect(&self) -> Result<Connection, SendError> {
         let limit = self.timeouts.connect;
         let ends = Deadline::after(&self.parts.clock, limit.min(self.deadline.remaining()));
         let connecting = self.parts.connector.connect(&self.permit, &ends);
+        let timed_out = |error: &SendError| matches!(error.cause, Cause::ConnectTimeout(_));
         let io = match self.deadline.limit(limit, connecting).await {
             Ok(Ok(io)) => io,
+            Ok(Err(error)) if !timed_out(&error) => return Err(error),
             Err(RanOut::Total) => return Err(self.out_of_time(Sent::No)),
-            Ok(Err(SendError::ConnectTimeout { .. })) if self.deadline.remaining().is_zero() => {
+            Ok(_) if self.deadline.remaining().is_zero() => {
                 return Err(self.out_of_time(Sent::No));
             }
-            Ok(Err(SendError::ConnectTimeout { .. })) | Err(RanOut::Part) => {
-                return Err(SendError::ConnectTimeout {
-                    host: self.host.clone(),
-                    limit,
-                });
-            }
-            Ok(Err(error)) => return Err(error),
+            _ => return Err(self.failed(Cause::ConnectTimeout(limit))),
         };
         match http1::Builder::new().handshake(TokioIo::new(io)).await {
             Ok((sender, connection)) => {
-                // Its end shows in the calls that it carries; by itself it has nothing to say.
+                // Its errors are seen by the calls on it.
                 let driver = tokio::spawn(async move { connection.await.unwrap_or_default() });
                 let driver = driver.abort_handle();
                 Ok(Connection { sender, driver })
             }
-            Err(error) => Err(SendError::Unreachable {
-                host: self.host.clone(),
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(self.failed(Cause::Unreachable(error.to_string()))),
         }
     }
 
@@ -162,7 +155,7 @@ impl<'a> Call<'a> {
             match connection.sender.try_send_request(request).await {
                 Ok(response) => Attempt::Answered(response),
                 Err(mut failure) => {
-                    // hyper gives the request back only where it wrote nothing of it.
+                    // hyper returns the request only if it wrote nothing of it.
                     let unwritten = failure.take_message().is_some();
                     self.lost(&failure.into_error(), unwritten)
                 }
@@ -172,31 +165,17 @@ impl<'a> Call<'a> {
         match self.deadline.limit(limit, sending).await {
             Ok(attempt) => attempt,
             Err(RanOut::Total) => Attempt::Failed(self.out_of_time(Sent::Maybe)),
-            Err(RanOut::Part) => Attempt::Failed(SendError::FirstByteTimeout {
-                host: self.host.clone(),
-                limit,
-            }),
+            Err(RanOut::Part) => Attempt::Failed(self.failed(Cause::FirstByteTimeout(limit))),
         }
     }
 
     fn lost(&self, error: &hyper::Error, unwritten: bool) -> Attempt {
         let reason = describe(error);
-        if unwritten {
-            Attempt::Lost {
-                reason,
-                sent: Sent::No,
-            }
-        } else if error.is_parse() {
-            Attempt::Failed(SendError::NotHttp {
-                host: self.host.clone(),
-                reason,
-            })
-        } else {
-            Attempt::Lost {
-                reason,
-                sent: Sent::Maybe,
-            }
+        if error.is_parse() && !unwritten {
+            return Attempt::Failed(self.failed(Cause::NotHttp(reason)));
         }
+        let sent = if unwritten { Sent::No } else { Sent::Maybe };
+        Attempt::Lost { reason, sent }
     }
 
     async fn finish(
@@ -205,7 +184,6 @@ impl<'a> Call<'a> {
         response: Response<Incoming>,
     ) -> Result<Answer, SendError> {
         let (head, body) = response.into_parts();
-        let host = || self.host.clone();
         let status = head.status.as_u16();
         let most = self.parts.longest_answer;
         let limit = self.timeouts.between_bytes;
@@ -218,35 +196,25 @@ impl<'a> Call<'a> {
                     body,
                 })
             }
-            Err(BodyFault::TooLarge) => Err(SendError::TooLarge {
-                host: host(),
-                limit: most,
-                status,
-            }),
-            Err(BodyFault::Truncated) => Err(SendError::Truncated {
-                host: host(),
-                status,
-            }),
-            Err(BodyFault::Stalled) => Err(SendError::BetweenBytesTimeout {
-                host: host(),
-                limit,
-                status,
-            }),
+            Err(BodyFault::TooLarge) => {
+                let limit = most;
+                Err(self.failed(Cause::TooLarge { limit, status }))
+            }
+            Err(BodyFault::Truncated) => Err(self.failed(Cause::Truncated(status))),
+            Err(BodyFault::Stalled) => {
+                Err(self.failed(Cause::BetweenBytesTimeout { limit, status }))
+            }
             Err(BodyFault::OutOfTime) => Err(self.out_of_time(Sent::Maybe)),
         }
     }
 
     fn out_of_time(&self, sent: Sent) -> SendError {
         let limit = self.timeouts.total;
-        SendError::TotalTimeout {
-            host: self.host.clone(),
-            limit,
-            sent,
-        }
+        self.failed(Cause::TotalTimeout { limit, sent })
     }
 }
 
-/// What hyper says, with the cause below it. It never holds a part of the request.
+/// hyper's message with its cause. It never contains a part of the request.
 fn describe(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
@@ -257,17 +225,17 @@ fn describe(error: &hyper::Error) -> String {
 /// What was wrong with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BodyFault {
-    /// Longer than the cap.
+    /// Longer than the limit.
     TooLarge,
     /// Ended before its end.
     Truncated,
-    /// Nothing came for too long.
+    /// Nothing arrived for too long.
     Stalled,
     /// The whole call took too long.
     OutOfTime,
 }
 
-/// The bytes of `body`, at most `most` of them.
+/// The bytes of `body`, at most `most`.
 async fn collect(
     mut body: Incoming,
     most: u64,
@@ -298,7 +266,7 @@ async fn collect(
 }
 
 /// How long an unused connection is kept. Azure's load balancers drop an idle one after four
-/// minutes by default; ninety seconds is also what common HTTP clients take.
+/// minutes by default; 90 s is also the default of common HTTP clients.
 const LONGEST_IDLE: Duration = Duration::from_secs(90);
 
 /// Unused connections per permit. One target is followed by one call at a time.
@@ -336,7 +304,7 @@ impl Pool {
         }
     }
 
-    /// The connection that was used last, as far as one is fresh and not known to be closed.
+    /// The connection used last that is not too old and not known to be closed.
     fn take(&self, permit: &Permit) -> Option<Connection> {
         let now = self.clock.monotonic();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -347,7 +315,7 @@ impl Pool {
         waiting.pop().map(|(_, connection)| connection)
     }
 
-    /// Keeps a connection whose answer was read to its end.
+    /// Keeps a connection whose response was read to its end.
     fn put(&self, permit: Permit, connection: Connection) {
         if connection.sender.is_closed() {
             return;

@@ -1,10 +1,9 @@
-//! From a permit to a connection that may be spoken on.
+//! From a permit to an established connection.
 //!
-//! The name is looked up once, every address is judged, and only judged ones are connected to:
-//! there is no second lookup whose answer could differ. Everything up to the end of the TLS
-//! handshake lies under one deadline, because a listener that accepts and then says nothing is
-//! as dead as one that does not accept. Nothing of the request is written here, so every error
-//! says `sent: no`.
+//! The name is looked up once, every address is checked, and only allowed ones are connected to:
+//! there is no second lookup with another result. Everything up to the end of the TLS handshake is
+//! under one deadline, because a listener that accepts and then stays silent is as useless as one
+//! that does not accept. Nothing of the request is written here, so every error is `sent: no`.
 
 use std::future::Future;
 use std::io;
@@ -20,17 +19,17 @@ use tokio_rustls::TlsConnector;
 use url::Host;
 
 use super::address::judge_address;
-use super::error::SendError;
+use super::error::{Cause, SendError};
 use super::origin::{Origin, Scheme};
 use super::policy::Permit;
 use super::proxy::Proxy;
 use super::timeouts::Deadline;
-use super::tls::{HandshakeFailure, LazyTls, handshake_failure};
+use super::tls::{LazyTls, handshake_failure};
 
 /// What a lookup gives.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Finds the addresses of a name. A test brings one of its own.
+/// Finds the addresses of a name. Tests have their own.
 pub trait Resolver: Send + Sync + std::fmt::Debug {
     /// The addresses of `name`, in the order in which they are to be tried.
     fn resolve(&self, name: &str) -> Lookup;
@@ -52,14 +51,14 @@ impl Resolver for SystemResolver {
         }
         let name = name.to_owned();
         Box::pin(async move {
-            // The port plays no part in the lookup; it is set when connecting.
+            // The port is ignored here; it is set when connecting.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             Ok(found.map(|address| address.ip()).collect())
         })
     }
 }
 
-/// What HTTP is spoken on.
+/// What carries HTTP.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
@@ -72,8 +71,8 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// A connection to the place of `permit`, encrypted where it says so. The caller ends it at
-    /// `deadline`; here the deadline only shares the time out among several addresses.
+    /// A connection to the place of `permit`, encrypted for https. The caller enforces
+    /// `deadline`; here it only divides the time among several addresses.
     pub(crate) async fn connect(
         &self,
         permit: &Permit,
@@ -84,11 +83,11 @@ impl Connector {
         let stream = match proxy {
             Some(proxy) => self.through(proxy, permit, deadline).await?,
             None => {
-                let judged = judged(origin, self.addresses(origin).await?, permit)?;
-                dial(origin, &judged, deadline).await?
+                let allowed = allowed(origin, self.addresses(origin).await?, permit)?;
+                dial(origin, &allowed, deadline).await?
             }
         };
-        // Requests are small and written at once: waiting for more only delays them.
+        // Requests are small and written at once: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         match origin.scheme() {
             Scheme::Http => Ok(Box::new(stream)),
@@ -103,15 +102,9 @@ impl Connector {
             (None, name) => name.to_string(),
         };
         match self.resolver.resolve(&name).await {
-            Ok(found) if found.is_empty() => Err(SendError::NameNotResolved {
-                host,
-                reason: "it has no address".to_owned(),
-            }),
+            Ok(found) if found.is_empty() => Err(no_address().at(host)),
             Ok(found) => Ok(found),
-            Err(error) => Err(SendError::NameNotResolved {
-                host,
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(Cause::NameNotResolved(error.to_string()).at(host)),
         }
     }
 
@@ -123,50 +116,45 @@ impl Connector {
     ) -> Result<TcpStream, SendError> {
         let target = permit.origin();
         if let Some(address) = target.literal_address() {
-            judged(target, vec![address], permit)?;
+            allowed(target, vec![address], permit)?;
         }
-        let failed = |reason: String| SendError::ProxyFailed {
-            host: target.authority(),
-            proxy: proxy.origin().authority(),
-            reason,
+        let failed = |reason: String| {
+            let proxy = proxy.origin().authority();
+            Cause::ProxyFailed { proxy, reason }.at(target.authority())
         };
-        let found = match self.addresses(proxy.origin()).await {
-            Ok(found) => found,
-            Err(_) => return Err(failed("its name could not be resolved".to_owned())),
-        };
-        let stream = match dial(proxy.origin(), &found, deadline).await {
-            Ok(stream) => stream,
-            Err(error) => return Err(failed(error.code().replace('_', " "))),
-        };
-        proxy.open(&stream, target).await.map_err(failed)?;
+        let found = self.addresses(proxy.origin()).await;
+        let found = found.map_err(|_| failed("its name could not be resolved".to_owned()))?;
+        let stream = dial(proxy.origin(), &found, deadline).await;
+        let mut stream = stream.map_err(|error| {
+            failed(match error.cause {
+                Cause::ConnectionRefused => "connection refused".to_owned(),
+                Cause::ConnectTimeout(_) => "no connection in time".to_owned(),
+                cause => cause.to_string(),
+            })
+        })?;
+        proxy.open(&mut stream, target).await.map_err(failed)?;
         Ok(stream)
     }
 
     async fn encrypt(&self, origin: &Origin, stream: TcpStream) -> Result<Box<dyn Io>, SendError> {
-        let config = self.tls.config().map_err(SendError::TlsSetup)?;
         let host = origin.authority();
+        let config = self.tls.config();
+        let config = config.map_err(|error| Cause::TlsSetup(error).at(&host))?;
+        let invalid = || Cause::TlsFailed("the host name is not valid".to_owned()).at(&host);
         let name = match origin.host() {
-            Host::Domain(name) => {
-                ServerName::try_from(name.clone()).map_err(|_| SendError::TlsFailed {
-                    host: host.clone(),
-                    reason: "no valid host name".to_owned(),
-                })?
-            }
+            Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| invalid())?,
             Host::Ipv4(address) => ServerName::from(IpAddr::V4(*address)),
             Host::Ipv6(address) => ServerName::from(IpAddr::V6(*address)),
         };
         match TlsConnector::from(config).connect(name, stream).await {
             Ok(stream) => Ok(Box::new(stream)),
-            Err(error) => Err(match handshake_failure(&error) {
-                HandshakeFailure::Untrusted(reason) => SendError::TlsUntrusted { host, reason },
-                HandshakeFailure::Failed(reason) => SendError::TlsFailed { host, reason },
-            }),
+            Err(error) => Err(handshake_failure(&error).at(host)),
         }
     }
 }
 
-/// Those of `found` that the permit admits; an error where it admits none.
-fn judged(origin: &Origin, found: Vec<IpAddr>, permit: &Permit) -> Result<Vec<IpAddr>, SendError> {
+/// The addresses that the permit allows; an error if it allows none.
+fn allowed(origin: &Origin, found: Vec<IpAddr>, permit: &Permit) -> Result<Vec<IpAddr>, SendError> {
     let mut refused = None;
     let mut good = Vec::with_capacity(found.len());
     for address in found {
@@ -178,44 +166,38 @@ fn judged(origin: &Origin, found: Vec<IpAddr>, permit: &Permit) -> Result<Vec<Ip
         }
     }
     match refused {
-        Some((address, kind)) if good.is_empty() => Err(SendError::AddressRefused {
-            host: origin.authority(),
-            address,
-            kind,
-        }),
+        Some((address, kind)) if good.is_empty() => {
+            Err(Cause::AddressRefused(address, kind).at(origin.authority()))
+        }
         _ => Ok(good),
     }
 }
 
-/// Connects to the first address that answers. Each gets an equal share of the time that is left,
-/// so that one that swallows packets does not use up the turn of the next.
+/// Connects to the first address that accepts. Each gets an equal share of the time that is left,
+/// so that one that drops packets does not use up the time of the next.
 async fn dial(
     origin: &Origin,
     addresses: &[IpAddr],
     deadline: &Deadline,
 ) -> Result<TcpStream, SendError> {
-    let host = origin.authority();
-    let mut last = SendError::NameNotResolved {
-        host,
-        reason: "it has no address".to_owned(),
-    };
+    let mut last = no_address();
     for (index, address) in addresses.iter().enumerate() {
         let limit = share(deadline.remaining(), addresses.len() - index);
         let connecting = TcpStream::connect(SocketAddr::new(*address, origin.port()));
-        let host = origin.authority();
         last = match deadline.limit(limit, connecting).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                SendError::ConnectionRefused { host }
+                Cause::ConnectionRefused
             }
-            Ok(Err(error)) => SendError::Unreachable {
-                host,
-                reason: error.to_string(),
-            },
-            Err(_) => SendError::ConnectTimeout { host, limit },
+            Ok(Err(error)) => Cause::Unreachable(error.to_string()),
+            Err(_) => Cause::ConnectTimeout(limit),
         };
     }
-    Err(last)
+    Err(last.at(origin.authority()))
+}
+
+fn no_address() -> Cause {
+    Cause::NameNotResolved("it has no address".to_owned())
 }
 
 /// The part of `time` for the next of `left` addresses.

@@ -1,36 +1,35 @@
-//! The ids by which a call can be found again at a service.
+//! The ids that identify a call at a service.
 //!
-//! Only an invocation that is part of a trace sends any beyond the tracking id that the component
-//! itself puts on a trigger. They are telemetry: no service decides anything by them, and none of
-//! them is a secret.
+//! Only an invocation that is part of a trace sends more than the tracking id that the component
+//! itself sets on a trigger. They are telemetry: no service makes decisions by them, and none is a
+//! secret.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::trace::Trace;
 
-/// The header by which a trigger carries our id of its run; Power Automate shows it in the flow's
-/// run history.
+/// The header with our id of the run; Power Automate shows it in the flow's run history.
 pub(crate) const TRACKING_ID: &str = "x-ms-client-tracking-id";
 
 /// W3C Trace Context.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// What Microsoft's guidelines for REST APIs call the caller's own id of a request.
+/// The caller's own id of a request in Microsoft's REST API guidelines.
 const API_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
-/// What Entra calls the same; it comes back as the `Correlation ID` of its errors.
+/// The same for Entra; its errors return it as `Correlation ID`.
 const LOGIN_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// Whom a call goes to.
+/// The service that a call goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Called {
-    /// The trigger of a flow, where its Response is fetched, or whatever else an operator allowed.
+    /// The trigger of a flow, its late Response, or anything else that the configuration allows.
     Flow,
     /// Power BI or Fabric.
     Api,
-    /// Where tokens come from.
+    /// The token endpoint.
     Login,
 }
 
-/// Puts the ids of one call on its headers. Without a trace they stay as they are.
+/// Adds the ids of one call to its headers. Without a trace they stay as they are.
 pub(crate) fn mark(trace: Option<&Trace>, called: Called, headers: &mut HeaderMap) {
     let Some(trace) = trace else {
         return;
@@ -57,7 +56,7 @@ pub(crate) fn mark(trace: Option<&Trace>, called: Called, headers: &mut HeaderMa
     }
 }
 
-/// The same for a request as it is recorded or shown: the header of it that the boundary changes.
+/// The same for a request that is stored or shown: only the header that the boundary changes.
 pub fn tracked(trace: Option<&Trace>, headers: &mut [(String, String)]) {
     let Some(trace) = trace else {
         return;

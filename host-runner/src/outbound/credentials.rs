@@ -1,12 +1,12 @@
-//! Which secret goes onto which request.
+//! Which request gets which secret.
 //!
-//! The guest asks for URLs without secrets; here they are put on, after the policy has agreed. A
-//! signature goes onto exactly the URL that it was taken off, and only with the method that it is
-//! for: POST for a trigger, GET for a returned `Location`. A token goes to the places of its
-//! endpoint, encrypted or within this machine; that of a trigger which wants a sign-in goes to a POST
-//! to exactly that URL, and to a GET of the `Location` that the flow answered with, at its own
-//! origin. Nothing goes where scheme, host or port differ, and never both: Power Automate refuses a
-//! request that has a signature and a token.
+//! The guest requests URLs without secrets; these are attached here, after the policy check. A
+//! signature is attached to exactly the URL that it was removed from, and only with its method: POST
+//! for a trigger, GET for a returned `Location`. A token is attached below its endpoint, over https
+//! or within this machine. The token of a trigger that requires a sign-in is attached to a POST to
+//! exactly that URL, and to a GET of the `Location` that the flow returned, at its own origin.
+//! Nothing is attached if scheme, host or port differ, and never both: Power Automate refuses a
+//! request with a signature and a token.
 
 use http::{HeaderMap, Method};
 use secrecy::SecretString;
@@ -20,38 +20,12 @@ use crate::secret::Redactor;
 /// The headers that carry credentials, which only the runner sets.
 pub const RUNNER_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "cookie2"];
 
-/// Why a token cannot be attached to an endpoint.
+/// An endpoint, without path or query, that would get a token over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttachmentError {
-    /// The endpoint is neither encrypted nor on this machine.
-    #[error(
-        "{endpoint} would get a token in the clear; write https://, for a token travels encrypted or within this machine only"
-    )]
-    InTheClear {
-        /// The endpoint, without path or query.
-        endpoint: String,
-    },
-    /// No credential of that name.
-    #[error("there is no credential named `{name}`; add it under `credentials`")]
-    UnknownCredential {
-        /// The name.
-        name: String,
-    },
-}
+#[error("{0} would get a token over plain HTTP; write https://, unless it is on this machine")]
+pub struct PlainHttpError(pub String);
 
-impl AttachmentError {
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InTheClear { .. } => "token_over_plain_http",
-            Self::UnknownCredential { .. } => "unknown_credential",
-        }
-    }
-}
-
-/// What a request gets.
+/// What is attached to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Attachment {
     /// Nothing.
@@ -70,7 +44,7 @@ struct BearerRule {
     bearer: Bearer,
 }
 
-/// All secrets of one run, and where each belongs.
+/// All secrets of one run, and the requests that get them.
 #[derive(Debug, Clone, Default)]
 pub struct Attachments {
     triggers: Vec<SasUrl>,
@@ -85,7 +59,7 @@ impl Attachments {
         Self::default()
     }
 
-    /// A trigger whose signature goes onto a POST to exactly its URL.
+    /// A trigger whose signature is attached to a POST to exactly its URL.
     #[must_use]
     pub fn with_trigger(mut self, trigger: SasUrl) -> Self {
         self.triggers.push(trigger);
@@ -99,7 +73,7 @@ impl Attachments {
         endpoint: &Url,
         credential: impl Into<String>,
         scope: impl Into<String>,
-    ) -> Result<Self, AttachmentError> {
+    ) -> Result<Self, PlainHttpError> {
         let origin = encrypted(endpoint)?;
         self.bearers.push(BearerRule {
             origin,
@@ -114,14 +88,14 @@ impl Attachments {
     }
 
     /// A trigger without a signature: a POST to exactly `trigger` gets a token of the credential
-    /// named `credential` for `scope`, and so does a GET of the `Location` that its answer names at
-    /// the same origin, and of the one that the answer there names.
+    /// named `credential` for `scope`, and so does a GET of the `Location` that its response returns
+    /// at the same origin, and of the one that the response there returns.
     pub fn with_signed_in_trigger(
         mut self,
         trigger: &Url,
         credential: impl Into<String>,
         scope: impl Into<String>,
-    ) -> Result<Self, AttachmentError> {
+    ) -> Result<Self, PlainHttpError> {
         encrypted(trigger)?;
         let mut trigger = trigger.clone();
         trigger.set_fragment(None);
@@ -134,32 +108,14 @@ impl Attachments {
         Ok(self)
     }
 
-    /// Makes every signature unspeakable.
+    /// Registers every signature with the redactor.
     pub(crate) fn register(&self, redactor: &Redactor) {
         for trigger in &self.triggers {
             trigger.register(redactor);
         }
     }
 
-    /// Refuses a credential name that is not `known`.
-    pub(crate) fn check_credentials(
-        &self,
-        known: impl Fn(&str) -> bool,
-    ) -> Result<(), AttachmentError> {
-        let of_apis = self.bearers.iter().map(|rule| &rule.bearer);
-        let of_triggers = self.signed_in.iter().map(|(_, bearer)| bearer);
-        match of_apis
-            .chain(of_triggers)
-            .find(|bearer| !known(&bearer.credential))
-        {
-            Some(bearer) => Err(AttachmentError::UnknownCredential {
-                name: bearer.credential.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// What a request gets. `url` is the one that the guest asked for.
+    /// What is attached to a request. `url` is the one that the guest requested.
     pub(crate) fn decide(
         &self,
         method: &Method,
@@ -196,14 +152,13 @@ impl Attachments {
     }
 }
 
-/// The place of a URL that a token may travel to.
-fn encrypted(url: &Url) -> Result<Origin, AttachmentError> {
-    let origin = Origin::of(url);
-    match origin {
+/// The place of a URL, if a token may be sent there.
+fn encrypted(url: &Url) -> Result<Origin, PlainHttpError> {
+    match Origin::of(url) {
         Some(origin) if origin.may_carry_credentials() => Ok(origin),
-        other => Err(AttachmentError::InTheClear {
-            endpoint: other.map_or_else(String::new, |origin| origin.to_string()),
-        }),
+        other => Err(PlainHttpError(
+            other.map_or_else(String::new, |origin| origin.to_string()),
+        )),
     }
 }
 
@@ -348,15 +303,13 @@ mod tests {
         let error = Attachments::new()
             .with_signed_in_trigger(&url("http://flow.example/x"), "flows", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_over_plain_http");
+        assert_eq!(error, PlainHttpError("http://flow.example".to_owned()));
         let own = Attachments::new().with_signed_in_trigger(
             &url("http://127.0.0.1:9/x"),
             "flows",
             "scope",
         );
         assert!(own.is_ok());
-        let unknown = own.unwrap().check_credentials(|_| false).unwrap_err();
-        assert!(unknown.to_string().contains("`flows`"), "{unknown}");
     }
 
     #[test]
@@ -410,20 +363,9 @@ mod tests {
         let error = Attachments::new()
             .with_bearer(&url("http://api.example"), "default", "scope")
             .unwrap_err();
-        assert_eq!(error.code(), "token_over_plain_http");
+        assert_eq!(error, PlainHttpError("http://api.example".to_owned()));
         let own = Attachments::new().with_bearer(&url("http://127.0.0.1:9"), "default", "scope");
         assert!(own.is_ok());
-    }
-
-    #[test]
-    fn a_credential_that_is_not_there_is_refused_by_name() {
-        let attachments = attachments();
-        assert!(attachments.check_credentials(|_| true).is_ok());
-        let error = attachments
-            .check_credentials(|name| name != "second")
-            .unwrap_err();
-        assert_eq!(error.code(), "unknown_credential");
-        assert!(error.to_string().contains("`second`"), "{error}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Why a call gave no answer, and whether the request may have left.
+//! Why a call has no response, and whether the request may have been sent.
 //!
-//! That second question decides everything after it: "no" makes a repetition free, "maybe" means
-//! that a refresh may be running. So each case says it by itself, and only what is certain says
-//! no: nothing was written before a connection stood. No text here holds a path, a query or a
-//! header.
+//! That second question decides everything after it: `No` makes a repetition safe, `Maybe` means
+//! that a refresh may be running. Only what is certain is `No`: nothing was written before a
+//! connection was established. No text contains a path, a query or a header.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,235 +12,170 @@ use super::address::AddressKind;
 use super::denial::Denial;
 use super::tls::TlsSetupError;
 
-/// Whether a request may have left.
+/// Whether a request may have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// Certainly not.
     No,
-    /// Nobody can say.
+    /// It is not known.
     Maybe,
 }
 
-/// Why a call gave no answer. `host` is `host[:port]`.
+/// Why a call has no response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct SendError {
+    /// `host[:port]` of the service.
+    pub host: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a call has no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SendError {
-    /// The sandbox policy.
+pub enum Cause {
+    /// The sandbox policy denied it.
     #[error("{0}")]
     Denied(Denial),
-    /// The name leads only to addresses that may not be connected to.
-    #[error("{host} leads to {address}, which is {kind}; {}", address_hint(*kind))]
-    AddressRefused {
-        /// The place.
-        host: String,
-        /// The first address that was refused.
-        address: IpAddr,
-        /// What it is.
-        kind: AddressKind,
-    },
-    /// No address for the name.
+    /// The name resolves only to addresses that may not be connected to: the first of them.
+    #[error("the name resolves to {0}, which is {1}; {hint}", hint = address_hint(*.1))]
+    AddressRefused(IpAddr, AddressKind),
+    /// The name has no address, for this reason.
     #[error(
-        "the name {host} could not be resolved ({reason}); check the spelling and this machine's name servers"
+        "the name could not be resolved ({0}); check the spelling and this machine's name servers"
     )]
-    NameNotResolved {
-        /// The place.
-        host: String,
-        /// The system's word.
-        reason: String,
-    },
-    /// Nobody listens.
-    #[error("{host} refused the connection; check the port, and whether the service is up")]
-    ConnectionRefused {
-        /// The place.
-        host: String,
-    },
-    /// No connection, TLS handshake included, in time.
-    #[error("no connection to {host} within {} ms (lookup, TCP and TLS together); check the network, a firewall, or whether a proxy is needed (`transport.proxy`)", limit.as_millis())]
-    ConnectTimeout {
-        /// The place.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// Another failure before the connection stood.
-    #[error("{host} cannot be reached ({reason}); check the network")]
-    Unreachable {
-        /// The place.
-        host: String,
-        /// The system's word.
-        reason: String,
-    },
-    /// The proxy did not give a connection.
+    NameNotResolved(String),
+    /// Nothing listens on the port.
+    #[error("connection refused; check the port, and whether the service is up")]
+    ConnectionRefused,
+    /// No connection, including the TLS handshake, within this time.
     #[error(
-        "the proxy {proxy} gave no connection to {host} ({reason}); check `transport.proxy`, HTTPS_PROXY and NO_PROXY"
+        "no connection within {} ms (name lookup, TCP and TLS together); check the network, a firewall, or whether a proxy is needed (`transport.proxy`)",
+        .0.as_millis()
+    )]
+    ConnectTimeout(Duration),
+    /// Another failure before the connection was established.
+    #[error("cannot be reached ({0}); check the network")]
+    Unreachable(String),
+    /// The proxy did not open a connection.
+    #[error(
+        "the proxy {proxy} opened no connection ({reason}); check `transport.proxy`, HTTPS_PROXY and NO_PROXY"
     )]
     ProxyFailed {
-        /// The place.
-        host: String,
         /// The proxy, without credentials.
         proxy: String,
-        /// What it said.
+        /// Its reply, or what failed.
         reason: String,
     },
-    /// The roots of trust could not be set up.
+    /// The trusted certificates could not be loaded.
     #[error("{0}")]
     TlsSetup(TlsSetupError),
-    /// The certificate does not prove the host.
+    /// The certificate is not trusted, for this reason.
     #[error(
-        "the certificate of {host} is not trusted ({reason}); if a corporate proxy re-signs traffic, name its root in `transport.ca_file`"
+        "the certificate is not trusted ({0}); if a corporate proxy re-signs traffic, set `transport.ca_file` to its root"
     )]
-    TlsUntrusted {
-        /// The place.
-        host: String,
-        /// What was wrong with it.
-        reason: String,
-    },
-    /// No TLS with this server.
-    #[error("no TLS with {host} ({reason}); check that the port speaks https")]
-    TlsFailed {
-        /// The place.
-        host: String,
-        /// What happened.
-        reason: String,
-    },
-    /// No token for a call that needs one, for now.
-    #[error("no token for {host}: {reason}; try again later")]
+    TlsUntrusted(String),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed ({0}); check that the port serves https")]
+    TlsFailed(String),
+    /// There is no token for a call that needs one, for now.
+    #[error("no token: {reason}; try again later")]
     NoToken {
-        /// The place that the call was for.
-        host: String,
         /// Why.
         reason: String,
-        /// When to ask again, where that is known.
+        /// When to ask again, if that is known.
         retry_after: Option<Duration>,
     },
-    /// The connection ended without an answer.
-    #[error("{host} closed the connection without an answer ({reason}){}", whether(*sent))]
+    /// The connection ended without a response.
+    #[error("closed the connection without a response ({reason}){}", whether(*.sent))]
     Closed {
-        /// The place.
-        host: String,
         /// What happened.
         reason: String,
-        /// `No` only where not a byte was written.
+        /// `No` only if not a byte was written.
         sent: Sent,
     },
-    /// No head of an answer in time.
-    #[error("{host} gave no answer within {} ms; the request may have been carried out", limit.as_millis())]
-    FirstByteTimeout {
-        /// The place.
-        host: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// The body stalled.
-    #[error("the answer of {host} (status {status}) stalled for {} ms; the request may have been carried out", limit.as_millis())]
+    /// No response head within this time.
+    #[error("no response within {} ms; the request may have been carried out", .0.as_millis())]
+    FirstByteTimeout(Duration),
+    /// The body of the response stalled.
+    #[error(
+        "the response (status {status}) stalled for {} ms; the request may have been carried out",
+        .limit.as_millis()
+    )]
     BetweenBytesTimeout {
-        /// The place.
-        host: String,
         /// The limit.
         limit: Duration,
         /// The status that came before the body.
         status: u16,
     },
     /// The whole call took too long.
-    #[error("the call to {host} took longer than {} ms{}", limit.as_millis(), whether(*sent))]
+    #[error("the call took longer than {} ms{}", .limit.as_millis(), whether(*.sent))]
     TotalTimeout {
-        /// The place.
-        host: String,
         /// The limit.
         limit: Duration,
-        /// `No` while the connection did not stand yet.
+        /// `No` before the connection was established.
         sent: Sent,
     },
-    /// The body ended too early.
-    #[error(
-        "the answer of {host} (status {status}) broke off; the request may have been carried out"
-    )]
-    Truncated {
-        /// The place.
-        host: String,
-        /// The status that came before the body.
-        status: u16,
-    },
+    /// The body ended too early. The status came before it.
+    #[error("the response (status {0}) is incomplete; the request may have been carried out")]
+    Truncated(u16),
     /// The body is too long.
     #[error(
-        "the answer of {host} (status {status}) is longer than {limit} bytes; this is not an answer of the service, check the URL"
+        "the response (status {status}) is longer than {limit} bytes; check that the URL is that of the service"
     )]
     TooLarge {
-        /// The place.
-        host: String,
         /// The limit, in bytes.
         limit: u64,
         /// The status that came before the body.
         status: u16,
     },
-    /// Not HTTP.
-    #[error("{host} did not answer in HTTP ({reason}); check the host and the port")]
-    NotHttp {
-        /// The place.
-        host: String,
-        /// What was wrong.
-        reason: String,
-    },
+    /// The response is not HTTP, for this reason.
+    #[error("the response is not HTTP ({0}); check the host and the port")]
+    NotHttp(String),
+}
+
+impl Cause {
+    /// The error of a call to this host.
+    pub(crate) fn at(self, host: impl Into<String>) -> SendError {
+        SendError {
+            host: host.into(),
+            cause: self,
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            // These name the place themselves, or are about none.
+            Cause::Denied(_) | Cause::TlsSetup(_) => write!(f, "{}", self.cause),
+            cause => write!(f, "{}: {cause}", self.host),
+        }
+    }
 }
 
 impl SendError {
-    /// Whether the request may have left.
+    /// Whether the request may have been sent.
     #[must_use]
     pub fn sent(&self) -> Sent {
-        match self {
-            Self::Denied(_)
-            | Self::AddressRefused { .. }
-            | Self::NameNotResolved { .. }
-            | Self::ConnectionRefused { .. }
-            | Self::ConnectTimeout { .. }
-            | Self::Unreachable { .. }
-            | Self::ProxyFailed { .. }
-            | Self::TlsSetup(_)
-            | Self::TlsUntrusted { .. }
-            | Self::TlsFailed { .. }
-            | Self::NoToken { .. } => Sent::No,
-            Self::Closed { sent, .. } | Self::TotalTimeout { sent, .. } => *sent,
-            Self::FirstByteTimeout { .. }
-            | Self::BetweenBytesTimeout { .. }
-            | Self::Truncated { .. }
-            | Self::TooLarge { .. }
-            | Self::NotHttp { .. } => Sent::Maybe,
-        }
-    }
-
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Denied(_) => "denied",
-            Self::AddressRefused { .. } => "address_denied",
-            Self::NameNotResolved { .. } => "name_not_resolved",
-            Self::ConnectionRefused { .. } => "connection_refused",
-            Self::ConnectTimeout { .. } => "connect_timeout",
-            Self::Unreachable { .. } => "unreachable",
-            Self::ProxyFailed { .. } => "proxy_failed",
-            Self::TlsSetup(_) => "tls_setup",
-            Self::TlsUntrusted { .. } => "tls_certificate_untrusted",
-            Self::TlsFailed { .. } => "tls_failed",
-            Self::NoToken { .. } => "no_token",
-            Self::Closed { .. } => "connection_closed",
-            Self::FirstByteTimeout { .. } => "first_byte_timeout",
-            Self::BetweenBytesTimeout { .. } => "between_bytes_timeout",
-            Self::TotalTimeout { .. } => "total_timeout",
-            Self::Truncated { .. } => "truncated",
-            Self::TooLarge { .. } => "too_large",
-            Self::NotHttp { .. } => "not_http",
-        }
-    }
-
-    /// The status that came before the answer broke, where one came.
-    #[must_use]
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::BetweenBytesTimeout { status, .. }
-            | Self::Truncated { status, .. }
-            | Self::TooLarge { status, .. } => Some(*status),
-            _ => None,
+        match &self.cause {
+            Cause::Denied(_)
+            | Cause::AddressRefused(..)
+            | Cause::NameNotResolved(_)
+            | Cause::ConnectionRefused
+            | Cause::ConnectTimeout(_)
+            | Cause::Unreachable(_)
+            | Cause::ProxyFailed { .. }
+            | Cause::TlsSetup(_)
+            | Cause::TlsUntrusted(_)
+            | Cause::TlsFailed(_)
+            | Cause::NoToken { .. } => Sent::No,
+            Cause::Closed { sent, .. } | Cause::TotalTimeout { sent, .. } => *sent,
+            Cause::FirstByteTimeout(_)
+            | Cause::BetweenBytesTimeout { .. }
+            | Cause::Truncated(_)
+            | Cause::TooLarge { .. }
+            | Cause::NotHttp(_) => Sent::Maybe,
         }
     }
 }
@@ -255,12 +190,10 @@ fn whether(sent: Sent) -> &'static str {
 fn address_hint(kind: AddressKind) -> &'static str {
     match kind {
         AddressKind::Private | AddressKind::CarrierNat => {
-            "if that is where it should lead, mark the endpoint `{url: …, private: true}`"
+            "if that is intended, write the endpoint as `{url: …, private: true}`"
         }
-        AddressKind::Loopback => {
-            "if that is where it should lead, set `sandbox.allow_loopback: true`"
-        }
-        AddressKind::Public => "the name must lead to this machine and nowhere else",
-        _ => "nothing permits such an address; check the name server's answer",
+        AddressKind::Loopback => "if that is intended, set `sandbox.allow_loopback: true`",
+        AddressKind::Public => "this name may only resolve to this machine",
+        _ => "such an address is never allowed; check the name server's answer",
     }
 }

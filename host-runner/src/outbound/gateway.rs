@@ -1,10 +1,10 @@
-//! The one door between the sandboxed component and the network.
+//! The only way from the sandboxed component to the network.
 //!
-//! A guest's request passes in a fixed order: the policy judges it, the secret that belongs to it
-//! is attached, it is sent, and the answer is cleaned of secrets before the guest sees it. The
-//! guest can neither set nor read a credential. A service that no longer takes a token (401, or
-//! 403 `TokenExpired`) is asked once more with a new one: it refused, so nothing was carried out.
-//! A credential that the identity provider refuses becomes an answer too; [`ANSWERED_BY`] marks it.
+//! A guest's request goes through fixed steps: the policy allows it, its secret is attached, it is
+//! sent, and secrets are removed from the response before the guest sees it. The guest can neither
+//! set nor read a credential. If a service no longer accepts a token (401, or 403 `TokenExpired`),
+//! the request is repeated once with a new one: it was refused, so nothing was carried out. A
+//! credential that the identity provider refuses becomes a response too, marked by [`ANSWERED_BY`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,10 +20,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::correlation::Called;
-use super::credentials::{Attachment, AttachmentError, Attachments, forbidden_header};
+use super::credentials::{Attachment, Attachments, forbidden_header};
 use super::denial::{Denial, DenialReason};
-use super::error::SendError;
-use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::error::{Cause, SendError};
+use super::observe::{CallEnd, CallReport, Observer};
 use super::origin::Origin;
 use super::policy::{Permit, Policy};
 use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
@@ -36,7 +36,7 @@ use super::transport::{Answer, OutboundRequest, Transport};
 use crate::clock::SharedClock;
 use crate::secret::Redactor;
 
-/// Headers that belong to one connection (RFC 9110, 7.6.1), which the transport makes itself.
+/// Headers of one connection (RFC 9110, 7.6.1), which the transport sets itself.
 const CONNECTION_HEADERS: [HeaderName; 10] = [
     HOST,
     CONNECTION,
@@ -50,26 +50,26 @@ const CONNECTION_HEADERS: [HeaderName; 10] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// What a gateway is made of.
+/// What a gateway is made from.
 #[derive(Clone)]
 pub struct GatewayConfig {
-    /// What may leave.
+    /// What may be sent.
     pub policy: Policy,
-    /// Which secret goes where.
+    /// Which request gets which secret.
     pub attachments: Attachments,
     /// The credentials, by the name that the attachments use.
     pub tokens: HashMap<String, Arc<TokenSource>>,
-    /// Makes the calls; shared with the sources of tokens, so that all calls are counted.
+    /// Makes the calls; shared with the token sources, so that all calls are counted.
     pub transport: Arc<Transport>,
     /// Measures the calls.
     pub clock: SharedClock,
     /// Knows every secret.
     pub redactor: Redactor,
-    /// Is told of every call.
+    /// Gets every call.
     pub observer: Observer,
 }
 
-/// What the guest asks for, its body drained. Prints neither the query nor headers nor body.
+/// A guest's request with its whole body. `Debug` shows neither query nor headers nor body.
 pub struct GuestRequest {
     /// The method.
     pub method: Method,
@@ -79,7 +79,7 @@ pub struct GuestRequest {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
-    /// The limits, already shortened to what the guest asked for.
+    /// The limits, already shortened as the guest asked.
     pub timeouts: Timeouts,
 }
 
@@ -92,10 +92,10 @@ impl std::fmt::Debug for GuestRequest {
     }
 }
 
-/// What the guest gets: a whole answer of any status, or why there is none.
+/// What the guest gets: a whole response of any status, or why there is none.
 pub type GuestOutcome = Result<Answer, SendError>;
 
-/// The door.
+/// The gateway of one run.
 pub struct Gateway {
     config: GatewayConfig,
     returned: ReturnedSignatures,
@@ -111,28 +111,26 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-/// An answer, or a refused credential that becomes one.
+/// A response, or a refused credential that becomes one.
 enum Got {
     Answer(Answer),
     Refused(TokenError),
 }
 
 impl Gateway {
-    /// A gateway for one run: returned signatures and places are kept as long as it lives. The redactor
-    /// learns every signature of the attachments. Refuses attachments that want a credential
-    /// which is not there.
-    pub fn new(config: GatewayConfig) -> Result<Self, AttachmentError> {
-        let known = |name: &str| config.tokens.contains_key(name);
-        config.attachments.check_credentials(known)?;
+    /// A gateway for one run: returned signatures and places are kept as long as it lives. Registers
+    /// every signature of the attachments with the redactor.
+    #[must_use]
+    pub fn new(config: GatewayConfig) -> Self {
         config.attachments.register(&config.redactor);
-        Ok(Self {
+        Self {
             config,
             returned: ReturnedSignatures::default(),
             places: NamedPlaces::default(),
-        })
+        }
     }
 
-    /// The calls that were begun so far, those for tokens included, denied ones not.
+    /// The number of calls so far, including those for tokens, without denied ones.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.config.transport.calls()
@@ -145,7 +143,6 @@ impl Gateway {
         let url = Url::parse(&request.url).ok();
         let got = self.answer(request, url.as_ref()).await;
         (self.config.observer)(&CallReport {
-            purpose: Purpose::Guest,
             method: &method,
             origin: url
                 .as_ref()
@@ -173,29 +170,24 @@ impl Gateway {
             timeouts,
             ..
         } = request;
-        let denied = |origin: String, reason| {
-            SendError::Denied(Denial {
-                method: method.clone(),
-                origin,
-                reason,
-            })
+        let denied = |origin, reason| Denial {
+            method: method.clone(),
+            origin,
+            reason,
         };
         let Some(url) = url else {
-            return Err(denied(String::new(), DenialReason::UnusableUrl));
+            return Err(Cause::Denied(denied(None, DenialReason::UnusableUrl)).at(""));
         };
-        let permit = self
-            .config
-            .policy
-            .judge(&method, url)
-            .map_err(SendError::Denied)?;
+        let permit = self.config.policy.judge(&method, url);
+        let permit = permit.map_err(|denial| Cause::Denied(denial).at(""))?;
         if let Some(name) = forbidden_header(&headers) {
-            let origin = permit.origin().to_string();
-            return Err(denied(origin, DenialReason::Header { name }));
+            let origin = Some(permit.origin().clone());
+            return Err(Cause::Denied(denied(origin, DenialReason::Header(name))).at(""));
         }
         for name in CONNECTION_HEADERS {
             headers.remove(name);
         }
-        // What comes back must be readable, or secrets could not be taken out of it.
+        // The response must be readable, or secrets could not be removed from it.
         headers.remove(ACCEPT_ENCODING);
         let mut whole = url.clone();
         whole.set_fragment(None);
@@ -235,14 +227,16 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
-        let host = || call.permit.origin().authority();
+        let no_token = |reason, retry_after| {
+            let cause = Cause::NoToken {
+                reason,
+                retry_after,
+            };
+            cause.at(call.permit.origin().authority())
+        };
         let Some(source) = self.config.tokens.get(credential) else {
             let reason = format!("there is no credential named {credential}");
-            return Err(SendError::NoToken {
-                host: host(),
-                reason,
-                retry_after: None,
-            });
+            return Err(no_token(reason, None));
         };
         let token = match source.token(scope).await {
             Ok(token) => token,
@@ -250,13 +244,7 @@ impl Gateway {
             Err(TokenError::Unavailable {
                 reason,
                 retry_after,
-            }) => {
-                return Err(SendError::NoToken {
-                    host: host(),
-                    reason,
-                    retry_after,
-                });
-            }
+            }) => return Err(no_token(reason, retry_after)),
         };
         let answer = self.send(call, None, Some(&token)).await?;
         if !wants_another_token(&answer) {
@@ -264,7 +252,7 @@ impl Gateway {
         }
         match source.renewed(scope, &token).await {
             Ok(other) => self.send(call, None, Some(&other)).await.map(Got::Answer),
-            // The service's own refusal stands; the observer has heard why there is no new token.
+            // The service's own refusal stands; the observer got the reason for the missing token.
             Err(_) => Ok(Got::Answer(answer)),
         }
     }
@@ -295,7 +283,7 @@ impl Gateway {
         Ok(self.clean(answer, &call.url))
     }
 
-    /// The answer without secrets. A service may well repeat what it was sent, in headers or body.
+    /// The response without secrets. A service may repeat what it was sent, in headers or body.
     fn clean(&self, answer: Answer, asked: &Url) -> Answer {
         let redactor = &self.config.redactor;
         let mut headers = self.returned.clean(&answer.headers, asked, redactor);
@@ -307,7 +295,7 @@ impl Gateway {
         for name in CONNECTION_HEADERS {
             headers.remove(name);
         }
-        // Only the runner itself says that the runner answered.
+        // Only the runner itself sets this header.
         headers.remove(ANSWERED_BY);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         Answer {
@@ -318,7 +306,7 @@ impl Gateway {
     }
 }
 
-/// A guest's request that was judged.
+/// A guest's request that is allowed.
 struct Prepared {
     called: Called,
     method: Method,
@@ -329,7 +317,7 @@ struct Prepared {
     timeouts: Timeouts,
 }
 
-/// `None` cannot happen: a token is checked for its characters when it arrives.
+/// Never `None`: the characters of a token are checked when it arrives.
 fn bearer(token: &SecretString) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
     value.set_sensitive(true);

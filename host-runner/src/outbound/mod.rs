@@ -1,16 +1,15 @@
 //! The boundary between the sandboxed component and the network.
 //!
-//! Nothing leaves except through [`Gateway::call`], in this order:
+//! Nothing is sent except through [`Gateway::call`], in this order:
 //!
-//! 1. [`Policy`] judges scheme, host, port, path and method: deny by default.
-//! 2. [`Attachments`] says which secret belongs to the request; the guest never holds one.
-//! 3. [`Transport`] looks the name up once, judges every address, connects to judged ones only,
-//!    and gives a whole answer or a [`SendError`] that says whether the request may have left.
-//! 4. What comes back is cleaned of signatures and known secrets.
+//! 1. [`Policy`] checks scheme, host, port, path and method: deny by default.
+//! 2. [`Attachments`] decides which secret the request gets; the guest never has one.
+//! 3. [`Transport`] looks the name up once, checks every address, connects to allowed ones only,
+//!    and returns a whole response or a [`SendError`] with whether the request may have been sent.
+//! 4. Signatures and known secrets are removed from the response.
 //!
-//! It refuses redirects, private and special addresses, credentials from the guest, credentials in
-//! the clear, and answers without end. It knows nothing of WebAssembly: the glue to the component's
-//! host lies elsewhere and calls this.
+//! It refuses redirects, private and special addresses, credentials from the guest, credentials over
+//! plain HTTP, and endless responses. It knows nothing of WebAssembly: `engine/http.rs` calls it.
 
 mod address;
 mod call;
@@ -39,18 +38,18 @@ pub use address::{AddressKind, Loopback, Reach, classify, judge_address};
 pub use call::Answer;
 pub use connect::{Lookup, Resolver, SystemResolver};
 pub use correlation::{Called, tracked};
-pub use credentials::{AttachmentError, Attachments, RUNNER_HEADERS};
+pub use credentials::{Attachments, PlainHttpError, RUNNER_HEADERS};
 pub use denial::{Denial, DenialReason};
-pub use error::{SendError, Sent};
+pub use error::{Cause, SendError, Sent};
 pub use gateway::{Gateway, GatewayConfig, GuestOutcome, GuestRequest};
-pub use observe::{CallEnd, CallReport, Observer, Purpose, unobserved};
+pub use observe::{CallEnd, CallReport, Observer, unobserved};
 pub use origin::{Origin, Scheme};
 pub use policy::{Permit, Policy};
 pub use proxy::{Proxy, ProxyError};
-pub use rule::{Rule, RuleError};
+pub use rule::Rule;
 pub use sas::SasUrl;
-pub use timeouts::{DEFAULT_CALL, LONGEST_CONNECT, Timeouts};
-pub use tls::{TlsSetupError, check_ca_file};
-pub use token::{ClientSecret, CredentialError, TokenContext, TokenSource};
+pub use timeouts::{DEFAULT_CALL, Timeouts};
+pub use tls::TlsSetupError;
+pub use token::{ClientSecret, TokenContext, TokenSource};
 pub use token_reply::{ANSWERED_BY, TokenError};
 pub use transport::{LONGEST_ANSWER, OutboundRequest, Transport, TransportConfig};

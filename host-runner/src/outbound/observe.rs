@@ -1,6 +1,6 @@
-//! How the runner learns of every call, so that its log can say what went wrong and where.
+//! Reports of every call, so that the runner's log shows what went wrong and where.
 //!
-//! A report holds a place and a path, never a query, a header or a body.
+//! A report contains a place and a path, never a query, a header or a body.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use super::error::SendError;
 use super::token_reply::TokenError;
 
-/// Is told of every call when it has ended, denied ones included. Must not block.
+/// Gets every call when it has ended, including denied ones. Must not block.
 pub type Observer = Arc<dyn Fn(&CallReport<'_>) + Send + Sync>;
 
 /// An observer that does nothing.
@@ -19,35 +19,24 @@ pub fn unobserved() -> Observer {
     Arc::new(|_| {})
 }
 
-/// Who wanted a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// The guest.
-    Guest,
-    /// The runner, for a token.
-    Token,
-}
-
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
 pub enum CallEnd<'a> {
-    /// With an answer of the service, whatever it says.
+    /// With a response of the service, of any status.
     Answered(StatusCode),
-    /// Without an answer; a denial too.
+    /// Without a response; also a denial.
     Failed(&'a SendError),
-    /// Without a token: for [`Purpose::Token`] what the endpoint's answer meant, for
-    /// [`Purpose::Guest`] the refusal that the guest got in place of an answer.
+    /// Without a token: for a call to the token endpoint what its reply meant, for a call of the
+    /// guest the refusal that it got instead of a response.
     NoToken(&'a TokenError),
 }
 
 /// One call that has ended.
 #[derive(Debug, Clone)]
 pub struct CallReport<'a> {
-    /// Who wanted it.
-    pub purpose: Purpose,
     /// The method.
     pub method: &'a Method,
-    /// `https://host[:port]`; empty where the URL has no such thing.
+    /// `https://host[:port]`; empty if the URL has none.
     pub origin: String,
     /// The path, without the query.
     pub path: &'a str,

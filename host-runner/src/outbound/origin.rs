@@ -1,25 +1,25 @@
 //! Where a request goes: scheme, host and port, in the one form that everything here compares.
 //!
-//! The allow-list, the credentials and the connection pool all ask "is this the same place?". They
-//! ask it of this type, so that no two of them can answer differently. It refuses every scheme but
-//! https and http, and a host with a trailing dot, which names the same machine by another text.
+//! The allow-list, the credentials and the connection pool all compare places by this type, so that
+//! they cannot disagree. It refuses every scheme but https and http, and a host with a trailing dot,
+//! which is the same machine under another name.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// How the bytes travel.
+/// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
-    /// Encrypted, and the server proves who it is.
+    /// Encrypted, to an authenticated server.
     Https,
-    /// In the clear. Only where the operator wrote `http://`.
+    /// Unencrypted. Only if the configuration says `http://`.
     Http,
 }
 
 impl Scheme {
-    /// The scheme as it stands in a URL.
+    /// The scheme as in a URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Scheme {
         }
     }
 
-    /// The port that a URL without one means.
+    /// The default port.
     #[must_use]
     pub fn default_port(self) -> u16 {
         match self {
@@ -38,7 +38,7 @@ impl Scheme {
     }
 }
 
-/// Scheme, host and port. Prints as `https://host`, with the port where it is not the usual one.
+/// Scheme, host and port. Displayed as `https://host`, with the port if it is not the default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
@@ -47,8 +47,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of `url`; `None` where the scheme is neither https nor http, where there is no
-    /// host, or where the host ends in a dot.
+    /// The origin of `url`; `None` if the scheme is neither https nor http, if there is no host, or
+    /// if the host ends with a dot.
     #[must_use]
     pub fn of(url: &Url) -> Option<Self> {
         let scheme = match url.scheme() {
@@ -64,7 +64,7 @@ impl Origin {
         Some(Self { scheme, host, port })
     }
 
-    /// How the bytes travel.
+    /// How a request is sent.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
@@ -76,7 +76,7 @@ impl Origin {
         &self.host
     }
 
-    /// The port, also where the URL did not write it.
+    /// The port, including the default one.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
@@ -92,13 +92,13 @@ impl Origin {
         }
     }
 
-    /// Whether a credential may travel there: encrypted, or without leaving this machine.
+    /// Whether a credential may be sent there: over https, or within this machine.
     #[must_use]
     pub fn may_carry_credentials(&self) -> bool {
         self.scheme == Scheme::Https || self.is_loopback()
     }
 
-    /// The address, where the host is written as one.
+    /// The address, if the host is one.
     #[must_use]
     pub fn literal_address(&self) -> Option<IpAddr> {
         match &self.host {
@@ -108,7 +108,7 @@ impl Origin {
         }
     }
 
-    /// `host`, or `host:port` where the port is not the usual one: the value of a `Host` header.
+    /// `host`, or `host:port` if the port is not the default: the value of a `Host` header.
     #[must_use]
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {

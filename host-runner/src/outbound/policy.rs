@@ -1,9 +1,9 @@
-//! The decision whether a request may leave at all.
+//! The decision whether a request may be sent at all.
 //!
-//! Deny by default: a request passes only where an entry of the allow-list holds its scheme, host,
-//! port, path and method. It is judged before a name is looked up, before a credential is attached
-//! and before a byte leaves. A denial prints the line of configuration that would permit the
-//! request, so that the reader decides and does not guess.
+//! Deny by default: a request is allowed only if an entry of the allow-list matches its scheme,
+//! host, port, path and method. This is decided before a name is looked up, before a credential is
+//! attached and before a byte is sent. A denial shows the line of configuration that would allow
+//! the request.
 
 use http::Method;
 use url::Url;
@@ -11,7 +11,6 @@ use url::Url;
 use super::address::{Loopback, Reach};
 use super::denial::{Denial, DenialReason};
 use super::origin::Origin;
-use super::rule::RuleError;
 use super::rule::{Fit, Rule};
 
 /// The allow-list of one run.
@@ -21,7 +20,7 @@ pub struct Policy {
     allow_loopback: bool,
 }
 
-/// The leave to connect to one place. Only a [`Policy`] or the operator's own word makes one.
+/// The permission to connect to one place. Only a [`Policy`] issues it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Permit {
     origin: Origin,
@@ -29,31 +28,18 @@ pub struct Permit {
 }
 
 impl Policy {
-    /// A policy of these entries. Refuses an entry for this machine unless `allow_loopback`.
-    pub fn new(
-        rules: impl IntoIterator<Item = Rule>,
-        allow_loopback: bool,
-    ) -> Result<Self, RuleError> {
-        let rules: Vec<Rule> = rules.into_iter().collect();
-        match rules
-            .iter()
-            .find(|rule| rule.is_loopback() && !allow_loopback)
-        {
-            Some(rule) => Err(RuleError::LoopbackOff(rule.to_string())),
-            None => Ok(Self {
-                rules,
-                allow_loopback,
-            }),
+    /// A policy of these entries. Without `allow_loopback` this machine cannot be reached, whatever
+    /// they are.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = Rule>, allow_loopback: bool) -> Self {
+        let allowed = |rule: &Rule| allow_loopback || !rule.is_loopback();
+        Self {
+            rules: rules.into_iter().filter(allowed).collect(),
+            allow_loopback,
         }
     }
 
-    /// The entries.
-    #[must_use]
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
-    /// Whether `method` on `url` may leave. The query of `url` plays no part.
+    /// Whether a request of this method to `url` may be sent. The query is ignored.
     pub fn judge(&self, method: &Method, url: &Url) -> Result<Permit, Denial> {
         let origin = usable(method, url)?;
         let fits: Vec<(Fit, &Rule)> = self
@@ -78,28 +64,29 @@ impl Policy {
             }
             Fit::Elsewhere => DenialReason::NotListed,
             Fit::SameHost => DenialReason::OtherSchemeOrPort,
-            Fit::OtherPath => DenialReason::OtherPath {
-                allowed: nearest().map(|rule| rule.path().to_owned()).collect(),
-            },
-            Fit::OtherMethod => DenialReason::OtherMethod {
-                allowed: nearest().flat_map(Rule::methods).cloned().collect(),
-            },
+            Fit::OtherPath => {
+                DenialReason::OtherPath(nearest().map(|rule| rule.path().to_owned()).collect())
+            }
+            Fit::OtherMethod => {
+                let methods = nearest().flat_map(Rule::methods);
+                DenialReason::OtherMethod(methods.map(ToString::to_string).collect())
+            }
         };
         Err(Denial {
             method: method.clone(),
-            origin: origin.to_string(),
+            origin: Some(origin),
             reason,
         })
     }
 
-    /// A permit for a place that the operator named for the runner itself, such as the endpoint
-    /// that gives tokens. The guest cannot ask for one. Refuses plain http to another machine,
-    /// and this machine unless loopback is allowed.
+    /// A permit for a place that the runner itself sends requests to, such as the token endpoint.
+    /// The guest cannot get one. Denies plain HTTP to another machine, and this machine unless
+    /// loopback is allowed.
     pub fn permit_for_runner(&self, url: &Url, private: bool) -> Result<Permit, Denial> {
         let origin = usable(&Method::POST, url)?;
         let deny = |reason| Denial {
             method: Method::POST,
-            origin: origin.to_string(),
+            origin: Some(origin.clone()),
             reason,
         };
         if origin.is_loopback() && !self.allow_loopback {
@@ -113,19 +100,19 @@ impl Policy {
 }
 
 fn usable(method: &Method, url: &Url) -> Result<Origin, Denial> {
-    let deny = |origin: String, reason| Denial {
+    let deny = |origin, reason| Denial {
         method: method.clone(),
         origin,
         reason,
     };
     let Some(origin) = Origin::of(url) else {
-        return Err(deny(String::new(), DenialReason::UnusableUrl));
+        return Err(deny(None, DenialReason::UnusableUrl));
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(deny(origin.to_string(), DenialReason::UserInfo));
+        return Err(deny(Some(origin), DenialReason::UserInfo));
     }
     if matches!(*method, Method::CONNECT | Method::TRACE) {
-        return Err(deny(origin.to_string(), DenialReason::Method));
+        return Err(deny(Some(origin), DenialReason::Method));
     }
     Ok(origin)
 }
@@ -149,7 +136,7 @@ impl Permit {
         &self.origin
     }
 
-    /// How far it reaches beyond public addresses.
+    /// Which addresses are allowed besides public ones.
     #[must_use]
     pub fn reach(&self) -> Reach {
         self.reach
@@ -165,7 +152,6 @@ mod tests {
             entries.iter().map(|entry| Rule::parse(entry).unwrap()),
             loopback,
         )
-        .unwrap()
     }
 
     fn judge(policy: &Policy, method: Method, url: &str) -> Result<Permit, Denial> {
@@ -196,19 +182,15 @@ mod tests {
                 .with_methods([Method::GET]),
             Rule::parse("https://other.example").unwrap(),
         ];
-        let policy = Policy::new(rules, false).unwrap();
+        let policy = Policy::new(rules, false);
         let reason = |method, url| judge(&policy, method, url).unwrap_err().reason;
         assert_eq!(
             reason(Method::POST, "https://api.example/v1/x"),
-            DenialReason::OtherMethod {
-                allowed: vec![Method::GET]
-            }
+            DenialReason::OtherMethod(vec!["GET".to_owned()])
         );
         assert_eq!(
             reason(Method::GET, "https://api.example/v2"),
-            DenialReason::OtherPath {
-                allowed: vec!["/v1".to_owned()]
-            }
+            DenialReason::OtherPath(vec!["/v1".to_owned()])
         );
         assert_eq!(
             reason(Method::GET, "http://other.example/"),
@@ -249,9 +231,8 @@ mod tests {
     #[test]
     fn this_machine_needs_its_own_switch() {
         for entry in ["http://127.0.0.1:8080", "http://localhost", "https://[::1]"] {
-            let rule = Rule::parse(entry).unwrap();
-            let error = Policy::new([rule], false).unwrap_err();
-            assert_eq!(error.code(), "allow_loopback_off");
+            let denial = judge(&policy(&[entry], false), Method::GET, entry).unwrap_err();
+            assert_eq!(denial.reason, DenialReason::NotListed);
         }
         let policy = policy(&["http://127.0.0.1:8080"], true);
         let permit = judge(&policy, Method::GET, "http://127.0.0.1:8080/x").unwrap();
@@ -268,7 +249,7 @@ mod tests {
             Rule::parse("https://corp.example").unwrap().private(),
             Rule::parse("https://api.example").unwrap(),
         ];
-        let policy = Policy::new(rules, false).unwrap();
+        let policy = Policy::new(rules, false);
         assert!(
             judge(&policy, Method::GET, "https://corp.example/")
                 .unwrap()
@@ -299,7 +280,7 @@ mod tests {
             off.permit_for_runner(&url("http://127.0.0.1:9"), false)
                 .is_err()
         );
-        let on = Policy::new([], true).unwrap();
+        let on = Policy::new([], true);
         assert!(
             on.permit_for_runner(&url("http://127.0.0.1:9"), false)
                 .is_ok()

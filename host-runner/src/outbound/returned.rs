@@ -1,5 +1,4 @@
-//! What services return during a run and belongs to exactly one URL: signatures, and places that
-//! need a token.
+//! What services return during a run for exactly one URL: signatures, and places that need a token.
 //!
 //! An asynchronous flow answers with a `Location` whose signature is as good as a password for that
 //! run. It is stripped before the guest sees the header, kept for this run, and belongs to exactly the
@@ -49,7 +48,7 @@ impl<V: Clone> Recent<V> {
     }
 }
 
-/// The headers that carry a URL to ask next.
+/// The headers with a URL to request next.
 const URL_HEADERS: [&str; 4] = [
     "location",
     "content-location",
@@ -68,9 +67,9 @@ impl ReturnedSignatures {
         self.0.get(bare)
     }
 
-    /// The headers of an answer to a request for `asked`, fit for the guest: signatures are taken
-    /// off URLs and kept here, and masked everywhere else; known secrets are masked; cookies and
-    /// what is not text are left out.
+    /// The headers of a response to a request for `asked`, without secrets: signatures are removed
+    /// from URLs and kept here, and masked everywhere else; known secrets are masked; cookies and
+    /// headers that are not text are dropped.
     #[must_use]
     pub(crate) fn clean(&self, headers: &HeaderMap, asked: &Url, redactor: &Redactor) -> HeaderMap {
         let mut clean = HeaderMap::with_capacity(headers.len());
@@ -142,7 +141,7 @@ fn mask_signatures(text: &str) -> String {
     out
 }
 
-/// Where the next `sig=` begins, and how long that text is.
+/// The position and length of the next `sig=`.
 fn find_signature(text: &str) -> Option<(usize, usize)> {
     let lower = text.to_ascii_lowercase();
     let at = |form: &str| {
@@ -160,24 +159,24 @@ fn find_signature(text: &str) -> Option<(usize, usize)> {
     [at("sig="), at("sig%3d")].into_iter().flatten().min()
 }
 
-/// A token of a credential for a scope, and how far it reaches.
+/// A token of a credential for a scope, and where it is attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bearer {
     /// The credential's name.
     pub(crate) credential: String,
     /// What the token is for.
     pub(crate) scope: String,
-    /// Whether the place that an answer names gets the token too.
+    /// Whether the place that a response returns gets the token too.
     pub(crate) follows: bool,
 }
 
-/// The places that answers to requests with a token named during one run.
+/// The places that responses to requests with a token returned during one run.
 #[derive(Debug, Default)]
 pub(crate) struct NamedPlaces(Recent<Bearer>);
 
 impl NamedPlaces {
-    /// Keeps the place that the cleaned headers of an answer to a request for `asked` name, where
-    /// the token reaches that far.
+    /// Keeps the place in the cleaned headers of a response to a request for `asked`, if the token is
+    /// attached there too.
     pub(crate) fn keep(&self, headers: &HeaderMap, asked: &Url, bearer: &Bearer) {
         if !bearer.follows {
             return;
@@ -194,7 +193,7 @@ impl NamedPlaces {
         self.0.keep(place, bearer.clone());
     }
 
-    /// The token for exactly this URL, where an answer named it.
+    /// The token for exactly this URL, if a response returned it.
     pub(crate) fn bearer_of(&self, url: &Url) -> Option<Bearer> {
         self.0.get(url)
     }

@@ -1,15 +1,15 @@
-//! The signature of a SAS URL: taken off before anybody can print it, put back as it was.
+//! The signature of a SAS URL: removed before anything can print it, and restored unchanged.
 //!
 //! `sig` is a bearer credential that does not expire by itself. The guest, the audit log and the logs
-//! work with the URL without it. What is put back is the query that was there, byte for byte: the
-//! signature covers the text, so decoding and encoding it again could break it.
+//! have the URL without it. The original query is restored byte for byte: the signature covers the
+//! text, so decoding and encoding it again could break it.
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::secret::Redactor;
 
-/// A URL in two parts: what may be seen, and what may not. Its `Debug` shows the first only.
+/// A URL and, apart from it, its query with the signature. `Debug` shows the URL only.
 #[derive(Debug, Clone)]
 pub struct SasUrl {
     bare: Url,
@@ -18,7 +18,7 @@ pub struct SasUrl {
 }
 
 impl SasUrl {
-    /// Takes the signature off `url`; `None` where it has none. A fragment is dropped, for it is
+    /// Removes the signature from `url`; `None` if it has none. A fragment is dropped, because it is
     /// never sent.
     #[must_use]
     pub fn split(url: &Url) -> Option<Self> {
@@ -42,7 +42,7 @@ impl SasUrl {
         })
     }
 
-    /// The URL without the signature: safe to show, to record and to hand to the guest.
+    /// The URL without the signature: safe to show, to store and to pass to the guest.
     #[must_use]
     pub fn bare(&self) -> &Url {
         &self.bare
@@ -54,7 +54,7 @@ impl SasUrl {
         &self.query
     }
 
-    /// Makes the signature unspeakable.
+    /// Registers the signature with the redactor.
     pub fn register(&self, redactor: &Redactor) {
         for signature in &self.signatures {
             redactor.register(signature);
@@ -69,14 +69,14 @@ pub(crate) fn with_query(url: &Url, query: &SecretString) -> Url {
     whole
 }
 
-/// Whether `url` carries a signature already.
+/// Whether `url` has a signature.
 pub(crate) fn is_signed(url: &Url) -> bool {
     url.query()
         .is_some_and(|query| pairs(query).any(|(_, signature)| signature))
 }
 
-/// The pairs of a query, and whether each is a signature. The name is compared as a server would
-/// read it: decoded, and without regard to case.
+/// The pairs of a query, and whether each is a signature. The name is compared as a server reads it:
+/// decoded, and case-insensitively.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, bool)> {
     query.split('&').map(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
@@ -85,7 +85,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// The query without its signature; `None` where nothing is left.
+/// The query without its signature; `None` if nothing is left.
 pub(crate) fn without_signature(query: &str) -> Option<String> {
     let kept: Vec<&str> = pairs(query)
         .filter(|(_, signature)| !signature)

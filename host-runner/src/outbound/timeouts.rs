@@ -1,8 +1,9 @@
-//! How long each part of a call may take, and the waiting that enforces it.
+//! How long each part of a call may take, and how that is enforced.
 //!
-//! There are four limits because a server can stall in four places: before the connection stands
-//! (lookup, TCP, TLS handshake, together), before the first byte of the answer, between two
-//! pieces of the body, and for ever by sending a little now and then. There is no "no limit".
+//! There are four limits because a server can stall in four places: before the connection is
+//! established (lookup, TCP and TLS handshake together), before the first byte of the response,
+//! between two parts of the body, and forever by sending a little now and then. A limit cannot be
+//! turned off.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,22 +13,22 @@ use crate::clock::SharedClock;
 /// The limits of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Name lookup, TCP, proxy and TLS handshake, all together.
+    /// Name lookup, TCP, proxy and TLS handshake together.
     pub connect: Duration,
-    /// From the request until the head of the answer is complete.
+    /// From the request until the head of the response is complete.
     pub first_byte: Duration,
-    /// Between two pieces of the body.
+    /// Between two parts of the body.
     pub between_bytes: Duration,
     /// The whole call.
     pub total: Duration,
 }
 
-/// What one call may take where nothing else is configured (`defaults.timeout` in interface.md).
+/// How long one call may take if nothing else is configured (`defaults.timeout`).
 pub const DEFAULT_CALL: Duration = Duration::from_secs(30);
 
-/// How long a connection may take to stand. A healthy one across the world needs below one
-/// second; a lost SYN is sent again after 1, 3 and 7 seconds, so ten leave room for three.
-pub const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may take. A healthy one across the world needs less than a second; a lost
+/// SYN is sent again after 1, 3 and 7 seconds, so 10 s allow three.
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 impl Default for Timeouts {
     fn default() -> Self {
@@ -48,7 +49,7 @@ impl Timeouts {
         }
     }
 
-    /// These limits, made shorter where the guest asks for shorter ones. It cannot lengthen them.
+    /// These limits, shortened as the guest asks. It cannot lengthen them.
     #[must_use]
     pub fn shortened(
         self,
@@ -67,7 +68,7 @@ impl Timeouts {
     }
 }
 
-/// Which limit ran out.
+/// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RanOut {
     /// That of the part.

@@ -1,8 +1,8 @@
-//! Whom to trust, set up once and only when the first encrypted call is made.
+//! The trusted certificates, loaded once and only for the first encrypted call.
 //!
-//! Reading a machine's root certificates takes milliseconds that a call in the clear must not pay.
-//! One configuration serves the whole process, so that later handshakes resume earlier sessions.
-//! There is no switch that trusts everybody: a root of one's own goes into `transport.ca_file`.
+//! Loading a machine's root certificates takes milliseconds that an unencrypted call need not
+//! spend. One configuration serves the whole process, so that later handshakes resume earlier
+//! sessions. No switch turns verification off: a private root goes into `transport.ca_file`.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
-/// Why the roots of trust could not be set up.
+use super::error::Cause;
+
+/// Why the trusted certificates could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSetupError {
@@ -26,37 +28,20 @@ pub enum TlsSetupError {
         /// What was wrong.
         reason: String,
     },
-    /// The file holds no usable certificate.
+    /// The file contains no usable certificate.
     #[error(
-        "`transport.ca_file` {path} holds no usable certificate; give a file with at least one `BEGIN CERTIFICATE` block"
+        "`transport.ca_file` {path} contains no usable certificate; give a file with at least one `BEGIN CERTIFICATE` block"
     )]
     Empty {
         /// The file.
         path: String,
     },
     /// The TLS library refused its own settings.
-    #[error("TLS could not be set up ({reason}); please report this fault")]
+    #[error("TLS could not be set up ({reason}); please report this as a bug")]
     Library {
-        /// Its word.
+        /// Its message.
         reason: String,
     },
-}
-
-impl TlsSetupError {
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Unreadable { .. } => "ca_file_unreadable",
-            Self::Empty { .. } => "ca_file_empty",
-            Self::Library { .. } => "tls_library",
-        }
-    }
-}
-
-/// Reads `transport.ca_file` and says how many certificates it holds; never zero.
-pub fn check_ca_file(path: &Path) -> Result<usize, TlsSetupError> {
-    add_file(&mut RootCertStore::empty(), path)
 }
 
 /// The TLS configuration of the process, made on first use.
@@ -74,7 +59,7 @@ impl LazyTls {
         }
     }
 
-    /// The configuration. Another attempt follows a failed one, for a file may come to be.
+    /// The configuration. A failure is not kept: the file may be added later.
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, TlsSetupError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = made.as_ref() {
@@ -114,7 +99,7 @@ fn build(ca_file: Option<&Path>) -> Result<ClientConfig, TlsSetupError> {
     Ok(config)
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<usize, TlsSetupError> {
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsSetupError> {
     let unreadable = |reason: String| TlsSetupError::Unreadable {
         path: path.display().to_string(),
         reason,
@@ -127,39 +112,30 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<usize, TlsSetupErr
         (0, _) => Err(TlsSetupError::Empty {
             path: path.display().to_string(),
         }),
-        (added, _) => Ok(added),
+        _ => Ok(()),
     }
 }
 
-/// Why a handshake failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum HandshakeFailure {
-    /// The certificate does not prove the host.
-    Untrusted(String),
-    /// Anything else.
-    Failed(String),
-}
-
-/// Tells a certificate that is not trusted from a server that speaks no TLS.
-pub(crate) fn handshake_failure(error: &std::io::Error) -> HandshakeFailure {
+/// Distinguishes an untrusted certificate from a server that does not speak TLS.
+pub(crate) fn handshake_failure(error: &std::io::Error) -> Cause {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            HandshakeFailure::Untrusted(certificate_reason(why))
+            Cause::TlsUntrusted(certificate_reason(why))
         }
         Some(rustls::Error::InvalidMessage(_)) => {
-            HandshakeFailure::Failed("what came back is not TLS".to_owned())
+            Cause::TlsFailed("the reply is not TLS".to_owned())
         }
-        Some(other) => HandshakeFailure::Failed(other.to_string()),
-        None => HandshakeFailure::Failed(error.to_string()),
+        Some(other) => Cause::TlsFailed(other.to_string()),
+        None => Cause::TlsFailed(error.to_string()),
     }
 }
 
 fn certificate_reason(why: &CertificateError) -> String {
     match why {
-        CertificateError::UnknownIssuer => "nobody trusted has signed it".to_owned(),
+        CertificateError::UnknownIssuer => "it is not signed by a trusted authority".to_owned(),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired; check this machine's clock too".to_owned()
         }
@@ -186,19 +162,20 @@ mod tests {
 
     #[test]
     fn a_ca_file_that_is_missing_empty_or_garbled_is_refused_by_name() {
-        let missing = check_ca_file(Path::new("does/not/exist.pem")).unwrap_err();
-        assert_eq!(missing.code(), "ca_file_unreadable");
-        assert!(missing.to_string().contains("exist.pem"));
+        let error = |path: &Path| {
+            let error = add_file(&mut RootCertStore::empty(), path).unwrap_err();
+            assert!(error.to_string().contains(&path.display().to_string()));
+            error
+        };
+        let missing = error(Path::new("does/not/exist.pem"));
+        assert!(matches!(missing, TlsSetupError::Unreadable { .. }));
         let empty = file("no certificate here");
-        assert_eq!(
-            check_ca_file(empty.path()).unwrap_err().code(),
-            "ca_file_empty"
-        );
+        assert!(matches!(error(empty.path()), TlsSetupError::Empty { .. }));
         let garbled = file("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
-        assert_eq!(
-            check_ca_file(garbled.path()).unwrap_err().code(),
-            "ca_file_unreadable"
-        );
+        assert!(matches!(
+            error(garbled.path()),
+            TlsSetupError::Unreadable { .. }
+        ));
     }
 
     #[test]

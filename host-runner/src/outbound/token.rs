@@ -1,10 +1,10 @@
 //! Tokens from Entra with a client secret, kept and renewed.
 //!
-//! One token per scope serves all calls until five minutes before its end. Whoever finds it due
-//! renews it while the others wait, so that many targets ask once. A refusal is remembered for a
-//! minute, so that a wrong secret is not hammered (Entra locks such clients out), and an outage for
-//! as long as its `Retry-After` says. While a renewal fails, the old token serves to its end.
-//! Time comes from [`crate::clock`] only.
+//! One token per scope serves all calls until five minutes before it expires. The first call that
+//! finds it due renews it while the others wait, so that many targets need one request. A refusal
+//! is remembered for a minute, so that a wrong secret is not sent again and again (Entra locks such
+//! clients out), and an outage for as long as its `Retry-After`. While a renewal fails, the old
+//! token serves until it expires. Time comes from [`crate::clock`] only.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use url::{Url, form_urlencoded};
 use super::correlation::Called;
 use super::denial::Denial;
 use super::error::SendError;
-use super::observe::{CallEnd, CallReport, Observer, Purpose};
+use super::observe::{CallEnd, CallReport, Observer};
 use super::policy::{Permit, Policy};
 use super::timeouts::Timeouts;
 use super::token_reply::{Granted, TokenError, read_reply};
@@ -38,39 +38,16 @@ pub struct ClientSecret {
     pub client_secret: SecretString,
 }
 
-/// Why a credential cannot be set up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialError {
-    /// The tenant cannot stand in a URL.
-    #[error("`tenant` must be the tenant's id or domain: letters, digits, dots and hyphens")]
-    Tenant,
-    /// The login endpoint may not be used.
-    #[error("`endpoints.login` cannot be used: {0}")]
-    Login(Denial),
-}
-
-impl CredentialError {
-    /// The stable name of this error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Tenant => "credential_tenant",
-            Self::Login(_) => "credential_login",
-        }
-    }
-}
-
 /// What a source of tokens shares with the rest of the run.
 #[derive(Clone)]
 pub struct TokenContext {
     /// Makes the calls.
     pub transport: Arc<Transport>,
-    /// When tokens end.
+    /// Decides when tokens expire.
     pub clock: SharedClock,
-    /// Learns every token.
+    /// Gets every token.
     pub redactor: Redactor,
-    /// Is told of every call.
+    /// Gets every call.
     pub observer: Observer,
     /// The limits of a call for a token.
     pub timeouts: Timeouts,
@@ -103,20 +80,17 @@ impl TokenSource {
         policy: &Policy,
         credential: ClientSecret,
         context: TokenContext,
-    ) -> Result<Self, CredentialError> {
-        let permit = policy
-            .permit_for_runner(login, private)
-            .map_err(CredentialError::Login)?;
-        let tenant = &credential.tenant;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        if tenant.is_empty() || !tenant.chars().all(plain) || tenant.starts_with('.') {
-            return Err(CredentialError::Tenant);
-        }
+    ) -> Result<Self, Denial> {
+        let permit = policy.permit_for_runner(login, private)?;
         let mut endpoint = login.clone();
         endpoint.set_query(None);
         endpoint.set_fragment(None);
-        let base = login.path().trim_end_matches('/');
-        endpoint.set_path(&format!("{base}/{tenant}/oauth2/v2.0/token"));
+        if let Ok(mut path) = endpoint.path_segments_mut() {
+            // Encodes the tenant, which the configuration has checked.
+            let tenant = credential.tenant.as_str();
+            path.pop_if_empty();
+            path.extend([tenant, "oauth2", "v2.0", "token"]);
+        }
         context.redactor.register(&credential.client_secret);
         Ok(Self {
             endpoint,
@@ -166,7 +140,7 @@ impl TokenSource {
 
     async fn ask(&self, scope: &str, slot: &mut Slot) -> Result<SecretString, TokenError> {
         let clock = &self.context.clock;
-        // The life is counted from before the question, so that a slow answer shortens it.
+        // The lifetime counts from before the request, so that a slow response shortens it.
         let asked_at = clock.monotonic();
         let outcome = self.fetch(scope).await;
         match outcome {
@@ -182,7 +156,6 @@ impl TokenSource {
         let started = self.context.clock.monotonic();
         let report = |end: CallEnd<'_>| {
             (self.context.observer)(&CallReport {
-                purpose: Purpose::Token,
                 method: &Method::POST,
                 origin: self.permit.origin().to_string(),
                 path: self.endpoint.path(),
@@ -242,14 +215,14 @@ fn unreachable_login(error: &SendError) -> TokenError {
     }
 }
 
-/// A token is renewed when this much of its life is left, as Microsoft's own libraries do; a
-/// shorter-lived one at half of its life.
+/// A token is renewed this long before it expires, as in Microsoft's own libraries; a shorter-lived
+/// one at half of its lifetime.
 const RENEW_EARLY: Duration = Duration::from_secs(300);
 
 /// How long a refusal is remembered, as in MSAL.
 const REMEMBER_REFUSAL: Duration = Duration::from_secs(60);
 
-/// What is known of one scope. Points in time are those of the monotonic clock.
+/// The state of one scope. Times are of the monotonic clock.
 #[derive(Debug, Default)]
 struct Slot {
     token: Option<Kept>,
@@ -263,7 +236,7 @@ struct Kept {
     ends_at: Duration,
 }
 
-/// What to do about a wish for a token.
+/// What to do if a token is needed.
 #[derive(Debug)]
 enum Step {
     Use(SecretString),
@@ -301,7 +274,7 @@ impl Slot {
             .filter(|kept| kept.token.expose_secret() != refused.expose_secret());
     }
 
-    /// Remembers the failure, and gives the old token while it lasts.
+    /// Remembers the failure, and returns the old token until it expires.
     fn failed(&mut self, error: TokenError, now: Duration) -> Result<SecretString, TokenError> {
         let hold = match &error {
             TokenError::Refused { .. } => REMEMBER_REFUSAL,
@@ -315,7 +288,7 @@ impl Slot {
     }
 }
 
-/// The remembered error, with what is left of its waiting time.
+/// The remembered error, with the rest of its waiting time.
 fn still(error: &TokenError, left: Duration) -> TokenError {
     match error {
         TokenError::Unavailable { reason, .. } => TokenError::Unavailable {

@@ -1,13 +1,13 @@
-//! What an answer of the token endpoint means.
+//! What a response of the token endpoint means.
 //!
-//! Entra's own documents say to act on `error` and never on the number or the text; so the `error`
-//! decides, and the number only chooses a hint for people. A refusal stays a refusal: the same
-//! question gets the same answer. What is not an answer of Entra (a page of a proxy, a redirect, half
-//! a JSON) is no refusal but an outage, unless its status says that asking again is no use. The description is shortened to its first
-//! sentence, without the trace ids that differ every time.
+//! Entra's documentation says to act on `error` and never on the number or the text. So `error`
+//! decides, and the number only selects a hint. A refusal is final: the same request gets the same
+//! response. What is not a response of Entra (a proxy's page, a redirect, truncated JSON) is an
+//! outage and no refusal, unless its status shows that repeating it is useless. The description is
+//! cut to its first sentence, without the trace ids that differ every time.
 //!
-//! A credential that the identity provider refuses is answered like a service's own 401, so that
-//! a guest, on any host, needs to know one kind of refusal only.
+//! A credential that the identity provider refuses becomes a response like a service's own 401, so
+//! that a guest, on any host, needs to know only one kind of refusal.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ use crate::secret::Redactor;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The identity provider refuses, and will refuse again.
-    #[error("the identity provider refuses the credential ({error}{}): {message}{}", number_shown(*number), hint_shown(hint))]
+    /// The identity provider refuses it, and would refuse it again.
+    #[error("the identity provider refused the credential ({error}{}): {message}{}", number_shown(*number), hint_shown(hint))]
     Refused {
         /// OAuth's `error`, e.g. `invalid_client`.
         error: String,
@@ -35,15 +35,15 @@ pub enum TokenError {
         number: Option<u32>,
         /// The first sentence of the description, scrubbed.
         message: String,
-        /// What to do; empty where nothing is known.
+        /// What to do; empty if that is not known.
         hint: &'static str,
     },
-    /// No usable answer for now.
-    #[error("the identity provider gives no token for now ({reason})")]
+    /// No usable response for now.
+    #[error("the identity provider issued no token for now ({reason})")]
     Unavailable {
-        /// What came instead.
+        /// What was received instead.
         reason: String,
-        /// When to ask again, where that is known.
+        /// When to ask again, if that is known.
         retry_after: Option<Duration>,
     },
 }
@@ -78,20 +78,20 @@ pub(crate) struct Granted {
     pub(crate) life: Duration,
 }
 
-/// The life of a token whose answer does not say (RFC 6749, 5.1 only recommends that it does):
-/// short, so that a wrong guess costs a call and not a refusal.
+/// The lifetime of a token whose response has none (RFC 6749, 5.1 only recommends it): short, so
+/// that a wrong guess costs a call and not a refusal.
 const UNSAID_LIFE: Duration = Duration::from_secs(300);
 
-/// The longest life that is believed: Entra's longest-lived tokens last 28 hours.
+/// The longest lifetime that is accepted: Entra's longest-lived tokens last 28 hours.
 const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
 
-/// The longest wait that is believed, as in Microsoft's own libraries.
+/// The longest wait that is accepted, as in Microsoft's own libraries.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// The longest text that is taken over from a description, in characters.
+/// The longest part of a description that is shown, in characters.
 const LONGEST_MESSAGE: usize = 300;
 
-/// Reads an answer of the token endpoint that came at `now`.
+/// Reads a response of the token endpoint that was received at `now`.
 pub(crate) fn read_reply(
     answer: &Answer,
     now: Timestamp,
@@ -107,7 +107,7 @@ pub(crate) fn read_reply(
         .ok()
         .filter(|json: &Value| json.is_object());
     let Some(json) = json else {
-        return Err(refused_without_words(status)
+        return Err(refused_by_status(status)
             .unwrap_or_else(|| unavailable(format!("status {}, not in JSON", status.as_u16()))));
     };
     if status.is_success() {
@@ -124,7 +124,7 @@ pub(crate) fn read_reply(
         .unwrap_or_default();
     let number = number(&json, description);
     if error.is_empty()
-        && let Some(refused) = refused_without_words(status)
+        && let Some(refused) = refused_by_status(status)
     {
         return Err(refused);
     }
@@ -145,12 +145,12 @@ pub(crate) fn read_reply(
     })
 }
 
-/// A refusal whose status is all there is: the endpoint, or something before it, will not give a
+/// A refusal without a body to read: the endpoint, or something in front of it, will not issue a
 /// token however often it is asked.
-fn refused_without_words(status: StatusCode) -> Option<TokenError> {
+fn refused_by_status(status: StatusCode) -> Option<TokenError> {
     let hint = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            "a proxy or a firewall may stand before it; check `endpoints.login` and the way there"
+            "a proxy or a firewall may have refused it; check `endpoints.login` and the network"
         }
         StatusCode::NOT_FOUND => "check `endpoints.login` and the tenant",
         _ => return None,
@@ -181,16 +181,16 @@ fn granted(json: &Value) -> Option<Granted> {
     })
 }
 
-/// Whether asking again would bring the same answer. The numbers are Entra's for throttling and
-/// passing trouble, which come with a status of 400 too.
+/// Whether another attempt would get the same response. The numbers are Entra's for throttling and
+/// temporary problems, which have status 400 too.
 fn is_refusal(status: StatusCode, error: &str, number: Option<u32>) -> bool {
-    let passing = error == "temporarily_unavailable"
+    let temporary = error == "temporarily_unavailable"
         || error == "server_error"
         || matches!(number, Some(90006 | 90024 | 90055));
     let client_error = status.is_client_error()
         && status != StatusCode::TOO_MANY_REQUESTS
         && status != StatusCode::REQUEST_TIMEOUT;
-    client_error && !passing
+    client_error && !temporary
 }
 
 fn number(json: &Value, description: &str) -> Option<u32> {
@@ -209,7 +209,7 @@ fn number(json: &Value, description: &str) -> Option<u32> {
     })
 }
 
-/// What to do about a refusal, for people.
+/// What to do about a refusal.
 fn hint(error: &str, number: Option<u32>) -> &'static str {
     match (number, error) {
         (Some(7_000_215), _) => "the client secret is wrong: paste the secret's value, not its id",
@@ -253,7 +253,7 @@ fn short(text: &str) -> String {
         .collect()
 }
 
-/// `Retry-After` in seconds or as a date, seen from `now`; at most an hour is believed.
+/// `Retry-After` in seconds or as a date, relative to `now`; at most an hour.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
@@ -266,7 +266,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// The header of an answer that the runner gave in a service's place; its value is `token`.
+/// The header of a response that the runner made instead of a service; its value is `token`.
 pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-host-runner-answer");
 
 /// Whether a service refused the token itself: 401, or 403 `TokenExpired` as Power BI does.
@@ -285,7 +285,7 @@ pub(crate) fn wants_another_token(answer: &Answer) -> bool {
     }
 }
 
-/// The answer that a refused credential becomes.
+/// The response that a refused credential becomes.
 pub(crate) fn token_answer(error: &TokenError) -> Answer {
     let code = match error {
         TokenError::Refused { error, .. } => error.as_str(),

@@ -1,9 +1,9 @@
-//! One HTTP call, from a permit to a whole answer.
+//! One HTTP call, from a permit to a whole response.
 //!
-//! It follows no redirect, repeats nothing that may have left, and never answers with half a body.
-//! A connection is reused for reading only (GET, HEAD): a kept connection may have died unnoticed,
-//! and then "was it carried out?" has no answer. A reading call on such a connection is made once
-//! more on a fresh one; anything else starts on a fresh one.
+//! It follows no redirect, repeats nothing that may have been sent, and never returns half a body.
+//! Only reads (GET, HEAD) use a kept connection: it may have been closed unnoticed, and then it is
+//! not known whether the request was carried out. A read on such a connection is repeated on a new
+//! one; anything else starts on a new one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::call::{Call, Parts, Pool};
 use super::connect::{Connector, Resolver, SystemResolver};
 use super::correlation::{Called, mark};
 use super::denial::{Denial, DenialReason};
-use super::error::SendError;
+use super::error::{Cause, SendError};
 use super::origin::Origin;
 use super::policy::Permit;
 use super::proxy::Proxy;
@@ -29,15 +29,15 @@ use super::tls::LazyTls;
 use crate::clock::SharedClock;
 use crate::trace::Trace;
 
-/// The longest answer that is read, in bytes. The largest true one, a workspace's list of
-/// dataflows or a year of transactions, stays below one mebibyte.
+/// The longest response that is read, in bytes. The largest real one, a workspace's list of
+/// dataflows or a year of transactions, is smaller than 1 MiB.
 pub const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// How calls are made.
 #[derive(Debug)]
 pub struct TransportConfig {
-    /// The clock of the time limits: the machine's own. A clock that skips its waits would end
-    /// every call at once.
+    /// The clock of the time limits: the machine's own. A simulated clock would end every call at
+    /// once.
     pub clock: SharedClock,
     /// Finds the addresses of a name.
     pub resolver: Arc<dyn Resolver>,
@@ -45,14 +45,14 @@ pub struct TransportConfig {
     pub ca_file: Option<PathBuf>,
     /// The proxy for encrypted calls.
     pub proxy: Option<Proxy>,
-    /// The longest answer, in bytes.
+    /// The longest response, in bytes.
     pub longest_answer: u64,
     /// The trace that every call is part of.
     pub trace: Option<Trace>,
 }
 
 impl TransportConfig {
-    /// The machine's name service and roots, no proxy, answers up to [`LONGEST_ANSWER`], no trace.
+    /// The machine's name service and roots, no proxy, responses up to [`LONGEST_ANSWER`], no trace.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl TransportConfig {
     }
 }
 
-/// A request that was judged. Its URL and headers may hold secrets, so neither is ever printed.
+/// A request with its permit. Its URL and headers may contain secrets, so `Debug` shows neither.
 pub struct OutboundRequest {
     /// The method.
     pub method: Method,
@@ -76,11 +76,11 @@ pub struct OutboundRequest {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The leave to go to the URL's place.
+    /// The permission to connect to the URL's place.
     pub permit: Permit,
     /// The limits.
     pub timeouts: Timeouts,
-    /// Whom it goes to: each knows the trace by another name.
+    /// The service: each has another header for the trace.
     pub called: Called,
 }
 
@@ -131,7 +131,7 @@ impl Transport {
         }
     }
 
-    /// The calls that were begun so far, those for tokens included, denied ones not.
+    /// The number of calls so far, including those for tokens, without denied ones.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
@@ -155,12 +155,12 @@ impl Transport {
             called,
         } = request;
         let denied = |reason| {
-            let origin = permit.origin().to_string();
-            SendError::Denied(Denial {
+            let denial = Denial {
                 method: method.clone(),
-                origin,
+                origin: Some(permit.origin().clone()),
                 reason,
-            })
+            };
+            Cause::Denied(denial).at(permit.origin().authority())
         };
         if Origin::of(&url).as_ref() != Some(permit.origin()) {
             return Err(denied(DenialReason::ForeignPermit));
@@ -182,13 +182,13 @@ impl Transport {
     }
 }
 
-/// Whether a call of this method may go out on a connection that was used before.
+/// Whether a call of this method may use a kept connection.
 fn may_reuse(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// The request as it is written: origin form, `Host`, and a length also for an empty body, which
-/// some services insist on. `None` where the URL cannot be written so.
+/// some services require. `None` if the URL cannot be written in this form.
 fn prepare(
     method: &Method,
     url: &Url,

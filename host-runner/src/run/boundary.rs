@@ -9,11 +9,11 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::SharedClock;
-use crate::config::{Credential, Env, Need, ResolvedTarget, Settings, TriggerAddress};
+use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
-    AttachmentError, Attachments, CallEnd, CallReport, ClientSecret, CredentialError, Gateway,
-    GatewayConfig, Observer, Policy, Proxy, ProxyError, RuleError, SendError, Timeouts,
-    TokenContext, TokenSource, Transport, TransportConfig,
+    Attachments, CallEnd, CallReport, Cause, ClientSecret, Denial, Gateway, GatewayConfig,
+    Observer, PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext,
+    TokenSource, Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
@@ -23,18 +23,15 @@ use crate::verdict::{Status, Verdict};
 /// An error in the outbound configuration.
 #[derive(Debug, Error)]
 pub enum BoundaryError {
-    /// An entry of the allow-list.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
     /// The proxy.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// A credential.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
+    /// The sign-in service.
+    #[error("`endpoints.login` cannot be used: {0}")]
+    Login(Denial),
     /// A token that would be sent over plain HTTP.
     #[error(transparent)]
-    Attachment(#[from] AttachmentError),
+    PlainHttp(#[from] PlainHttpError),
     /// An invalid URL.
     #[error("{key} is not a usable URL; check the configuration")]
     Url {
@@ -48,10 +45,9 @@ impl BoundaryError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Rule(error) => error.code(),
-            Self::Proxy(error) => error.code(),
-            Self::Credential(error) => error.code(),
-            Self::Attachment(error) => error.code(),
+            Self::Proxy(_) => "proxy_invalid",
+            Self::Login(_) => "credential_login",
+            Self::PlainHttp(_) => "token_over_plain_http",
             Self::Url { .. } => "invalid_value",
         }
     }
@@ -83,15 +79,6 @@ pub struct BoundaryConfig<'a> {
     pub env: Env<'a>,
 }
 
-/// What an invocation sends requests for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// Anything but a cancellation.
-    Refresh,
-    /// A cancellation. No trigger is allowed.
-    Cancel,
-}
-
 /// The outbound boundary of one invocation. Clones share everything.
 #[derive(Clone)]
 pub struct Boundary {
@@ -117,16 +104,8 @@ impl Boundary {
             trace: config.trace.cloned(),
             ..TransportConfig::new(config.clock.clone())
         };
-        // Only the runner itself sends requests to the sign-in service.
-        let entries = match config.operation {
-            Operation::Refresh => settings.policy_entries(targets),
-            Operation::Cancel => settings.policy_entries_to_cancel(targets),
-        };
-        let rules = entries
-            .into_iter()
-            .filter(|entry| entry.need != Need::Login)
-            .map(|entry| entry.rule);
-        let policy = Policy::new(rules, settings.allow_loopback)?;
+        let rules = settings.allow_list(targets, config.operation);
+        let policy = Policy::new(rules, settings.allow_loopback);
         let mut boundary = Self::with(policy, transport, config.redactor, config.reporter);
         for target in targets {
             for credential in target.credentials() {
@@ -190,19 +169,14 @@ impl Boundary {
             timeouts: Timeouts::for_call(target.timeout),
         };
         let policy = &self.gateway.policy;
-        Ok(TokenSource::new(
-            &login,
-            endpoint.private,
-            policy,
-            secret,
-            context,
-        )?)
+        TokenSource::new(&login, endpoint.private, policy, secret, context)
+            .map_err(BoundaryError::Login)
     }
 
     /// The gateway for one run of `target`; without a target, one that attaches nothing.
     ///
     /// # Errors
-    /// [`BoundaryError::Attachment`], [`BoundaryError::Url`].
+    /// [`BoundaryError::PlainHttp`], [`BoundaryError::Url`].
     pub(super) fn gateway(
         &self,
         target: Option<&ResolvedTarget>,
@@ -210,7 +184,7 @@ impl Boundary {
         Ok(Arc::new(Gateway::new(GatewayConfig {
             attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
             ..self.gateway.clone()
-        })?))
+        })))
     }
 
     /// How many calls were made so far.
@@ -235,7 +209,7 @@ impl Boundary {
     pub(super) fn explain(&self, mut verdict: Verdict) -> Verdict {
         let no_response = matches!(verdict.status, Status::Denied | Status::Unavailable);
         if let Some(failure) = self.last_failure().filter(|_| no_response) {
-            if matches!(failure, SendError::NoToken { .. }) {
+            if matches!(failure.cause, Cause::NoToken { .. }) {
                 // WASI has no error code for it.
                 "token_unavailable".clone_into(&mut verdict.code);
             }

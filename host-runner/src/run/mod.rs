@@ -21,8 +21,9 @@ mod request;
 mod session;
 mod signals;
 
+pub use crate::config::Operation;
 pub use active_run::{FinishedRun, HostServices, retry_while_busy};
-pub use boundary::{Boundary, BoundaryConfig, BoundaryError, Operation};
+pub use boundary::{Boundary, BoundaryConfig, BoundaryError};
 pub use call::resolve;
 pub use cancel::cancel;
 pub use follow::{follow_any, follow_recorded};

@@ -168,87 +168,35 @@ fn a_payload_file_takes_the_place_of_the_payload_of_a_flow_only() {
     );
 }
 
-fn found(
-    named: Option<&str>,
-    vars: &[(&str, &str)],
-    files: &[&str],
-) -> Result<Option<String>, ConfigError> {
-    let env = |name: &str| {
-        vars.iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| (*value).to_owned())
+#[test]
+fn a_named_file_wins_over_the_working_directory_and_that_over_the_users_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let env = |name: &str| match name {
+        "XDG_CONFIG_HOME" => Some("xdg".to_owned()),
+        "HOME" => Some(here.join("me").display().to_string()),
+        _ => None,
     };
-    let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
-    find_config(named.map(Path::new), &env, Path::new("/here"), &exists)
-        .map(|path| path.map(|path| path.display().to_string()))
-}
-
-const EVERYWHERE: [&str; 5] = [
-    "/named.yaml",
-    "/env.yaml",
-    "/here/refresh.yaml",
-    "/xdg/host-runner/refresh.yaml",
-    "/home/me/.config/host-runner/refresh.yaml",
-];
-
-#[test]
-fn the_option_wins_over_the_environment_and_that_over_the_usual_places() {
-    let vars = [
-        ("HOST_RUNNER_CONFIG", "/env.yaml"),
-        ("XDG_CONFIG_HOME", "/xdg"),
-        ("HOME", "/home/me"),
-    ];
-    assert_eq!(
-        found(Some("/named.yaml"), &vars, &EVERYWHERE)
-            .unwrap()
-            .as_deref(),
-        Some("/named.yaml")
-    );
-    assert_eq!(
-        found(None, &vars, &EVERYWHERE).unwrap().as_deref(),
-        Some("/env.yaml")
-    );
-    let vars = &vars[1..];
-    assert_eq!(
-        found(None, vars, &EVERYWHERE).unwrap().as_deref(),
-        Some("refresh.yaml")
-    );
-    assert_eq!(
-        found(None, vars, &EVERYWHERE[3..]).unwrap().as_deref(),
-        Some(EVERYWHERE[3])
-    );
-    assert_eq!(
-        found(None, &vars[1..], &EVERYWHERE[3..])
-            .unwrap()
-            .as_deref(),
-        Some(EVERYWHERE[4])
-    );
-    assert_eq!(found(None, vars, &[]).unwrap(), None);
-}
-
-#[test]
-fn a_named_file_that_does_not_exist_is_an_error() {
-    let error = found(Some("absent.yaml"), &[], &EVERYWHERE).unwrap_err();
+    let found = |named: Option<&str>| find_config(named.map(Path::new), &env, here);
+    let of_user = here.join("me/.config/host-runner/refresh.yaml");
+    let error = found(None).unwrap_err();
     assert_eq!(error.code(), "config_not_found");
-    assert_eq!(
-        error.message(),
-        "there is no configuration file `absent.yaml`"
-    );
-    let error = found(None, &[("HOST_RUNNER_CONFIG", "gone.yaml")], &EVERYWHERE).unwrap_err();
+    let places = format!("looked for ./refresh.yaml and {}", of_user.display());
+    assert!(error.message().ends_with(&places), "{error}");
+    let write = |path: &Path| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    };
+    write(&of_user);
+    assert_eq!(found(Some("")).unwrap(), of_user);
+    write(&here.join("refresh.yaml"));
+    assert_eq!(found(None).unwrap(), Path::new("refresh.yaml"));
+    write(&here.join("named.yaml"));
+    assert_eq!(found(Some("named.yaml")).unwrap(), Path::new("named.yaml"));
+    let error = found(Some("absent.yaml")).unwrap_err();
     assert_eq!(error.code(), "config_not_found");
-}
-
-#[test]
-fn an_empty_variable_and_a_relative_folder_name_nothing() {
-    let vars = [
-        ("HOST_RUNNER_CONFIG", ""),
-        ("XDG_CONFIG_HOME", "xdg"),
-        ("HOME", "/home/me"),
-    ];
-    assert_eq!(
-        found(None, &vars, &EVERYWHERE[4..]).unwrap().as_deref(),
-        Some(EVERYWHERE[4])
-    );
+    let message = "there is no configuration file `absent.yaml`";
+    assert_eq!(error.message(), message);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::super::Need;
+use super::super::Operation;
 use super::*;
 use crate::outbound::Policy;
 
@@ -12,31 +12,24 @@ const PATH: &str = "/powerautomate/automations/direct/workflows/0123456789abcdef
 const POWERBI: &str = "https://api.powerbi.com/v1.0/myorg/groups";
 const FABRIC: &str = "https://api.fabric.microsoft.com/v1/workspaces";
 
-fn entries(text: &str) -> Vec<(Need, String)> {
+fn entries(text: &str) -> Vec<String> {
     let targets = resolve_all(text).unwrap();
-    let entries = settings(text).unwrap().policy_entries(&targets);
-    entries
-        .into_iter()
-        .map(|entry| (entry.need, entry.rule.to_string()))
-        .collect()
+    let rules = settings(text)
+        .unwrap()
+        .allow_list(&targets, Operation::Refresh);
+    rules.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_flow_alone_reaches_its_trigger_and_nothing_else() {
     let text = "version: 1\ntargets: {a: {kind: power-automate, url: \"${env:FLOW_URL}\"}}";
-    assert_eq!(entries(text), [(Need::Trigger, format!("{FLOW}{PATH}"))]);
+    assert_eq!(entries(text), [format!("{FLOW}{PATH}")]);
 }
 
 #[test]
 fn a_flow_that_answers_may_be_asked_later_at_its_host() {
     let text = "version: 1\ntargets: {a: {kind: power-automate, url: \"${env:FLOW_URL}\", verify: {kind: response}}}";
-    assert_eq!(
-        entries(text),
-        [
-            (Need::Trigger, format!("{FLOW}{PATH}")),
-            (Need::Response, FLOW.to_owned())
-        ]
-    );
+    assert_eq!(entries(text), [format!("{FLOW}{PATH}"), FLOW.to_owned()]);
 }
 
 #[test]
@@ -48,33 +41,27 @@ fn a_history_adds_the_services_once_and_the_operators_words_come_last() {
     assert_eq!(
         entries(&text),
         [
-            (Need::Login, "https://login.microsoftonline.com".to_owned()),
-            (
-                Need::PowerBi,
-                "https://pbi.corp.example/base/v1.0/myorg/groups".to_owned()
-            ),
-            (Need::Fabric, FABRIC.to_owned()),
-            (Need::Configured, "https://extra.example".to_owned()),
+            "https://pbi.corp.example/base/v1.0/myorg/groups".to_owned(),
+            FABRIC.to_owned(),
+            "https://extra.example".to_owned(),
         ]
     );
     let targets = resolve_all(&text).unwrap();
-    let rules = settings(&text).unwrap().policy_entries(&targets);
-    assert!(rules[1].rule.is_private() && !rules[0].rule.is_private());
+    let settings = settings(&text).unwrap();
+    let rules = settings.allow_list(&targets, Operation::Refresh);
+    assert!(rules[0].is_private() && !rules[1].is_private());
 }
 
 /// Whether the allow-list of the file's targets lets this through.
 fn lets(text: &str, cancel: bool, request: &str) -> bool {
     let targets = resolve_all(text).unwrap();
     let settings = settings(text).unwrap();
-    let entries = match cancel {
-        true => settings.policy_entries_to_cancel(&targets),
-        false => settings.policy_entries(&targets),
+    let operation = match cancel {
+        true => Operation::Cancel,
+        false => Operation::Refresh,
     };
-    let rules = entries
-        .into_iter()
-        .filter(|entry| entry.need != Need::Login)
-        .map(|entry| entry.rule);
-    let policy = Policy::new(rules, false).unwrap();
+    let rules = settings.allow_list(&targets, operation);
+    let policy = Policy::new(rules, false);
     let (method, url) = request.split_once(' ').unwrap();
     policy
         .judge(&method.parse().unwrap(), &Url::parse(url).unwrap())
@@ -149,13 +136,7 @@ fn a_flow_only_reads_the_history_that_tells_the_truth_unless_a_run_is_to_be_stop
 fn a_trigger_that_wants_a_sign_in_needs_tokens_and_no_more_places() {
     let text =
         file("  a: {kind: power-automate, url: \"${env:OAUTH_URL}\", credentials: default}\n");
-    assert_eq!(
-        entries(&text),
-        [
-            (Need::Login, "https://login.microsoftonline.com".to_owned()),
-            (Need::Trigger, format!("{FLOW}{PATH}")),
-        ]
-    );
+    assert_eq!(entries(&text), [format!("{FLOW}{PATH}"),]);
 }
 
 #[test]
@@ -165,11 +146,8 @@ fn a_simulator_on_this_machine_needs_leave() {
     assert_eq!(
         entries(text),
         [
-            (
-                Need::Trigger,
-                "http://127.0.0.1:8080/workflows/x/triggers/manual/paths/invoke".to_owned()
-            ),
-            (Need::Configured, "http://127.0.0.1:9".to_owned()),
+            "http://127.0.0.1:8080/workflows/x/triggers/manual/paths/invoke".to_owned(),
+            "http://127.0.0.1:9".to_owned(),
         ]
     );
 }

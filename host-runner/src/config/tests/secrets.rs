@@ -18,7 +18,10 @@ fn nothing_that_is_printed_shows_a_secret() {
         format!("{targets:?}"),
         format!("{settings:?}"),
         targets[0].warnings.join("\n") + &settings.warnings.join("\n"),
-        format!("{:?}", settings.policy_entries(&targets)),
+        format!(
+            "{:?}",
+            settings.allow_list(&targets, super::super::Operation::Refresh)
+        ),
     ] {
         assert!(!shown.contains("INVENTED"), "{shown}");
     }

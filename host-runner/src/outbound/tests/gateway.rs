@@ -36,8 +36,7 @@ impl Door {
             clock: tokens.clock.clone(),
             redactor,
             observer: tokens.observer.clone(),
-        })
-        .unwrap();
+        });
         Self {
             gateway,
             service,
@@ -227,7 +226,10 @@ async fn what_is_not_listed_is_denied_without_a_connection() {
             .call(guest(Method::GET, target))
             .await
             .unwrap_err();
-        assert_eq!((error.code(), error.sent()), ("denied", Sent::No));
+        assert_eq!(
+            (cause(&error), error.sent()),
+            ("Denied".to_owned(), Sent::No)
+        );
     }
     assert_eq!((other.connections(), door.gateway.calls()), (0, 0));
     let reports = door.tokens.reports.lock().unwrap();
@@ -244,7 +246,7 @@ async fn a_credential_of_the_guest_is_denied() {
             .headers
             .insert(name, "INVENTED-guest-token".parse().unwrap());
         let outcome = door.gateway.call(request).await;
-        assert_eq!(outcome.as_ref().unwrap_err().code(), "denied", "{name}");
+        assert_eq!(cause(outcome.as_ref().unwrap_err()), "Denied", "{name}");
         assert!(!shown(&outcome).contains("INVENTED"));
     }
     assert_eq!(door.service.connections(), 0);
@@ -429,9 +431,12 @@ async fn an_identity_provider_that_is_down_means_that_nothing_was_sent() {
     let tokens = Tokens::answered(|_| answer(429, &[("retry-after", "9")], "{}"));
     let door = Door::to(service, tokens);
     let error = door.call(Method::POST, "/api/x").await.unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("no_token", Sent::No));
+    assert_eq!(
+        (cause(&error), error.sent()),
+        ("NoToken".to_owned(), Sent::No)
+    );
     assert!(
-        matches!(error, SendError::NoToken { retry_after: Some(wait), .. } if wait == Duration::from_secs(9))
+        matches!(error.cause, Cause::NoToken { retry_after: Some(wait), .. } if wait == Duration::from_secs(9))
     );
     assert_eq!(door.service.connections(), 0);
 }

@@ -39,8 +39,8 @@ async fn a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent() {
         .await
         .unwrap_err();
     assert_eq!(
-        (error.code(), error.sent()),
-        ("tls_certificate_untrusted", Sent::No)
+        (cause(&error), error.sent()),
+        ("TlsUntrusted".to_owned(), Sent::No)
     );
     assert!(error.to_string().contains("ca_file"), "{error}");
 }
@@ -68,7 +68,7 @@ async fn a_certificate_for_another_host_is_refused() {
         .send(post(&https("127.0.0.1", &server)))
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "tls_certificate_untrusted");
+    assert_eq!(cause(&error), "TlsUntrusted");
     assert!(error.to_string().contains("another host"), "{error}");
 }
 
@@ -87,7 +87,10 @@ async fn a_handshake_that_never_ends_ends_within_the_connect_limit() {
         ..post(&https("127.0.0.1", &server))
     };
     let error = transport().send(request).await.unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("connect_timeout", Sent::No));
+    assert_eq!(
+        (cause(&error), error.sent()),
+        ("ConnectTimeout".to_owned(), Sent::No)
+    );
     let timeouts = Timeouts {
         total: SHORT,
         ..patient()
@@ -97,7 +100,10 @@ async fn a_handshake_that_never_ends_ends_within_the_connect_limit() {
         ..post(&https("127.0.0.1", &server))
     };
     let error = transport().send(request).await.unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("total_timeout", Sent::No));
+    assert_eq!(
+        (cause(&error), error.sent()),
+        ("TotalTimeout".to_owned(), Sent::No)
+    );
 }
 
 #[tokio::test]
@@ -110,7 +116,10 @@ async fn a_server_in_the_clear_on_an_encrypted_port_is_named_so() {
         .send(post(&https("127.0.0.1", &server)))
         .await
         .unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("tls_failed", Sent::No));
+    assert_eq!(
+        (cause(&error), error.sent()),
+        ("TlsFailed".to_owned(), Sent::No)
+    );
 }
 
 #[tokio::test]
@@ -132,7 +141,10 @@ async fn an_unreadable_ca_file_sends_nothing() {
         .send(post(&https("127.0.0.1", &server)))
         .await
         .unwrap_err();
-    assert_eq!((error.code(), error.sent()), ("tls_setup", Sent::No));
+    assert_eq!(
+        (cause(&error), error.sent()),
+        ("TlsSetup".to_owned(), Sent::No)
+    );
 }
 
 /// A proxy that answers CONNECT with `head` and then is the target itself.
@@ -185,7 +197,10 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
             .send(post("https://api.example/"))
             .await
             .unwrap_err();
-        assert_eq!((error.code(), error.sent()), ("proxy_failed", Sent::No));
+        assert_eq!(
+            (cause(&error), error.sent()),
+            ("ProxyFailed".to_owned(), Sent::No)
+        );
         let shown = format!("{error} {error:?} {:?}", trusting.transport);
         assert!(
             shown.contains(status) && !shown.contains("INVENTED"),
@@ -204,6 +219,6 @@ async fn an_address_in_the_url_is_judged_on_the_way_to_a_proxy_too() {
         .send(post("https://169.254.169.254/"))
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "address_denied");
+    assert_eq!(cause(&error), "AddressRefused");
     assert_eq!(proxy.connections(), 0);
 }
