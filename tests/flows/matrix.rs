@@ -9,9 +9,9 @@ use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{RefreshType, World};
 
 use crate::fixture::Fixture;
-use crate::fixture::worlds::{endless, exhausted_dataflow, never_starting};
+use crate::fixture::worlds::never_starting;
 use crate::shipped;
-use crate::support::{dataflow, flow, world, world_of};
+use crate::support::{DATAFLOW, dataflow, endless, exhausted_dataflow, flow, world, world_of};
 
 /// A flow that refreshes, started by hand for the target `order_list`.
 #[derive(Clone, Copy)]
@@ -216,7 +216,7 @@ on_both_lines! {
             let task_run = |execution: &Execution| execution.task("refresh").unwrap().id().to_owned();
             let failed = flow_of_ours.run(&fixture);
             ends(&fixture, &failed, "FAILED", "failed", 10);
-            fixture.platform.change_dataflow(json!({"ends": "Success"}));
+            fixture.platform.change(DATAFLOW, json!({"ends": "Success"}));
             let again = fixture.restart(failed.id());
             assert_eq!((again.state(), again.output("status")), ("SUCCESS", "completed".into()));
             assert_eq!(task_run(&again), task_run(&failed), "a Restart keeps the task run");

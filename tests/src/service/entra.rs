@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::api::add;
-use super::{Call, Service, nothing_here, route};
-use crate::faults::Operation as Op;
+use super::{Call, Service};
 use crate::message::{Answer, Reply, form_value};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
@@ -20,15 +19,11 @@ use crate::world::{Client, EntraError};
 pub(super) const SERVICE: Service = Service {
     name: "entra",
     prefix: "/",
-    fallback: nothing_here,
-    routes: &[
-        route("", "{tenant}/oauth2/v2.0/token", Op::Token, |call| {
-            token(call, false)
-        }),
-        route("", "{tenant}/oauth2/token", Op::Token, |call| {
-            token(call, true)
-        }),
-    ],
+    routes: "\
+* {tenant}/oauth2/v2.0/token token
+* {tenant}/oauth2/token token
+",
+    handler: token,
 };
 
 /// The only type of assertion.
@@ -69,7 +64,8 @@ impl Rejection {
 }
 
 /// The v1 endpoint takes `resource` instead of `scope` and writes numbers as text.
-fn token(call: &mut Call<'_>, v1: bool) -> Result<Answer, Reply> {
+fn token(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let v1 = !call.request.path.contains("/v2.0/");
     if call.request.method != Method::POST {
         return Err(Reply::empty(405).with_header("allow", "POST"));
     }
