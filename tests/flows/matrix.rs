@@ -65,18 +65,9 @@ impl Refreshing {
     }
 
     fn inputs(self, fixture: &Fixture) -> Value {
-        let mut inputs = Fixture::ids();
         match self.id {
-            "order_list_pipeline" => inputs,
-            "refresh_one" => {
-                let fields = inputs.as_object_mut().unwrap();
-                let dataflow = fields.remove("dataflow_id").unwrap();
-                fields.insert("item_id".to_owned(), dataflow);
-                fields.insert("kind".to_owned(), "power-automate".into());
-                let url = fixture.secret_name("ORDER_LIST_FLOW_URL");
-                fields.insert("flow_url_secret".to_owned(), url.into());
-                inputs
-            }
+            "order_list_pipeline" => Fixture::ids(),
+            "refresh_one" => fixture.refresh_one_inputs(&json!({"kind": "power-automate"})),
             _ => json!({"target": "order_list"}),
         }
     }

@@ -72,14 +72,15 @@ impl Engine {
         let tools = Tools::find()?;
         let program = build::program(line, &tools, target)?;
         sweep(&program.folder);
-        let storage = program
-            .folder
-            .join(format!("storage-{}", std::process::id()));
+        let own = |name: &str| {
+            program
+                .folder
+                .join(format!("{name}-{}", std::process::id()))
+        };
+        let storage = own("storage");
         std::fs::create_dir_all(&storage)
             .map_err(EngineError::io(format!("making {}", storage.display())))?;
-        let log = program
-            .folder
-            .join(format!("engine-{}.log", std::process::id()));
+        let log = own("engine").with_extension("log");
         let log_file =
             File::create(&log).map_err(EngineError::io(format!("making {}", log.display())))?;
         let port = free_port()?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::api::add;
+use super::api::without_nulls;
 use super::{Call, Service};
 use crate::message::{Answer, Reply, form_value};
 use crate::secret::Secret;
@@ -77,18 +77,16 @@ fn token(call: &mut Call<'_>) -> Result<Answer, Reply> {
     };
     // Entra returns 3599 for a token of an hour.
     let expires_in = number(client.token_lifetime_s.saturating_sub(1));
-    let mut body = json!({
+    let body = without_nulls(json!({
         "token_type": "Bearer",
         "expires_in": expires_in,
         "ext_expires_in": expires_in,
         "access_token": token.expose(),
-    });
-    add(&mut body, "refresh_in", client.refresh_in_s.map(number));
-    if v1 {
-        add(&mut body, "expires_on", Some(claims.exp.to_string()));
-        add(&mut body, "not_before", Some(claims.nbf.to_string()));
-        add(&mut body, "resource", Some(claims.aud.clone()));
-    }
+        "refresh_in": client.refresh_in_s.map(number),
+        "expires_on": v1.then(|| claims.exp.to_string()),
+        "not_before": v1.then(|| claims.nbf.to_string()),
+        "resource": v1.then(|| claims.aud.clone()),
+    }));
     call.state.add_token(token, claims);
     Ok(Reply::json(200, &body)
         .with_header("cache-control", "no-store, no-cache")

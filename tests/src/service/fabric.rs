@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::api::{Access, add};
+use super::api::{Access, without_nulls};
 use super::{Call, Service};
 use crate::clock::utc_without_z;
 use crate::faults::Operation as Op;
@@ -107,13 +107,11 @@ fn page(call: &Call<'_>, all: Vec<Value>) -> Result<Answer, Reply> {
     let end = size.saturating_add(skip);
     let next = (end < all.len()).then(|| format!("{TOKEN}{end}"));
     let value: Vec<Value> = all.into_iter().skip(skip).take(size).collect();
-    let mut body = json!({"value": value});
     let here = format!("{}{}", call.request.base, call.request.path);
-    let uri = next
-        .as_ref()
-        .map(|next| format!("{here}?continuationToken={next}"));
-    add(&mut body, "continuationToken", next);
-    add(&mut body, "continuationUri", uri);
+    let uri = next.as_ref();
+    let uri = uri.map(|next| format!("{here}?continuationToken={next}"));
+    let body = json!({"value": value, "continuationToken": next, "continuationUri": uri});
+    let body = without_nulls(body);
     Ok(Reply::json(200, &body).into())
 }
 

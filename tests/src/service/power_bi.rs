@@ -4,7 +4,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::api::{Access, add};
+use super::api::{Access, without_nulls};
 use super::{Call, Service, models};
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation as Op;
@@ -122,18 +122,13 @@ fn dataflow(call: &mut Call<'_>) -> Result<Answer, Reply> {
 fn transactions(call: &mut Call<'_>) -> Result<Answer, Reply> {
     let dataflow = call.item(ItemKind::Dataflow, Access::Read)?;
     let shown = call.visible_runs(&dataflow).map(|run| {
-        let mut shown = json!({
+        without_nulls(json!({
             "id": run.id,
             "refreshType": run.refresh_type,
             "startTime": rfc3339_millis(run.started_at),
+            "endTime": run.ended_at(call.now).map(rfc3339_millis),
             "status": run.status(call.now),
-        });
-        add(
-            &mut shown,
-            "endTime",
-            run.ended_at(call.now).map(rfc3339_millis),
-        );
-        shown
+        }))
     });
     let body = json!({
         "@odata.context": format!(
