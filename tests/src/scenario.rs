@@ -47,8 +47,11 @@ pub const SALES_MODEL: Uuid = uuid!("77777777-7777-4777-8777-777777777771");
 /// The workflow id of the flow of [`every_kind`] that takes tokens and no signature.
 pub const OAUTH_FLOW: &str = "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4";
 
-/// The scenarios by their names.
-pub const ALL: [(&str, fn() -> World); 5] = [
+/// A name and its world.
+type Scenario = (&'static str, fn() -> World);
+
+/// The scenarios.
+pub const ALL: [Scenario; 5] = [
     ("order_list_completes", order_list_completes),
     ("accepted_then_swallowed", accepted_then_swallowed),
     ("refused_by_responding_flow", refused_by_responding_flow),

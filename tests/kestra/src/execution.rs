@@ -10,12 +10,17 @@ pub struct Execution(Value);
 #[derive(Debug, Clone)]
 pub struct TaskRun(Value);
 
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or_default()
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    value[field].as_array().into_iter().flatten()
+    let list = value.get(field).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 impl Execution {
@@ -46,13 +51,13 @@ impl Execution {
     /// The value of a label, or an empty string.
     #[must_use]
     pub fn label(&self, name: &str) -> &str {
-        text(&self.0["labels"], name)
+        text(at(&self.0, "/labels"), name)
     }
 
     /// An output of the flow, or null.
     #[must_use]
     pub fn output(&self, name: &str) -> Value {
-        self.0["outputs"][name].clone()
+        at(&self.0, &format!("/outputs/{name}")).clone()
     }
 
     /// The ids of the tasks that ran, in order.
@@ -93,7 +98,7 @@ impl Execution {
     /// stored in order, shortly after states.
     #[must_use]
     pub fn logs_are_complete(&self) -> bool {
-        let exited = |task: &&Value| !task["outputs"]["exitCode"].is_null();
+        let exited = |task: &&Value| task.pointer("/outputs/exitCode").is_some();
         let is_last = |(_, message): &(&str, &str)| {
             message.starts_with("Command succeed with exit code")
                 || message.starts_with("Command failed with exit code")
@@ -122,7 +127,7 @@ impl Execution {
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<f64> {
         match self.metrics(name).as_slice() {
-            [only] => only["value"].as_f64(),
+            [only] => only.get("value")?.as_f64(),
             _ => None,
         }
     }
@@ -144,32 +149,31 @@ impl TaskRun {
     /// The number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
-        self.0["attempts"].as_u64().unwrap_or(0)
+        at(&self.0, "/attempts").as_u64().unwrap_or(0)
     }
 
     /// Its duration in milliseconds.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
-        self.0["duration_ms"].as_u64().unwrap_or(0)
+        at(&self.0, "/duration_ms").as_u64().unwrap_or(0)
     }
 
     /// The exit code, or -1.
     #[must_use]
     pub fn exit_code(&self) -> i64 {
-        self.0["outputs"]["exitCode"].as_i64().unwrap_or(-1)
+        at(&self.0, "/outputs/exitCode").as_i64().unwrap_or(-1)
     }
 
     /// An output from a frame of the program, by a JSON pointer below `vars`, or null.
     #[must_use]
     pub fn var(&self, pointer: &str) -> Value {
-        let var = self.0.pointer(&format!("/outputs/vars/{pointer}"));
-        var.cloned().unwrap_or_default()
+        at(&self.0, &format!("/outputs/vars/{pointer}")).clone()
     }
 
     /// All its outputs.
     #[must_use]
     pub fn outputs(&self) -> Value {
-        self.0["outputs"].clone()
+        at(&self.0, "/outputs").clone()
     }
 }
 
