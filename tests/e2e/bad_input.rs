@@ -1,12 +1,14 @@
 //! Invalid input: the exit code, a message with a hint, and nothing is sent.
 
-use crate::support::{Outcome, Platform, Setup, WORKSPACE, dataflow, flow, world, world_of};
+use simulator::world::{Flow, FlowForm};
+
+use crate::support::{Outcome, Platform, Setup, WORKSPACE, endless, flow, verified, world};
 
 /// Asserts that the usual setup with this change exits with 2 before anything is sent.
 #[track_caller]
 fn invalid(change: impl FnOnce(Setup) -> Setup, says: &[&str]) -> Outcome {
     let platform = Platform::start(&world());
-    let outcome = change(Setup::verified(&platform)).run(&["refresh", "order_list"]);
+    let outcome = change(Setup::verified(&platform)).run("refresh order_list");
     outcome.exits(2);
     for part in says {
         outcome.says(part);
@@ -18,16 +20,12 @@ fn invalid(change: impl FnOnce(Setup) -> Setup, says: &[&str]) -> Outcome {
 #[test]
 fn an_unreadable_or_invalid_file_is_named() {
     invalid(|setup| setup.config("targets: [\n  - {"), &["refresh.yaml"]);
-    let platform = Platform::start(&world());
-    let outcome =
-        Setup::verified(&platform).run(&["refresh", "order_list", "--config", "nowhere.yaml"]);
-    outcome.exits(2).says("nowhere.yaml");
-    let setup = Setup::verified(&platform);
+    let (_platform, setup) = verified(&world());
     std::fs::create_dir(setup.path("folder.yaml")).unwrap();
-    setup
-        .run(&["refresh", "order_list", "--config", "folder.yaml"])
-        .exits(2)
-        .says("folder.yaml");
+    for name in ["nowhere.yaml", "folder.yaml"] {
+        let outcome = setup.run(&format!("refresh order_list --config {name}"));
+        outcome.exits(2).says(name);
+    }
 }
 
 #[test]
@@ -48,8 +46,8 @@ fn a_guard_of_another_version_is_refused() {
 
 #[test]
 fn an_unknown_target_suggests_the_nearest_name() {
-    let platform = Platform::start(&world());
-    let outcome = Setup::verified(&platform).run(&["refresh", "order_lst"]);
+    let (_platform, setup) = verified(&world());
+    let outcome = setup.run("refresh order_lst");
     outcome.exits(2).says("order_lst").says("order_list");
 }
 
@@ -73,37 +71,29 @@ fn the_missing_part_of_a_url_is_named() {
         ("?api-version=1", "&"),
     ] {
         let url = format!("{base}{query}");
-        let outcome = invalid(
-            |setup| setup.env("ORDER_LIST_FLOW_URL", &url),
-            &[says, "targets.order_list.url"],
-        );
+        let outcome = invalid(|setup| setup.url(&url), &[says, "targets.order_list.url"]);
         assert!(!outcome.stderr.contains("INVENTED-sig"), "{outcome:#?}");
     }
 }
 
 #[test]
 fn plain_http_is_refused_beyond_loopback() {
-    invalid(
-        |setup| {
-            setup.env(
-                "ORDER_LIST_FLOW_URL",
-                "http://flows.example/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sig=INVENTED-sig-0123456789",
-            )
-        },
-        &["https"],
-    );
+    let url = flow().trigger_url("http://flows.example");
+    invalid(|setup| setup.url(&url), &["https"]);
 }
 
 #[test]
 fn an_old_url_is_a_warning() {
+    let old = Flow {
+        form: FlowForm::Old,
+        ..flow()
+    };
     let platform = Platform::start(&world());
-    let outcome = Setup::unverified(&platform)
-        .env(
-            "ORDER_LIST_FLOW_URL",
-            "https://prod-00.invented.logic.azure.com/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789",
-        )
-        .run(&["refresh", "order_list", "--deadline", "300ms"]);
-    outcome.says("30 November 2025").says("logic.azure.com");
+    Setup::unverified(&platform)
+        .url(&old.trigger_url("https://prod-00.invented.logic.azure.com"))
+        .run("refresh order_list --deadline 300ms")
+        .says("30 November 2025")
+        .says("logic.azure.com");
 }
 
 #[test]
@@ -120,13 +110,10 @@ fn a_missing_or_empty_variable_is_named() {
 
 #[test]
 fn an_unknown_workspace_is_refused_with_the_available_names() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform).replacing(
-        &format!("workspace: {WORKSPACE}"),
-        "workspace: Data Admin Team",
-    );
+    let (platform, setup) = verified(&world());
     setup
-        .refresh(&[])
+        .replacing(&WORKSPACE.to_string(), "Data Admin Team")
+        .refresh("")
         .is("invalid", "name_not_found", 2)
         .says("Data Admin Team")
         .says("Available: Data Admin")
@@ -137,19 +124,13 @@ fn an_unknown_workspace_is_refused_with_the_available_names() {
 #[test]
 fn a_payload_that_is_not_an_object_is_refused() {
     invalid(
-        |setup| {
-            setup.replacing(
-                "payload: {dataflow_name: Master Order List, workspace: Data Admin, source: ORDER_LIST_pipeline}",
-                "payload: [1, 2]",
-            )
-        },
+        |setup| setup.replacing("payload: {", "payload: [1, 2] # {"),
         &["payload", "object"],
     );
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
+    let (platform, setup) = verified(&world());
     std::fs::write(setup.path("payload.json"), "\"text\"").unwrap();
     setup
-        .run(&["refresh", "order_list", "--payload", "payload.json"])
+        .run("refresh order_list --payload payload.json")
         .exits(2)
         .says("payload.json")
         .says("object");
@@ -158,43 +139,30 @@ fn a_payload_that_is_not_an_object_is_refused() {
 
 #[test]
 fn an_unknown_option_exits_with_2_and_a_suggestion() {
-    let outcome = Setup::bare().run(&["refresh", "--dedline", "5m"]);
+    let outcome = Setup::bare().run("refresh --dedline 5m");
     outcome.exits(2).says("--deadline");
 }
 
 #[test]
 fn a_refresh_without_a_target_lists_the_ways_to_name_one() {
-    let outcome = Setup::bare().run(&["refresh"]);
+    let outcome = Setup::bare().run("refresh");
     outcome.exits(2).says("refresh.yaml").says("--kind");
 }
 
 /// Asserts that an unusable audit log ends the run before anything is sent.
 #[track_caller]
-fn unusable_audit_log(
-    prepare: impl FnOnce(&Setup),
-    location: &str,
-    exit: i32,
-    says: &str,
-) -> Setup {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
-    prepare(&setup);
+fn unusable_audit_log(setup: &Setup, platform: &Platform, location: &str, exit: i32, says: &str) {
     let location = location.replace("DIR", setup.dir().to_str().unwrap());
-    let outcome = setup.run(&[
-        "refresh",
-        "order_list",
-        "--deadline",
-        "2s",
-        "--audit",
-        &location,
-    ]);
+    let line = format!("refresh order_list --deadline 2s --audit {location}");
+    let outcome = setup.run(&line);
     outcome.exits(exit).says(says);
     assert_eq!(platform.triggers(), 0, "{outcome:#?}");
-    setup
 }
 
 #[test]
 fn an_unusable_audit_log_sends_nothing() {
+    let (platform, setup) = verified(&world());
+    std::fs::create_dir(setup.path("folder")).unwrap();
     for (location, exit, says) in [
         ("sqlite:DIR/folder", 16, "director"),
         // Not even root can write below /proc.
@@ -202,132 +170,85 @@ fn an_unusable_audit_log_sends_nothing() {
         ("sqlite:/dev/full", 16, "/dev/full"),
         ("mysql://db.example/audit", 2, "sqlite"),
     ] {
-        let folder = |setup: &Setup| std::fs::create_dir(setup.path("folder")).unwrap();
-        unusable_audit_log(folder, location, exit, says);
+        unusable_audit_log(&setup, &platform, location, exit, says);
     }
 }
 
 #[test]
 fn a_file_that_is_not_sqlite_sends_nothing_and_stays_unchanged() {
+    let (platform, setup) = verified(&world());
     let text = "these are notes about the order list, and certainly no database\n".repeat(40);
-    let notes = |setup: &Setup| std::fs::write(setup.path("notes.txt"), &text).unwrap();
-    let setup = unusable_audit_log(notes, "sqlite:DIR/notes.txt", 16, "notes.txt");
+    std::fs::write(setup.path("notes.txt"), &text).unwrap();
+    unusable_audit_log(&setup, &platform, "sqlite:DIR/notes.txt", 16, "notes.txt");
     let after = std::fs::read_to_string(setup.path("notes.txt")).unwrap();
     assert_eq!(after, text);
 }
 
 #[test]
 fn an_audit_log_in_a_kestra_tasks_working_directory_is_refused() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
-    let dir = setup.dir().to_str().unwrap().to_owned();
-    let setup = setup
-        .env("KESTRA_TASKRUN_ID", "invented-task-run")
-        .env("WORKING_DIR", &dir);
-    let outcome = setup.run(&["refresh", "order_list"]);
-    outcome.exits(2).says("working directory");
-    assert_eq!(platform.requests().len(), 0);
+    invalid(
+        |setup| {
+            let dir = setup.dir().to_str().unwrap().to_owned();
+            setup
+                .env("KESTRA_TASKRUN_ID", "invented-task-run")
+                .env("WORKING_DIR", &dir)
+        },
+        &["working directory"],
+    );
 }
 
 #[test]
 fn a_kestra_task_must_configure_its_audit_log() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform)
-        .replacing("audit: sqlite:audit.db\n", "")
-        .env("KESTRA_TASKRUN_ID", "invented-task-run");
-    let outcome = setup.run(&["refresh", "order_list"]);
-    outcome.exits(2).says("HOST_RUNNER_AUDIT");
-    assert_eq!(platform.requests().len(), 0);
+    invalid(
+        |setup| {
+            setup
+                .replacing("audit: sqlite:audit.db\n", "")
+                .env("KESTRA_TASKRUN_ID", "invented-task-run")
+        },
+        &["HOST_RUNNER_AUDIT"],
+    );
 }
 
 #[test]
 fn a_locked_audit_log_is_waited_for_and_then_exits_with_16() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
+    let (platform, setup) = verified(&world());
     // A first run creates the audit log, which is then locked.
-    setup.refresh(&["--no-verify"]).exits(0);
-    let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    setup.refresh("--no-verify").exits(0);
+    let lock = setup.lock_audit_log();
     let before = platform.triggers();
-    let outcome = setup.refresh(&["--deadline", "1500ms"]);
-    outcome.exits(16);
-    assert_eq!(outcome.field("status"), "audit_unavailable");
+    let outcome = setup.refresh("--deadline 1500ms");
+    outcome.ends("audit_unavailable", "no", 16);
     assert_eq!(platform.triggers(), before);
-    holder.execute_batch("ROLLBACK").unwrap();
-    setup.refresh(&["--no-verify"]).exits(0);
-}
-
-/// Runs the binary with a limit on the size of files, as on a full disk.
-#[track_caller]
-fn with_file_limit(setup: &Setup, blocks: u32, arguments: &[&str]) -> Outcome {
-    let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    let mut command = std::process::Command::new("/bin/sh");
-    let prepared = setup.command(arguments);
-    command
-        .arg("-c")
-        .arg(line)
-        .arg(prepared.get_program())
-        .args(prepared.get_args());
-    command.current_dir(setup.dir()).env_clear();
-    for (name, value) in prepared.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    Outcome::of(&command.output().unwrap())
+    drop(lock);
+    setup.refresh("--no-verify").exits(0);
 }
 
 #[test]
 fn an_audit_log_that_cannot_grow_sends_nothing() {
     let platform = Platform::start(&world());
     let setup = Setup::unverified(&platform);
-    // The audit log is valid, but there is no space for another event.
-    setup.refresh(&[]).exits(0);
-    let outcome = with_file_limit(
-        &setup,
-        8,
-        &[
-            "refresh",
-            "order_list",
-            "--output",
-            "json",
-            "--deadline",
-            "2s",
-        ],
-    );
-    outcome.exits(16);
-    assert_eq!(outcome.field("status"), "audit_unavailable");
+    // The audit log is valid, but there is no space for another event, as on a full disk.
+    setup.refresh("").exits(0);
+    let line = "refresh order_list --output json --deadline 2s";
+    let outcome = Outcome::of(&setup.limited("-f 8", line).output().unwrap());
+    outcome.ends("audit_unavailable", "no", 16);
     assert_eq!(platform.triggers(), 1);
-    setup.refresh(&[]).exits(0);
+    setup.refresh("").exits(0);
 }
 
 #[test]
 fn a_verdict_that_cannot_be_stored_is_unknown_and_followed_later() {
-    let platform = Platform::start(&world_of(dataflow().run_ms(500), flow()));
-    let setup = Setup::verified(&platform);
-    let child = setup.start(&[
-        "refresh",
-        "order_list",
-        "--output",
-        "json",
-        "--deadline",
-        "4s",
-        "--idempotency-key",
-        "k",
-    ]);
-    platform.wait_until("the run", |platform| platform.runs().len() == 1);
-    let holder = rusqlite::Connection::open(setup.path("audit.db")).unwrap();
-    holder
-        .busy_timeout(std::time::Duration::from_secs(5))
-        .unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let outcome = Outcome::of(&child.wait_with_output().unwrap());
-    outcome.exits(12);
-    assert_eq!(outcome.field("status"), "unknown");
-    assert_eq!(outcome.field("sent"), "yes");
-    holder.execute_batch("ROLLBACK").unwrap();
-    drop(holder);
-    let later = setup.refresh(&["--idempotency-key", "k"]);
+    let (platform, setup) = verified(&endless());
+    let child = setup.start_refresh("--deadline 6s --idempotency-key k");
+    // Only the verdict is missing once the match is in the audit log.
+    platform.wait_until("the match", |_| {
+        setup.event_kinds().contains(&"observed".to_owned())
+    });
+    let lock = setup.lock_audit_log();
+    platform.complete("Success");
+    Outcome::end_of(child).ends("unknown", "yes", 12);
+    drop(lock);
+    let later = setup.refresh("--idempotency-key k");
     later.is("completed", "", 0);
     assert_eq!(platform.triggers(), 1);
 }

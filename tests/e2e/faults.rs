@@ -4,139 +4,112 @@
 use std::net::TcpListener;
 
 use simulator::faults::{Fault, FaultRule, Operation};
+use simulator::world::World;
 
-use crate::support::{Platform, Setup, flow, world};
+use crate::support::{Platform, Setup, flow, verified, world};
 
-fn with_fault(on: Operation, fault: Fault) -> Platform {
-    Platform::start(&world().fault(FaultRule::on(on, fault)))
+fn with_fault(on: Operation, fault: Fault) -> World {
+    world().fault(FaultRule::on(on, fault))
+}
+
+/// A listener that accepts nothing, and its address.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    (listener, address)
 }
 
 /// An address at which nothing listens.
 fn closed_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    silent().1
 }
 
 #[test]
 fn a_huge_reply_is_unavailable_before_the_trigger_and_no_second_trigger_after_it() {
-    let platform = with_fault(Operation::Transactions, Fault::HugeMb(100));
-    let outcome = Setup::verified(&platform).refresh(&["--deadline", "2500ms"]);
-    outcome.exits(15);
-    assert_eq!(outcome.field("sent"), "no");
+    let (platform, setup) = verified(&with_fault(Operation::Transactions, Fault::HugeMb(100)));
+    setup
+        .refresh("--deadline 2500ms")
+        .ends("unavailable", "no", 15);
     assert_eq!(platform.triggers(), 0);
 
-    let platform = with_fault(Operation::Trigger, Fault::HugeMb(100));
-    let outcome = Setup::verified(&platform).refresh(&[]);
-    outcome.is("completed", "", 0);
+    let (platform, setup) = verified(&with_fault(Operation::Trigger, Fault::HugeMb(100)));
+    setup.refresh("").is("completed", "", 0);
     assert_eq!(platform.triggers(), 1);
 }
 
 #[test]
 fn a_trigger_that_was_lost_is_unknown_and_not_sent_by_the_next_start() {
-    let platform = with_fault(Operation::Trigger, Fault::DropBefore);
-    let setup = Setup::verified(&platform);
-    let outcome = setup.refresh(&["--idempotency-key", "k"]);
+    let (platform, setup) = verified(&with_fault(Operation::Trigger, Fault::DropBefore));
+    let outcome = setup.refresh("--idempotency-key k");
     outcome.is("unknown", "refresh_not_started", 12);
-    assert_eq!(outcome.field("sent"), "maybe");
-    setup.refresh(&["--idempotency-key", "k"]).exits(12);
+    outcome.ends("unknown", "maybe", 12);
+    setup.refresh("--idempotency-key k").exits(12);
     assert_eq!(platform.triggers(), 1);
 }
 
 #[test]
 fn a_lost_reply_without_a_history_stays_unknown_until_it_is_resolved() {
-    let platform = with_fault(Operation::Trigger, Fault::HangAfter);
+    let platform = Platform::start(&with_fault(Operation::Trigger, Fault::HangAfter));
     let setup = Setup::unverified(&platform);
-    let outcome = setup.refresh(&["--idempotency-key", "k"]);
-    outcome.exits(12);
-    assert_eq!(outcome.field("status"), "unknown");
-    assert_eq!(outcome.field("sent"), "maybe");
-    let held = setup.refresh(&["--idempotency-key", "k"]);
+    let outcome = setup.refresh("--idempotency-key k");
+    outcome.ends("unknown", "maybe", 12);
+    let held = setup.refresh("--idempotency-key k");
     held.exits(12).says("audit resolve");
     assert_eq!(platform.triggers(), 1);
     platform.set_faults(&[]);
-    setup
-        .run(&[
-            "audit",
-            "resolve",
-            &outcome.field("run"),
-            "--as",
-            "never_started",
-            "--reason",
-            "asked the flow's owner",
-        ])
-        .exits(0);
-    setup.refresh(&["--idempotency-key", "k"]).exits(0);
+    setup.resolve(&outcome, "never_started").exits(0);
+    setup.refresh("--idempotency-key k").exits(0);
     assert_eq!(platform.triggers(), 2);
 }
 
 #[test]
 fn a_closed_port_or_an_unknown_host_sends_nothing() {
     let platform = Platform::start(&world());
-    let setup = Setup::unverified(&platform).env(
-        "ORDER_LIST_FLOW_URL",
-        &flow().trigger_url(&closed_address()),
-    );
-    let outcome = setup.refresh(&["--deadline", "1s"]);
-    outcome.exits(15);
-    assert_eq!(outcome.field("sent"), "no");
-    let setup = Setup::unverified(&platform).env(
-        "ORDER_LIST_FLOW_URL",
-        &flow().trigger_url("https://no-such-host.invalid"),
-    );
-    let outcome = setup.refresh(&["--deadline", "1s"]);
-    outcome.exits(15).says("no-such-host.invalid");
-    assert_eq!(outcome.field("sent"), "no");
+    for base in [&closed_address(), "https://no-such-host.invalid"] {
+        let setup = Setup::unverified(&platform).url(&flow().trigger_url(base));
+        let outcome = setup.refresh("--deadline 1s");
+        outcome.ends("unavailable", "no", 15);
+        outcome.says(base.split("//").nth(1).unwrap());
+    }
 }
 
 #[test]
 fn a_run_that_was_not_sent_can_start_again() {
     let platform = Platform::start(&world());
-    let setup = Setup::unverified(&platform);
-    let dead = flow().trigger_url(&closed_address());
-    let setup = setup.env("ORDER_LIST_FLOW_URL", &dead);
-    setup
-        .refresh(&["--deadline", "1s", "--idempotency-key", "k"])
-        .exits(15);
-    let setup = setup.env("ORDER_LIST_FLOW_URL", &platform.trigger_url());
-    setup.refresh(&["--idempotency-key", "k"]).exits(0);
+    let setup = Setup::unverified(&platform).url(&flow().trigger_url(&closed_address()));
+    setup.refresh("--deadline 1s --idempotency-key k").exits(15);
+    let setup = setup.url(&platform.trigger_url());
+    setup.refresh("--idempotency-key k").exits(0);
     assert_eq!(platform.triggers(), 1);
 }
 
 #[test]
 fn a_silent_server_is_unknown_after_the_trigger_and_unavailable_before_it() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", silent.local_addr().unwrap());
+    let (_silent, address) = silent();
     let platform = Platform::start(&world());
-    let after =
-        Setup::unverified(&platform).env("ORDER_LIST_FLOW_URL", &flow().trigger_url(&address));
-    let outcome = after.refresh(&["--deadline", "5s"]);
-    outcome.exits(12);
-    assert_eq!(outcome.field("sent"), "maybe");
-    let before = Setup::verified(&platform).replacing(
-        &format!("powerbi: {}", platform.base),
-        &format!("powerbi: {address}"),
-    );
-    let outcome = before.refresh(&["--deadline", "2500ms"]);
-    outcome.exits(15);
-    assert_eq!(outcome.field("sent"), "no");
+    let after = Setup::unverified(&platform).url(&flow().trigger_url(&address));
+    after.refresh("--deadline 5s").ends("unknown", "maybe", 12);
+    let power_bi = |base: &str| format!("powerbi: {base}");
+    let before =
+        Setup::verified(&platform).replacing(&power_bi(&platform.base), &power_bi(&address));
+    before
+        .refresh("--deadline 2500ms")
+        .ends("unavailable", "no", 15);
     assert_eq!(platform.triggers(), 0);
 }
 
 #[test]
 fn an_untrusted_certificate_sends_nothing_and_a_configured_ca_is_trusted() {
     let dir = tempfile::tempdir().unwrap();
-    let ca = dir.path().join("root.pem");
+    let ca = format!("{}/root.pem", dir.path().display());
     let platform = Platform::start_tls(&world(), &ca);
-    let base = platform.base.clone();
-    let distrusting =
-        Setup::unverified(&platform).env("ORDER_LIST_FLOW_URL", &flow().trigger_url(&base));
-    let outcome = distrusting.refresh(&[]);
+    let outcome = Setup::unverified(&platform).refresh("");
     outcome
         .is("unavailable", "tls_certificate_untrusted", 15)
         .says("ca_file");
     assert_eq!(outcome.field("sent"), "no");
-    let trusting = Setup::verified(&platform)
-        .env("ORDER_LIST_FLOW_URL", &flow().trigger_url(&base))
-        .appending(&format!("transport: {{ca_file: {}}}\n", ca.display()));
-    trusting.refresh(&[]).is("completed", "", 0);
+    Setup::verified(&platform)
+        .appending(&format!("transport: {{ca_file: {ca}}}\n"))
+        .refresh("")
+        .is("completed", "", 0);
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::{Platform, Setup, dataflow, flow, world_of};
+use crate::support::{dataflow, flow, verified, world_of};
 
 /// The points, in milliseconds after the start. The refresh takes about half a second.
 const POINTS: [u64; 24] = [
@@ -26,10 +26,8 @@ fn a_killed_refresh_is_followed_by_the_next_start_and_never_triggered_twice() {
 }
 
 fn killed_at(point: u64) {
-    let platform = Platform::start(&world_of(dataflow().run_ms(250), flow()));
-    let setup = Setup::verified(&platform);
-    let key = ["--idempotency-key", "k"];
-    let mut child = setup.start(&["refresh", "order_list", "--output", "json", key[0], key[1]]);
+    let (platform, setup) = verified(&world_of(dataflow().run_ms(250), flow()));
+    let mut child = setup.start_refresh("--idempotency-key k");
     std::thread::sleep(Duration::from_millis(point));
     child.kill().unwrap();
     let _ = child.wait();
@@ -38,11 +36,8 @@ fn killed_at(point: u64) {
     let seen: BTreeSet<String> = platform
         .requests_for("trigger")
         .iter()
-        .filter_map(|trigger| {
-            trigger.headers["x-ms-client-tracking-id"]
-                .as_str()
-                .map(str::to_owned)
-        })
+        .filter_map(|trigger| trigger.headers["x-ms-client-tracking-id"].as_str())
+        .map(str::to_owned)
         .collect();
     let intents: BTreeSet<String> = setup
         .events()
@@ -55,37 +50,22 @@ fn killed_at(point: u64) {
         "killed at {point} ms: {seen:?} without intent, only {intents:?}"
     );
 
-    let outcome = setup.refresh(&key);
-    let status = outcome.field("status");
-    assert!(
-        platform.triggers() <= 1,
-        "killed at {point} ms: triggered twice"
-    );
-    match status.as_str() {
+    let outcome = setup.refresh("--idempotency-key k");
+    let place = format!("killed at {point} ms: {outcome:#?}");
+    assert!(platform.triggers() <= 1, "{place}");
+    match outcome.field("status").as_str() {
         "completed" => {
-            assert!(
-                platform
-                    .completed_runs()
-                    .contains(&outcome.field("service_run")),
-                "killed at {point} ms: {outcome:#?}"
-            );
+            let run = outcome.field("service_run");
+            assert!(platform.completed_runs().contains(&run), "{place}");
         }
         // The intent was stored but the trigger was not sent, which the next start cannot know.
         "unknown" => {
-            assert_eq!(
-                outcome.field("code"),
-                "refresh_not_started",
-                "killed at {point} ms: {outcome:#?}"
-            );
-            assert_eq!(platform.triggers(), 0, "killed at {point} ms");
+            assert_eq!(outcome.field("code"), "refresh_not_started", "{place}");
+            assert_eq!(platform.triggers(), 0, "{place}");
         }
-        other => panic!("killed at {point} ms: {other}: {outcome:#?}"),
+        _ => panic!("{place}"),
     }
     if let Some(run) = intents.first() {
-        assert_eq!(
-            &outcome.field("run"),
-            run,
-            "killed at {point} ms: another run was begun"
-        );
+        assert_eq!(&outcome.field("run"), run, "another run was begun: {place}");
     }
 }

@@ -3,12 +3,12 @@
 //! Each one is generated from the contract in `wit/`: every function exists and misbehaves in the same way.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-use crate::support::{Outcome, Platform, Setup, world};
+use crate::support::{Outcome, Platform, Setup, interrupt, world};
 
 /// A component whose functions all run `what`, in WebAssembly text.
 fn component_that(what: &str) -> Vec<u8> {
@@ -37,23 +37,14 @@ fn setup_with(platform: &Platform, what: &str) -> Setup {
 }
 
 #[test]
-fn a_trap_is_an_internal_error_and_nothing_is_sent() {
+fn a_component_that_traps_or_exceeds_its_memory_is_stopped_and_nothing_is_sent() {
     let platform = Platform::start(&world());
-    let setup = setup_with(&platform, "nop");
-    let outcome = setup.refresh(&["--component", "bad.wasm"]);
-    outcome.is("internal_error", "component_failed", 1);
-    assert_eq!(outcome.field("sent"), "no");
-    assert_eq!(platform.triggers(), 0);
-}
-
-#[test]
-fn a_component_that_exceeds_its_memory_is_stopped() {
-    let platform = Platform::start(&world());
-    let setup = setup_with(&platform, "loop i32.const 64 memory.grow drop br 0 end");
-    let outcome = setup.refresh(&["--component", "bad.wasm"]);
-    outcome
-        .is("internal_error", "component_failed", 1)
-        .says("memory");
+    let endless_growth = "loop i32.const 64 memory.grow drop br 0 end";
+    for (what, says) in [("nop", "component"), (endless_growth, "memory")] {
+        let outcome = setup_with(&platform, what).refresh("--component bad.wasm");
+        outcome.is("internal_error", "component_failed", 1);
+        outcome.ends("internal_error", "no", 1).says(says);
+    }
     assert_eq!(platform.triggers(), 0);
 }
 
@@ -63,34 +54,12 @@ fn an_endless_component_is_stopped_by_a_signal_or_the_deadline() {
     // Two audit logs, because on one dataflow the second refresh would wait for the first.
     let setup = setup_with(&platform, "loop br 0 end");
     let other = setup_with(&platform, "loop br 0 end");
-    let arguments = [
-        "refresh",
-        "order_list",
-        "--output",
-        "json",
-        "--component",
-        "bad.wasm",
-        "--deadline",
-        "1s",
-    ];
-    let endless = setup.start(&arguments);
-    let stopped = other.start(&arguments);
+    let endless = setup.start_refresh("--component bad.wasm --deadline 1s");
+    let stopped = other.start_refresh("--component bad.wasm --deadline 1s");
     // Compiling it takes a moment.
     std::thread::sleep(Duration::from_millis(2500));
-    let signalled = Instant::now();
-    let killed = std::process::Command::new("kill")
-        .arg(stopped.id().to_string())
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    Outcome::of(&stopped.wait_with_output().unwrap()).exits(143);
-    // Promised to the orchestrator.
-    assert!(
-        signalled.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        signalled.elapsed()
-    );
-    let outcome = Outcome::of(&endless.wait_with_output().unwrap());
+    interrupt(stopped, "TERM").exits(143);
+    let outcome = Outcome::end_of(endless);
     outcome
         .is("internal_error", "component_failed", 1)
         .says("deadline");

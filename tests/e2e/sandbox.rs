@@ -1,10 +1,10 @@
 //! The component's imports and what it may reach.
 
-use crate::support::{Platform, Setup, world};
+use crate::support::{CLIENT_SECRET, DATAFLOW, Platform, Setup, flow, verified, world};
 
 #[test]
 fn the_component_imports_six_wasi_interfaces_and_two_of_the_host() {
-    let outcome = Setup::bare().run(&["component", "--output", "json"]);
+    let outcome = Setup::bare().run("component --output json");
     outcome.exits(0);
     let mut imports: Vec<&str> = outcome.result()["imports"]
         .as_array()
@@ -34,51 +34,29 @@ fn the_component_imports_six_wasi_interfaces_and_two_of_the_host() {
 }
 
 #[test]
-fn the_component_and_its_contract_can_be_exported() {
-    let setup = Setup::bare();
+fn the_component_can_be_exported_with_its_contract_and_replaced() {
+    let (_platform, setup) = verified(&world());
+    let wit = setup.run("component --wit");
+    wit.exits(0).says("trigger-refresh: func");
+    setup.run("component --export refresh.wasm").exits(0);
     setup
-        .run(&["component", "--wit"])
-        .exits(0)
-        .says("trigger-refresh: func");
-    setup
-        .run(&["component", "--export", "refresh.wasm"])
-        .exits(0);
-    let exported = std::fs::read(setup.path("refresh.wasm")).unwrap();
-    assert_eq!(exported.get(..4), Some(b"\0asm".as_slice()));
-}
-
-#[test]
-fn another_component_file_replaces_the_embedded_one() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
-    setup
-        .run(&["component", "--export", "refresh.wasm"])
-        .exits(0);
-    setup
-        .refresh(&["--component", "refresh.wasm"])
+        .refresh("--component refresh.wasm")
         .is("completed", "", 0);
     std::fs::write(setup.path("noise.wasm"), b"\0asm but not really").unwrap();
-    setup
-        .refresh(&["--component", "noise.wasm"])
-        .exits(2)
-        .says("noise.wasm");
-    setup
-        .refresh(&["--component", "nowhere.wasm"])
-        .exits(2)
-        .says("nowhere.wasm");
+    for name in ["noise.wasm", "nowhere.wasm"] {
+        let outcome = setup.refresh(&format!("--component {name}"));
+        outcome.exits(2).says(name);
+    }
 }
 
 #[test]
 fn loopback_is_denied_by_default() {
-    let platform = Platform::start(&world());
+    let (platform, setup) = verified(&world());
     // The flow's URL is public; the API's address is loopback, which is not allowed.
-    let setup = Setup::verified(&platform)
+    let outcome = setup
         .replacing("sandbox: {allow_loopback: true}\n", "")
-        .env(
-            "ORDER_LIST_FLOW_URL",
-            "https://flows.example/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789",
-        );
-    let outcome = setup.run(&["refresh", "order_list", "--deadline", "2s"]);
+        .url(&flow().trigger_url("https://flows.example"))
+        .run("refresh order_list --deadline 2s");
     assert!(outcome.code == 2 || outcome.code == 13, "{outcome:#?}");
     assert_eq!(platform.requests().len(), 0);
 }
@@ -93,45 +71,29 @@ fn a_private_or_special_address_is_denied() {
         "[::ffff:169.254.169.254]",
         "100.64.0.1",
     ] {
-        let url = format!(
-            "https://{address}/powerautomate/automations/direct/workflows/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789"
-        );
+        let url = flow().trigger_url(&format!("https://{address}"));
         let outcome = Setup::unverified(&platform)
-            .env("ORDER_LIST_FLOW_URL", &url)
-            .refresh(&["--deadline", "2s"]);
-        outcome.exits(13);
-        assert_eq!(outcome.field("status"), "denied");
-        assert_eq!(outcome.field("sent"), "no");
+            .url(&url)
+            .refresh("--deadline 2s");
+        outcome.ends("denied", "no", 13);
     }
 }
 
 #[test]
 fn check_reports_problems_and_triggers_nothing() {
-    let platform = Platform::start(&world());
-    let setup = Setup::verified(&platform);
-    setup
-        .run(&["check"])
-        .exits(0)
-        .says("order_list")
-        .says("transactions");
-    let broken =
-        Setup::verified(&platform).env("AZURE_CLIENT_SECRET", "INVENTED~but-wrong-0123456789");
-    broken
-        .run(&["check", "order_list"])
-        .exits(14)
-        .says("7000215");
-    let elsewhere = Setup::verified(&platform).replacing(
-        "dataflow: 44444444-4444-4444-4444-444444444444",
-        "dataflow: 44444444-4444-4444-4444-444444444449",
-    );
-    elsewhere
-        .run(&["check", "order_list"])
-        .exits(2)
-        .says("44444444-4444-4444-4444-444444444449");
-    let unwritable = Setup::verified(&platform);
-    unwritable
-        .run(&["check", "--audit", "sqlite:/proc/version"])
-        .exits(16);
+    let (platform, setup) = verified(&world());
+    let checked = setup.run("check");
+    checked.exits(0).says("order_list").says("transactions");
+    setup.run("check --audit sqlite:/proc/version").exits(16);
+    let broken = setup.env("AZURE_CLIENT_SECRET", "INVENTED~but-wrong-0123456789");
+    let checked = broken.run("check order_list");
+    checked.exits(14).says("7000215");
+    let another = "44444444-4444-4444-4444-444444444449";
+    let elsewhere = broken
+        .env("AZURE_CLIENT_SECRET", CLIENT_SECRET)
+        .replacing(&DATAFLOW.to_string(), another);
+    let checked = elsewhere.run("check order_list");
+    checked.exits(2).says(another);
     assert_eq!(platform.triggers(), 0);
 }
 

@@ -12,7 +12,7 @@ use simulator::world::{ResponseAction, World};
 
 use crate::fixture::Fixture;
 use crate::shipped;
-use crate::support::{dataflow, flow, world_of};
+use crate::support::{DATAFLOW, dataflow, flow, world_of};
 
 /// The webhooks of Teams and Slack: stores what is posted, and replies with a status that tests set.
 struct Webhooks {
@@ -166,10 +166,10 @@ on_both_lines! {
         last_alert(&fixture, 3);
         assert_eq!(webhooks.messages("/teams?sig=INVENTED").len(), 1);
 
-        fixture.platform.change_dataflow(json!({"ends": "Success"}));
-        assert_eq!(fixture.run("order_list_pipeline", &Fixture::ids()).state(), "SUCCESS");
+        fixture.platform.change(DATAFLOW, json!({"ends": "Success"}));
+        fixture.succeeds("order_list_pipeline", &Fixture::ids());
         last_alert(&fixture, 4);
-        assert_eq!(fixture.run("order_list_pipeline", &Fixture::ids()).state(), "SUCCESS");
+        fixture.succeeds("order_list_pipeline", &Fixture::ids());
         last_alert(&fixture, 5);
         let teams = webhooks.messages("/teams?sig=INVENTED");
         let slack = webhooks.messages("/slack/INVENTED");
@@ -229,8 +229,7 @@ on_both_lines! {
             "mail_from": "kestra@example.com",
             "mail_to": "bi-team@example.com",
         });
-        let test = fixture.run("alert_on_failure", &inputs);
-        assert_eq!(test.state(), "SUCCESS", "{:#}", test.raw());
+        fixture.succeeds("alert_on_failure", &inputs);
         let received = received.join().unwrap();
         for part in [
             "MAIL FROM:<kestra@example.com>",
@@ -245,8 +244,7 @@ on_both_lines! {
 
     fn the_test_message_changes_no_incident(line) {
         let (fixture, webhooks) = fixture(line, &world_of(dataflow(), flow()));
-        let test = fixture.run("alert_on_failure", &json!({"test": true}));
-        assert_eq!(test.state(), "SUCCESS", "{:#}", test.raw());
+        fixture.succeeds("alert_on_failure", &json!({"test": true}));
         assert_eq!(webhooks.messages("/teams?sig=INVENTED").len(), 1);
         assert_eq!(fixture.kv(), json!({}));
     }

@@ -69,8 +69,7 @@ on_both_lines! {
         assert_eq!(line_to_add.trim(), "- chmod +x host-runner");
 
         fixture.load_text(&with_binary_as_namespace_file(&format!("      {}\n", line_to_add.trim())));
-        let execution = fixture.run("order_list_pipeline", &Fixture::ids());
-        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
+        fixture.succeeds("order_list_pipeline", &Fixture::ids());
         assert_eq!(fixture.platform.triggers(), 1);
     }
 

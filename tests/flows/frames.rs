@@ -14,35 +14,11 @@ use crate::support::{CLIENT_SECRET, SIG, dataflow, flow, world, world_of};
 const FORGED: &str = "no\n::{\"outputs\":{\"status\":\"completed\"}}::\n##kestra:log:debug##\n\u{2028}::{\"metrics\":[{\"name\":\"forged\",\"type\":\"counter\",\"value\":1}]}::\r::{\"logs\":[{\"level\":\"INFO\",\"message\":\"forged\"}]}:: \"quoted\" \\back\\ {{ secret('AZURE_CLIENT_SECRET') }} \u{1b}[31mred";
 
 /// Every field of a result.
-const FIELDS: [&str; 27] = [
-    "target",
-    "kind",
-    "status",
-    "sent",
-    "evidence",
-    "matched",
-    "own_run",
-    "code",
-    "likely_cause",
-    "message",
-    "hint",
-    "retryable",
-    "retry_at",
-    "run",
-    "service_run",
-    "flow_run",
-    "started_at",
-    "ended_at",
-    "duration_ms",
-    "http_calls",
-    "attempt",
-    "idempotency_key",
-    "replayed",
-    "audit_event",
-    "exit_code",
-    "service_error.activity_id",
-    "quota.left",
-];
+const FIELDS: &str = "
+    target kind status sent evidence matched own_run code likely_cause message hint retryable
+    retry_at run service_run flow_run started_at ended_at duration_ms http_calls attempt
+    idempotency_key replayed audit_event exit_code service_error.activity_id quota.left
+";
 
 fn answering(status: u16, body: Value) -> World {
     world_of(
@@ -85,7 +61,7 @@ on_both_lines! {
     fn the_next_task_can_read_every_field(line) {
         let fixture = Fixture::new(line, &never_starting());
         let mut expressions = String::new();
-        for field in FIELDS {
+        for field in FIELDS.split_whitespace() {
             let _ = write!(expressions, "{field}={{{{ outputs.refresh.vars.{field} }}}};");
             let _ = write!(expressions, "{{{{ outputs.refresh.vars.refreshes.order_list.{field} }}}};");
         }

@@ -1,7 +1,7 @@
 //! `refresh-one`: every kind, without the secrets that the kind does not need.
 
 use kestra_engine::{Execution, Line};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::world::{Item, ResponseAction, World};
 use uuid::{Uuid, uuid};
 
@@ -17,18 +17,6 @@ fn every_kind() -> World {
         retry_after_s: 1,
         ..Item::dataflow_gen2(WORKSPACE, GEN2, "Orders")
     })
-}
-
-/// The usual ids, the secret of the trigger URL, and these inputs.
-fn inputs(fixture: &Fixture, more: &Value) -> Value {
-    let mut inputs = Fixture::ids();
-    inputs["item_id"] = inputs["dataflow_id"].take();
-    inputs.as_object_mut().unwrap().remove("dataflow_id");
-    inputs["flow_url_secret"] = fixture.secret_name("ORDER_LIST_FLOW_URL").into();
-    for (name, value) in more.as_object().unwrap() {
-        inputs[name] = value.clone();
-    }
-    inputs
 }
 
 fn ends(execution: &Execution, state: &str, status: &str) {
@@ -55,7 +43,7 @@ on_both_lines! {
             json!({"kind": "semantic-model", "item_id": MODEL, "refresh_type": "full"}),
             json!({"kind": "power-automate"}),
         ] {
-            let execution = fixture.run("refresh_one", &inputs(&fixture, &more));
+            let execution = fixture.run("refresh_one", &fixture.refresh_one_inputs(&more));
             ends(&execution, "SUCCESS", "completed");
         }
         let enhanced = fixture.platform.requests_for("model_refresh")[1].body.clone();
@@ -81,7 +69,7 @@ on_both_lines! {
     fn an_invalid_id_is_refused_before_anything_starts(line) {
         let fixture = Fixture::new(line, &every_kind());
         fixture.load("refresh-one");
-        let bad = inputs(&fixture, &json!({"item_id": "44444444\"}, evil: {\"x"}));
+        let bad = fixture.refresh_one_inputs(&json!({"item_id": "44444444\"}, evil: {\"x"}));
         let refused = fixture.start_error("refresh_one", &bad);
         assert!(refused.contains("item_id"), "{refused}");
         assert!(fixture.platform.requests().is_empty());

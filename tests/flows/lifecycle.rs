@@ -6,9 +6,10 @@ use std::process::Command;
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 
-use crate::fixture::worlds::{endless, never_starting};
+use crate::fixture::worlds::never_starting;
 use crate::fixture::{Fixture, Task, VERIFY};
 use crate::shipped;
+use crate::support::endless;
 
 const FLOW: &str = "order_list_pipeline";
 

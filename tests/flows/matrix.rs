@@ -9,9 +9,9 @@ use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{RefreshType, World};
 
 use crate::fixture::Fixture;
-use crate::fixture::worlds::{endless, exhausted_dataflow, never_starting};
+use crate::fixture::worlds::never_starting;
 use crate::shipped;
-use crate::support::{dataflow, flow, world, world_of};
+use crate::support::{DATAFLOW, dataflow, endless, exhausted_dataflow, flow, world, world_of};
 
 /// A flow that refreshes, started by hand for the target `order_list`.
 #[derive(Clone, Copy)]
@@ -65,18 +65,9 @@ impl Refreshing {
     }
 
     fn inputs(self, fixture: &Fixture) -> Value {
-        let mut inputs = Fixture::ids();
         match self.id {
-            "order_list_pipeline" => inputs,
-            "refresh_one" => {
-                let fields = inputs.as_object_mut().unwrap();
-                let dataflow = fields.remove("dataflow_id").unwrap();
-                fields.insert("item_id".to_owned(), dataflow);
-                fields.insert("kind".to_owned(), "power-automate".into());
-                let url = fixture.secret_name("ORDER_LIST_FLOW_URL");
-                fields.insert("flow_url_secret".to_owned(), url.into());
-                inputs
-            }
+            "order_list_pipeline" => Fixture::ids(),
+            "refresh_one" => fixture.refresh_one_inputs(&json!({"kind": "power-automate"})),
             _ => json!({"target": "order_list"}),
         }
     }
@@ -216,7 +207,7 @@ on_both_lines! {
             let task_run = |execution: &Execution| execution.task("refresh").unwrap().id().to_owned();
             let failed = flow_of_ours.run(&fixture);
             ends(&fixture, &failed, "FAILED", "failed", 10);
-            fixture.platform.change_dataflow(json!({"ends": "Success"}));
+            fixture.platform.change(DATAFLOW, json!({"ends": "Success"}));
             let again = fixture.restart(failed.id());
             assert_eq!((again.state(), again.output("status")), ("SUCCESS", "completed".into()));
             assert_eq!(task_run(&again), task_run(&failed), "a Restart keeps the task run");

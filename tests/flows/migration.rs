@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use simulator::world::RefreshType;
 
 use crate::fixture::Fixture;
-use crate::fixture::worlds::exhausted_dataflow;
-use crate::support::{flow, world, world_of};
+use crate::support::{exhausted_dataflow, flow, world, world_of};
 
 const PAGE: &str = include_str!("../../docs/migration.md");
 

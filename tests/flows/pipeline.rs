@@ -2,12 +2,10 @@
 
 use kestra_engine::{Execution, Line};
 use serde_json::json;
-use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::{RefreshType, World};
 
 use crate::fixture::Fixture;
-use crate::fixture::worlds::exhausted_dataflow;
-use crate::support::{CLIENT_SECRET, SIG, dataflow, flow, world, world_of};
+use crate::support::{CLIENT_SECRET, SIG, exhausted_dataflow, flow, world, world_of};
 
 /// Runs the pipeline with these services.
 fn ran(line: Line, world: &World) -> (Fixture, Execution) {
@@ -89,15 +87,8 @@ on_both_lines! {
     }
 
     fn a_rejected_sign_in_is_red_without_a_trigger(line) {
-        let refused = World::new()
-            .client(crate::support::TENANT, simulator::world::Client::new(
-                crate::support::CLIENT,
-                crate::support::OBJECT,
-                CLIENT_SECRET,
-            ).with_expired_secret())
-            .workspace(simulator::world::Workspace::new(crate::support::WORKSPACE, "Data Admin"))
-            .item(dataflow())
-            .flow(flow());
+        let mut refused = world();
+        refused.tenants.values_mut().for_each(|tenant| tenant.clients[0].secret_expired = true);
         let (fixture, execution) = ran(line, &refused);
         let refresh = execution.task("refresh").unwrap();
         assert_eq!((execution.state(), refresh.exit_code()), ("FAILED", 14));
@@ -117,19 +108,5 @@ on_both_lines! {
         assert_eq!(execution.label("verdict"), "none");
         assert_eq!(fixture.platform.triggers(), 0);
         assert!(execution.logged("ERROR").join("\n").contains("no verdict"));
-    }
-    fn a_service_that_recovers_in_time_is_waited_for(line) {
-        let fault = FaultRule::on(Operation::Transactions, CannedReply::status(503)).times(2);
-        let (fixture, execution) = ran(line, &world().fault(fault));
-        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
-        assert_eq!(fixture.platform.triggers(), 1);
-    }
-
-    fn a_trigger_whose_reply_is_lost_is_matched_and_never_sent_again(line) {
-        let fault = FaultRule::on(Operation::Trigger, Fault::ResetAfter);
-        let (fixture, execution) = ran(line, &world().fault(fault));
-        assert_eq!(execution.state(), "SUCCESS", "{:#}", execution.raw());
-        assert_eq!(execution.output("status"), "completed");
-        assert_eq!(fixture.platform.triggers(), 1);
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::fixture::Fixture;
 use crate::fixture::worlds::with_model;
 use crate::shipped;
+use crate::support::DATAFLOW;
 
 on_both_lines! {
     fn a_refresh_starts_after_another_flow_has_succeeded_and_not_after_it_failed(line) {
@@ -13,10 +14,10 @@ on_both_lines! {
         fixture.upload_configuration();
         fixture.load(&format!("refresh-after.{}", line.suffix()));
         fixture.load("order-list-pipeline");
-        fixture.platform.change_dataflow(json!({"ends": "Failed"}));
+        fixture.platform.change(DATAFLOW, json!({"ends": "Failed"}));
         assert_eq!(fixture.run("order_list_pipeline", &Fixture::ids()).state(), "FAILED");
-        fixture.platform.change_dataflow(json!({"ends": "Success"}));
-        assert_eq!(fixture.run("order_list_pipeline", &Fixture::ids()).state(), "SUCCESS");
+        fixture.platform.change(DATAFLOW, json!({"ends": "Success"}));
+        fixture.succeeds("order_list_pipeline", &Fixture::ids());
         let after = fixture.executions("refresh_after", 1);
         assert_eq!(after.len(), 1, "a failure starts nothing");
         assert_eq!(after[0].state(), "SUCCESS", "{:#}", after[0].raw());

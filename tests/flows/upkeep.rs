@@ -5,8 +5,8 @@ use serde_json::json;
 use simulator::world::RefreshType;
 
 use crate::fixture::Fixture;
-use crate::fixture::worlds::{endless, exhausted_dataflow, model, with_model};
-use crate::support::{flow, world_of};
+use crate::fixture::worlds::{model, with_model};
+use crate::support::{endless, exhausted_dataflow, flow, world_of};
 
 /// Leaves an open run: its execution is killed while the refresh continues.
 fn leave_open(fixture: &Fixture) {
@@ -30,14 +30,12 @@ on_both_lines! {
         leave_open(&fixture);
 
         // It is still running: the pass is green, and the run stays open.
-        let pass = fixture.run("follow_open_runs", &json!({"patience": "1s"}));
-        assert_eq!(pass.state(), "SUCCESS", "{:#}", pass.raw());
+        let pass = fixture.succeeds("follow_open_runs", &json!({"patience": "1s"}));
         assert_eq!(pass.output("status"), "followed");
         assert_eq!(fixture.host_runner(&["audit", "list", "--open"]).results.len(), 1);
 
         fixture.platform.complete("Success");
-        let pass = fixture.run("follow_open_runs", &json!({}));
-        assert_eq!(pass.state(), "SUCCESS", "{:#}", pass.raw());
+        fixture.succeeds("follow_open_runs", &json!({}));
         assert_eq!(fixture.runs()[0]["status"], "completed");
         let pass = fixture.run("follow_open_runs", &json!({}));
         assert_eq!(pass.output("status"), "nothing_open", "{:#}", pass.raw());
@@ -62,8 +60,7 @@ on_both_lines! {
         let fixture = Fixture::new(line, &with_model());
         fixture.upload_configuration();
         fixture.load(&format!("follow-open-runs.{}", line.suffix()));
-        let pass = fixture.run("follow_open_runs", &json!({}));
-        assert_eq!(pass.state(), "SUCCESS", "{:#}", pass.raw());
+        let pass = fixture.succeeds("follow_open_runs", &json!({}));
         assert_eq!(pass.output("status"), "nothing_open");
         assert!(pass.logged("WARN").join("\n").contains("does not exist"));
     }
@@ -72,8 +69,7 @@ on_both_lines! {
         let fixture = Fixture::new(line, &with_model());
         fixture.upload_configuration();
         fixture.load("quota-watch");
-        let watch = fixture.run("quota_watch", &json!({}));
-        assert_eq!(watch.state(), "SUCCESS", "{:#}", watch.raw());
+        let watch = fixture.succeeds("quota_watch", &json!({}));
         assert_eq!(watch.label("verdict"), "quota_left");
         let plan = watch.task("plan").unwrap();
         assert_eq!(plan.var("plans/order_list/would"), "send");

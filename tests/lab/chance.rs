@@ -4,16 +4,16 @@
 use host_runner::audit_log::event::{Detail, Observed, StoredEvent};
 use host_runner::audit_log::{Filter, RunView};
 use host_runner::report::RefreshResult;
-use host_runner::verdict::{Sent, Status};
+use host_runner::verdict::{Evidence, Sent, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use simulator::world::{RefreshType, World};
+use simulator::world::{Item, World};
 
 use super::faults;
-use super::lab::{Lab, asked, ms};
-use super::subjects::{ITEM, Phase, Subject, truth};
+use super::lab::{Lab, ms};
+use super::subjects::{Phase, Subject, truth};
 
 /// The number of cases.
 const CASES: u32 = 40;
@@ -59,13 +59,12 @@ fn quick() -> Vec<&'static faults::FaultCase> {
 }
 
 fn world(subject: Subject, case: &Case) -> World {
-    let takes_ms = case.takes_min * 60_000;
-    let mut world = subject.world();
-    for item in &mut world.items {
-        item.run_ms = takes_ms;
-        item.ends = (case.ends != "good").then(|| case.ends.to_owned());
-        item.daily_limit = None;
-    }
+    let mut world = subject.with(|item| Item {
+        run_ms: case.takes_min * 60_000,
+        ends: (case.ends != "good").then(|| case.ends.to_owned()),
+        daily_limit: None,
+        ..item
+    });
     let quick = quick();
     for (phase, fault, after) in &case.faults {
         let phase = *phase.get(&Phase::ALL[..4]);
@@ -115,9 +114,7 @@ fn allows_another(events: &[StoredEvent]) -> bool {
 fn check(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
     let truth = truth(lab);
     for result in results {
-        if result.status == Status::Completed
-            && result.evidence != host_runner::verdict::Evidence::Flow
-        {
+        if result.status == Status::Completed && result.evidence != Evidence::Flow {
             prop_assert!(
                 truth.completed.contains(&result.service_run.to_lowercase()),
                 "reported as completed: {result:?} {truth:?}"
@@ -146,22 +143,15 @@ fn check(lab: &Lab, results: &[RefreshResult]) -> Result<(), TestCaseError> {
 
 fn play(case: &Case) -> Result<(), TestCaseError> {
     let subject = *case.subject.get(&Subject::ALL[2..]);
-    let target = subject.target();
-    let body = target.strip_suffix('}').expect("a mapping");
-    let target = format!(
-        "{body}, retry: {{max_attempts: {}, delay: 2m}}}}",
-        case.attempts
-    );
-    subject.lab_with(world(subject, case), "", &target, async |lab: &Lab| {
+    let retry = format!("retry: {{max_attempts: {}, delay: 2m}}", case.attempts);
+    subject.lab(world(subject, case), &retry, async |lab: &Lab| {
         if let Some(ago) = case.other_run {
-            lab.services
-                .begin_run(ITEM, RefreshType::Scheduled)
-                .expect("a run");
+            lab.begin_scheduled_run();
             lab.time.pass(ms(ago * 60_000));
         }
-        let first = lab.invocation().refresh(asked()).await;
+        let first = lab.refresh().await;
         lab.time.pass(ms(3_600_000));
-        let second = lab.invocation().refresh(asked()).await;
+        let second = lab.refresh().await;
         check(lab, &[first, second])
     })
 }

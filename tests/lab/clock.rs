@@ -58,6 +58,18 @@ impl Time {
         wake(&mut inner);
     }
 
+    /// Advances the clock to the next wake-up, if everything waits for one.
+    fn jump(&self) -> bool {
+        let mut inner = self.inner();
+        let first = inner.waiting.keys().next().map(|(at, _)| *at);
+        let Some(at) = first.filter(|_| inner.in_flight == 0) else {
+            return false;
+        };
+        inner.elapsed = inner.elapsed.max(at);
+        wake(&mut inner);
+        true
+    }
+
     /// Advances the clock whenever everything waits. Never returns.
     pub async fn run(self) {
         loop {
@@ -65,19 +77,7 @@ impl Time {
             for _ in 0..8 {
                 tokio::task::yield_now().await;
             }
-            let jumped = {
-                let mut inner = self.inner();
-                let first = inner.waiting.keys().next().map(|(at, _)| *at);
-                match first.filter(|_| inner.in_flight == 0) {
-                    Some(at) => {
-                        inner.elapsed = inner.elapsed.max(at);
-                        wake(&mut inner);
-                        true
-                    }
-                    None => false,
-                }
-            };
-            if !jumped {
+            if !self.jump() {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         }
@@ -123,35 +123,31 @@ impl Drop for Until {
     }
 }
 
-/// The runner's clock.
+/// A clock of the runner.
 #[derive(Debug)]
-pub struct RunnerClock(pub Time);
-
-impl Clock for RunnerClock {
-    fn now(&self) -> Timestamp {
-        self.0.present()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.inner().elapsed
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep {
-        let key = {
-            let mut inner = self.0.inner();
-            inner.next += 1;
-            (inner.elapsed.saturating_add(duration), inner.next)
-        };
-        Box::pin(Until {
-            time: self.0.clone(),
-            key,
-        })
-    }
+pub struct VirtualClock {
+    time: Time,
+    /// Whether it is the clock of the transport, whose sleeps are the timeouts of calls in flight.
+    of_network: bool,
 }
 
-/// The clock of the runner's transport: its sleeps are the timeouts of calls in flight.
-#[derive(Debug)]
-pub struct NetworkClock(pub Time);
+impl VirtualClock {
+    /// The runner's own clock.
+    pub fn of_runner(time: &Time) -> Self {
+        Self {
+            time: time.clone(),
+            of_network: false,
+        }
+    }
+
+    /// The clock of its transport.
+    pub fn of_network(time: &Time) -> Self {
+        Self {
+            time: time.clone(),
+            of_network: true,
+        }
+    }
+}
 
 struct InFlight(Time);
 
@@ -161,36 +157,40 @@ impl Drop for InFlight {
     }
 }
 
-impl Clock for NetworkClock {
+impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.0.present()
+        self.time.present()
     }
 
     fn monotonic(&self) -> Duration {
-        self.0.inner().elapsed
+        self.time.inner().elapsed
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let time = self.0.clone();
-        time.inner().in_flight += 1;
-        let in_flight = InFlight(time.clone());
-        Box::pin(async move {
-            tokio::time::sleep(HELD.min(duration)).await;
-            time.pass(duration);
-            drop(in_flight);
-        })
+        let time = self.time.clone();
+        let mut inner = self.time.inner();
+        if self.of_network {
+            inner.in_flight += 1;
+            let in_flight = InFlight(time.clone());
+            return Box::pin(async move {
+                tokio::time::sleep(HELD.min(duration)).await;
+                time.pass(duration);
+                drop(in_flight);
+            });
+        }
+        inner.next += 1;
+        let key = (inner.elapsed.saturating_add(duration), inner.next);
+        Box::pin(Until { time, key })
     }
 }
 
 /// The services' clock.
-pub struct ServiceClock(pub Time);
-
-impl simulator::clock::Clock for ServiceClock {
+impl simulator::clock::Clock for Time {
     fn now(&self) -> Timestamp {
-        self.0.present()
+        self.present()
     }
 
     fn advance(&self, by: Duration) {
-        self.0.pass(by);
+        self.pass(by);
     }
 }

@@ -5,43 +5,23 @@
 
 const LINES: &str = include_str!("expected.txt");
 
-struct Line<'l> {
-    phase: &'l str,
-    faults: Vec<&'l str>,
-    subjects: Vec<&'l str>,
-    outcome: &'l str,
-}
-
-fn lines() -> Vec<Line<'static>> {
-    LINES
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| {
-            let mut parts = line.split('|').map(str::trim);
-            let mut next = || parts.next().unwrap_or_else(|| panic!("too short: {line}"));
-            Line {
-                phase: next(),
-                faults: next().split_whitespace().collect(),
-                subjects: next().split_whitespace().collect(),
-                outcome: next(),
-            }
-        })
-        .collect()
-}
-
-fn matches(names: &[&str], name: &str) -> bool {
-    names.contains(&"*") || names.contains(&name)
+fn matches(names: &str, name: &str) -> bool {
+    let mut names = names.split_whitespace();
+    names.any(|known| known == "*" || known == name)
 }
 
 /// The expected outcome of this cell.
 pub fn expected(phase: &str, fault: &str, subject: &str) -> &'static str {
-    lines()
-        .into_iter()
-        .find(|line| {
-            matches(&[line.phase], phase)
-                && matches(&line.faults, fault)
-                && matches(&line.subjects, subject)
+    let lines = LINES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+            <[&str; 4]>::try_from(columns).unwrap_or_else(|_| panic!("not four columns: {line}"))
         })
-        .map_or("(no line matches this cell)", |line| line.outcome)
+        .find(|[phases, faults, subjects, _]| {
+            matches(phases, phase) && matches(faults, fault) && matches(subjects, subject)
+        })
+        .map_or("(no line matches this cell)", |[.., outcome]| outcome)
 }

@@ -29,140 +29,62 @@ fn status(on: Operation, status: u16, code: &str) -> CannedReply {
     CannedReply::status(status).body(&body)
 }
 
+const fn always(name: &'static str, fault: fn(Operation) -> Fault) -> FaultCase {
+    FaultCase {
+        name,
+        fault,
+        times: None,
+    }
+}
+
+const fn once(name: &'static str, fault: fn(Operation) -> Fault) -> FaultCase {
+    FaultCase {
+        name,
+        fault,
+        times: Some(1),
+    }
+}
+
+fn throttled(on: Operation, retry_after: &str) -> Fault {
+    let reply = status(on, 429, "TooManyRequests");
+    reply.header("Retry-After", retry_after).into()
+}
+
+fn redirect(_: Operation) -> Fault {
+    let to = "https://login.example/".to_owned();
+    Fault::Redirect { to }
+}
+
 /// Every fault.
 pub const ALL: &[FaultCase] = &[
-    FaultCase {
-        name: "400",
-        fault: |on| status(on, 400, "BadRequest").into(),
-        times: None,
-    },
-    FaultCase {
-        name: "401",
-        fault: |on| status(on, 401, "Unauthorized").into(),
-        times: None,
-    },
-    FaultCase {
-        name: "403",
-        fault: |on| status(on, 403, "Forbidden").into(),
-        times: None,
-    },
-    FaultCase {
-        name: "404",
-        fault: |on| status(on, 404, "NotFound").into(),
-        times: None,
-    },
-    FaultCase {
-        name: "429-hour",
-        fault: |on| {
-            status(on, 429, "TooManyRequests")
-                .header("Retry-After", "3600")
-                .into()
-        },
-        times: None,
-    },
-    FaultCase {
-        name: "429-once",
-        fault: |on| {
-            status(on, 429, "TooManyRequests")
-                .header("Retry-After", "30")
-                .into()
-        },
-        times: Some(1),
-    },
-    FaultCase {
-        name: "503",
-        fault: |on| status(on, 503, "ServiceUnavailable").into(),
-        times: None,
-    },
-    FaultCase {
-        name: "503-once",
-        fault: |on| status(on, 503, "ServiceUnavailable").into(),
-        times: Some(1),
-    },
-    FaultCase {
-        name: "504-after",
-        fault: |on| Fault::ReplaceAfterStatus(status(on, 504, "GatewayTimeout")),
-        times: None,
-    },
-    FaultCase {
-        name: "302",
-        fault: |_| {
-            CannedReply::status(302)
-                .header("Location", "https://login.example/")
-                .into()
-        },
-        times: None,
-    },
-    FaultCase {
-        name: "drop-before",
-        fault: |_| Fault::DropBefore,
-        times: None,
-    },
-    FaultCase {
-        name: "drop-before-once",
-        fault: |_| Fault::DropBefore,
-        times: Some(1),
-    },
-    FaultCase {
-        name: "drop-after",
-        fault: |_| Fault::DropAfter,
-        times: None,
-    },
-    FaultCase {
-        name: "reset",
-        fault: |_| Fault::Reset,
-        times: None,
-    },
-    FaultCase {
-        name: "reset-after",
-        fault: |_| Fault::ResetAfter,
-        times: None,
-    },
-    FaultCase {
-        name: "hang-once",
-        fault: |_| Fault::Hang,
-        times: Some(1),
-    },
-    FaultCase {
-        name: "hang-after-once",
-        fault: |_| Fault::HangAfter,
-        times: Some(1),
-    },
-    FaultCase {
-        name: "truncated",
-        fault: |_| Fault::Truncated,
-        times: None,
-    },
-    FaultCase {
-        name: "html",
-        fault: |_| Fault::Html,
-        times: None,
-    },
-    FaultCase {
-        name: "html-before",
-        fault: |_| Fault::HtmlBefore,
-        times: None,
-    },
-    FaultCase {
-        name: "204",
-        fault: |_| Fault::NoContent,
-        times: None,
-    },
-    FaultCase {
-        name: "wrong-content-type",
-        fault: |_| Fault::WrongContentType,
-        times: None,
-    },
-    FaultCase {
-        name: "garbage",
-        fault: |_| Fault::Garbage,
-        times: None,
-    },
-    FaultCase {
-        name: "slow-drip-once",
-        fault: |_| Fault::SlowDrip { bytes_per_s: 500 },
-        times: Some(1),
-    },
+    always("400", |on| status(on, 400, "BadRequest").into()),
+    always("401", |on| status(on, 401, "Unauthorized").into()),
+    always("403", |on| status(on, 403, "Forbidden").into()),
+    always("404", |on| status(on, 404, "NotFound").into()),
+    always("429-hour", |on| throttled(on, "3600")),
+    once("429-once", |on| throttled(on, "30")),
+    always("503", |on| status(on, 503, "ServiceUnavailable").into()),
+    once("503-once", |on| {
+        status(on, 503, "ServiceUnavailable").into()
+    }),
+    always("504-after", |on| {
+        Fault::ReplaceAfterStatus(status(on, 504, "GatewayTimeout"))
+    }),
+    always("302", redirect),
+    always("drop-before", |_| Fault::DropBefore),
+    once("drop-before-once", |_| Fault::DropBefore),
+    always("drop-after", |_| Fault::DropAfter),
+    always("reset", |_| Fault::Reset),
+    always("reset-after", |_| Fault::ResetAfter),
+    once("hang-once", |_| Fault::Hang),
+    once("hang-after-once", |_| Fault::HangAfter),
+    always("truncated", |_| Fault::Truncated),
+    always("html", |_| Fault::Html),
+    always("html-before", |_| Fault::HtmlBefore),
+    always("204", |_| Fault::NoContent),
+    always("wrong-content-type", |_| Fault::WrongContentType),
+    always("garbage", |_| Fault::Garbage),
+    once("slow-drip-once", |_| Fault::SlowDrip { bytes_per_s: 500 }),
 ];
 
 impl FaultCase {

@@ -3,23 +3,27 @@
 //! This tests what ships, except the command line and the process: the embedded component, the outbound
 //! boundary with tokens and policy, the audit log on disk, and the guards.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
 use host_runner::clock::SharedClock;
 use host_runner::config::{Config, Inputs, ResolvedTarget, Selection};
-use host_runner::report::{ExitRules, Level, Mode, RefreshResult, ReportOptions, Reporter, Sink};
+use host_runner::report::{
+    ExitRules, Level, Mode, Plan, RefreshResult, ReportOptions, Reporter, Sink,
+};
 use host_runner::run::{
-    self, AuditHandle, Boundary, BoundaryConfig, Component, FollowMode, Operation, RefreshOptions,
-    Session, Signals,
+    self, AuditHandle, Boundary, BoundaryConfig, Cancellation, Component, FollowMode, Operation,
+    OperationError, RefreshOptions, Session, Signals,
 };
 use host_runner::secret::Redactor;
+use host_runner::verdict::Status;
 use simulator::Simulator;
-use simulator::world::World;
+use simulator::world::{RefreshType, World};
 
-use super::clock::{NetworkClock, RunnerClock, ServiceClock, Time};
+use super::clock::{Time, VirtualClock};
+use super::subjects::{ITEM, SECRET};
 
 /// A machine with one audit log, and the services.
 pub struct Lab {
@@ -29,14 +33,11 @@ pub struct Lab {
     pub services: Simulator,
     dir: tempfile::TempDir,
     config: String,
-    env: Vec<(String, String)>,
+    env: BTreeMap<&'static str, String>,
 }
 
-/// A variable, and its value for a given address of the services.
-pub type Variable<'v> = (&'v str, &'v dyn Fn(&str) -> String);
-
 /// The options of a usual start.
-pub fn asked() -> RefreshOptions {
+pub fn options() -> RefreshOptions {
     RefreshOptions {
         new: false,
         follow: FollowMode::ToTheEnd,
@@ -44,35 +45,36 @@ pub fn asked() -> RefreshOptions {
     }
 }
 
+/// Asserts a status and a code.
+#[track_caller]
+pub fn assert_ends(result: &RefreshResult, status: Status, code: &str) {
+    let found = (result.status, result.code.as_str());
+    assert_eq!(found, (status, code), "{result:?}");
+}
+
 impl Lab {
-    /// Runs `scenario` with these services. `BASE` in the configuration is replaced by the services' address;
-    /// `env` are the variables that it reads.
-    pub fn run<T>(
-        world: World,
-        config: &str,
-        env: &[Variable<'_>],
-        scenario: impl AsyncFnOnce(&Lab) -> T,
-    ) -> T {
+    /// Runs `scenario` with these services. `BASE` in the configuration is replaced by the services' address.
+    pub fn run<T>(world: World, config: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         let time = Time::default();
+        let flow = world.flows.first().cloned();
         runtime.block_on(async {
             let services = Simulator::builder(world)
-                .clock(Arc::new(ServiceClock(time.clone())))
+                .clock(Arc::new(time.clone()))
                 .start()
                 .await
                 .expect("the services start");
-            let base = services.base_url().to_owned();
+            let base = services.base_url();
+            let url = flow.map(|flow| ("FLOW_URL", flow.trigger_url(base)));
+            let secret = ("AZURE_CLIENT_SECRET", SECRET.to_owned());
             let lab = Lab {
                 time: time.clone(),
                 dir: folder(),
-                config: config.replace("BASE", &base),
-                env: env
-                    .iter()
-                    .map(|(name, value)| ((*name).to_owned(), value(&base)))
-                    .collect(),
+                config: config.replace("BASE", base),
+                env: url.into_iter().chain([secret]).collect(),
                 services,
             };
             tokio::select! {
@@ -83,33 +85,66 @@ impl Lab {
         })
     }
 
-    fn clock(&self) -> SharedClock {
-        Arc::new(RunnerClock(self.time.clone()))
-    }
-
-    /// The path of the audit log.
-    pub fn record_path(&self) -> PathBuf {
-        self.dir.path().join("audit.db")
-    }
-
     /// A refresh invocation, which is a new process to the audit log except for its id.
     pub fn invocation(&self) -> Invocation {
         self.invocation_for(Operation::Refresh)
     }
 
-    /// A cancel invocation.
-    pub fn cancelling(&self) -> Invocation {
-        self.invocation_for(Operation::Cancel)
+    /// Refreshes the only target in a new invocation.
+    pub async fn refresh(&self) -> RefreshResult {
+        self.invocation().refresh(options()).await
+    }
+
+    /// The same, which must complete.
+    pub async fn completes(&self) -> RefreshResult {
+        let result = self.refresh().await;
+        assert_eq!(result.status, Status::Completed, "{result:?}");
+        result
+    }
+
+    /// Starts a refresh, and does not follow it.
+    pub async fn detach(&self) {
+        let follow = FollowMode::UntilStarted;
+        let detached = RefreshOptions {
+            follow,
+            ..options()
+        };
+        let result = self.invocation().refresh(detached).await;
+        assert_eq!(result.status, Status::Accepted, "{result:?}");
+    }
+
+    /// Cancels the newest run in a new invocation.
+    pub async fn cancel(&self) -> Result<Cancellation, OperationError> {
+        let Invocation {
+            session,
+            audit,
+            targets,
+        } = self.invocation_for(Operation::Cancel);
+        let view = audit.audit_log.latest_run_of_target(&targets[0].name);
+        let view = view.expect("the audit log can be read").expect("a run");
+        run::cancel(&session, &audit, &targets[0], view).await
+    }
+
+    /// Begins a run of the item, as its schedule would.
+    pub fn begin_scheduled_run(&self) {
+        let begun = self.services.begin_run(ITEM, RefreshType::Scheduled);
+        begun.expect("the item exists");
+    }
+
+    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token is not
+    /// counted: it has started nothing and is sent again with a new token.
+    pub fn triggers(&self) -> usize {
+        use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
+        let triggers = [FabricRun, ModelRefresh, Refresh, Trigger].map(Some);
+        let requests = self.services.requests().into_iter();
+        requests
+            .filter(|request| request.status != 401 && triggers.contains(&request.on))
+            .count()
     }
 
     fn invocation_for(&self, operation: Operation) -> Invocation {
         let redactor = Redactor::new();
-        let env = |name: &str| {
-            self.env
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        };
+        let env = |name: &str| self.env.get(name).cloned();
         let inputs = Inputs {
             env: &env,
             redactor: &redactor,
@@ -134,7 +169,7 @@ impl Lab {
             Sink::new(Box::new(std::io::sink())),
             None,
         ));
-        let network: SharedClock = Arc::new(NetworkClock(self.time.clone()));
+        let network: SharedClock = Arc::new(VirtualClock::of_network(&self.time));
         let boundary = Boundary::new(&BoundaryConfig {
             operation,
             settings: &settings,
@@ -146,12 +181,9 @@ impl Lab {
             env: &env,
         })
         .unwrap_or_else(|error| panic!("{error}"));
-        let clock = self.clock();
-        let location = AuditLogLocation::parse(
-            &format!("sqlite:{}", self.record_path().display()),
-            self.dir.path(),
-        )
-        .expect("a location");
+        let clock: SharedClock = Arc::new(VirtualClock::of_runner(&self.time));
+        let dir = self.dir.path();
+        let location = AuditLogLocation::parse("sqlite:audit.db", dir).expect("a location");
         let audit_log = AuditLog::open(
             &location,
             Actor::of_this_process(None),
@@ -194,9 +226,16 @@ impl Invocation {
     }
 
     /// Refreshes it.
-    pub async fn refresh(&self, asked: RefreshOptions) -> RefreshResult {
-        let end = run::refresh(&self.session, &self.audit, self.target(), asked).await;
+    pub async fn refresh(&self, options: RefreshOptions) -> RefreshResult {
+        let end = run::refresh(&self.session, &self.audit, self.target(), options).await;
         RefreshResult::new(&end.verdict, &end.invocation, &ExitRules::default())
+    }
+
+    /// What a refresh would do.
+    pub async fn plan(&self) -> Plan {
+        let log = &self.audit.audit_log;
+        let plan = run::plan(&self.session, log, self.target(), options()).await;
+        plan.unwrap_or_else(|error| panic!("{error:?}"))
     }
 
     /// The run with the newest intent.
@@ -234,24 +273,6 @@ impl Invocation {
 /// A duration in milliseconds.
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
-}
-
-impl Lab {
-    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token is not
-    /// counted: it has started nothing and is sent again with a new token.
-    pub fn triggers(&self) -> usize {
-        use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
-        self.services
-            .requests()
-            .iter()
-            .filter(|request| request.status != 401)
-            .filter(|request| {
-                request
-                    .on
-                    .is_some_and(|on| [FabricRun, ModelRefresh, Refresh, Trigger].contains(&on))
-            })
-            .count()
-    }
 }
 
 /// A folder in memory if the system has one: two hours of renewed leases write thousands of times.

@@ -1,18 +1,17 @@
 //! Refreshes that take longer than a token, a deadline or a day.
 
-use host_runner::run::{FollowMode, RefreshOptions};
 use host_runner::verdict::Status;
 use simulator::faults::Operation;
 use simulator::world::World;
 
-use super::lab::{Lab, asked, ms};
+use super::lab::{Lab, assert_ends, ms};
 use super::subjects::{Subject, truth};
 
 const HOUR: u64 = 3_600_000;
 
 const FOLLOWED: [Subject; 6] = [
     Subject::FlowDataflow,
-    Subject::OAuthFlow,
+    Subject::OauthFlow,
     Subject::Dataflow,
     Subject::Gen2,
     Subject::Model,
@@ -21,34 +20,18 @@ const FOLLOWED: [Subject; 6] = [
 
 /// The services with refreshes of this duration.
 fn taking(subject: Subject, takes_ms: u64) -> World {
-    let mut world = subject.world();
-    for item in &mut world.items {
-        item.run_ms = takes_ms;
-    }
-    world
-}
-
-fn with_deadline(subject: Subject, deadline: &str) -> String {
-    let target = subject.target();
-    let body = target.strip_suffix('}').expect("a mapping");
-    format!("{body}, deadline: {deadline}}}")
+    subject.with(|item| item.run_ms(takes_ms))
 }
 
 #[test]
 fn a_refresh_of_two_hours_renews_its_tokens() {
     for subject in FOLLOWED {
-        let target = with_deadline(subject, "3h");
         let world = taking(subject, 2 * HOUR);
-        subject.lab_with(world, "", &target, async |lab: &Lab| {
-            let result = lab.invocation().refresh(asked()).await;
-            assert_eq!(result.status, Status::Completed, "{subject:?}: {result:?}");
-            let tokens = lab
-                .services
-                .requests()
-                .iter()
-                .filter(|request| request.on == Some(Operation::Token))
-                .count();
-            assert!(tokens >= 2, "{subject:?}: renewed");
+        subject.lab(world, "deadline: 3h", async |lab: &Lab| {
+            lab.completes().await;
+            let requests = lab.services.requests().into_iter();
+            let tokens = requests.filter(|request| request.on == Some(Operation::Token));
+            assert!(tokens.count() >= 2, "{subject:?}: renewed");
             assert!(lab.services.violations().is_empty(), "{subject:?}");
         });
     }
@@ -57,18 +40,12 @@ fn a_refresh_of_two_hours_renews_its_tokens() {
 #[test]
 fn a_run_beyond_the_deadline_is_still_running_and_followed_by_the_next_start() {
     for subject in FOLLOWED {
-        let target = with_deadline(subject, "30m");
         let world = taking(subject, HOUR);
-        subject.lab_with(world, "", &target, async |lab: &Lab| {
-            let first = lab.invocation().refresh(asked()).await;
-            assert_eq!(
-                (first.status, first.code.as_str()),
-                (Status::Unknown, "still_running"),
-                "{subject:?}: {first:?}"
-            );
+        subject.lab(world, "deadline: 30m", async |lab: &Lab| {
+            let first = lab.refresh().await;
+            assert_ends(&first, Status::Unknown, "still_running");
             lab.time.pass(ms(2 * HOUR));
-            let next = lab.invocation().refresh(asked()).await;
-            assert_eq!(next.status, Status::Completed, "{subject:?}: {next:?}");
+            let next = lab.completes().await;
             assert_eq!(next.run, first.run, "{subject:?}: the same run");
             assert_eq!(truth(lab).effective, 1, "{subject:?}: triggered once");
         });
@@ -78,13 +55,8 @@ fn a_run_beyond_the_deadline_is_still_running_and_followed_by_the_next_start() {
 #[test]
 fn a_detached_run_is_accepted_and_followed_the_next_day() {
     for subject in FOLLOWED {
-        subject.lab(taking(subject, HOUR), async |lab: &Lab| {
-            let detached = RefreshOptions {
-                follow: FollowMode::UntilStarted,
-                ..asked()
-            };
-            let begun = lab.invocation().refresh(detached).await;
-            assert_eq!(begun.status, Status::Accepted, "{subject:?}: {begun:?}");
+        subject.lab(taking(subject, HOUR), "", async |lab: &Lab| {
+            lab.detach().await;
             lab.time.pass(ms(20 * HOUR));
             let end = lab.invocation().follow().await;
             assert_eq!(end.status, Status::Completed, "{subject:?}: {end:?}");

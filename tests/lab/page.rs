@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::faults;
-use super::subjects::{Phase, Subject};
+use super::subjects::{Phase, Subject, name};
 
 /// The outcomes of all cells: subject, phase, fault, outcome.
 pub type Cells = Vec<(Subject, Phase, &'static str, String)>;
@@ -34,9 +34,9 @@ pub fn page(cells: &Cells) -> String {
             .into_iter()
             .filter(|subject| subject.operation(phase).is_some())
             .collect();
-        let _ = write!(out, "\n## {}\n\n| fault |", phase.name());
+        let _ = write!(out, "\n## {}\n\n| fault |", name(phase));
         for subject in &subjects {
-            let _ = write!(out, " {} |", subject.name());
+            let _ = write!(out, " {} |", name(*subject));
         }
         out.push_str("\n|---|");
         out.push_str(&"---|".repeat(subjects.len()));

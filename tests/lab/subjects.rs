@@ -16,7 +16,6 @@ pub const SECRET: &str = "INVENTED~client-secret_0123456789";
 pub const WORKSPACE: Uuid = uuid!("33333333-3333-3333-3333-333333333333");
 pub const ITEM: Uuid = uuid!("44444444-4444-4444-4444-444444444444");
 const FLOW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-const FLOW_NAME: Uuid = uuid!("aaaaaaaa-0000-0000-0000-000000000001");
 const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
 
 /// How long a refresh takes: ten minutes.
@@ -32,7 +31,7 @@ pub enum Subject {
     /// A flow that refreshes a Gen1 dataflow.
     FlowDataflow,
     /// A flow with an OAuth trigger that refreshes a Gen1 dataflow.
-    OAuthFlow,
+    OauthFlow,
     /// A flow that refreshes a semantic model.
     FlowModel,
     /// A dataflow of the Power BI API.
@@ -68,16 +67,18 @@ impl Phase {
         Self::Follow,
         Self::Cancel,
     ];
+}
 
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Look => "look",
-            Self::Trigger => "trigger",
-            Self::Follow => "follow",
-            Self::Cancel => "cancel",
+/// The name of a kind or a phase in the table, in kebab case.
+pub fn name(of: impl std::fmt::Debug) -> String {
+    let mut name = String::new();
+    for letter in format!("{of:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('-');
         }
+        name.push(letter.to_ascii_lowercase());
     }
+    name
 }
 
 impl Subject {
@@ -85,7 +86,7 @@ impl Subject {
         Self::Flow,
         Self::FlowResponse,
         Self::FlowDataflow,
-        Self::OAuthFlow,
+        Self::OauthFlow,
         Self::FlowModel,
         Self::Dataflow,
         Self::Gen2,
@@ -93,26 +94,12 @@ impl Subject {
         Self::Enhanced,
     ];
 
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flow => "flow",
-            Self::FlowResponse => "flow-response",
-            Self::FlowDataflow => "flow-dataflow",
-            Self::OAuthFlow => "oauth-flow",
-            Self::FlowModel => "flow-model",
-            Self::Dataflow => "dataflow",
-            Self::Gen2 => "gen2",
-            Self::Model => "model",
-            Self::Enhanced => "enhanced",
-        }
-    }
-
     /// The operation of a phase, and the number of earlier calls of the same operation; `None` if the kind has
     /// no such phase.
     pub fn operation(self, phase: Phase) -> Option<(Operation, u64)> {
         let history = match self {
             Self::Flow | Self::FlowResponse => None,
-            Self::FlowDataflow | Self::OAuthFlow | Self::Dataflow => Some(Operation::Transactions),
+            Self::FlowDataflow | Self::OauthFlow | Self::Dataflow => Some(Operation::Transactions),
             Self::Gen2 => Some(Operation::FabricInstances),
             Self::FlowModel | Self::Model | Self::Enhanced => Some(Operation::ModelHistory),
         };
@@ -136,7 +123,7 @@ impl Subject {
                 _ => history.map(|operation| (operation, 1)),
             },
             Phase::Cancel => match self {
-                Self::FlowDataflow | Self::OAuthFlow | Self::Dataflow => {
+                Self::FlowDataflow | Self::OauthFlow | Self::Dataflow => {
                     Some((Operation::Cancel, 0))
                 }
                 Self::Gen2 => Some((Operation::FabricCancel, 0)),
@@ -149,84 +136,72 @@ impl Subject {
 
     /// The services for this kind.
     pub fn world(self) -> World {
-        let flow = || Flow::new(FLOW, FLOW_NAME, FlowForm::New, SIG);
-        let dataflow = || Item::dataflow(WORKSPACE, ITEM, "Master Order List").run_ms(TAKES_MS);
-        let model = || Item::semantic_model(WORKSPACE, ITEM, "Sales").run_ms(TAKES_MS);
-        let world = World::new()
-            .client(TENANT, Client::new(CLIENT, OBJECT, SECRET))
-            .workspace(Workspace::new(WORKSPACE, "Data Admin"));
-        match self {
-            Self::Flow | Self::FlowDataflow => world.item(dataflow()).flow(flow().refreshing(ITEM)),
-            Self::FlowResponse => world.item(dataflow()).flow(
-                flow().refreshing(ITEM).responding(
-                    ResponseAction::with(200, serde_json::json!({"status": "completed"}))
-                        .asynchronously(3),
-                ),
-            ),
-            Self::OAuthFlow => world.item(dataflow()).flow(
-                Flow::with_oauth(FLOW, FLOW_NAME, FlowForm::New, OAuthPolicy::tenant(TENANT))
-                    .refreshing(ITEM),
-            ),
-            Self::FlowModel => world.item(model()).flow(flow().refreshing(ITEM)),
-            Self::Dataflow => world.item(dataflow()),
-            Self::Gen2 => world.item(Item {
-                run_ms: TAKES_MS,
+        let name = Uuid::from_u128(1);
+        let flow = Flow::new(FLOW, name, FlowForm::New, SIG).refreshing(ITEM);
+        let completed = serde_json::json!({"status": "completed"});
+        let later = ResponseAction::with(200, completed).asynchronously(3);
+        let policy = OAuthPolicy::tenant(TENANT);
+        let item = match self {
+            Self::FlowModel | Self::Model | Self::Enhanced => {
+                Item::semantic_model(WORKSPACE, ITEM, "Sales")
+            }
+            Self::Gen2 => Item {
                 lists_running: true,
                 ..Item::dataflow_gen2(WORKSPACE, ITEM, "Master Order List")
-            }),
-            Self::Model | Self::Enhanced => world.item(model()),
-        }
+            },
+            _ => Item::dataflow(WORKSPACE, ITEM, "Master Order List"),
+        };
+        World::new()
+            .client(TENANT, Client::new(CLIENT, OBJECT, SECRET))
+            .workspace(Workspace::new(WORKSPACE, "Data Admin"))
+            .item(item.run_ms(TAKES_MS))
+            .flow(match self {
+                Self::FlowResponse => flow.responding(later),
+                Self::OauthFlow => {
+                    Flow::with_oauth(FLOW, name, FlowForm::New, policy).refreshing(ITEM)
+                }
+                _ => flow,
+            })
     }
 
-    /// The target in the configuration.
-    pub fn target(self) -> String {
-        let item = |key: &str| format!("workspace: {WORKSPACE}, {key}: {ITEM}");
+    /// The services with another item.
+    pub fn with(self, change: impl FnOnce(Item) -> Item) -> World {
+        let mut world = self.world();
+        world.items = world.items.pop().map(change).into_iter().collect();
+        world
+    }
+
+    /// The keys of the target in the configuration.
+    pub fn keys(self) -> String {
+        let dataflow = format!("workspace: {WORKSPACE}, dataflow: {ITEM}");
+        let model = format!("workspace: {WORKSPACE}, model: {ITEM}");
         let flow = "kind: power-automate, url: \"${env:FLOW_URL}\"";
         match self {
-            Self::Flow => format!("{{{flow}}}"),
-            Self::FlowResponse => format!("{{{flow}, verify: {{kind: response}}}}"),
-            Self::FlowDataflow => {
-                format!(
-                    "{{{flow}, verify: {{kind: dataflow, {}}}}}",
-                    item("dataflow")
-                )
+            Self::Flow => flow.to_owned(),
+            Self::FlowResponse => format!("{flow}, verify: {{kind: response}}"),
+            Self::FlowDataflow => format!("{flow}, verify: {{kind: dataflow, {dataflow}}}"),
+            Self::OauthFlow => {
+                format!("{flow}, credentials: default, verify: {{kind: dataflow, {dataflow}}}")
             }
-            Self::OAuthFlow => format!(
-                "{{{flow}, credentials: default, verify: {{kind: dataflow, {}}}}}",
-                item("dataflow")
-            ),
-            Self::FlowModel => {
-                format!(
-                    "{{{flow}, verify: {{kind: semantic-model, {}}}}}",
-                    item("model")
-                )
-            }
-            Self::Dataflow => format!("{{kind: dataflow, {}}}", item("dataflow")),
-            Self::Gen2 => format!("{{kind: dataflow-gen2, {}}}", item("dataflow")),
-            Self::Model => format!("{{kind: semantic-model, {}}}", item("model")),
-            Self::Enhanced => format!(
-                "{{kind: semantic-model, {}, refresh: {{type: full}}}}",
-                item("model")
-            ),
+            Self::FlowModel => format!("{flow}, verify: {{kind: semantic-model, {model}}}"),
+            Self::Dataflow => format!("kind: dataflow, {dataflow}"),
+            Self::Gen2 => format!("kind: dataflow-gen2, {dataflow}"),
+            Self::Model => format!("kind: semantic-model, {model}"),
+            Self::Enhanced => format!("kind: semantic-model, {model}, refresh: {{type: full}}"),
         }
     }
 
-    /// Runs `scenario` with this kind as the target `it`.
-    pub fn lab<T>(self, world: World, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
-        self.lab_with(world, "", &self.target(), scenario)
+    /// Runs `scenario` with this kind as the target, with more keys.
+    pub fn lab<T>(self, world: World, keys: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
+        lab(world, &format!("{{{}, {keys}}}", self.keys()), scenario)
     }
+}
 
-    /// The same with more defaults and another target.
-    pub fn lab_with<T>(
-        self,
-        world: World,
-        defaults: &str,
-        target: &str,
-        scenario: impl AsyncFnOnce(&Lab) -> T,
-    ) -> T {
-        let config = format!(
-            "version: 1
-defaults: {{deadline: 45m, timeout: 30s{defaults}}}
+/// Runs `scenario` with this target.
+pub fn lab<T>(world: World, target: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
+    let config = format!(
+        "version: 1
+defaults: {{deadline: 45m, timeout: 30s}}
 credentials:
   default:
     kind: client-secret
@@ -238,20 +213,8 @@ sandbox: {{allow_loopback: true}}
 targets:
   it: {target}
 "
-        );
-        let flow = world.flows.first().cloned();
-        let url = move |base: &str| {
-            flow.as_ref()
-                .map_or_else(String::new, |flow| flow.trigger_url(base))
-        };
-        let secret = |_: &str| SECRET.to_owned();
-        Lab::run(
-            world,
-            &config,
-            &[("FLOW_URL", &url), ("AZURE_CLIENT_SECRET", &secret)],
-            scenario,
-        )
-    }
+    );
+    Lab::run(world, &config, scenario)
 }
 
 /// What happened at the services.

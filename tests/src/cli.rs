@@ -27,7 +27,7 @@ pub struct Options {
     pub world: Option<PathBuf>,
     /// Name of a built-in world
     #[arg(long, value_name = "NAME", default_value = "demo",
-          value_parser = PossibleValuesParser::new(scenario::NAMES))]
+          value_parser = PossibleValuesParser::new(scenario::ALL.map(|(name, _)| name)))]
     pub scenario: String,
     /// Serve https with a certificate of its own CA
     #[arg(long, requires = "ca_out")]

@@ -128,26 +128,4 @@ mod tests {
         clock.advance(Duration::from_millis(250));
         assert_eq!(rfc3339_millis(clock.now()), "2026-10-01T01:00:00.750Z");
     }
-
-    #[test]
-    fn the_date_header_has_the_format_of_http() {
-        let at: Timestamp = "2026-10-01T01:02:03.999Z".parse().unwrap();
-        assert_eq!(http_date(at), "Thu, 01 Oct 2026 01:02:03 GMT");
-    }
-
-    #[test]
-    fn times_without_a_zone_keep_their_digits() {
-        let at: Timestamp = "2026-04-27T07:11:35.2470885Z".parse().unwrap();
-        assert_eq!(utc_without_z(at), "2026-04-27T07:11:35.2470885");
-        assert_eq!(utc_millis_without_z(at), "2026-04-27T07:11:35.247");
-    }
-
-    #[test]
-    fn a_retry_after_is_a_number_or_a_date() {
-        let now: Timestamp = "2026-10-01T01:00:00Z".parse().unwrap();
-        let hour = later(now, Duration::from_secs(3600));
-        assert_eq!(retry_after("3600", now), Some(hour));
-        assert_eq!(retry_after(&http_date(hour), now), Some(hour));
-        assert_eq!(retry_after("soon", now), None);
-    }
 }

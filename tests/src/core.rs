@@ -223,7 +223,8 @@ impl Core {
             number,
             now,
         };
-        violations.check(&observed, log.path_of(number));
+        let path = log.entries().last().map_or("", |entry| &entry.path);
+        violations.check(&observed, path);
         let operation = routed.operation;
         let fault = operation.and_then(|on| faults.choose(on, &routed.targets(state)));
         if let Some(fault) = &fault {

@@ -89,26 +89,17 @@ impl RequestLog {
 
     /// Stores the name of the fault of request `n`.
     pub(crate) fn set_fault(&mut self, n: u64, fault: String) {
-        if let Some(entry) = self.entry(n) {
-            entry.fault = Some(fault);
-        }
+        self.change(n, |entry| entry.fault = Some(fault));
     }
 
     /// Stores the status that request `n` got, or the name of the fault.
     pub(crate) fn set_status(&mut self, n: u64, status: impl Into<Value>) {
-        if let Some(entry) = self.entry(n) {
-            entry.status = status.into();
-        }
+        self.change(n, |entry| entry.status = status.into());
     }
 
-    /// The path of request `n`, secrets masked.
-    pub(crate) fn path_of(&self, n: u64) -> &str {
-        let entry = self.entries.iter().rev().find(|entry| entry.n == n);
-        entry.map_or("", |entry| entry.path.as_str())
-    }
-
-    fn entry(&mut self, n: u64) -> Option<&mut LoggedRequest> {
-        self.entries.iter_mut().rev().find(|entry| entry.n == n)
+    fn change(&mut self, n: u64, change: impl FnOnce(&mut LoggedRequest)) {
+        let mut entries = self.entries.iter_mut().rev();
+        entries.find(|entry| entry.n == n).map(change);
     }
 
     /// All requests, in the order of arrival.

@@ -8,12 +8,12 @@ mod platform;
 mod programs;
 mod setup;
 
-pub use outcome::{Outcome, frames};
+pub use outcome::{Outcome, frames, interrupt, signal};
 pub use platform::Platform;
 pub use programs::host_runner;
-pub use setup::{Setup, contains_bytes};
+pub use setup::Setup;
 
-use simulator::world::{Client, Flow, FlowForm, Item, Workspace, World};
+use simulator::world::{Client, Flow, FlowForm, Item, RefreshType, Workspace, World};
 use uuid::{Uuid, uuid};
 
 /// The tenant of every test.
@@ -61,4 +61,23 @@ pub fn world_of(dataflow: Item, flow: Flow) -> World {
 /// The usual world: everything works.
 pub fn world() -> World {
     world_of(dataflow(), flow())
+}
+
+/// The usual world, in which a refresh runs until a test completes it.
+pub fn endless() -> World {
+    world_of(dataflow().ends("Never"), flow())
+}
+
+/// The dataflow after the eight refreshes of a day.
+pub fn exhausted_dataflow(kind: RefreshType) -> Item {
+    (1..=8_u64).fold(dataflow(), |item, hours| {
+        item.past_run(hours * 2 * 3600, 240, kind, "Success")
+    })
+}
+
+/// These services, and the usual target that is verified by its dataflow.
+pub fn verified(world: &World) -> (Platform, Setup) {
+    let platform = Platform::start(world);
+    let setup = Setup::verified(&platform);
+    (platform, setup)
 }

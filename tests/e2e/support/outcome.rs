@@ -1,6 +1,7 @@
 //! What a process printed and how it ended.
 
-use std::process::Output;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -18,6 +19,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Waits for the end of a process.
+    pub fn end_of(child: Child) -> Self {
+        Self::of(&child.wait_with_output().expect("a process ends"))
+    }
+
     /// Reads a finished process.
     pub fn of(output: &Output) -> Self {
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -50,18 +56,19 @@ impl Outcome {
         }
     }
 
-    /// Insists on a status, a code and an exit code.
+    /// Asserts the status, whether the trigger was sent, and the exit code.
+    #[track_caller]
+    pub fn ends(&self, status: &str, sent: &str, exit: i32) -> &Self {
+        let fields = (self.field("status"), self.field("sent"), self.code);
+        assert_eq!(fields, (status.into(), sent.into(), exit), "{self:#?}");
+        self
+    }
+
+    /// Asserts a status, a code and an exit code.
     #[track_caller]
     pub fn is(&self, status: &str, code: &str, exit: i32) -> &Self {
-        assert_eq!(
-            (
-                self.field("status").as_str(),
-                self.field("code").as_str(),
-                self.code
-            ),
-            (status, code, exit),
-            "{self:#?}"
-        );
+        let fields = (self.field("status"), self.field("code"), self.code);
+        assert_eq!(fields, (status.into(), code.into(), exit), "{self:#?}");
         assert_eq!(self.field("exit_code"), exit.to_string());
         self
     }
@@ -82,6 +89,27 @@ impl Outcome {
         assert_eq!(self.code, exit, "{self:#?}");
         self
     }
+}
+
+/// Sends a signal.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .expect("`kill` starts");
+    assert!(sent.success());
+}
+
+/// Sends a signal, and waits for the end, which must come soon.
+#[track_caller]
+pub fn interrupt(child: Child, name: &str) -> Outcome {
+    let signalled = Instant::now();
+    signal(&child, name);
+    let outcome = Outcome::end_of(child);
+    let took = signalled.elapsed();
+    // Promised to the orchestrator.
+    assert!(took < Duration::from_secs(2), "{took:?}: {outcome:#?}");
+    outcome
 }
 
 /// The frames on stdout. Fails if a line is not exactly one frame.

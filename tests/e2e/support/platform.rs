@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::faults::FaultRule;
 use simulator::world::World;
 
@@ -35,6 +35,13 @@ pub struct Logged {
     pub had_authorization: bool,
 }
 
+impl Logged {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.body.as_str().expect("a text")).expect("in JSON")
+    }
+}
+
 impl Platform {
     /// Starts a simulator of this world.
     pub fn start(world: &World) -> Self {
@@ -42,18 +49,14 @@ impl Platform {
     }
 
     /// Starts a simulator with HTTPS, which writes its root certificate to `ca`.
-    pub fn start_tls(world: &World, ca: &std::path::Path) -> Self {
-        Self::start_with(
-            world,
-            &["--tls", "--ca-out", ca.to_str().expect("a plain path")],
-        )
+    pub fn start_tls(world: &World, ca: &str) -> Self {
+        Self::start_with(world, &["--tls", "--ca-out", ca])
     }
 
     fn start_with(world: &World, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the world");
         let file = dir.path().join("world.json");
-        std::fs::write(&file, serde_json::to_vec(world).expect("a world is JSON"))
-            .expect("the world is written");
+        std::fs::write(&file, json!(world).to_string()).expect("the world is written");
         let mut process = Command::new(env!("CARGO_BIN_EXE_simulator"))
             .args(["--exit-with-stdin", "--world"])
             .arg(&file)
@@ -115,51 +118,31 @@ impl Platform {
 
     /// Replaces the faults.
     pub fn set_faults(&self, faults: &[FaultRule]) {
-        self.post(
-            "faults",
-            serde_json::to_value(faults).expect("faults are JSON"),
-        );
+        self.post("faults", json!(faults));
     }
 
-    /// Changes the settings of a semantic model, for refreshes that begin from now on.
-    pub fn change_model(&self, model: uuid::Uuid, fields: &Value) {
-        self.post(&format!("settings/{model}"), fields.clone());
+    /// Changes the settings of an item, for refreshes that begin from now on.
+    pub fn change(&self, item: uuid::Uuid, fields: Value) {
+        self.post(&format!("settings/{item}"), fields);
     }
 
     /// Starts a run of the usual dataflow, as the scheduler or another user would.
     pub fn start_run(&self, refresh_type: &str) {
-        self.post(
-            &format!("runs/{DATAFLOW}"),
-            serde_json::json!({"refresh_type": refresh_type}),
-        );
+        let fields = json!({"refresh_type": refresh_type});
+        self.post(&format!("runs/{DATAFLOW}"), fields);
     }
 
     /// Ends the usual dataflow's running refresh.
     pub fn complete(&self, status: &str) {
-        self.post(
-            &format!("complete/{DATAFLOW}"),
-            serde_json::json!({"status": status}),
-        );
-    }
-
-    /// Changes the usual dataflow's settings.
-    pub fn change_dataflow(&self, patch: Value) {
-        self.post(&format!("settings/{DATAFLOW}"), patch);
-    }
-
-    /// Advances the services' clock.
-    pub fn advance(&self, by: Duration) {
-        self.post("advance", serde_json::json!({"seconds": by.as_secs()}));
+        let fields = json!({"status": status});
+        self.post(&format!("complete/{DATAFLOW}"), fields);
     }
 
     /// Waits until `condition` holds; fails after twenty seconds.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let started = Instant::now();
+        let deadline = Instant::now() + Duration::from_secs(20);
         while !condition(self) {
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "timed out waiting for: {what}"
-            );
+            assert!(Instant::now() < deadline, "timed out waiting for: {what}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

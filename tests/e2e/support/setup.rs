@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::{CLIENT, CLIENT_SECRET, DATAFLOW, Outcome, Platform, TENANT, WORKSPACE, host_runner};
 
@@ -67,7 +68,7 @@ targets:
         );
         let setup = Self::bare().config(&text);
         setup
-            .env("ORDER_LIST_FLOW_URL", &platform.trigger_url())
+            .url(&platform.trigger_url())
             .env("AZURE_CLIENT_SECRET", CLIENT_SECRET)
     }
 
@@ -102,6 +103,11 @@ targets:
         std::fs::read_to_string(self.path("refresh.yaml")).expect("a configuration")
     }
 
+    /// Sets the trigger URL.
+    pub fn url(self, url: &str) -> Self {
+        self.env("ORDER_LIST_FLOW_URL", url)
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
@@ -124,11 +130,17 @@ targets:
         self.dir.path()
     }
 
-    /// The binary with these arguments, and only PATH from this process's environment.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    /// The binary with these arguments, and only PATH from this process's environment. Spaces separate the
+    /// arguments, except between single quotes.
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(host_runner());
+        for (part, text) in line.split('\'').enumerate() {
+            match part % 2 {
+                0 => command.args(text.split_whitespace()),
+                _ => command.arg(text),
+            };
+        }
         command
-            .args(arguments)
             .current_dir(self.dir.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -140,47 +152,80 @@ targets:
         command
     }
 
-    /// Runs the binary to its end.
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = self
-            .command(arguments)
-            .output()
-            .expect("host-runner starts");
-        Outcome::of(&output)
+    /// The same with a limit of the shell's `ulimit`.
+    pub fn limited(&self, limit: &str, line: &str) -> Command {
+        let prepared = self.command(line);
+        let mut command = Command::new("/bin/sh");
+        let script = format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"");
+        command
+            .args(["-c", &script])
+            .arg(prepared.get_program())
+            .args(prepared.get_args())
+            .current_dir(self.dir.path())
+            .env_clear()
+            .envs(
+                prepared
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
+        command
     }
 
-    /// Refreshes `order_list` with JSON output.
-    pub fn refresh(&self, more: &[&str]) -> Outcome {
-        let mut arguments = vec!["refresh", "order_list", "--output", "json"];
-        arguments.extend(more);
-        self.run(&arguments)
+    /// Runs the binary to its end.
+    pub fn run(&self, line: &str) -> Outcome {
+        Outcome::end_of(self.start(line))
     }
 
     /// Starts the binary.
-    pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).spawn().expect("host-runner starts")
+    pub fn start(&self, line: &str) -> Child {
+        self.command(line).spawn().expect("host-runner starts")
     }
 
-    /// The bytes of the audit log's files.
-    pub fn audit_log_bytes(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        for name in ["audit.db", "audit.db-wal"] {
-            all.extend(std::fs::read(self.path(name)).unwrap_or_default());
-        }
-        all
+    /// Refreshes `order_list` with JSON output.
+    pub fn refresh(&self, more: &str) -> Outcome {
+        Outcome::end_of(self.start_refresh(more))
+    }
+
+    /// Starts a refresh of `order_list` with JSON output.
+    pub fn start_refresh(&self, more: &str) -> Child {
+        self.start(&format!("refresh order_list --output json {more}"))
+    }
+
+    /// Resolves the run of this outcome as seen in the portal.
+    pub fn resolve(&self, outcome: &Outcome, verdict: &str) -> Outcome {
+        let run = outcome.field("run");
+        self.run(&format!(
+            "audit resolve {run} --as {verdict} --reason 'seen in the portal'"
+        ))
+    }
+
+    /// Locks the audit log until the connection is dropped.
+    pub fn lock_audit_log(&self) -> rusqlite::Connection {
+        let holder = rusqlite::Connection::open(self.path("audit.db")).expect("an audit log");
+        holder
+            .busy_timeout(Duration::from_secs(5))
+            .expect("a timeout");
+        holder.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        holder
+    }
+
+    /// Whether the files of the audit log contain `part`.
+    pub fn audit_log_contains(&self, part: &str) -> bool {
+        ["audit.db", "audit.db-wal"].iter().any(|name| {
+            let bytes = std::fs::read(self.path(name)).unwrap_or_default();
+            let mut windows = bytes.windows(part.len());
+            windows.any(|window| window == part.as_bytes())
+        })
     }
 
     /// The events of the audit log, in order.
     pub fn events(&self) -> Vec<serde_json::Value> {
-        let runs = self.run(&["audit", "list", "--limit", "1000", "--output", "json"]);
+        let runs = self.run("audit list --limit 1000 --output json");
         let mut events: Vec<serde_json::Value> = runs
             .results
             .iter()
             .filter_map(|run| run["run"].as_str())
-            .flat_map(|run| {
-                self.run(&["audit", "show", run, "--output", "json"])
-                    .results
-            })
+            .flat_map(|run| self.run(&format!("audit show {run} --output json")).results)
             .collect();
         events.sort_by_key(|event| event["number"].as_u64());
         events
@@ -193,10 +238,4 @@ targets:
             .filter_map(|event| event["event"].as_str().map(str::to_owned))
             .collect()
     }
-}
-
-/// Whether `all` contains `part`.
-pub fn contains_bytes(all: &[u8], part: &str) -> bool {
-    all.windows(part.len())
-        .any(|window| window == part.as_bytes())
 }

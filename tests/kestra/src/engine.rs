@@ -72,14 +72,15 @@ impl Engine {
         let tools = Tools::find()?;
         let program = build::program(line, &tools, target)?;
         sweep(&program.folder);
-        let storage = program
-            .folder
-            .join(format!("storage-{}", std::process::id()));
+        let own = |name: &str| {
+            program
+                .folder
+                .join(format!("{name}-{}", std::process::id()))
+        };
+        let storage = own("storage");
         std::fs::create_dir_all(&storage)
             .map_err(EngineError::io(format!("making {}", storage.display())))?;
-        let log = program
-            .folder
-            .join(format!("engine-{}.log", std::process::id()));
+        let log = own("engine").with_extension("log");
         let log_file =
             File::create(&log).map_err(EngineError::io(format!("making {}", log.display())))?;
         let port = free_port()?;
@@ -135,15 +136,13 @@ impl Engine {
             .is_some_and(|stdin| stdin.write_all(line.as_bytes()).is_ok());
         // A closed pipe and a missing reply mean the same: the engine has ended.
         let reply = if sent { reply.recv().ok() } else { None };
-        match reply {
-            None => Err(ended(&self.log)),
-            Some(reply) => match reply.get("error") {
-                Some(error) => Err(EngineError::Refused {
-                    op: op.to_owned(),
-                    message: error.as_str().unwrap_or_default().to_owned(),
-                }),
-                None => Ok(reply.get("ok").cloned().unwrap_or_default()),
-            },
+        let reply = reply.ok_or_else(|| ended(&self.log))?;
+        match reply.get("error") {
+            Some(error) => Err(EngineError::Refused {
+                op: op.to_owned(),
+                message: error.as_str().unwrap_or_default().to_owned(),
+            }),
+            None => Ok(reply.get("ok").cloned().unwrap_or_default()),
         }
     }
 
@@ -175,7 +174,10 @@ impl Engine {
         inputs: &Value,
     ) -> Result<String, EngineError> {
         let fields = json!({"namespace": namespace, "flow": flow, "inputs": inputs});
-        id_of(&self.request("start", fields)?)
+        let head = self.request("start", fields)?;
+        let id = head.get("execution").and_then(Value::as_str);
+        id.map(str::to_owned)
+            .ok_or_else(|| EngineError::Reply(head.to_string()))
     }
 
     /// Waits until an execution is in one of these states; without states, for its end.
@@ -191,52 +193,6 @@ impl Engine {
         let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let fields = json!({"execution": execution, "states": states, "timeout_ms": timeout});
         self.request("wait", fields).map(Execution::new)
-    }
-
-    /// The current state of an execution.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request).
-    pub fn report(&self, execution: &str) -> Result<Execution, EngineError> {
-        self.request("report", json!({"execution": execution}))
-            .map(Execution::new)
-    }
-
-    /// Kills an execution, and waits for its end.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request).
-    pub fn kill(&self, execution: &str) -> Result<(), EngineError> {
-        self.request("kill", json!({"execution": execution}))
-            .map(drop)
-    }
-
-    /// Restarts a failed execution; it stays the same execution.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request).
-    pub fn restart(&self, execution: &str) -> Result<String, EngineError> {
-        id_of(&self.request("restart", json!({"execution": execution}))?)
-    }
-
-    /// Replays an execution from its first task, and returns the new execution's id.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request).
-    pub fn replay(&self, execution: &str) -> Result<String, EngineError> {
-        id_of(&self.request("replay", json!({"execution": execution}))?)
-    }
-
-    /// The executions of a flow: ids, states, labels.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request).
-    pub fn executions(&self, namespace: &str, flow: &str) -> Result<Vec<Execution>, EngineError> {
-        let found = self.request("find", json!({"namespace": namespace, "flow": flow}))?;
-        Ok(found
-            .as_array()
-            .map(|all| all.iter().cloned().map(Execution::new).collect())
-            .unwrap_or_default())
     }
 }
 
@@ -269,13 +225,6 @@ fn read_replies(replies: BufReader<ChildStdout>, pending: &Pending) {
         }
     }
     locked(pending).clear();
-}
-
-fn id_of(head: &Value) -> Result<String, EngineError> {
-    head.get("execution")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .ok_or_else(|| EngineError::Reply(head.to_string()))
 }
 
 fn ended(log: &Path) -> EngineError {

@@ -10,20 +10,23 @@ pub struct Execution(Value);
 #[derive(Debug, Clone)]
 pub struct TaskRun(Value);
 
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    value
-        .get(field)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    let list = value.get(field).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 impl Execution {
-    pub(crate) fn new(report: Value) -> Self {
+    /// The execution of a report.
+    #[must_use]
+    pub fn new(report: Value) -> Self {
         Self(report)
     }
 
@@ -48,20 +51,13 @@ impl Execution {
     /// The value of a label, or an empty string.
     #[must_use]
     pub fn label(&self, name: &str) -> &str {
-        self.0
-            .get("labels")
-            .map(|labels| text(labels, name))
-            .unwrap_or_default()
+        text(at(&self.0, "/labels"), name)
     }
 
     /// An output of the flow, or null.
     #[must_use]
     pub fn output(&self, name: &str) -> Value {
-        self.0
-            .get("outputs")
-            .and_then(|outputs| outputs.get(name))
-            .cloned()
-            .unwrap_or_default()
+        at(&self.0, &format!("/outputs/{name}")).clone()
     }
 
     /// The ids of the tasks that ran, in order.
@@ -75,16 +71,9 @@ impl Execution {
     /// The first run of a task.
     #[must_use]
     pub fn task(&self, name: &str) -> Option<TaskRun> {
-        self.task_runs(name).into_iter().next()
-    }
-
-    /// All runs of a task; a loop has several.
-    #[must_use]
-    pub fn task_runs(&self, name: &str) -> Vec<TaskRun> {
         list(&self.0, "tasks")
-            .filter(|task| text(task, "task") == name)
+            .find(|task| text(task, "task") == name)
             .map(|task| TaskRun(task.clone()))
-            .collect()
     }
 
     /// The log: level and message, in order.
@@ -109,27 +98,21 @@ impl Execution {
     /// stored in order, shortly after states.
     #[must_use]
     pub fn logs_are_complete(&self) -> bool {
-        let ended =
-            list(&self.0, "tasks").filter(|task| task.pointer("/outputs/exitCode").is_some());
-        let logged = self.logs().into_iter().filter(|(_, message)| {
-            [
-                "Command succeed with exit code",
-                "Command failed with exit code",
-            ]
-            .iter()
-            .any(|word| message.starts_with(word))
-        });
-        ended.count() <= logged.count()
+        let exited = |task: &&Value| task.pointer("/outputs/exitCode").is_some();
+        let is_last = |(_, message): &(&str, &str)| {
+            message.starts_with("Command succeed with exit code")
+                || message.starts_with("Command failed with exit code")
+        };
+        let logged = self.logs().into_iter().filter(is_last);
+        list(&self.0, "tasks").filter(exited).count() <= logged.count()
     }
 
     /// Whether a task has logged something, or did not run. For tasks that log whenever they run.
     #[must_use]
     pub fn has_logged(&self, task: &str) -> bool {
-        let did_not_run = self
-            .task_runs(task)
-            .iter()
-            .all(|run| run.state() == "SKIPPED");
-        did_not_run || list(&self.0, "logs").any(|log| text(log, "task") == task)
+        let has_run = |run: &Value| text(run, "task") == task && text(run, "state") != "SKIPPED";
+        !list(&self.0, "tasks").any(has_run)
+            || list(&self.0, "logs").any(|log| text(log, "task") == task)
     }
 
     /// The metrics of one name.
@@ -144,7 +127,7 @@ impl Execution {
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<f64> {
         match self.metrics(name).as_slice() {
-            [only] => only.get("value").and_then(Value::as_f64),
+            [only] => only.get("value")?.as_f64(),
             _ => None,
         }
     }
@@ -166,40 +149,31 @@ impl TaskRun {
     /// The number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u64 {
-        self.0.get("attempts").and_then(Value::as_u64).unwrap_or(0)
+        at(&self.0, "/attempts").as_u64().unwrap_or(0)
     }
 
     /// Its duration in milliseconds.
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
-        self.0
-            .get("duration_ms")
-            .and_then(Value::as_u64)
-            .unwrap_or(0)
+        at(&self.0, "/duration_ms").as_u64().unwrap_or(0)
     }
 
     /// The exit code, or -1.
     #[must_use]
     pub fn exit_code(&self) -> i64 {
-        self.0
-            .pointer("/outputs/exitCode")
-            .and_then(Value::as_i64)
-            .unwrap_or(-1)
+        at(&self.0, "/outputs/exitCode").as_i64().unwrap_or(-1)
     }
 
     /// An output from a frame of the program, by a JSON pointer below `vars`, or null.
     #[must_use]
     pub fn var(&self, pointer: &str) -> Value {
-        self.0
-            .pointer(&format!("/outputs/vars/{pointer}"))
-            .cloned()
-            .unwrap_or_default()
+        at(&self.0, &format!("/outputs/vars/{pointer}")).clone()
     }
 
     /// All its outputs.
     #[must_use]
     pub fn outputs(&self) -> Value {
-        self.0.get("outputs").cloned().unwrap_or_default()
+        at(&self.0, "/outputs").clone()
     }
 }
 

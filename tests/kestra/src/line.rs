@@ -36,10 +36,7 @@ impl Line {
     /// The pinned release.
     #[must_use]
     pub fn release(self) -> &'static str {
-        tools::pinned(match self {
-            Self::V1 => "\"kestra-1.3\"",
-            Self::V2 => "\"kestra-2.0\"",
-        })
+        tools::pinned(&format!("\"kestra-{}\"", self.name()))
     }
 }
 

@@ -29,37 +29,15 @@ use crate::world::World;
 const BASE: &str = "http://127.0.0.1:9";
 
 #[test]
-fn entra_replies_as_recorded() {
-    check("entra");
+fn every_service_replies_as_recorded() {
+    for name in ["entra", "power_automate", "dataflows", "models", "fabric"] {
+        check(name);
+    }
 }
 
 #[test]
-fn power_automate_replies_as_recorded() {
-    check("power_automate");
-}
-
-#[test]
-fn power_bi_replies_as_recorded_to_dataflow_calls() {
-    check("dataflows");
-}
-
-#[test]
-fn power_bi_replies_as_recorded_to_semantic_model_calls() {
-    check("models");
-}
-
-#[test]
-fn fabric_replies_as_recorded() {
-    check("fabric");
-}
-
-#[test]
-fn faults_and_violations_are_as_recorded() {
+fn faults_violations_and_the_admin_api_are_as_recorded() {
     check("faults");
-}
-
-#[test]
-fn the_admin_api_replies_as_recorded() {
     check("admin");
 }
 

@@ -1,20 +1,20 @@
-//! Accepts connections, reads requests, and sends replies and faults.
+//! Accepts connections, reads requests, and sends replies and faults, some of which no HTTP library
+//! would send. It reads what the clients of the tests send: HTTP/1.1 with a length or chunks.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::Response;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use http::StatusCode;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::payload::Payload;
-use super::wire::{Socket, Wire, WireFault};
 use crate::admin;
 use crate::clock::later;
 use crate::core::Core;
@@ -31,136 +31,229 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// so there is nothing to sleep until.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// There is no reply: the connection is to be closed as it is.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without a reply")]
-struct NoReply;
+/// Sent instead of HTTP.
+const GARBAGE: &[u8] = b"\x00\xff\x16 this is not HTTP \x00\xff\r\n\r\n";
+
+/// A million spaces.
+static SPACES: [u8; 1_000_000] = [b' '; 1_000_000];
+
+/// The maximum number of chunks of a slow body per second.
+const DRIPS_PER_SECOND: u32 = 20;
+
+/// A stream on top of TCP.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The TCP stream at the bottom.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
 
 /// Accepts connections until the task is aborted; they end with it.
-pub(super) async fn accept(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    core: Arc<Core>,
-    base: String,
-) {
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, core: Arc<Core>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = listener.accept().await;
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+            sleep(ACCEPT_PAUSE).await;
             continue;
         };
         // Without it small replies come later, which is not an error.
         let _ = stream.set_nodelay(true);
-        let (tls, core, base) = (tls.clone(), Arc::clone(&core), base.clone());
+        let (tls, core) = (tls.clone(), Arc::clone(&core));
+        // An error is a client that disconnected, or does not trust our CA.
         connections.spawn(async move {
             match tls {
-                None => serve(stream, core, base).await,
-                // A failed handshake is the client's decision: it does not trust our CA.
-                Some(acceptor) => {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, core, base).await;
-                    }
-                }
+                None => serve(stream, "http", &core).await,
+                Some(acceptor) => serve(acceptor.accept(stream).await?, "https", &core).await,
             }
         });
     }
 }
 
-async fn serve<S: Socket>(stream: S, core: Arc<Core>, base: String) {
-    let wire_fault = Arc::new(WireFault::default());
-    let wire = Wire::new(stream, Arc::clone(&wire_fault));
-    let service = service_fn(move |request| {
-        let (core, base, wire_fault) = (Arc::clone(&core), base.clone(), Arc::clone(&wire_fault));
-        async move { handle(request, &core, base, &wire_fault).await }
-    });
-    // An error here is a requested fault, or a client that disconnected.
-    let _ = http1::Builder::new()
-        .auto_date_header(false)
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(wire), service)
-        .await;
+async fn serve(stream: impl Socket, scheme: &str, core: &Core) -> io::Result<()> {
+    let mut connection = Connection(BufReader::new(stream));
+    // A request that did not arrive completely is an error here, and has no effect.
+    while let Some(request) = connection.read(scheme).await? {
+        let stays_open = connection.respond(&request, core).await?;
+        connection.0.flush().await?;
+        if !stays_open || request.header("connection") == Some("close") {
+            break;
+        }
+    }
+    connection.0.shutdown().await
 }
 
-async fn handle(
-    request: hyper::Request<Incoming>,
-    core: &Core,
-    base: String,
-    wire_fault: &WireFault,
-) -> Result<Response<Payload>, NoReply> {
-    let (head, body) = request.into_parts();
-    let body = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let reply = Reply::empty(413).with_header("connection", "close");
-            return Ok(response(reply, Payload::Whole));
+struct Connection<S>(BufReader<S>);
+
+impl<S: Socket> Connection<S> {
+    /// The next line of a request, without its end.
+    async fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(line.trim_end().to_owned()),
         }
-        // A request that did not arrive completely has no effect.
-        Err(_) => return Err(NoReply),
-    };
-    let mut request = Request {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head.headers,
-        body,
-        base,
-    };
-    if let (Some(host), Some((scheme, _))) =
-        (request.header("host"), request.base.split_once("://"))
-    {
-        request.base = format!("{scheme}://{host}");
     }
-    if let Some(reply) = admin::reply(core, &request) {
-        return Ok(response(reply, Payload::Whole));
-    }
-    let mut received = core.receive(&request);
-    match core.connection_fault(&received) {
-        None => {}
-        Some(ConnectionFault::Reset) => {
-            wire_fault.reset();
-            return Err(NoReply);
+
+    /// Reads a request. `None`: the connection has ended.
+    async fn read(&mut self, scheme: &str) -> io::Result<Option<Request>> {
+        if self.0.fill_buf().await?.is_empty() {
+            return Ok(None);
         }
-        Some(ConnectionFault::Silent) => return std::future::pending().await,
-        Some(ConnectionFault::Garbage) => {
-            wire_fault.send_garbage();
-            // hyper closes the connection after such a reply.
-            let reply = Reply::empty(200).with_header("connection", "close");
-            return Ok(response(reply, Payload::Whole));
-        }
-        Some(ConnectionFault::Closed | ConnectionFault::Truncated(_)) => return Err(NoReply),
-    }
-    let reply = match received.answer.take().ok_or(NoReply)? {
-        Answer::Now(reply) => reply,
-        Answer::WhenResponded(flow_run) => loop {
-            if let Some(reply) = core.held_reply(&flow_run) {
-                break reply;
+        let first = self.line().await?;
+        let mut words = first.split(' ');
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let mut headers = Vec::new();
+        let mut host = String::new();
+        while let Some((name, value)) = self.line().await?.split_once(':') {
+            if name.eq_ignore_ascii_case("host") {
+                value.trim().clone_into(&mut host);
             }
-            tokio::time::sleep(CLOCK_INTERVAL).await;
-        },
-    };
-    if let Some(Fault::DelayMs(ms)) = received.fault {
-        let due = later(received.at, Duration::from_millis(ms));
-        while core.now() < due {
-            tokio::time::sleep(CLOCK_INTERVAL).await;
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        let request = Request::new(method, &format!("{scheme}://{host}{target}"));
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.with_header(name, value)
+        });
+        let body = if request.header("transfer-encoding").is_some() {
+            self.chunks().await?
+        } else {
+            let length = request.header("content-length").unwrap_or("0");
+            self.part(length.parse().unwrap_or(usize::MAX)).await?
+        };
+        Ok(Some(request.with_body(body)))
+    }
+
+    /// A part of a body.
+    async fn part(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        if length > LARGEST_BODY {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut part = vec![0; length];
+        self.0.read_exact(&mut part).await?;
+        Ok(part)
+    }
+
+    /// A body in chunks.
+    async fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = self.line().await?;
+            let size = usize::from_str_radix(&size, 16).map_err(io::Error::other)?;
+            body.extend(self.part(size).await?);
+            // The end of the chunk, and of the body if it has no trailers.
+            self.line().await?;
+            if size == 0 {
+                return Ok(body);
+            }
         }
     }
-    let reply = core.finish(&received, reply);
-    Ok(match received.fault {
-        Some(Fault::Truncated) => response(reply, Payload::cut),
-        Some(Fault::HugeMb(megabytes)) => response(reply, |_| Payload::huge(megabytes)),
-        Some(Fault::SlowDrip { bytes_per_s }) => {
-            response(reply, |body| Payload::drip(body, bytes_per_s))
-        }
-        _ => response(reply, Payload::Whole),
-    })
-}
 
-/// The reply with a payload made from its body.
-fn response(reply: Reply, payload: impl FnOnce(bytes::Bytes) -> Payload) -> Response<Payload> {
-    let mut response = Response::new(payload(reply.body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = *reply.headers;
-    response
+    /// Replies to a request. `false`: the connection is to be closed.
+    async fn respond(&mut self, request: &Request, core: &Core) -> io::Result<bool> {
+        if let Some(reply) = admin::reply(core, request) {
+            return self.send(&reply, reply.body.len(), &reply.body).await;
+        }
+        let mut received = core.receive(request);
+        match core.connection_fault(&received) {
+            None => {}
+            Some(ConnectionFault::Reset) => {
+                // A socket with zero linger is closed with a reset.
+                self.0.get_ref().tcp().set_zero_linger()?;
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            Some(ConnectionFault::Silent) => return std::future::pending().await,
+            Some(ConnectionFault::Garbage) => {
+                self.0.write_all(GARBAGE).await?;
+                return Ok(false);
+            }
+            Some(ConnectionFault::Closed | ConnectionFault::Truncated(_)) => return Ok(false),
+        }
+        let reply = match received.answer.take() {
+            None => return Ok(false),
+            Some(Answer::Now(reply)) => reply,
+            Some(Answer::WhenResponded(flow_run)) => loop {
+                if let Some(reply) = core.held_reply(&flow_run) {
+                    break reply;
+                }
+                sleep(CLOCK_INTERVAL).await;
+            },
+        };
+        if let Some(Fault::DelayMs(ms)) = received.fault {
+            let due = later(received.at, Duration::from_millis(ms));
+            while core.now() < due {
+                sleep(CLOCK_INTERVAL).await;
+            }
+        }
+        let reply = core.finish(&received, reply);
+        let length = reply.body.len();
+        match received.fault {
+            // The first half; an empty body becomes a brace.
+            Some(Fault::Truncated) if length < 2 => {
+                self.send(&reply, 64, b"{").await.map(|_| false)
+            }
+            Some(Fault::Truncated) => {
+                let half = reply.body.slice(..length / 2);
+                self.send(&reply, length, &half).await.map(|_| false)
+            }
+            Some(Fault::HugeMb(megabytes)) => {
+                let count = usize::try_from(megabytes).unwrap_or(usize::MAX);
+                let length = count.saturating_mul(SPACES.len());
+                self.send(&reply, length, b"").await?;
+                for _ in 0..count {
+                    self.0.write_all(&SPACES).await?;
+                }
+                Ok(true)
+            }
+            Some(Fault::SlowDrip { bytes_per_s }) => self.drip(&reply, bytes_per_s).await,
+            _ => self.send(&reply, length, &reply.body).await,
+        }
+    }
+
+    /// Sends the head of a reply, which announces a body of this length, and the beginning of the
+    /// body.
+    async fn send(&mut self, reply: &Reply, length: usize, body: &[u8]) -> io::Result<bool> {
+        let mut head = format!("HTTP/1.1 {}\r\n", reply.status).into_bytes();
+        for (name, value) in reply.headers.iter() {
+            head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        // A reply with this status has no body, and announces none.
+        if reply.status != StatusCode::NO_CONTENT {
+            head.extend(format!("content-length: {length}\r\n").bytes());
+        }
+        head.extend(b"\r\n");
+        head.extend(body);
+        self.0.write_all(&head).await?;
+        Ok(true)
+    }
+
+    /// Sends the body at `bytes_per_s`; an empty body becomes 1,024 spaces. The rate is real: it
+    /// does not follow the simulator's clock.
+    async fn drip(&mut self, reply: &Reply, bytes_per_s: u64) -> io::Result<bool> {
+        let body = match reply.body.len() {
+            0 => &[b' '; 1024],
+            _ => reply.body.as_ref(),
+        };
+        self.send(reply, body.len(), b"").await?;
+        let rate = u32::try_from(bytes_per_s.max(1)).unwrap_or(u32::MAX);
+        let size = (rate / DRIPS_PER_SECOND).max(1);
+        for chunk in body.chunks(usize::try_from(size).unwrap_or(usize::MAX)) {
+            sleep(Duration::from_secs(size.into()) / rate).await;
+            self.0.write_all(chunk).await?;
+            self.0.flush().await?;
+        }
+        Ok(true)
+    }
 }

@@ -2,9 +2,7 @@
 //! they happen in the real world: between a service that has acted and its caller.
 
 mod connection;
-mod payload;
 mod tls;
-mod wire;
 
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -82,12 +80,8 @@ impl Builder {
             Some(identity) => (Some(identity.ca_pem), Some(identity.acceptor)),
             None => (None, None),
         };
-        let accepting = tokio::spawn(connection::accept(
-            listener,
-            acceptor,
-            Arc::clone(&core),
-            base.clone(),
-        ));
+        let accepting = connection::accept(listener, acceptor, Arc::clone(&core));
+        let accepting = tokio::spawn(accepting);
         Ok(Simulator {
             core,
             base,

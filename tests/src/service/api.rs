@@ -194,9 +194,10 @@ impl Call<'_> {
     }
 }
 
-/// Adds a field to a JSON object, where there is a value.
-pub(super) fn add(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
-    if let (Some(fields), Some(value)) = (object.as_object_mut(), value) {
-        fields.insert(name.to_owned(), value.into());
+/// A JSON object without the fields that are null.
+pub(super) fn without_nulls(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
     }
+    object
 }

@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::api::add;
-use super::{Call, Service, nothing_here, route};
-use crate::faults::Operation as Op;
+use super::api::without_nulls;
+use super::{Call, Service};
 use crate::message::{Answer, Reply, form_value};
 use crate::secret::Secret;
 use crate::state::{Claims, State};
@@ -20,15 +19,11 @@ use crate::world::{Client, EntraError};
 pub(super) const SERVICE: Service = Service {
     name: "entra",
     prefix: "/",
-    fallback: nothing_here,
-    routes: &[
-        route("", "{tenant}/oauth2/v2.0/token", Op::Token, |call| {
-            token(call, false)
-        }),
-        route("", "{tenant}/oauth2/token", Op::Token, |call| {
-            token(call, true)
-        }),
-    ],
+    routes: "\
+* {tenant}/oauth2/v2.0/token token
+* {tenant}/oauth2/token token
+",
+    handler: token,
 };
 
 /// The only type of assertion.
@@ -69,7 +64,8 @@ impl Rejection {
 }
 
 /// The v1 endpoint takes `resource` instead of `scope` and writes numbers as text.
-fn token(call: &mut Call<'_>, v1: bool) -> Result<Answer, Reply> {
+fn token(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let v1 = !call.request.path.contains("/v2.0/");
     if call.request.method != Method::POST {
         return Err(Reply::empty(405).with_header("allow", "POST"));
     }
@@ -81,18 +77,16 @@ fn token(call: &mut Call<'_>, v1: bool) -> Result<Answer, Reply> {
     };
     // Entra returns 3599 for a token of an hour.
     let expires_in = number(client.token_lifetime_s.saturating_sub(1));
-    let mut body = json!({
+    let body = without_nulls(json!({
         "token_type": "Bearer",
         "expires_in": expires_in,
         "ext_expires_in": expires_in,
         "access_token": token.expose(),
-    });
-    add(&mut body, "refresh_in", client.refresh_in_s.map(number));
-    if v1 {
-        add(&mut body, "expires_on", Some(claims.exp.to_string()));
-        add(&mut body, "not_before", Some(claims.nbf.to_string()));
-        add(&mut body, "resource", Some(claims.aud.clone()));
-    }
+        "refresh_in": client.refresh_in_s.map(number),
+        "expires_on": v1.then(|| claims.exp.to_string()),
+        "not_before": v1.then(|| claims.nbf.to_string()),
+        "resource": v1.then(|| claims.aud.clone()),
+    }));
     call.state.add_token(token, claims);
     Ok(Reply::json(200, &body)
         .with_header("cache-control", "no-store, no-cache")

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::api::{Access, add};
-use super::{Call, Service, route};
+use super::api::{Access, without_nulls};
+use super::{Call, Service};
 use crate::clock::utc_without_z;
 use crate::faults::Operation as Op;
 use crate::message::{Answer, Reply};
@@ -18,61 +18,30 @@ pub(super) const AUDIENCE: &str = "https://api.fabric.microsoft.com";
 pub(super) const SERVICE: Service = Service {
     name: "fabric",
     prefix: "/v1/",
-    fallback: |call| {
-        call.caller()?;
-        Err(call.refuse(404, "EntityNotFound", "There is nothing at this path."))
+    routes: "\
+GET workspaces fabric_workspaces
+GET workspaces/{workspace}/dataflows fabric_dataflows
+GET workspaces/{workspace}/dataflows/{item} fabric_dataflows
+POST workspaces/{workspace}/dataflows/{item}/jobs/execute/instances fabric_run
+POST workspaces/{workspace}/items/{item}/jobs/instances fabric_run
+POST workspaces/{workspace}/items/{item}/jobs/{type}/instances fabric_run
+GET workspaces/{workspace}/items/{item}/jobs/instances fabric_instances
+GET workspaces/{workspace}/items/{item}/jobs/instances/{run} fabric_instance
+POST workspaces/{workspace}/items/{item}/jobs/instances/{run}/cancel fabric_cancel
+",
+    handler: |call| match (call.routed.operation, call.routed.named("item")) {
+        (Some(Op::FabricWorkspaces), _) => workspaces(call),
+        (Some(Op::FabricDataflows), None) => dataflows(call),
+        (Some(Op::FabricDataflows), Some(_)) => dataflow(call),
+        (Some(Op::FabricRun), _) => run(call),
+        (Some(Op::FabricInstances), _) => instances(call),
+        (Some(Op::FabricInstance), _) => instance(call),
+        (Some(Op::FabricCancel), _) => cancel(call),
+        _ => {
+            call.caller()?;
+            Err(call.refuse(404, "EntityNotFound", "There is nothing at this path."))
+        }
     },
-    routes: &[
-        route("GET", "workspaces", Op::FabricWorkspaces, workspaces),
-        route(
-            "GET",
-            "workspaces/{workspace}/dataflows",
-            Op::FabricDataflows,
-            dataflows,
-        ),
-        route(
-            "GET",
-            "workspaces/{workspace}/dataflows/{item}",
-            Op::FabricDataflows,
-            dataflow,
-        ),
-        route(
-            "POST",
-            "workspaces/{workspace}/dataflows/{item}/jobs/execute/instances",
-            Op::FabricRun,
-            execute,
-        ),
-        route(
-            "POST",
-            "workspaces/{workspace}/items/{item}/jobs/instances",
-            Op::FabricRun,
-            run_by_query,
-        ),
-        route(
-            "POST",
-            "workspaces/{workspace}/items/{item}/jobs/{type}/instances",
-            Op::FabricRun,
-            run_by_path,
-        ),
-        route(
-            "GET",
-            "workspaces/{workspace}/items/{item}/jobs/instances",
-            Op::FabricInstances,
-            instances,
-        ),
-        route(
-            "GET",
-            "workspaces/{workspace}/items/{item}/jobs/instances/{run}",
-            Op::FabricInstance,
-            instance,
-        ),
-        route(
-            "POST",
-            "workspaces/{workspace}/items/{item}/jobs/instances/{run}/cancel",
-            Op::FabricCancel,
-            cancel,
-        ),
-    ],
 };
 
 /// How many entries are on one page unless the world says so, and instances in a list.
@@ -138,13 +107,11 @@ fn page(call: &Call<'_>, all: Vec<Value>) -> Result<Answer, Reply> {
     let end = size.saturating_add(skip);
     let next = (end < all.len()).then(|| format!("{TOKEN}{end}"));
     let value: Vec<Value> = all.into_iter().skip(skip).take(size).collect();
-    let mut body = json!({"value": value});
     let here = format!("{}{}", call.request.base, call.request.path);
-    let uri = next
-        .as_ref()
-        .map(|next| format!("{here}?continuationToken={next}"));
-    add(&mut body, "continuationToken", next);
-    add(&mut body, "continuationUri", uri);
+    let uri = next.as_ref();
+    let uri = uri.map(|next| format!("{here}?continuationToken={next}"));
+    let body = json!({"value": value, "continuationToken": next, "continuationUri": uri});
+    let body = without_nulls(body);
     Ok(Reply::json(200, &body).into())
 }
 
@@ -164,24 +131,19 @@ fn accepted(call: &Call<'_>, dataflow: &Item, instance: &str) -> Answer {
         .into()
 }
 
-fn execute(call: &mut Call<'_>) -> Result<Answer, Reply> {
-    run(call, "Execute")
-}
-
-fn run_by_query(call: &mut Call<'_>) -> Result<Answer, Reply> {
-    let job_type = call.request.query_value("jobType");
-    run(call, &job_type.unwrap_or_default())
-}
-
-fn run_by_path(call: &mut Call<'_>) -> Result<Answer, Reply> {
-    run(call, call.routed.id("type"))
-}
-
-fn run(call: &mut Call<'_>, job_type: &str) -> Result<Answer, Reply> {
+fn run(call: &mut Call<'_>) -> Result<Answer, Reply> {
     let dataflow = call.item(DataflowGen2, Access::Write)?;
+    // The type is in the path, in the query, or fixed.
+    let job_type = match call.routed.named("type") {
+        Some(job_type) => job_type.to_owned(),
+        None if call.request.path.contains("/items/") => {
+            call.request.query_value("jobType").unwrap_or_default()
+        }
+        None => "Execute".to_owned(),
+    };
     let job_type = ["Refresh", "Execute"]
         .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(job_type))
+        .find(|known| known.eq_ignore_ascii_case(&job_type))
         .ok_or_else(|| call.refuse(400, "InvalidJobType", "The job type is invalid."))?;
     let execution = execution(&call.request.body, &dataflow)
         .map_err(|message| call.refuse(400, "InvalidInput", &message))?;

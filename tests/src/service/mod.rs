@@ -25,40 +25,19 @@ pub(crate) use entra::issue;
 pub(crate) use power_automate::held_reply;
 pub(crate) use replies::of_fault;
 
-/// What a route does with a call. The `Err` is a refusal.
+/// What a service does with a call. The `Err` is a refusal.
 type Handler = fn(&mut Call<'_>) -> Result<Answer, Reply>;
 
-/// One route of a service.
-struct Route {
-    /// The method; empty: any.
-    method: &'static str,
-    /// The path below the service's prefix. `{name}` stands for one segment.
-    path: &'static str,
-    operation: Operation,
-    handler: Handler,
-}
-
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    operation: Operation,
-    handler: Handler,
-) -> Route {
-    Route {
-        method,
-        path,
-        operation,
-        handler,
-    }
-}
-
-/// A service: its name in the log, the prefix of its paths, its routes, and what it does with
-/// other paths under the prefix.
+/// A service.
 struct Service {
+    /// Its name in the log.
     name: &'static str,
+    /// The prefix of its paths.
     prefix: &'static str,
-    routes: &'static [Route],
-    fallback: Handler,
+    /// A line for each route: method (`*`: any), path below the prefix, operation. `{name}` stands
+    /// for one segment of the path.
+    routes: &'static str,
+    handler: Handler,
 }
 
 const SERVICES: [Service; 4] = [
@@ -73,7 +52,7 @@ pub(crate) struct Routed {
     pub(crate) service: &'static str,
     pub(crate) operation: Option<Operation>,
     handler: Handler,
-    ids: Vec<(&'static str, String)>,
+    ids: Ids,
 }
 
 impl Routed {
@@ -90,39 +69,38 @@ impl Routed {
             } else {
                 rest
             };
-            for route in service.routes {
-                if (route.method.is_empty() || route.method == method.as_str())
-                    && let Some(ids) = captures(route.path, rest)
-                {
-                    return Self {
-                        service: service.name,
-                        operation: Some(route.operation),
-                        handler: route.handler,
-                        ids,
-                    };
-                }
-            }
-            if !is_root {
-                return Self::without_route(service.name, service.fallback);
-            }
+            let routes = service.routes.lines();
+            let mut matching = routes.filter_map(|route| matched(route, method.as_str(), rest));
+            let (operation, ids) = match matching.next() {
+                Some((operation, ids)) => (Some(operation), ids),
+                None if is_root => continue,
+                None => (None, Vec::new()),
+            };
+            return Self {
+                service: service.name,
+                operation,
+                handler: service.handler,
+                ids,
+            };
         }
-        Self::without_route("unknown", nothing_here)
-    }
-
-    fn without_route(service: &'static str, handler: Handler) -> Self {
         Self {
-            service,
+            service: "unknown",
             operation: None,
-            handler,
+            handler: nothing_here,
             ids: Vec::new(),
         }
     }
 
-    /// The segment of the path with this name; empty if it has none.
-    pub(crate) fn id(&self, name: &str) -> &str {
+    /// The segment of the path with this name, if it has one.
+    pub(crate) fn named(&self, name: &str) -> Option<&str> {
         let mut ids = self.ids.iter();
         ids.find(|(known, _)| *known == name)
-            .map_or("", |(_, id)| id)
+            .map(|(_, id)| id.as_str())
+    }
+
+    /// The segment of the path with this name; empty if it has none.
+    pub(crate) fn id(&self, name: &str) -> &str {
+        self.named(name).unwrap_or_default()
     }
 
     /// The segments that must be GUIDs.
@@ -164,22 +142,29 @@ impl Routed {
     }
 }
 
-/// The segments of `path` that stand for the names in `pattern`; `None`: it does not match.
-fn captures(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+/// The named segments of a path.
+type Ids = Vec<(&'static str, String)>;
+
+/// The operation of a route, and the segments of `path` that stand for its names; `None`: it does
+/// not match.
+fn matched(route: &'static str, method: &str, path: &str) -> Option<(Operation, Ids)> {
+    let mut columns = route.split(' ');
+    columns
+        .next()
+        .filter(|expected| *expected == "*" || *expected == method)?;
     let mut segments = path.split('/');
     let mut ids = Vec::new();
-    for expected in pattern.split('/') {
+    for expected in columns.next()?.split('/') {
         let segment = segments.next()?;
-        let name = expected
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
-        match name {
+        let name = expected.strip_prefix('{');
+        match name.and_then(|rest| rest.strip_suffix('}')) {
             Some(name) => ids.push((name, segment.to_owned())),
             None if segment.eq_ignore_ascii_case(expected) => {}
-            _ => return None,
+            None => return None,
         }
     }
-    segments.next().is_none().then_some(ids)
+    let operation = serde_json::from_value(columns.next()?.into()).ok()?;
+    segments.next().is_none().then_some((operation, ids))
 }
 
 /// A request that a service handles.

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use super::api::{Access, add};
+use super::api::{Access, without_nulls};
 use crate::clock::{later, rfc3339_millis, utc_millis_without_z};
 use crate::message::{Answer, Reply};
 use crate::state::{CancelOutcome, Enhanced, Run, RunRequest};
-use crate::world::{Item, ItemKind::SemanticModel};
+use crate::world::{Failure, Item, ItemKind::SemanticModel};
 
 /// How many refreshes the history shows without `$top`.
 const DEFAULT_TOP: usize = 60;
@@ -186,8 +186,8 @@ fn status(run: &Run, now: Timestamp) -> &str {
 }
 
 /// The `serviceExceptionJson` of a failure: JSON within JSON.
-fn service_exception(code: &str) -> String {
-    json!({"errorCode": code}).to_string()
+fn service_exception(failure: Option<&Failure>) -> Option<String> {
+    failure.map(|failure| json!({"errorCode": failure.code}).to_string())
 }
 
 /// The attempts that have begun at `now`, oldest first, and how many have ended. They share the time
@@ -197,11 +197,8 @@ fn attempts(run: &Run, now: Timestamp) -> (Vec<Value>, usize) {
     let end = run.ends_at.unwrap_or(run.started_at);
     let whole = Duration::try_from(end.duration_since(run.started_at)).unwrap_or_default();
     let share = whole.checked_div(count).unwrap_or_default();
-    let refresh_type = run
-        .request
-        .enhanced
-        .as_ref()
-        .map(|options| &options.refresh);
+    let enhanced = run.request.enhanced.as_ref();
+    let refresh_type = enhanced.map_or("Full", |options| &options.refresh);
     let mut ended = 0;
     let mut shown = Vec::new();
     for id in 1..=count {
@@ -217,16 +214,14 @@ fn attempts(run: &Run, now: Timestamp) -> (Vec<Value>, usize) {
         let ends = ends.filter(|&end| end <= now);
         let failed = ends.is_some() && (!last || run.failure(now).is_some());
         let reason = run.reason.as_ref().filter(|_| failed);
-        let mut attempt = json!({
+        ended += usize::from(ends.is_some());
+        shown.push(without_nulls(json!({
             "attemptId": id,
             "startTime": rfc3339_millis(began),
-            "type": refresh_type.map_or("Full", String::as_str),
-        });
-        add(&mut attempt, "endTime", ends.map(rfc3339_millis));
-        let exception = reason.map(|reason| service_exception(&reason.code));
-        add(&mut attempt, "serviceExceptionJson", exception);
-        ended += usize::from(ends.is_some());
-        shown.push(attempt);
+            "endTime": ends.map(rfc3339_millis),
+            "type": refresh_type,
+            "serviceExceptionJson": service_exception(reason),
+        })));
     }
     (shown, ended)
 }
@@ -241,22 +236,17 @@ pub(super) fn history(call: &mut Call<'_>) -> Result<Answer, Reply> {
         .ok_or_else(|| call.refuse(400, "BadRequest", "$top takes a number from 1."))?;
     let now = call.now;
     let shown = call.visible_runs(&model).take(top).map(|run| {
-        let mut shown = json!({
+        without_nulls(json!({
             "requestId": run.id,
             "id": 937_845_000 + run.number,
             "refreshType": run.refresh_type,
             "startTime": rfc3339_millis(run.started_at),
+            "endTime": run.ended_at(now).map(rfc3339_millis),
             "status": status(run, now),
+            "extendedStatus": run.request.enhanced.as_ref().map(|_| run.status(now)),
+            "serviceExceptionJson": service_exception(run.failure(now)),
             "refreshAttempts": attempts(run, now).0,
-        });
-        add(&mut shown, "endTime", run.ended_at(now).map(rfc3339_millis));
-        let exception = run
-            .failure(now)
-            .map(|reason| service_exception(&reason.code));
-        add(&mut shown, "serviceExceptionJson", exception);
-        let extended = run.request.enhanced.as_ref().map(|_| run.status(now));
-        add(&mut shown, "extendedStatus", extended);
-        shown
+        }))
     });
     let body = json!({
         "@odata.context": format!(
@@ -280,7 +270,8 @@ pub(super) fn details(call: &mut Call<'_>) -> Result<Answer, Reply> {
     let messages = run
         .failure(now)
         .map(|reason| json!({"code": "0xC11C0020", "message": reason.code, "type": "Error"}));
-    let mut shown = json!({
+    let ended = run.ended_at(now);
+    let shown = without_nulls(json!({
         "startTime": utc_millis_without_z(run.started_at),
         "type": enhanced.refresh,
         "commitMode": enhanced.commit_mode,
@@ -291,9 +282,8 @@ pub(super) fn details(call: &mut Call<'_>) -> Result<Answer, Reply> {
         "objects": objects(&model, enhanced, run.status(now)),
         "messages": messages.into_iter().collect::<Vec<_>>(),
         "refreshAttempts": attempts,
-    });
-    let ended = run.ended_at(now);
-    add(&mut shown, "endTime", ended.map(utc_millis_without_z));
+        "endTime": ended.map(utc_millis_without_z),
+    }));
     Ok(Reply::json(if ended.is_some() { 200 } else { 202 }, &shown).into())
 }
 

@@ -5,42 +5,26 @@ use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Call, Service, nothing_here, route};
+use super::{Call, Service};
 use crate::faults::Operation as Op;
 use crate::message::{Answer, Reply, Request};
 use crate::secret::Secret;
 use crate::state::{Claims, FlowRun, State};
 use crate::world::{Flow, FlowForm, FlowState, OAuthPolicy, ResponseMode};
 
-const NEW_TRIGGER: &str =
-    "powerautomate/automations/direct/workflows/{flow}/triggers/manual/paths/invoke";
-const NEW_TRIGGER_WITH_UNIT: &str =
-    "powerautomate/automations/direct/cu/{unit}/workflows/{flow}/triggers/manual/paths/invoke";
-
 pub(super) const SERVICE: Service = Service {
     name: "power_automate",
     prefix: "/",
-    fallback: nothing_here,
-    routes: &[
-        route("", NEW_TRIGGER, Op::Trigger, |call| {
-            trigger(call, FlowForm::New)
-        }),
-        route("", NEW_TRIGGER_WITH_UNIT, Op::Trigger, |call| {
-            trigger(call, FlowForm::New)
-        }),
-        route(
-            "",
-            "workflows/{flow}/triggers/manual/paths/invoke",
-            Op::Trigger,
-            |call| trigger(call, FlowForm::Old),
-        ),
-        route(
-            "",
-            "workflows/{flow}/runs/{run}/operations/{operation}",
-            Op::Poll,
-            poll,
-        ),
-    ],
+    routes: "\
+* powerautomate/automations/direct/workflows/{flow}/triggers/manual/paths/invoke trigger
+* powerautomate/automations/direct/cu/{unit}/workflows/{flow}/triggers/manual/paths/invoke trigger
+* workflows/{flow}/triggers/manual/paths/invoke trigger
+* workflows/{flow}/runs/{run}/operations/{operation} poll
+",
+    handler: |call| match call.routed.operation {
+        Some(Op::Poll) => poll(call),
+        _ => trigger(call),
+    },
 };
 
 /// The scale unit of a flow whose URL names none; any number would do.
@@ -65,7 +49,11 @@ fn not_found(workflow: &str) -> Reply {
     error(404, "WorkflowNotFound", &message)
 }
 
-fn trigger(call: &mut Call<'_>, form: FlowForm) -> Result<Answer, Reply> {
+fn trigger(call: &mut Call<'_>) -> Result<Answer, Reply> {
+    let form = match call.request.path.starts_with("/workflows/") {
+        true => FlowForm::Old,
+        false => FlowForm::New,
+    };
     let workflow = call.routed.id("flow");
     let flow = call.state.world.find_flow(workflow);
     let flow = flow

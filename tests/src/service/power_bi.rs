@@ -4,8 +4,8 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::api::{Access, add};
-use super::{Call, Service, models, route};
+use super::api::{Access, without_nulls};
+use super::{Call, Service, models};
 use crate::clock::rfc3339_millis;
 use crate::faults::Operation as Op;
 use crate::message::{Answer, Reply};
@@ -18,79 +18,38 @@ pub(super) const AUDIENCE: &str = "https://analysis.windows.net/powerbi/api";
 pub(super) const SERVICE: Service = Service {
     name: "power_bi",
     prefix: "/v1.0/myorg/",
-    fallback: |call| {
-        call.caller()?;
-        Err(call.not_found())
+    routes: "\
+GET groups groups
+GET groups/{workspace}/dataflows dataflows
+GET groups/{workspace}/dataflows/{item} dataflows
+GET groups/{workspace}/dataflows/{item}/transactions transactions
+POST groups/{workspace}/dataflows/{item}/refreshes refresh
+POST groups/{workspace}/dataflows/transactions/{transaction}/cancel cancel
+GET groups/{workspace}/datasets models
+GET groups/{workspace}/datasets/{item} models
+POST groups/{workspace}/datasets/{item}/refreshes model_refresh
+GET groups/{workspace}/datasets/{item}/refreshes model_history
+GET groups/{workspace}/datasets/{item}/refreshes/{run} model_details
+DELETE groups/{workspace}/datasets/{item}/refreshes/{run} model_cancel
+",
+    handler: |call| match (call.routed.operation, call.routed.named("item")) {
+        (Some(Op::Groups), _) => groups(call),
+        (Some(Op::Dataflows), None) => dataflows(call),
+        (Some(Op::Dataflows), Some(_)) => dataflow(call),
+        (Some(Op::Transactions), _) => transactions(call),
+        (Some(Op::Refresh), _) => refresh(call),
+        (Some(Op::Cancel), _) => cancel(call),
+        (Some(Op::Models), None) => models::list(call),
+        (Some(Op::Models), Some(_)) => models::get(call),
+        (Some(Op::ModelRefresh), _) => models::refresh(call),
+        (Some(Op::ModelHistory), _) => models::history(call),
+        (Some(Op::ModelDetails), _) => models::details(call),
+        (Some(Op::ModelCancel), _) => models::cancel(call),
+        _ => {
+            call.caller()?;
+            Err(call.not_found())
+        }
     },
-    routes: &[
-        route("GET", "groups", Op::Groups, groups),
-        route(
-            "GET",
-            "groups/{workspace}/dataflows",
-            Op::Dataflows,
-            dataflows,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/dataflows/{item}",
-            Op::Dataflows,
-            dataflow,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/dataflows/{item}/transactions",
-            Op::Transactions,
-            transactions,
-        ),
-        route(
-            "POST",
-            "groups/{workspace}/dataflows/{item}/refreshes",
-            Op::Refresh,
-            refresh,
-        ),
-        route(
-            "POST",
-            "groups/{workspace}/dataflows/transactions/{transaction}/cancel",
-            Op::Cancel,
-            cancel,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/datasets",
-            Op::Models,
-            models::list,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/datasets/{item}",
-            Op::Models,
-            models::get,
-        ),
-        route(
-            "POST",
-            "groups/{workspace}/datasets/{item}/refreshes",
-            Op::ModelRefresh,
-            models::refresh,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/datasets/{item}/refreshes",
-            Op::ModelHistory,
-            models::history,
-        ),
-        route(
-            "GET",
-            "groups/{workspace}/datasets/{item}/refreshes/{run}",
-            Op::ModelDetails,
-            models::details,
-        ),
-        route(
-            "DELETE",
-            "groups/{workspace}/datasets/{item}/refreshes/{run}",
-            Op::ModelCancel,
-            models::cancel,
-        ),
-    ],
 };
 
 /// The workspaces of the caller, with the filter and the paging that clients use.
@@ -163,18 +122,13 @@ fn dataflow(call: &mut Call<'_>) -> Result<Answer, Reply> {
 fn transactions(call: &mut Call<'_>) -> Result<Answer, Reply> {
     let dataflow = call.item(ItemKind::Dataflow, Access::Read)?;
     let shown = call.visible_runs(&dataflow).map(|run| {
-        let mut shown = json!({
+        without_nulls(json!({
             "id": run.id,
             "refreshType": run.refresh_type,
             "startTime": rfc3339_millis(run.started_at),
+            "endTime": run.ended_at(call.now).map(rfc3339_millis),
             "status": run.status(call.now),
-        });
-        add(
-            &mut shown,
-            "endTime",
-            run.ended_at(call.now).map(rfc3339_millis),
-        );
-        shown
+        }))
     });
     let body = json!({
         "@odata.context": format!(

@@ -84,13 +84,6 @@ impl Client {
             ..Self::default()
         }
     }
-
-    /// The secret has expired.
-    #[must_use]
-    pub fn with_expired_secret(mut self) -> Self {
-        self.secret_expired = true;
-        self
-    }
 }
 
 /// Number, status, `error`, `Retry-After` (or `-`), and description of every error, one a line.

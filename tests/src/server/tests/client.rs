@@ -71,11 +71,14 @@ pub(super) async fn connected(simulator: &Simulator, text: &str) -> TcpStream {
 
 /// All bytes until the connection ends.
 pub(super) async fn bytes_of(simulator: &Simulator, text: &str) -> io::Result<Vec<u8>> {
-    let mut stream = connected(simulator, text).await;
+    rest_of(connected(simulator, text).await).await
+}
+
+/// All further bytes until the connection ends.
+pub(super) async fn rest_of(mut stream: TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut bytes))
-        .await
-        .unwrap()?;
+    let reading = timeout(PATIENCE, stream.read_to_end(&mut bytes));
+    reading.await.unwrap()?;
     Ok(bytes)
 }
 
