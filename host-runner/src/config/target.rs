@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::error::{At, ConfigError, Fault};
 use super::schema::{Endpoint, OnInterrupt, Retry};
 use super::tree::{self, Node, Value};
@@ -13,6 +11,7 @@ use super::values::is_guid;
 use crate::audit_log::IfLost;
 use crate::contract::types as wit;
 use crate::guard::Window;
+use crate::outbound::ClientSecret;
 
 /// A target whose values have been fetched and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -58,12 +57,8 @@ pub struct ResolvedTarget {
 pub struct Credential {
     /// Its name in the configuration.
     pub name: String,
-    /// The tenant's id or one of its domains.
-    pub tenant: String,
-    /// The application's id, a GUID in lower case.
-    pub client_id: String,
-    /// The client secret.
-    pub secret: SecretString,
+    /// The application and its secret.
+    pub app: ClientSecret,
 }
 
 /// The services, and the scopes of their tokens.

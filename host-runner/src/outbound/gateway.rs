@@ -25,7 +25,7 @@ use super::denial::{Denial, DenialReason};
 use super::error::{Cause, SendError};
 use super::observe::{CallEnd, CallReport, Observer};
 use super::origin::Origin;
-use super::policy::{Permit, Policy};
+use super::policy::Policy;
 use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
 use super::sas::with_query;
 use super::timeouts::Timeouts;
@@ -199,7 +199,7 @@ impl Gateway {
             Attachment::Bearer(bearer) if !bearer.follows => Called::Api,
             _ => Called::Flow,
         };
-        let call = Prepared {
+        let call = OutboundRequest {
             called,
             method,
             url: whole,
@@ -223,7 +223,7 @@ impl Gateway {
         }
     }
 
-    async fn with_token(&self, call: &Prepared, bearer: &Bearer) -> Result<Got, SendError> {
+    async fn with_token(&self, call: &OutboundRequest, bearer: &Bearer) -> Result<Got, SendError> {
         let Bearer {
             credential, scope, ..
         } = bearer;
@@ -259,27 +259,18 @@ impl Gateway {
 
     async fn send(
         &self,
-        call: &Prepared,
+        call: &OutboundRequest,
         query: Option<&SecretString>,
         token: Option<&SecretString>,
     ) -> Result<Answer, SendError> {
-        let mut headers = call.headers.clone();
-        if let Some(value) = token.and_then(bearer) {
-            headers.insert(AUTHORIZATION, value);
+        let mut request = call.clone();
+        if let Some(query) = query {
+            request.url = with_query(&call.url, query);
         }
-        let answer = self
-            .config
-            .transport
-            .send(OutboundRequest {
-                method: call.method.clone(),
-                url: query.map_or_else(|| call.url.clone(), |query| with_query(&call.url, query)),
-                headers,
-                body: call.body.clone(),
-                permit: call.permit.clone(),
-                timeouts: call.timeouts,
-                called: call.called,
-            })
-            .await?;
+        if let Some(value) = token.and_then(bearer) {
+            request.headers.insert(AUTHORIZATION, value);
+        }
+        let answer = self.config.transport.send(request).await?;
         Ok(self.clean(answer, &call.url))
     }
 
@@ -304,17 +295,6 @@ impl Gateway {
             body,
         }
     }
-}
-
-/// A guest's request that is allowed.
-struct Prepared {
-    called: Called,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Bytes,
-    permit: Permit,
-    timeouts: Timeouts,
 }
 
 /// Never `None`: the characters of a token are checked when it arrives.

@@ -67,6 +67,7 @@ impl TransportConfig {
 }
 
 /// A request with its permit. Its URL and headers may contain secrets, so `Debug` shows neither.
+#[derive(Clone)]
 pub struct OutboundRequest {
     /// The method.
     pub method: Method,
@@ -106,28 +107,19 @@ impl Transport {
     /// A transport without connections.
     #[must_use]
     pub fn new(config: TransportConfig) -> Self {
-        let TransportConfig {
-            clock,
-            resolver,
-            ca_file,
-            proxy,
-            longest_answer,
-            trace,
-        } = config;
-        let parts = Parts {
-            pool: Pool::new(clock.clone()),
-            clock,
-            connector: Connector {
-                resolver,
-                tls: LazyTls::new(ca_file),
-                proxy,
-            },
-            longest_answer,
-        };
         Self {
-            parts,
+            parts: Parts {
+                pool: Pool::new(config.clock.clone()),
+                clock: config.clock,
+                connector: Connector {
+                    resolver: config.resolver,
+                    tls: LazyTls::new(config.ca_file),
+                    proxy: config.proxy,
+                },
+                longest_answer: config.longest_answer,
+            },
             calls: AtomicU64::new(0),
-            trace,
+            trace: config.trace,
         }
     }
 

@@ -11,9 +11,9 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
-    Attachments, CallEnd, CallReport, Cause, ClientSecret, Denial, Gateway, GatewayConfig,
-    Observer, PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext,
-    TokenSource, Transport, TransportConfig,
+    Attachments, CallEnd, CallReport, Cause, Denial, Gateway, GatewayConfig, Observer,
+    PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext, TokenSource,
+    Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
@@ -156,11 +156,7 @@ impl Boundary {
         let login = Url::parse(&endpoint.url).map_err(|_| BoundaryError::Url {
             key: "endpoints.login",
         })?;
-        let secret = ClientSecret {
-            tenant: credential.tenant.clone(),
-            client_id: credential.client_id.clone(),
-            client_secret: credential.secret.clone(),
-        };
+        let secret = credential.app.clone();
         let context = TokenContext {
             transport: self.gateway.transport.clone(),
             clock: self.gateway.clock.clone(),
