@@ -13,6 +13,7 @@ use crate::verdict::{Status, worst};
 /// Runs the command and returns its exit code.
 pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
     let config = start.config(&args.target)?;
+    config.check()?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
     let selection = setup::selection(&config, &args.names, args.names.is_empty());
