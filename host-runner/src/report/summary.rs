@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use super::result::RefreshResult;
@@ -50,9 +51,9 @@ impl Summary {
         Self {
             status,
             exit_code: status.exit_code(),
-            counts: Status::TABLE
+            counts: Status::value_variants()
                 .iter()
-                .map(|row| (row.name.to_owned(), 0))
+                .map(|status| (status.name().to_owned(), 0))
                 .collect(),
             targets: Vec::new(),
             left_out: 0,
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn every_status_has_a_count() {
         let summary = summary(&[Status::Completed, Status::Completed, Status::Skipped]);
-        assert_eq!(summary.counts.len(), Status::TABLE.len());
+        assert_eq!(summary.counts.len(), Status::value_variants().len());
         assert_eq!(summary.counts["completed"], 2);
         assert_eq!(summary.counts["skipped"], 1);
         assert_eq!(summary.counts["failed"], 0);
