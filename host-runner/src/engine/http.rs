@@ -16,7 +16,9 @@ use wasmtime_wasi_http::{
     WasiHttpHooks,
 };
 
-use crate::outbound::{Answer, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Timeouts};
+use crate::outbound::{
+    Answer, DEFAULT_CALL, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Sent, Timeouts,
+};
 
 /// The largest request body, in bytes. A trigger is smaller than one kilobyte; a payload file may
 /// have one megabyte.
@@ -35,15 +37,7 @@ type Sending =
     Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
 
 /// The component's outgoing requests.
-pub(super) struct Outgoing {
-    gateway: Arc<Gateway>,
-}
-
-impl Outgoing {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway }
-    }
-}
+pub(super) struct Outgoing(pub(super) Arc<Gateway>);
 
 impl WasiHttpHooks for Outgoing {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -63,7 +57,7 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _processing: Processing,
     ) -> Sending {
-        let gateway = self.gateway.clone();
+        let gateway = self.0.clone();
         Box::new(async move {
             let (parts, body) = request.into_parts();
             let body = Limited::new(body, LONGEST_REQUEST)
@@ -88,11 +82,8 @@ impl WasiHttpHooks for Outgoing {
 
 /// The guest's first-byte timeout is its limit for the whole call.
 fn timeouts(options: RequestOptions) -> Timeouts {
-    let call = options
-        .first_byte_timeout
-        .map_or(crate::outbound::DEFAULT_CALL, |asked| {
-            asked.min(LONGEST_CALL)
-        });
+    let asked = options.first_byte_timeout.unwrap_or(DEFAULT_CALL);
+    let call = asked.min(LONGEST_CALL);
     Timeouts::for_call(call).shortened(options.connect_timeout, None, options.between_bytes_timeout)
 }
 
@@ -121,18 +112,14 @@ fn wasi_error(error: &SendError) -> Error {
         SendError::ConnectTimeout { .. } => Error::ConnectionTimeout,
         SendError::TlsUntrusted { .. } => Error::TlsCertificateError,
         SendError::TlsFailed { .. } => Error::TlsProtocolError,
-        SendError::Closed { .. } if error.sent() == crate::outbound::Sent::Maybe => {
-            Error::ConnectionTerminated
-        }
-        SendError::TotalTimeout { .. } if error.sent() == crate::outbound::Sent::Maybe => {
-            Error::HttpResponseTimeout
-        }
+        SendError::Closed { .. } if error.sent() == Sent::Maybe => Error::ConnectionTerminated,
+        SendError::TotalTimeout { .. } if error.sent() == Sent::Maybe => Error::HttpResponseTimeout,
         SendError::FirstByteTimeout { .. } => Error::HttpResponseTimeout,
         SendError::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
         SendError::Truncated { .. } => Error::HttpResponseIncomplete,
         SendError::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
         SendError::NotHttp { .. } => Error::HttpProtocolError,
-        other if other.sent() == crate::outbound::Sent::No => not_sent(),
+        other if other.sent() == Sent::No => not_sent(),
         other => Error::InternalError(Some(other.to_string())),
     }
 }
@@ -142,31 +129,43 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::outbound::Sent;
+
+    fn host() -> String {
+        "api.example".to_owned()
+    }
+
+    fn total_timeout(sent: Sent) -> SendError {
+        SendError::TotalTimeout {
+            host: host(),
+            limit: Duration::from_secs(1),
+            sent,
+        }
+    }
+
+    fn closed(sent: Sent) -> SendError {
+        SendError::Closed {
+            host: host(),
+            reason: "reset".into(),
+            sent,
+        }
+    }
 
     #[test]
     fn an_error_that_was_certainly_not_sent_says_so() {
-        let host = || "api.example".to_owned();
+        let no_token = SendError::NoToken {
+            host: host(),
+            reason: "busy".into(),
+            retry_after: None,
+        };
+        let unreachable = SendError::Unreachable {
+            host: host(),
+            reason: "no route".into(),
+        };
         for error in [
-            SendError::NoToken {
-                host: host(),
-                reason: "busy".into(),
-                retry_after: None,
-            },
-            SendError::Unreachable {
-                host: host(),
-                reason: "no route".into(),
-            },
-            SendError::TotalTimeout {
-                host: host(),
-                limit: Duration::from_secs(1),
-                sent: Sent::No,
-            },
-            SendError::Closed {
-                host: host(),
-                reason: "reset".into(),
-                sent: Sent::No,
-            },
+            no_token,
+            unreachable,
+            total_timeout(Sent::No),
+            closed(Sent::No),
         ] {
             let Error::InternalError(Some(text)) = wasi_error(&error) else {
                 panic!("{error:?}");
@@ -177,37 +176,28 @@ mod tests {
 
     #[test]
     fn an_error_that_may_have_been_sent_never_claims_otherwise() {
-        let host = || "api.example".to_owned();
-        let limit = Duration::from_secs(1);
+        let first_byte = SendError::FirstByteTimeout {
+            host: host(),
+            limit: Duration::from_secs(1),
+        };
+        let truncated = SendError::Truncated {
+            host: host(),
+            status: 202,
+        };
+        let not_http = SendError::NotHttp {
+            host: host(),
+            reason: "noise".into(),
+        };
         for error in [
-            SendError::Closed {
-                host: host(),
-                reason: "reset".into(),
-                sent: Sent::Maybe,
-            },
-            SendError::TotalTimeout {
-                host: host(),
-                limit,
-                sent: Sent::Maybe,
-            },
-            SendError::FirstByteTimeout {
-                host: host(),
-                limit,
-            },
-            SendError::Truncated {
-                host: host(),
-                status: 202,
-            },
-            SendError::NotHttp {
-                host: host(),
-                reason: "noise".into(),
-            },
+            closed(Sent::Maybe),
+            total_timeout(Sent::Maybe),
+            first_byte,
+            truncated,
+            not_http,
         ] {
             let text = format!("{:?}", wasi_error(&error));
-            assert!(
-                !text.contains(NOT_SENT) && !text.contains("Refused") && !text.contains("Denied"),
-                "{text}"
-            );
+            let claims = [NOT_SENT, "Refused", "Denied"].map(|claim| text.contains(claim));
+            assert_eq!(claims, [false; 3], "{text}");
         }
     }
 }

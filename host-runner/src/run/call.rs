@@ -200,6 +200,6 @@ mod tests {
         let error = loading.get().err().unwrap();
         assert_eq!(error.code(), "component_unreadable");
         assert!(error.to_string().contains("/nowhere.wasm"));
-        assert_eq!(loading.get().err().unwrap().code(), "engine_failed");
+        assert_eq!(loading.get().err().unwrap().code(), "component_unreadable");
     }
 }
