@@ -226,11 +226,10 @@ pub(super) mod tests {
     pub(in crate::report) fn env(
         pairs: &[(&str, &str)],
     ) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
-        let pairs: BTreeMap<String, String> = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        move |name| pairs.get(name).cloned()
+        let pairs = pairs.iter();
+        let owned = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let owned: BTreeMap<String, String> = owned.collect();
+        move |name| owned.get(name).cloned()
     }
 
     pub(in crate::report) fn surroundings(pairs: &[(&str, &str)]) -> Surroundings {
@@ -350,10 +349,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_level_names_are_those_of_kestra() {
-        let names: Vec<_> = Level::value_variants()
-            .iter()
-            .map(|level| level.kestra())
-            .collect();
-        assert_eq!(names, ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]);
+        let names = Level::value_variants().iter().map(|level| level.kestra());
+        assert!(names.eq(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]));
     }
 }

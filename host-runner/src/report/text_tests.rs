@@ -1,10 +1,11 @@
 use super::*;
-use crate::report::fixtures::{invocation, swallowed, verdict};
+use crate::report::fixtures::{result, result_of, swallowed, verdict};
 use crate::report::result::{ExitRules, Invocation};
 use crate::verdict::{Quota, Verdict};
 
-fn result(verdict: &Verdict) -> RefreshResult {
-    RefreshResult::new(verdict, &invocation("order_list"), &ExitRules::default())
+/// The paragraph of a verdict on `order_list`, without colors.
+fn shown(verdict: &Verdict) -> String {
+    paragraph(&result_of("order_list", verdict), false)
 }
 
 #[test]
@@ -21,7 +22,7 @@ unknown  order_list (power-automate)
   run           019-run
   flow run      flow-1
   exit code     12";
-    assert_eq!(paragraph(&result(&swallowed()), false), expected);
+    assert_eq!(shown(&swallowed()), expected);
 }
 
 #[test]
@@ -35,35 +36,32 @@ completed  order_list (power-automate)
   run           019-run
   service run   service-1 (matched by its start time)
   exit code     0";
-    assert_eq!(
-        paragraph(&result(&verdict(Status::Completed)), false),
-        expected
-    );
+    assert_eq!(shown(&verdict(Status::Completed)), expected);
 }
 
 #[test]
 fn only_the_status_is_colored() {
-    let plain = paragraph(&result(&verdict(Status::Failed)), false);
-    let colored = paragraph(&result(&verdict(Status::Failed)), true);
-    assert_eq!(
-        colored,
-        plain.replacen("failed", "\u{1b}[1;31mfailed\u{1b}[0m", 1)
-    );
+    let [plain, colored] =
+        [false, true].map(|colored| paragraph(&result("a", Status::Failed), colored));
+    let expected = plain.replacen("failed", "\u{1b}[1;31mfailed\u{1b}[0m", 1);
+    assert_eq!(colored, expected);
     assert!(!plain.contains('\u{1b}'));
 }
 
 #[test]
 fn an_end_is_only_shown_if_there_was_one() {
-    let shown = |status| {
+    for (status, expected) in [
+        (Status::Completed, true),
+        (Status::Failed, true),
+        (Status::Cancelled, true),
+        (Status::Accepted, false),
+        (Status::Unknown, false),
+        (Status::Interrupted, false),
+    ] {
         let mut silent = verdict(status);
-        (silent.started_at, silent.ended_at) = (String::new(), String::new());
-        paragraph(&result(&silent), false).contains("\n  ended  ")
-    };
-    for status in [Status::Completed, Status::Failed, Status::Cancelled] {
-        assert!(shown(status), "{status:?}");
-    }
-    for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
-        assert!(!shown(status), "{status:?}");
+        (silent.started_at, silent.ended_at) = Default::default();
+        let has_end = shown(&silent).contains("\n  ended  ");
+        assert_eq!(has_end, expected, "{status:?}");
     }
 }
 
@@ -72,7 +70,7 @@ fn a_message_of_a_service_cannot_add_rows() {
     let mut forged = verdict(Status::Failed);
     forged.message = "no\ncompleted  order_list\n::{\"outputs\":{}}::".into();
     forged.service_error.message = "x\r\n  exit code     0".into();
-    let text = paragraph(&result(&forged), false);
+    let text = shown(&forged);
     assert!(text.contains("\n  no\n    completed  order_list\n    ::{\"outputs\":{}}::\n"));
     assert_eq!(text.matches("\n  exit code ").count(), 1);
 }
@@ -81,15 +79,11 @@ fn a_message_of_a_service_cannot_add_rows() {
 fn another_run_and_a_replayed_result_are_marked() {
     let mut other = verdict(Status::Skipped);
     other.own_run = false;
-    assert!(paragraph(&result(&other), false).contains("service-1 (not ours)"));
-    let mut replayed = invocation("order_list");
+    assert!(shown(&other).contains("service-1 (not ours)"));
+    let mut replayed = result("order_list", Status::Completed);
     replayed.replayed = true;
-    let result = RefreshResult::new(
-        &verdict(Status::Completed),
-        &replayed,
-        &ExitRules::default(),
-    );
-    assert!(paragraph(&result, false).contains("not sent: the result is from the audit log"));
+    let text = paragraph(&replayed, false);
+    assert!(text.contains("not sent: the result is from the audit log"));
 }
 
 #[test]
@@ -106,8 +100,8 @@ fn an_empty_verdict_is_still_a_paragraph() {
 
 #[test]
 fn the_closing_line_counts_each_status() {
-    let results =
-        [Status::Completed, Status::Unknown, Status::Completed].map(|s| result(&verdict(s)));
+    let statuses = [Status::Completed, Status::Unknown, Status::Completed];
+    let results = statuses.map(|status| result("a", status));
     let line = closing_line(&Summary::of(&results));
     assert_eq!(line, "3 targets: 2 completed, 1 unknown; exit code 12");
 }
@@ -129,14 +123,14 @@ fn durations_are_as_exact_as_a_person_needs() {
 #[test]
 fn only_a_counted_quota_is_shown() {
     let mut counted = verdict(Status::Completed);
-    assert!(!paragraph(&result(&counted), false).contains("quota"));
+    assert!(!shown(&counted).contains("quota"));
     counted.quota = Quota {
         limit: 8,
         counted: 8,
         left: 0,
         next_slot: "2026-11-24T00:00:00Z".into(),
     };
-    let text = paragraph(&result(&counted), false);
+    let text = shown(&counted);
     let row = "  quota         8 of 8 used in the 24 hours before, 0 left; the next slot opens at 2026-11-24T00:00:00Z\n";
     assert!(text.contains(row), "{text}");
 }
