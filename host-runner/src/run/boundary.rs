@@ -189,14 +189,8 @@ impl Boundary {
             observer: self.gateway.observer.clone(),
             timeouts: Timeouts::for_call(target.timeout),
         };
-        let policy = &self.gateway.policy;
-        Ok(TokenSource::new(
-            &login,
-            endpoint.private,
-            policy,
-            secret,
-            context,
-        )?)
+        let (policy, private) = (&self.gateway.policy, endpoint.private);
+        Ok(TokenSource::new(&login, private, policy, secret, context)?)
     }
 
     /// The gateway for one run of `target`; without a target, one that attaches nothing.

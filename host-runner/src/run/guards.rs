@@ -63,20 +63,14 @@ fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuar
         return None;
     }
     let opens_at = next_opening(&target.windows, now);
-    let next = opens_at.map_or_else(
-        || "it never opens again".to_owned(),
-        |at| format!("it opens at {at}"),
-    );
-    let message = format!(
-        "the window of {} is closed, {next}; nothing was sent",
-        target.name
-    );
-    Some(BlockingGuard::new(
-        "window",
-        "outside_window",
-        message,
-        opens_at,
-    ))
+    let next = match opens_at {
+        None => "it never opens again".to_owned(),
+        Some(at) => format!("it opens at {at}"),
+    };
+    let name = &target.name;
+    let message = format!("the window of {name} is closed, {next}; nothing was sent");
+    let guard = BlockingGuard::new("window", "outside_window", message, opens_at);
+    Some(guard)
 }
 
 /// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.
