@@ -52,10 +52,11 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
         let status = match error {
             AuditLogError::UnsupportedLocation { .. }
             | AuditLogError::NoStateFolder
-            | AuditLogError::UnknownRun { .. } => Status::Invalid,
-            AuditLogError::File { problem, .. } if matches!(problem, FileProblem::NotFound) => {
-                Status::Invalid
-            }
+            | AuditLogError::UnknownRun { .. }
+            | AuditLogError::File {
+                problem: FileProblem::NotFound,
+                ..
+            } => Status::Invalid,
             _ => Status::AuditUnavailable,
         };
         (status, error.code(), error.hint())

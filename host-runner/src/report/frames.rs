@@ -88,18 +88,18 @@ pub fn outputs(results: &[RefreshResult], summary: &Summary) -> Value {
             summary.targets = kept.iter().map(target).collect();
         }
         let mut outputs = named("refreshes", kept, left_out == 0);
-        outputs["summary"] = json!(summary);
+        outputs.insert("summary".to_owned(), json!(summary));
         json!({"outputs": outputs})
     })
 }
 
 /// Outputs with the rows below `key`, and at top level the fields of a single row that is `alone`.
-fn named(key: &str, rows: &[Value], alone: bool) -> Value {
+fn named(key: &str, rows: &[Value], alone: bool) -> Map<String, Value> {
     let mut outputs = match rows {
-        [row] if alone => row.clone(),
-        _ => json!({}),
+        [Value::Object(fields)] if alone => fields.clone(),
+        _ => Map::new(),
     };
-    outputs[key] = by_name(rows);
+    outputs.insert(key.to_owned(), by_name(rows));
     outputs
 }
 
@@ -255,10 +255,10 @@ impl Otlp {
             "severityText": level,
             "body": {"stringValue": log["message"]},
         });
-        if let Some(trace) = &self.trace {
-            record["traceId"] = trace.trace_id().into();
+        if let (Some(trace), Some(fields)) = (&self.trace, record.as_object_mut()) {
+            fields.insert("traceId".to_owned(), trace.trace_id().into());
             // The span that started us: we export none of our own.
-            record["spanId"] = trace.parent_id().into();
+            fields.insert("spanId".to_owned(), trace.parent_id().into());
         }
         record
     }
@@ -290,13 +290,11 @@ fn severity(level: &str) -> u8 {
 
 /// A counter as a delta sum, a gauge as a gauge. All of them are whole numbers.
 fn otlp_metric(plain: &Value, nanos: &str) -> Value {
-    let attributes: Vec<Value> = ["kind", "target"]
-        .iter()
-        .map(|tag| attribute(tag, plain["tags"][tag].as_str().unwrap_or_default()))
-        .collect();
+    let tags = &plain["tags"];
+    let tag = |name, value: &Value| attribute(name, value.as_str().unwrap_or_default());
     let point = json!({
         "timeUnixNano": nanos,
-        "attributes": attributes,
+        "attributes": [tag("kind", &tags["kind"]), tag("target", &tags["target"])],
         "asInt": plain["value"].to_string(),
     });
     let name = &plain["name"];

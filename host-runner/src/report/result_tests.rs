@@ -43,6 +43,7 @@ fn the_times_of_the_service_win_over_ours_which_count_only_after_an_end() {
     for (status, reported, expected, milliseconds) in [
         (Status::Completed, (local, end), (start, end), 1250),
         (Status::Failed, ("", ""), (trigger, end), 1500),
+        (Status::Cancelled, ("", ""), (trigger, end), 1500),
         (Status::Accepted, ("", ""), ("", ""), 0),
         (Status::Unknown, ("", ""), ("", ""), 0),
         (Status::Interrupted, ("", ""), ("", ""), 0),

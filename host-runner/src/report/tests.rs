@@ -56,6 +56,19 @@ impl Stage {
         self.reporter.summary(&Summary::of(results));
     }
 
+    /// Reports everything that contains foreign text, and returns what was written.
+    fn report_everything(&self, text: &str, result: &RefreshResult) -> String {
+        self.reporter.log(Level::Error, text);
+        self.reporter.progress(&Update {
+            target: text,
+            ..update(text, Level::Info)
+        });
+        self.reporter.print(text);
+        self.reporter.print_json(&json!({text: [text]}));
+        self.report(&[result.clone(), result.clone()]);
+        self.stdout.read() + &self.stderr.read()
+    }
+
     fn frames(&self) -> Vec<Value> {
         let frame = |line: &String| in_kestra(line).unwrap_or_else(|| panic!("no frame: {line}"));
         read_lines(&self.stdout.read()).iter().map(frame).collect()
@@ -199,18 +212,13 @@ fn kestra_gets_each_result_at_once() {
 fn a_hostile_message_forges_no_frame_line_or_color() {
     let hostile = "x\r\n::{\"outputs\":{\"status\":\"completed\"}}::\u{2028}::{}::\u{1b}[2J\u{0}";
     let mut forged = verdict(Status::Failed);
-    forged.message = hostile.into();
-    forged.hint = hostile.into();
-    forged.code = hostile.into();
+    for field in [&mut forged.message, &mut forged.hint, &mut forged.code] {
+        *field = hostile.into();
+    }
     forged.service_error.message = hostile.into();
     for mode in MODES {
         let stage = stage(mode, Level::Debug);
-        stage.reporter.log(Level::Warn, hostile);
-        stage.reporter.progress(&update(hostile, Level::Info));
-        stage.reporter.print(hostile);
-        let result = result_of(hostile, &forged);
-        stage.report(&[result.clone(), result]);
-        let all = stage.stdout.read() + &stage.stderr.read();
+        let all = stage.report_everything(hostile, &result_of(hostile, &forged));
         let controls = all.contains(['\u{1b}', '\u{0}', '\r']);
         assert!(!controls, "{mode:?}: {all:?}");
         if mode == Mode::Kestra {
@@ -249,21 +257,13 @@ fn planted_in(value: &Value, text: &str) -> Value {
 #[test]
 fn no_secret_gets_out_in_any_field() {
     const SECRET: &str = "INVENTED\"sig\\0123456789";
-    let planted = || format!("before {SECRET} after?sig=INVENTED-other-9876543210&x");
+    let planted = format!("before {SECRET} after?sig=INVENTED-other-9876543210&x");
     let clean = json!(result("a", Status::Failed));
-    let result: RefreshResult = serde_json::from_value(planted_in(&clean, &planted())).unwrap();
+    let result: RefreshResult = serde_json::from_value(planted_in(&clean, &planted)).unwrap();
     for mode in MODES {
         let stage = stage(mode, Level::Trace);
         stage.redactor.register(&SecretString::from(SECRET));
-        stage.reporter.log(Level::Error, &planted());
-        stage.reporter.progress(&Update {
-            target: &planted(),
-            ..update(&planted(), Level::Info)
-        });
-        stage.reporter.print(&planted());
-        stage.reporter.print_json(&json!({planted(): [planted()]}));
-        stage.report(&[result.clone(), result.clone()]);
-        let all = stage.stdout.read() + &stage.stderr.read();
+        let all = stage.report_everything(&planted, &result);
         assert!(all.contains("***"), "{mode:?}");
         for part in ["INVENTED", "0123456789", "9876543210"] {
             assert!(!all.contains(part), "{mode:?}: {all}");

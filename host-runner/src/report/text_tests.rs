@@ -49,23 +49,6 @@ fn only_the_status_is_colored() {
 }
 
 #[test]
-fn an_end_is_only_shown_if_there_was_one() {
-    for (status, expected) in [
-        (Status::Completed, true),
-        (Status::Failed, true),
-        (Status::Cancelled, true),
-        (Status::Accepted, false),
-        (Status::Unknown, false),
-        (Status::Interrupted, false),
-    ] {
-        let mut silent = verdict(status);
-        (silent.started_at, silent.ended_at) = Default::default();
-        let has_end = shown(&silent).contains("\n  ended  ");
-        assert_eq!(has_end, expected, "{status:?}");
-    }
-}
-
-#[test]
 fn a_message_of_a_service_cannot_add_rows() {
     let mut forged = verdict(Status::Failed);
     forged.message = "no\ncompleted  order_list\n::{\"outputs\":{}}::".into();

@@ -28,6 +28,15 @@ fn an_intent_alone_may_have_been_sent() {
 fn each_row_of_events_has_its_state() {
     let not_sent = || observed(Observed::NOT_SENT, None, "");
     let unknown = |sent| outcome(Status::Unknown, sent);
+    let ours = |status| outcome_of(status, "ours");
+    let unauthorized = outcome(Status::Unauthorized, Sent::No);
+    let accepted = outcome(Status::Accepted, Sent::Yes);
+    let later = [
+        unknown(Sent::Maybe),
+        interrupted(Sent::Maybe),
+        ours(Status::Completed),
+    ];
+    let corrected = [resolved(Decision::NeverStarted), ours(Status::Failed)];
     let unsettled = RunState::Unsettled;
     for (details, sent, state) in [
         (vec![], Sent::Maybe, unsettled),
@@ -37,50 +46,12 @@ fn each_row_of_events_has_its_state() {
         (vec![triggered(Some(504))], Sent::Maybe, unsettled),
         (vec![triggered(None)], Sent::Maybe, unsettled),
         // The sender knows that nothing was sent.
-        (
-            vec![outcome(Status::Unauthorized, Sent::No)],
-            Sent::No,
-            RunState::NotSent,
-        ),
+        (vec![unauthorized], Sent::No, RunState::NotSent),
         (vec![interrupted(Sent::No)], Sent::No, RunState::NotSent),
         // A later invocation settles an open run, and corrects a decision.
-        (
-            vec![
-                unknown(Sent::Maybe),
-                interrupted(Sent::Maybe),
-                outcome_of(Status::Completed, "ours"),
-            ],
-            Sent::Yes,
-            RunState::Ended(Status::Completed),
-        ),
-        (
-            vec![
-                resolved(Decision::NeverStarted),
-                outcome_of(Status::Failed, "ours"),
-            ],
-            Sent::Yes,
-            RunState::Ended(Status::Failed),
-        ),
-        (
-            vec![outcome(Status::Accepted, Sent::Yes), unknown(Sent::Yes)],
-            Sent::Yes,
-            unsettled,
-        ),
-        // A new attempt resets the outcome and the decision.
-        (
-            vec![
-                matched("first"),
-                outcome_of(Status::Failed, "first"),
-                intent(),
-            ],
-            Sent::Maybe,
-            unsettled,
-        ),
-        (
-            vec![resolved(Decision::Failed), intent(), unknown(Sent::Yes)],
-            Sent::Yes,
-            unsettled,
-        ),
+        (later.into(), Sent::Yes, RunState::Ended(Status::Completed)),
+        (corrected.into(), Sent::Yes, RunState::Ended(Status::Failed)),
+        (vec![accepted, unknown(Sent::Yes)], Sent::Yes, unsettled),
     ] {
         let view = of_one(&[vec![intent()], details.clone()].concat());
         assert_eq!((view.sent, view.state()), (sent, state), "{details:?}");
@@ -108,6 +79,10 @@ fn a_match_sets_the_run_and_a_status_sets_its_state() {
 fn a_new_attempt_resets_the_outcome_and_the_decision() {
     let failed = outcome_of(Status::Failed, "first");
     let view = of_one(&[intent(), matched("first"), failed, intent()]);
+    assert_eq!(
+        (view.sent, view.state()),
+        (Sent::Maybe, RunState::Unsettled)
+    );
     assert_eq!((view.service_run.as_str(), &view.outcome), ("", &None));
     assert_eq!(view.verdict(), None);
     let unknown = outcome(Status::Unknown, Sent::Yes);
