@@ -1,6 +1,5 @@
 //! The form of the output: for a person, a script or Kestra; how much of it; in color or not.
 
-use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -137,7 +136,7 @@ pub fn threshold(log_level: Option<Level>, quiet: bool, verbose: u8, mode: Mode)
 /// Looks up an environment variable.
 pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// The environment of the process.
+/// The environment of the process. It has no `Debug` form, because variables may hold secrets.
 pub struct Surroundings {
     /// The environment variables.
     pub env: Environment,
@@ -150,15 +149,6 @@ pub struct Surroundings {
     pub stdout_is_terminal: bool,
     /// Whether stderr is a terminal.
     pub stderr_is_terminal: bool,
-}
-
-impl fmt::Debug for Surroundings {
-    /// Omits the environment variables, which may hold secrets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surroundings")
-            .field("cwd", &self.cwd)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Surroundings {
@@ -226,11 +216,10 @@ pub(super) mod tests {
     pub(in crate::report) fn env(
         pairs: &[(&str, &str)],
     ) -> impl Fn(&str) -> Option<String> + Send + Sync + 'static {
-        let pairs: BTreeMap<String, String> = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        move |name| pairs.get(name).cloned()
+        let pairs = pairs.iter();
+        let owned = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let owned: BTreeMap<String, String> = owned.collect();
+        move |name| owned.get(name).cloned()
     }
 
     pub(in crate::report) fn surroundings(pairs: &[(&str, &str)]) -> Surroundings {
@@ -309,12 +298,6 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn debug_output_omits_the_environment() {
-        let here = surroundings(&[("AZURE_CLIENT_SECRET", "INVENTED-secret-0123456789")]);
-        assert!(!format!("{here:?}").contains("INVENTED"));
-    }
-
-    #[test]
     fn auto_colors_a_capable_terminal_and_always_and_never_override_it() {
         for (choice, variable, terminal, colored) in [
             (ColorChoice::Auto, ("TERM", "xterm"), true, true),
@@ -350,10 +333,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_level_names_are_those_of_kestra() {
-        let names: Vec<_> = Level::value_variants()
-            .iter()
-            .map(|level| level.kestra())
-            .collect();
-        assert_eq!(names, ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]);
+        let names = Level::value_variants().iter().map(|level| level.kestra());
+        assert!(names.eq(["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]));
     }
 }

@@ -173,10 +173,7 @@ impl Boundary {
     ///
     /// # Errors
     /// [`BoundaryError::PlainHttp`], [`BoundaryError::Url`].
-    pub(super) fn gateway(
-        &self,
-        target: Option<&ResolvedTarget>,
-    ) -> Result<Arc<Gateway>, BoundaryError> {
+    pub fn gateway(&self, target: Option<&ResolvedTarget>) -> Result<Arc<Gateway>, BoundaryError> {
         Ok(Arc::new(Gateway::new(GatewayConfig {
             attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
             ..self.gateway.clone()
