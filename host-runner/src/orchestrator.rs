@@ -287,7 +287,7 @@ mod tests {
         }
         let read = of(&[("TRACEPARENT", "00-nonsense")]);
         assert_eq!(read.trace, None);
-        assert!(read.warnings[0].starts_with("TRACEPARENT is ignored: it is not of the form"));
+        assert!(read.warnings[0].starts_with("TRACEPARENT is ignored: it does not have the form"));
         assert!(read.warnings[0].ends_with("TRACEPARENT: \"{{ trace.parent ?? '' }}\""));
     }
 

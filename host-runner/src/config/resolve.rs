@@ -37,14 +37,6 @@ pub struct Inputs<'a> {
     pub source: &'a str,
 }
 
-impl std::fmt::Debug for Inputs<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs")
-            .field("verify", &self.verify)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What the targets of a file share.
 pub(crate) struct Base {
     pub(super) defaults: Defaults,

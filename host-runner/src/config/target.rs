@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use url::Url;
+
 use super::error::{At, ConfigError, Fault};
 use super::schema::{Endpoint, OnInterrupt, Retry};
 use super::tree::{self, Node, Value};
@@ -78,19 +80,6 @@ pub struct Endpoints {
     pub flow_scope: String,
 }
 
-/// Requests to an address and below it get a token. The component sees none of this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BearerNeed {
-    /// The key of the address in the configuration, for messages.
-    pub what: &'static str,
-    /// The address, with the path of the API's version.
-    pub base: String,
-    /// The name of the credentials.
-    pub credential: String,
-    /// The scope of the token.
-    pub scope: String,
-}
-
 impl ResolvedTarget {
     /// The kind, as the configuration names it.
     #[must_use]
@@ -132,27 +121,23 @@ impl ResolvedTarget {
         own.into_iter().chain(trigger).collect()
     }
 
-    /// Where the APIs of this target need tokens, without a flow's trigger.
+    /// The addresses of the APIs that this target calls, each with the scope of the tokens that
+    /// requests to it and below it get. The component sees no token.
     #[must_use]
-    pub fn bearers(&self) -> Vec<BearerNeed> {
-        let (Some(credential), Some(content)) = (&self.credential, self.content()) else {
+    pub fn bearers(&self) -> Vec<(Url, &str)> {
+        let Some(content) = self.content() else {
             return Vec::new();
         };
         let endpoints = &self.endpoints;
-        let need = |what, endpoint: &Endpoint, path, scope: &str| BearerNeed {
-            what,
-            base: format!("{}{path}", endpoint.url),
-            credential: credential.name.clone(),
-            scope: scope.to_owned(),
-        };
-        let (powerbi, scope) = (&endpoints.powerbi, &endpoints.powerbi_scope);
-        let mut all = vec![need("endpoints.powerbi", powerbi, "/v1.0/myorg", scope)];
+        let base = |endpoint: &Endpoint, path| Url::parse(&format!("{}{path}", endpoint.url)).ok();
+        let powerbi = base(&endpoints.powerbi, "/v1.0/myorg");
         // A dataflow that is not found at its own API is looked for at the other one.
-        let fabric = endpoints.fabric.iter();
+        let fabric = endpoints.fabric.as_ref();
         let fabric = fabric.filter(|_| !matches!(content, wit::Content::SemanticModel(_)));
-        let scope = &endpoints.fabric_scope;
-        all.extend(fabric.map(|fabric| need("endpoints.fabric", fabric, "/v1", scope)));
-        all
+        let fabric = fabric.and_then(|fabric| base(fabric, "/v1"));
+        let powerbi = powerbi.map(|url| (url, endpoints.powerbi_scope.as_str()));
+        let fabric = fabric.map(|url| (url, endpoints.fabric_scope.as_str()));
+        powerbi.into_iter().chain(fabric).collect()
     }
 
     /// Replaces the payload by the object in `file` (JSON or YAML). Nothing in it is filled in from

@@ -69,7 +69,7 @@ pub struct GatewayConfig {
     pub observer: Observer,
 }
 
-/// A guest's request with its whole body. `Debug` shows neither query nor headers nor body.
+/// A guest's request with its whole body.
 pub struct GuestRequest {
     /// The method.
     pub method: Method,
@@ -83,32 +83,11 @@ pub struct GuestRequest {
     pub timeouts: Timeouts,
 }
 
-impl std::fmt::Debug for GuestRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuestRequest")
-            .field("method", &self.method)
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the guest gets: a whole response of any status, or why there is none.
-pub type GuestOutcome = Result<Answer, SendError>;
-
 /// The gateway of one run.
 pub struct Gateway {
     config: GatewayConfig,
     returned: ReturnedSignatures,
     places: NamedPlaces,
-}
-
-impl std::fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("policy", &self.config.policy)
-            .field("attachments", &self.config.attachments)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A response, or a refused credential that becomes one.
@@ -136,8 +115,8 @@ impl Gateway {
         self.config.transport.calls()
     }
 
-    /// Makes the guest's call.
-    pub async fn call(&self, request: GuestRequest) -> GuestOutcome {
+    /// Makes the guest's call. Returns a whole response of any status, or why there is none.
+    pub async fn call(&self, request: GuestRequest) -> Result<Answer, SendError> {
         let started = self.config.clock.monotonic();
         let method = request.method.clone();
         let url = Url::parse(&request.url).ok();

@@ -92,24 +92,17 @@ pub enum Level {
 impl Level {
     /// The name in a Kestra frame. Kestra drops a frame with any other name.
     #[must_use]
-    pub fn kestra(self) -> &'static str {
-        self.names().0
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Trace => ("TRACE", "trace"),
-            Self::Debug => ("DEBUG", "debug"),
-            Self::Info => ("INFO", "info"),
-            Self::Warn => ("WARN", "warning"),
-            Self::Error => ("ERROR", "error"),
-        }
+    pub fn kestra(self) -> String {
+        format!("{self:?}").to_uppercase()
     }
 
     /// The prefix of a log line.
     #[must_use]
-    pub fn word(self) -> &'static str {
-        self.names().1
+    pub fn word(self) -> String {
+        match self {
+            Self::Warn => "warning".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
+        }
     }
 }
 
