@@ -174,7 +174,7 @@ fn everything_else_is_refused_with_its_line_and_without_its_value() {
         assert_eq!(refused(&replaced(from, to))[0], code, "{to}");
     }
     let no_url = refused(&replaced("logic_app_url", "api_version_"));
-    assert!(no_url.iter().any(|code| *code == "import_missing_key"));
+    assert!(no_url.contains(&"import_missing_key"));
     let repeated = replaced(name, &format!("name: {CLIENT_SECRET}"));
     assert_eq!(refused(&repeated), ["import_secret_repeated"]);
     assert!(
