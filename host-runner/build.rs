@@ -91,14 +91,8 @@ fn build_guest(out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let target_dir = out.join("guest");
     let mut command = Command::new(cargo);
     command
-        .args([
-            "build",
-            "--locked",
-            "--lib",
-            "--release",
-            "--package",
-            GUEST,
-        ])
+        .args(["build", "--locked", "--lib", "--release"])
+        .args(["--package", GUEST])
         .args(["--target", WASM_TARGET, "--target-dir"])
         .arg(&target_dir)
         .arg("--manifest-path")
@@ -128,9 +122,6 @@ fn build_guest(out: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
         )
         .into());
     }
-    let module = target_dir
-        .join(WASM_TARGET)
-        .join("release")
-        .join(format!("{}.wasm", GUEST.replace('-', "_")));
-    Ok(fs::read(module)?)
+    let module = format!("{WASM_TARGET}/release/{}.wasm", GUEST.replace('-', "_"));
+    Ok(fs::read(target_dir.join(module))?)
 }

@@ -3,18 +3,14 @@
 //! `cargo xtask bench` runs this. It prints one JSON object with times in microseconds. The first
 //! time in a process is listed beside the median, because a process of the runner has only one.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host_runner::clock::{SharedClock, SystemClock};
+use host_runner::clock::SystemClock;
 use host_runner::engine::{ComponentHost, HostState};
-use host_runner::outbound::{
-    Attachments, Gateway, GatewayConfig, Policy, Transport, TransportConfig, unobserved,
-};
 use host_runner::report::{Level, Mode, ReportOptions, Reporter, Sink};
-use host_runner::run::HostServices;
+use host_runner::run::{Boundary, HostServices};
 use host_runner::secret::Redactor;
 
 /// Enough for a steady median; takes well under a second.
@@ -25,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?;
     let clock = SystemClock::shared();
-    let gateway = closed_gateway(&clock);
     let reporter = Arc::new(silent_reporter());
+    let gateway = Boundary::closed(&clock, &Redactor::new(), &reporter).gateway(None)?;
     let (mut load, mut instantiate) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -59,20 +55,6 @@ fn silent_reporter() -> Reporter {
     };
     let sink = || Sink::new(Box::new(std::io::sink()));
     Reporter::new(settings, Redactor::new(), sink(), sink(), None)
-}
-
-/// A gateway that allows no requests.
-fn closed_gateway(clock: &SharedClock) -> Arc<Gateway> {
-    let transport = Arc::new(Transport::new(TransportConfig::new(clock.clone())));
-    Arc::new(Gateway::new(GatewayConfig {
-        policy: Policy::default(),
-        attachments: Attachments::new(),
-        tokens: HashMap::new(),
-        transport,
-        clock: clock.clone(),
-        redactor: Redactor::new(),
-        observer: unobserved(),
-    }))
 }
 
 fn first_and_median(times: &[Duration]) -> serde_json::Value {

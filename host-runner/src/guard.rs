@@ -9,11 +9,12 @@
 //! it starts. When clocks are set forward, the skipped hour never shows, so a window within it does
 //! not open on that day; when they are set back, the repeated hour counts twice.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 
 /// Minutes per day.
@@ -54,7 +55,9 @@ impl fmt::Display for TimeOfDay {
 }
 
 /// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Day {
     /// Monday.
@@ -97,7 +100,7 @@ impl Day {
 pub struct Window {
     from: TimeOfDay,
     to: TimeOfDay,
-    days: Vec<Day>,
+    days: BTreeSet<Day>,
     zone: TimeZone,
 }
 
@@ -113,12 +116,7 @@ impl Window {
         Some(Self {
             from,
             to,
-            // In the order of the week, without duplicates.
-            days: Day::ALL
-                .into_iter()
-                .map(|(_, day)| day)
-                .filter(|day| days.contains(day))
-                .collect(),
+            days: days.iter().copied().collect(),
             zone,
         })
     }
@@ -128,14 +126,13 @@ impl Window {
     pub fn is_open(&self, at: Timestamp) -> bool {
         let local = self.zone.to_datetime(at);
         let (date, time) = (local.date(), local.time());
-        let minute = |hours: i8, minutes: i8| i32::from(hours) * 60 + i32::from(minutes);
-        let shown = minute(time.hour(), time.minute());
-        let (from, to) = (i32::from(self.from.0), i32::from(self.to.0));
-        let today = self.has(Some(date));
-        if from < to {
-            return today && from <= shown && shown < to;
+        let shown = i32::from(time.hour()) * 60 + i32::from(time.minute());
+        let started = self.has(Some(date)) && i32::from(self.from.0) <= shown;
+        let not_over = shown < i32::from(self.to.0);
+        if self.from < self.to {
+            return started && not_over;
         }
-        (today && from <= shown) || (shown < to && self.has(date.yesterday().ok()))
+        started || (not_over && self.has(date.yesterday().ok()))
     }
 
     /// The first time from `at` at which the window is open, which may be `at` itself; `None` if it does
@@ -147,18 +144,13 @@ impl Window {
             .filter_map(|days| today.checked_add(days.days()).ok())
             .filter_map(|date| self.from.on(date))
             .flat_map(|begin| self.moments(begin));
-        let end = at
-            .checked_add((24 * LOOK_AHEAD).hours())
-            .unwrap_or(Timestamp::MAX);
+        let end = at.checked_add((24 * LOOK_AHEAD).hours());
+        let end = end.unwrap_or(Timestamp::MAX);
         // A clock that is set forward or back may jump into the window.
-        let jumps = self
-            .zone
-            .following(at)
-            .map(|jump| jump.timestamp())
-            .take_while(|jump| *jump <= end);
+        let jumps = self.zone.following(at).map(|jump| jump.timestamp());
         std::iter::once(at)
             .chain(begins)
-            .chain(jumps)
+            .chain(jumps.take_while(|jump| *jump <= end))
             .filter(|moment| *moment >= at && self.is_open(*moment))
             .min()
     }
@@ -175,10 +167,8 @@ impl Window {
             AmbiguousOffset::Gap { .. } => Vec::new(),
             AmbiguousOffset::Fold { before, after } => vec![before, after],
         };
-        offsets
-            .into_iter()
-            .filter_map(|offset| offset.to_timestamp(shown).ok())
-            .collect()
+        let at = |offset: Offset| offset.to_timestamp(shown).ok();
+        offsets.into_iter().filter_map(at).collect()
     }
 }
 
@@ -187,11 +177,8 @@ impl fmt::Display for Window {
         let zone = self.zone.iana_name().unwrap_or("UTC");
         write!(f, "{}-{} {zone}", self.from, self.to)?;
         if self.days.len() < Day::ALL.len() {
-            let names: Vec<&str> = Day::ALL
-                .iter()
-                .filter(|(_, day)| self.days.contains(day))
-                .map(|(name, _)| *name)
-                .collect();
+            let named = Day::ALL.iter().filter(|(_, day)| self.days.contains(day));
+            let names: Vec<&str> = named.map(|(name, _)| *name).collect();
             write!(f, " ({})", names.join(", "))?;
         }
         Ok(())
@@ -210,10 +197,8 @@ pub fn next_opening(windows: &[Window], at: Timestamp) -> Option<Timestamp> {
     if windows.is_empty() {
         return Some(at);
     }
-    windows
-        .iter()
-        .filter_map(|window| window.next_opening(at))
-        .min()
+    let openings = windows.iter().map(|window| window.next_opening(at));
+    openings.flatten().min()
 }
 
 /// When a refresh may be sent again, if it is too early at `now`; otherwise `None`. `last_sent` is the
@@ -227,9 +212,8 @@ pub fn too_early(
     min_interval: Duration,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let again = last_sent?
-        .checked_add(min_interval)
-        .unwrap_or(Timestamp::MAX);
+    let again = last_sent?.checked_add(min_interval);
+    let again = again.unwrap_or(Timestamp::MAX);
     (now < again).then_some(again)
 }
 

@@ -7,11 +7,13 @@
 //! nothing here may hold back a refresh.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::audit_log::KestraContext;
 use crate::config::Env;
@@ -33,6 +35,8 @@ const LABEL_VALUE_LENGTH: usize = 256;
 /// The maximum depth of nested labels. Kestra nests at each dot of a name.
 const LABEL_DEPTH: usize = 8;
 
+type Labels = BTreeMap<String, String>;
+
 /// The context that an orchestrator passes to the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallerContext {
@@ -50,37 +54,31 @@ pub fn caller_context(env: Env<'_>, working_dir: &Path) -> CallerContext {
     // An empty variable counts as missing: it is what an expression without a value produces.
     let env: Env<'_> = &|name| env(name).filter(|value| !value.is_empty());
     let file = context(env, working_dir);
-    let from_file = |pointers: &[&str]| {
-        let file = file.as_ref()?;
-        pointers
-            .iter()
-            .find_map(|pointer| match file.pointer(pointer)? {
-                Value::String(text) if !text.is_empty() => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            })
+    let from_file = |pointer: &str| match file.as_ref()?.pointer(pointer)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     };
-    let either = |name: &str, pointers: &[&str]| {
-        let text = env(name).or_else(|| from_file(pointers));
-        cut(&printable(&text.unwrap_or_default()), ID_LENGTH)
+    let id = |text: Option<String>| cut(&printable(&text.unwrap_or_default()), ID_LENGTH);
+    let either = |name: &str, pointer: &str| id(env(name).or_else(|| from_file(pointer)));
+    let trigger = |name: &str, field: &str| {
+        let paths = [
+            format!("/trigger/_context/{field}"),
+            format!("/trigger/{field}"),
+        ];
+        id(env(name).or_else(|| paths.iter().find_map(|path| from_file(path))))
     };
     let mut warnings = Vec::new();
     let context = KestraContext {
-        execution: either("KESTRA_EXECUTION_ID", &["/execution/id"]),
-        task_run: either("KESTRA_TASKRUN_ID", &["/taskrun/id"]),
-        attempt: either("KESTRA_ATTEMPT", &["/taskrun/attemptsCount"]),
-        flow: either("KESTRA_FLOW_ID", &["/flow/id"]),
-        namespace: either("KESTRA_NAMESPACE", &["/flow/namespace"]),
-        revision: either("KESTRA_FLOW_REVISION", &["/flow/revision"]),
-        tenant: either("KESTRA_TENANT_ID", &["/flow/tenantId"]),
-        trigger: either(
-            "KESTRA_TRIGGER_ID",
-            &["/trigger/_context/id", "/trigger/id"],
-        ),
-        trigger_type: either(
-            "KESTRA_TRIGGER_TYPE",
-            &["/trigger/_context/type", "/trigger/type"],
-        ),
+        execution: either("KESTRA_EXECUTION_ID", "/execution/id"),
+        task_run: either("KESTRA_TASKRUN_ID", "/taskrun/id"),
+        attempt: either("KESTRA_ATTEMPT", "/taskrun/attemptsCount"),
+        flow: either("KESTRA_FLOW_ID", "/flow/id"),
+        namespace: either("KESTRA_NAMESPACE", "/flow/namespace"),
+        revision: either("KESTRA_FLOW_REVISION", "/flow/revision"),
+        tenant: either("KESTRA_TENANT_ID", "/flow/tenantId"),
+        trigger: trigger("KESTRA_TRIGGER_ID", "id"),
+        trigger_type: trigger("KESTRA_TRIGGER_TYPE", "type"),
         labels: labels(env, file.as_ref(), &mut warnings),
     };
     CallerContext {
@@ -91,14 +89,9 @@ pub fn caller_context(env: Env<'_>, working_dir: &Path) -> CallerContext {
 }
 
 /// The labels of `KESTRA_LABELS`, otherwise those of the file.
-fn labels(
-    env: Env<'_>,
-    file: Option<&Value>,
-    warnings: &mut Vec<String>,
-) -> BTreeMap<String, String> {
+fn labels(env: Env<'_>, file: Option<&Value>, warnings: &mut Vec<String>) -> Labels {
     let given = env("KESTRA_LABELS").and_then(|text| {
-        let parsed: Option<Value> = serde_json::from_str(&text).ok();
-        let labels = parsed.as_ref().and_then(Labels::of);
+        let labels = serde_json::from_str(&text).ok();
         if labels.is_none() {
             warnings.push(
                 "KESTRA_LABELS is not a JSON object and is ignored; add to the task's `env:` the line \
@@ -108,42 +101,26 @@ fn labels(
         }
         labels
     });
-    let labels = given
-        .or_else(|| Labels::of(file?.get("labels")?))
-        .unwrap_or_default();
-    if labels.left_out > 0 {
+    let fields: Option<Map<String, Value>> =
+        given.or_else(|| file?.get("labels")?.as_object().cloned());
+    let mut labels = flat_labels(&fields.unwrap_or_default());
+    let left_out = labels.split_off(labels.len().min(LABELS)).len();
+    if left_out > 0 {
         warnings.push(format!(
-            "the audit log keeps {} of the execution's labels and omits {}",
-            labels.kept.len(),
-            labels.left_out
+            "the audit log keeps {LABELS} of the execution's labels and omits {left_out}"
         ));
     }
-    labels.kept
+    labels.into_iter().collect()
 }
 
-/// Labels, and how many of them were omitted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Labels {
-    kept: BTreeMap<String, String>,
-    left_out: usize,
-}
-
-impl Labels {
-    /// The labels in a JSON object. A nested label gets the dotted name that Kestra's own pages show,
-    /// for example `system.correlationId`.
-    fn of(value: &Value) -> Option<Self> {
-        let mut labels = Self::default();
-        for (name, value) in value.as_object()? {
-            labels.add(name, value, LABEL_DEPTH);
-        }
-        Some(labels)
-    }
-
-    fn add(&mut self, name: &str, value: &Value, depth: usize) {
+/// The labels with printable texts. A nested label gets the dotted name that Kestra's own pages show,
+/// for example `system.correlationId`.
+fn flat_labels(fields: &Map<String, Value>) -> Vec<(String, String)> {
+    fn add(labels: &mut Vec<(String, String)>, name: &str, value: &Value, depth: usize) {
         let text = match value {
             Value::Object(fields) if depth > 0 => {
                 for (field, value) in fields {
-                    self.add(&format!("{name}.{field}"), value, depth - 1);
+                    add(labels, &format!("{name}.{field}"), value, depth - 1);
                 }
                 return;
             }
@@ -151,14 +128,14 @@ impl Labels {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        if self.kept.len() >= LABELS {
-            self.left_out += 1;
-            return;
-        }
         let name = cut(&printable(name), LABEL_NAME_LENGTH);
-        let text = cut(&printable(&text), LABEL_VALUE_LENGTH);
-        self.kept.insert(name, text);
+        labels.push((name, cut(&printable(&text), LABEL_VALUE_LENGTH)));
     }
+    let mut labels = Vec::new();
+    for (name, value) in fields {
+        add(&mut labels, name, value, LABEL_DEPTH);
+    }
+    labels
 }
 
 /// `TRACEPARENT`. Blank counts as missing: `{{ trace.parent ?? '' }}` is blank without tracing.
@@ -177,11 +154,9 @@ fn trace(env: Env<'_>, warnings: &mut Vec<String>) -> Option<Trace> {
 /// The context as JSON, in the order of Kestra's own libraries: the named file, the file in the working
 /// directory, the variable (as text or base64). What cannot be read is skipped.
 fn context(env: Env<'_>, working_dir: &Path) -> Option<Value> {
-    let named = env("KESTRA_EXECUTION_CONTEXT_FILE").map(PathBuf::from);
-    named
-        .into_iter()
-        .chain([working_dir.join(CONTEXT_FILE)])
-        .find_map(|path| read_context(&path))
+    env("KESTRA_EXECUTION_CONTEXT_FILE")
+        .and_then(|named| read_context(Path::new(&named)))
+        .or_else(|| read_context(&working_dir.join(CONTEXT_FILE)))
         .or_else(|| {
             let text = env("KESTRA_CONTEXT")?;
             let decoded = STANDARD.decode(text.trim()).ok();
@@ -190,12 +165,8 @@ fn context(env: Env<'_>, working_dir: &Path) -> Option<Value> {
 }
 
 fn read_context(path: &Path) -> Option<Value> {
-    let file = std::fs::File::open(path).ok()?;
-    serde_json::from_reader(std::io::BufReader::new(std::io::Read::take(
-        file,
-        CONTEXT_LIMIT,
-    )))
-    .ok()
+    let file = File::open(path).ok()?.take(CONTEXT_LIMIT);
+    serde_json::from_reader(BufReader::new(file)).ok()
 }
 
 #[cfg(test)]
@@ -214,12 +185,21 @@ mod tests {
         move |name: &str| pairs.get(name).cloned()
     }
 
-    fn nowhere() -> tempfile::TempDir {
-        tempfile::tempdir().unwrap()
+    /// A folder with this context file, or without one.
+    fn folder(file: Option<&str>) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        if let Some(text) = file {
+            std::fs::write(dir.path().join(CONTEXT_FILE), text).unwrap();
+        }
+        dir
+    }
+
+    fn read(file: Option<&str>, pairs: &[(&'static str, &str)]) -> CallerContext {
+        caller_context(&env(pairs), folder(file).path())
     }
 
     fn of(pairs: &[(&'static str, &str)]) -> CallerContext {
-        caller_context(&env(pairs), nowhere().path())
+        read(None, pairs)
     }
 
     const FILE: &str = r#"{"execution":{"id":"ex1"},"taskrun":{"id":"tr1","attemptsCount":2},
@@ -230,24 +210,16 @@ mod tests {
 
     #[test]
     fn without_a_valid_context_there_is_none() {
-        assert_eq!(of(&[]), CallerContext::default());
-        let dir = nowhere();
-        std::fs::write(dir.path().join(CONTEXT_FILE), "{").unwrap();
-        let read = caller_context(&env(&[("KESTRA_CONTEXT", "no base64!")]), dir.path());
-        assert_eq!(read, CallerContext::default());
+        let invalid = read(Some("{"), &[("KESTRA_CONTEXT", "no base64!")]);
+        for read in [of(&[]), invalid] {
+            assert_eq!(read, CallerContext::default());
+        }
     }
 
     #[test]
     fn the_context_file_of_the_2_0_line_is_read_and_the_environment_wins() {
-        let dir = nowhere();
-        std::fs::write(dir.path().join(CONTEXT_FILE), FILE).unwrap();
-        let read = caller_context(
-            &env(&[
-                ("KESTRA_TASKRUN_ID", "tr-from-env"),
-                ("KESTRA_TRIGGER_ID", "nightly"),
-            ]),
-            dir.path(),
-        );
+        let task_run = ("KESTRA_TASKRUN_ID", "tr-from-env");
+        let read = read(Some(FILE), &[task_run, ("KESTRA_TRIGGER_ID", "nightly")]);
         let context = read.kestra.as_ref().unwrap();
         let webhook = "io.kestra.plugin.core.trigger.Webhook";
         for (value, expected) in [
@@ -257,33 +229,28 @@ mod tests {
             (&context.revision, "7"),
             (&context.trigger, "nightly"),
             (&context.trigger_type, webhook),
+            (&context.labels["team"], "bi"),
+            (&context.labels["system.correlationId"], "c1"),
         ] {
             assert_eq!(value, expected);
         }
-        assert_eq!(context.labels["team"], "bi");
-        assert_eq!(context.labels["system.correlationId"], "c1");
         assert!(!format!("{read:?}").contains("invented-secret"));
         assert!(read.warnings.is_empty(), "{:?}", read.warnings);
     }
 
     #[test]
     fn the_context_is_read_in_the_order_of_kestras_own_libraries() {
-        let dir = nowhere();
+        let dir = folder(None);
         let named = dir.path().join("named.json");
         let id = |name: &str| format!(r#"{{"execution":{{"id":"{name}"}}}}"#);
         let variable = STANDARD.encode(id("variable"));
         let text = id("text");
         let found = |pairs: &[(&'static str, &str)]| {
-            let read = caller_context(&env(pairs), dir.path());
-            read.kestra
-                .map(|context| context.execution)
-                .unwrap_or_default()
+            let kestra = caller_context(&env(pairs), dir.path()).kestra;
+            kestra.unwrap().execution
         };
-        let named_path = named.to_str().unwrap();
-        let all = [
-            ("KESTRA_EXECUTION_CONTEXT_FILE", named_path),
-            ("KESTRA_CONTEXT", variable.as_str()),
-        ];
+        let file = ("KESTRA_EXECUTION_CONTEXT_FILE", named.to_str().unwrap());
+        let all = [file, ("KESTRA_CONTEXT", variable.as_str())];
         assert_eq!(found(&all), "variable");
         assert_eq!(found(&[("KESTRA_CONTEXT", text.as_str())]), "text");
         std::fs::write(dir.path().join(CONTEXT_FILE), id("here")).unwrap();
@@ -295,21 +262,19 @@ mod tests {
 
     #[test]
     fn invalid_labels_are_warned_about_and_those_of_the_file_are_used() {
-        let dir = nowhere();
-        std::fs::write(dir.path().join(CONTEXT_FILE), FILE).unwrap();
-        for text in ["team:bi", "[]", "{", "null"] {
-            let read = caller_context(&env(&[("KESTRA_LABELS", text)]), dir.path());
-            assert_eq!(read.kestra.unwrap().labels["team"], "bi", "{text}");
-            assert_eq!(read.warnings.len(), 1, "{text}");
-            assert!(
-                read.warnings[0].contains("KESTRA_LABELS: \"{{ labels | toJson }}\""),
-                "{}",
-                read.warnings[0]
-            );
+        let line = r#"KESTRA_LABELS: "{{ labels | toJson }}""#;
+        for (text, team, warnings) in [
+            ("team:bi", "bi", 1),
+            ("[]", "bi", 1),
+            ("{", "bi", 1),
+            ("null", "bi", 1),
+            (r#"{"team":"etl"}"#, "etl", 0),
+        ] {
+            let read = read(Some(FILE), &[("KESTRA_LABELS", text)]);
+            assert_eq!(read.kestra.unwrap().labels["team"], team, "{text}");
+            assert_eq!(read.warnings.len(), warnings, "{text}");
+            assert!(read.warnings.iter().all(|warning| warning.contains(line)));
         }
-        let read = caller_context(&env(&[("KESTRA_LABELS", r#"{"team":"etl"}"#)]), dir.path());
-        assert_eq!(read.kestra.unwrap().labels["team"], "etl");
-        assert!(read.warnings.is_empty());
     }
 
     #[test]
@@ -322,7 +287,7 @@ mod tests {
         }
         let read = of(&[("TRACEPARENT", "00-nonsense")]);
         assert_eq!(read.trace, None);
-        assert!(read.warnings[0].starts_with("TRACEPARENT is ignored: it is not of the form"));
+        assert!(read.warnings[0].starts_with("TRACEPARENT is ignored: it does not have the form"));
         assert!(read.warnings[0].ends_with("TRACEPARENT: \"{{ trace.parent ?? '' }}\""));
     }
 
@@ -333,15 +298,19 @@ mod tests {
         assert_eq!(read.kestra.unwrap().flow.chars().count(), ID_LENGTH);
     }
 
+    fn labels_of(labels: &Value) -> (Labels, Vec<String>) {
+        let read = of(&[("KESTRA_LABELS", &labels.to_string())]);
+        (read.kestra.unwrap().labels, read.warnings)
+    }
+
     #[test]
     fn labels_get_dotted_names_and_printable_texts() {
-        let all = Labels::of(&json!({
+        let (labels, warnings) = labels_of(&json!({
             "te\u{1b}am": "b\u{7}i",
             "system": {"correlationId": "c1", "restarted": true},
             "try": 2,
             "gone": null,
-        }))
-        .unwrap();
+        }));
         let expected = [
             ("system.correlationId", "c1"),
             ("system.restarted", "true"),
@@ -349,22 +318,18 @@ mod tests {
             ("try", "2"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(all.kept, BTreeMap::from(expected));
-        assert_eq!(all.left_out, 0);
+        assert_eq!((labels, warnings), (expected.into(), Vec::new()));
     }
 
     #[test]
     fn excess_labels_are_omitted_and_long_ones_are_cut() {
-        let many: serde_json::Map<String, Value> = (0..LABELS + 3)
-            .map(|n| (format!("l{n}"), json!("x".repeat(2_000))))
-            .collect();
-        let all = Labels::of(&Value::Object(many)).unwrap();
-        assert_eq!((all.kept.len(), all.left_out), (LABELS, 3));
-        assert!(
-            all.kept
-                .values()
-                .all(|value| value.chars().count() == LABEL_VALUE_LENGTH && value.ends_with('…'))
-        );
+        let many = (0..LABELS + 3).map(|n| (format!("l{n}"), json!("x".repeat(2_000))));
+        let (labels, warnings) = labels_of(&many.collect());
+        assert_eq!(labels.len(), LABELS);
+        assert!(warnings[0].ends_with("and omits 3"), "{warnings:?}");
+        for value in labels.values() {
+            assert!(value.chars().count() == LABEL_VALUE_LENGTH && value.ends_with('…'));
+        }
     }
 
     #[test]
@@ -373,6 +338,6 @@ mod tests {
         for _ in 0..100 {
             value = json!({ "a": value });
         }
-        assert_eq!(Labels::of(&value).unwrap().kept.len(), 1);
+        assert_eq!(labels_of(&value).0.len(), 1);
     }
 }

@@ -84,35 +84,45 @@ impl Redactor {
             }
         }
         drop(known);
-        for marker in ["sig=", "Bearer ", "bearer "] {
-            if out.contains(marker) {
-                out = Cow::Owned(mask_after(&out, marker));
-            }
+        match mask_unregistered(&out) {
+            Some(masked) => Cow::Owned(masked),
+            None => out,
         }
-        out
     }
 }
 
-/// Masks the token after each `marker`, if it is long enough to be a credential.
-fn mask_after(text: &str, marker: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(marker) {
-        out.push_str(before);
-        out.push_str(marker);
-        let end = after
-            .find(|c: char| !(c.is_ascii_alphanumeric() || "-._~+/%=".contains(c)))
-            .unwrap_or(after.len());
-        let (token, tail) = after.split_at(end);
-        out.push_str(if token.len() >= SHORTEST_SECRET {
-            MASK
-        } else {
-            token
-        });
-        rest = tail;
+/// Masks what follows `sig=`, also within another URL's query (`sig%3D`), and `Bearer `, if it is
+/// long enough to be a credential. Nothing if there is neither.
+fn mask_unregistered(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    // Not the end of another word, such as `x_sig=`; `%26sig` is a word of its own.
+    let is_word = |before: &str| {
+        let encoded = before.ends_with("%26") || before.ends_with("%3f");
+        encoded || !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let marks = ["sig=", "sig%3d", "bearer "].map(|mark| {
+        let found = lower.match_indices(mark);
+        let words = found.filter(|(at, _)| is_word(lower.split_at(*at).0));
+        words.map(|(at, _)| at + mark.len()).collect::<Vec<_>>()
+    });
+    let mut marks = marks.concat();
+    marks.sort_unstable();
+    marks.first()?;
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for start in marks {
+        let (Some(front), Some(tail)) = (text.get(done..start), text.get(start..)) else {
+            continue;
+        };
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/%=".contains(c);
+        let end = tail.find(|c| !is_token(c)).unwrap_or(tail.len());
+        let token = tail.split_at(end).0;
+        // An encoded `&` ends the value too.
+        let token = token.split("%26").next().unwrap_or(token);
+        let is_secret = token.len() >= SHORTEST_SECRET;
+        out = out + front + if is_secret { MASK } else { token };
+        done = start + token.len();
     }
-    out.push_str(rest);
-    out
+    Some(out + text.get(done..).unwrap_or_default())
 }
 
 /// The JSON value with every text and every name replaced by `map`.
@@ -165,6 +175,23 @@ mod tests {
             .scrub("Authorization: Bearer invented.token.value")
             .into_owned();
         assert_eq!(shown, "Authorization: Bearer ***");
+        for (text, shown) in [
+            (
+                "next: https://h/x?SIG=INVENTED-1&z=1",
+                "next: https://h/x?SIG=***&z=1",
+            ),
+            (
+                "u=https%3A%2F%2Fh%3Fsig%3DINVENTED-1%26z%3D1",
+                "u=https%3A%2F%2Fh%3Fsig%3D***%26z%3D1",
+            ),
+            ("sig=INVENTED-1 sig=INVENTED-2", "sig=*** sig=***"),
+            (
+                "design=good_and_clean, sig=short",
+                "design=good_and_clean, sig=short",
+            ),
+        ] {
+            assert_eq!(Redactor::new().scrub(text), shown);
+        }
     }
 
     #[test]

@@ -11,9 +11,20 @@ use crate::contract::types::{self as wit, RefreshError};
 
 /// The status of a refresh.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Status {
     /// The service reports that the refresh, started after our request, succeeded.
     Completed,
@@ -45,30 +56,6 @@ pub enum Status {
     InternalError,
 }
 
-/// One row of the table of statuses.
-#[derive(Debug, Clone, Copy)]
-pub struct StatusRow {
-    /// The status.
-    pub status: Status,
-    /// Its name in results, options and the audit log.
-    pub name: &'static str,
-    /// Whether the trigger was sent.
-    pub sent: &'static str,
-    /// What it means.
-    pub means: &'static str,
-    /// Its exit codes. The last one counts if no signal is known.
-    pub exit: &'static [u8],
-}
-
-impl StatusRow {
-    /// The exit codes as text, for example `130, 143`.
-    #[must_use]
-    pub fn exit_codes(&self) -> String {
-        let codes: Vec<String> = self.exit.iter().map(u8::to_string).collect();
-        codes.join(", ")
-    }
-}
-
 /// The exit code of SIGINT, by the convention 128 + signal number.
 pub const EXIT_SIGINT: u8 = 130;
 /// The exit code of SIGTERM, by the convention 128 + signal number.
@@ -78,110 +65,80 @@ pub const EXIT_SIGTERM: u8 = 143;
 pub const WORST_FIRST: [u8; 14] = [1, 143, 130, 2, 16, 13, 14, 15, 10, 12, 17, 11, 20, 0];
 
 impl Status {
-    /// Every status with its meaning and exit codes: the source of `--help` and of the README's table.
-    pub const TABLE: [StatusRow; 13] = [
-        row(
-            Self::Completed,
-            "completed",
-            "yes",
-            "the service reports that the refresh, started after our request, succeeded",
-            &[0],
-        ),
-        row(
-            Self::Accepted,
-            "accepted",
-            "yes",
-            "triggered; the outcome was not verified",
-            &[0],
-        ),
-        row(
-            Self::Failed,
-            "failed",
-            "yes",
-            "the service or the flow rejected the trigger, or reports that the refresh failed",
-            &[10],
-        ),
-        row(
-            Self::Skipped,
-            "skipped",
-            "no",
-            "held back by a guard: a running refresh, quota, window or interval",
-            &[11],
-        ),
-        row(
-            Self::Unknown,
-            "unknown",
-            "yes, maybe",
-            "the outcome is not known yet; `follow` checks again and never triggers",
-            &[12],
-        ),
-        row(
-            Self::Cancelled,
-            "cancelled",
-            "yes",
-            "the refresh was stopped, by us or by someone else",
-            &[17],
-        ),
-        row(
-            Self::Denied,
-            "denied",
-            "no",
-            "blocked by the sandbox policy",
-            &[13],
-        ),
-        row(
-            Self::Unauthorized,
-            "unauthorized",
-            "no",
-            "no token, or 401/403 before or at the trigger",
-            &[14],
-        ),
-        row(
-            Self::Unavailable,
-            "unavailable",
-            "no",
-            "no usable answer: no connection, throttled or down until the deadline",
-            &[15],
-        ),
-        row(
-            Self::AuditUnavailable,
-            "audit_unavailable",
-            "no",
-            "the intent could not be stored, so nothing was triggered",
-            &[16],
-        ),
-        row(
-            Self::Invalid,
-            "invalid",
-            "no",
-            "usage, configuration or input error",
-            &[2],
-        ),
-        row(
-            Self::Interrupted,
-            "interrupted",
-            "no, maybe, yes",
-            "SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`",
-            &[EXIT_SIGINT, EXIT_SIGTERM],
-        ),
-        row(
-            Self::InternalError,
-            "internal_error",
-            "no, maybe, yes",
-            "a bug in the runner",
-            &[1],
-        ),
-    ];
-
-    /// The name of the status in results, options and the audit log.
+    /// Its name in results, options and the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.row().map_or("internal_error", |row| row.name)
+        match self {
+            Self::Completed => "completed",
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+            Self::Cancelled => "cancelled",
+            Self::Denied => "denied",
+            Self::Unauthorized => "unauthorized",
+            Self::Unavailable => "unavailable",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::Invalid => "invalid",
+            Self::Interrupted => "interrupted",
+            Self::InternalError => "internal_error",
+        }
     }
 
-    fn row(self) -> Option<&'static StatusRow> {
-        const TABLE: &[StatusRow] = &Status::TABLE;
-        TABLE.iter().find(|row| row.status == self)
+    /// What it means, for `--help` and the README's table.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Completed => {
+                "the service reports that the refresh, started after our request, succeeded"
+            }
+            Self::Accepted => "triggered; the outcome was not verified",
+            Self::Failed => {
+                "the service or the flow rejected the trigger, or reports that the refresh failed"
+            }
+            Self::Skipped => "held back by a guard: a running refresh, quota, window or interval",
+            Self::Unknown => {
+                "the outcome is not known yet; `follow` checks again and never triggers"
+            }
+            Self::Cancelled => "the refresh was stopped, by us or by someone else",
+            Self::Denied => "blocked by the sandbox policy",
+            Self::Unauthorized => "no token, or 401/403 before or at the trigger",
+            Self::Unavailable => {
+                "no usable answer: no connection, throttled or down until the deadline"
+            }
+            Self::AuditUnavailable => "the intent could not be stored, so nothing was triggered",
+            Self::Invalid => "usage, configuration or input error",
+            Self::Interrupted => {
+                "SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`"
+            }
+            Self::InternalError => "a bug in the runner",
+        }
+    }
+
+    /// Its exit codes. The last one counts if no signal is known.
+    #[must_use]
+    pub fn exit_codes(self) -> &'static [u8] {
+        match self {
+            Self::Completed | Self::Accepted => &[0],
+            Self::InternalError => &[1],
+            Self::Invalid => &[2],
+            Self::Failed => &[10],
+            Self::Skipped => &[11],
+            Self::Unknown => &[12],
+            Self::Denied => &[13],
+            Self::Unauthorized => &[14],
+            Self::Unavailable => &[15],
+            Self::AuditUnavailable => &[16],
+            Self::Cancelled => &[17],
+            Self::Interrupted => &[EXIT_SIGINT, EXIT_SIGTERM],
+        }
+    }
+
+    /// The exit code of a process whose only target has this status. An interruption has the code of
+    /// its signal; here it counts as SIGTERM.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        self.exit_codes().last().copied().unwrap_or(1)
     }
 
     /// Whether this is the final outcome of the refresh itself.
@@ -191,40 +148,6 @@ impl Status {
             self,
             Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped
         )
-    }
-
-    /// The status with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::TABLE
-            .iter()
-            .find(|row| row.name == name)
-            .map(|row| row.status)
-    }
-
-    /// The exit code of a process whose only target has this status. An interruption has the code of
-    /// its signal; here it counts as SIGTERM.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        self.row()
-            .and_then(|row| row.exit.last().copied())
-            .unwrap_or(1)
-    }
-}
-
-const fn row(
-    status: Status,
-    name: &'static str,
-    sent: &'static str,
-    means: &'static str,
-    exit: &'static [u8],
-) -> StatusRow {
-    StatusRow {
-        status,
-        name,
-        sent,
-        means,
-        exit,
     }
 }
 
@@ -497,6 +420,8 @@ impl wit::Operation {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
@@ -509,12 +434,12 @@ mod tests {
     }
 
     #[test]
-    fn every_row_lists_the_exit_code_of_its_status() {
-        for row in Status::TABLE {
-            assert!(row.exit.iter().all(|code| WORST_FIRST.contains(code)));
-            assert_eq!(row.exit.last(), Some(&row.status.exit_code()));
-            assert_eq!(Status::from_name(row.name), Some(row.status));
-            assert_eq!(serde_json::to_value(row.status).unwrap(), row.name);
+    fn every_status_has_one_name_and_known_exit_codes() {
+        for status in Status::value_variants() {
+            let known = |code| WORST_FIRST.contains(code);
+            assert!(status.exit_codes().iter().all(known), "{status:?}");
+            assert_eq!(Status::from_str(status.name(), false), Ok(*status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
         }
     }
 }

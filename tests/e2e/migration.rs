@@ -129,13 +129,17 @@ fn an_import_that_fails_prints_nothing_on_stdout() {
     let config = scripts_configuration(&platform, &payload);
     let setup = Setup::bare();
     for (from, to, code) in [
-        ("timeout: 30", "timeout: soon", "import_invalid_value"),
-        ("operation_settings", "business_hours", "import_unknown_key"),
         (
-            "power_automate:",
-            " power_automate: [",
-            "import_invalid_yaml",
+            "timeout: 30",
+            "timeout: soon",
+            "expected a number of seconds",
         ),
+        (
+            "operation_settings",
+            "business_hours",
+            "unknown key `business_hours`",
+        ),
+        ("power_automate:", " power_automate: [", "invalid YAML"),
     ] {
         std::fs::write(setup.path("config.yaml"), config.replace(from, to)).unwrap();
         let outcome = setup.run("import-config config.yaml");

@@ -213,10 +213,8 @@ mod tests {
     fn canonical_json_sorts_keys_at_every_depth_and_keeps_the_order_of_lists() {
         let value: Value =
             serde_json::from_str(r#" {"b": [ {"z":1, "a":null}, "ø\n" ], "a": true} "#).unwrap();
-        assert_eq!(
-            canonical(&value),
-            r#"{"a":true,"b":[{"a":null,"z":1},"ø\n"]}"#
-        );
+        let expected = r#"{"a":true,"b":[{"a":null,"z":1},"ø\n"]}"#;
+        assert_eq!(canonical(&value), expected);
     }
 
     #[test]
@@ -237,25 +235,21 @@ mod tests {
 
     #[test]
     fn the_same_request_has_the_same_identity_however_it_is_written() {
-        let one: Value = serde_json::from_str(r#"{"a":1,"b":{"c":2,"d":3}}"#).unwrap();
-        let other: Value = serde_json::from_str(r#"{"b":{"d":3,"c":2},"a":1}"#).unwrap();
-        assert_eq!(
-            identity_digest("k", "t", &one),
-            identity_digest("k", "t", &other)
-        );
+        let identity =
+            |text| identity_digest("k", "t", &serde_json::from_str::<Value>(text).unwrap());
+        let one = identity(r#"{"a":1,"b":{"c":2,"d":3}}"#);
+        assert_eq!(one, identity(r#"{"b":{"d":3,"c":2},"a":1}"#));
     }
 
     #[test]
     fn key_target_and_request_each_make_another_identity() {
         let request = json!({"a": 1});
-        let identity = identity_digest("k", "t", &request);
-        assert_ne!(identity, identity_digest("k2", "t", &request));
-        assert_ne!(identity, identity_digest("k", "t2", &request));
+        let of = |key, target| identity_digest(key, target, &request);
+        let identity = of("k", "t");
+        assert_ne!(identity, of("k2", "t"));
+        assert_ne!(identity, of("k", "t2"));
         assert_ne!(identity, identity_digest("k", "t", &json!({"a": 2})));
-        assert_ne!(
-            identity_digest("ab", "c", &request),
-            identity_digest("a", "bc", &request)
-        );
+        assert_ne!(of("ab", "c"), of("a", "bc"));
         assert_eq!(identity.len(), 64);
     }
 }

@@ -96,10 +96,7 @@ pub fn decide(earlier: Earlier, options: BeginOptions) -> Begin {
         return Begin::Wait { run: view.run.run };
     }
     // Without a look before the trigger, no run at the service can be matched to it.
-    let looked = view
-        .intent
-        .as_ref()
-        .is_some_and(|intent| intent.looked_at.is_some());
+    let looked = matches!(&view.intent, Some(intent) if intent.looked_at.is_some());
     let followable = options.followable && (looked || !view.service_run.is_empty());
     match (state, followable, options.if_lost) {
         (RunState::Ended(_) | RunState::NotSent | RunState::NeverStarted, _, _) => Begin::Start,

@@ -318,10 +318,8 @@ mod tests {
             Detail::Resolved(resolution),
             Detail::Note(note),
         ] {
-            assert_eq!(
-                serde_json::to_value(&detail).unwrap()["event"],
-                detail.name()
-            );
+            let stored = serde_json::to_value(&detail).unwrap();
+            assert_eq!(stored["event"], detail.name());
         }
     }
 }

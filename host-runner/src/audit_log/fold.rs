@@ -221,20 +221,14 @@ impl RunView {
     #[must_use]
     pub fn state(&self) -> RunState {
         let ended = match self.conclusion {
-            Conclusion::Resolved | Conclusion::Outcome => {
-                self.verdict().map(|verdict| verdict.status)
-            }
+            Conclusion::Resolved | Conclusion::Outcome => self.verdict().map(|known| known.status),
             Conclusion::None | Conclusion::Interrupted => None,
         };
         match ended {
             None if self.conclusion == Conclusion::Resolved => RunState::NeverStarted,
-            Some(
-                status @ (Status::Completed
-                | Status::Accepted
-                | Status::Failed
-                | Status::Skipped
-                | Status::Cancelled),
-            ) => RunState::Ended(status),
+            Some(status) if status.settles() || status == Status::Accepted => {
+                RunState::Ended(status)
+            }
             _ if self.sent == Sent::No => RunState::NotSent,
             _ => RunState::Unsettled,
         }
@@ -257,25 +251,15 @@ impl RunView {
         match self.conclusion {
             Conclusion::None => None,
             Conclusion::Outcome => self.outcome.as_ref().map(|outcome| outcome.verdict.clone()),
-            Conclusion::Interrupted => self.interrupted.as_ref().map(|interrupted| {
-                let Interrupted {
-                    signal, message, ..
-                } = interrupted;
-                self.verdict_with(
-                    Status::Interrupted,
-                    format!("stopped by {signal}: {message}"),
-                )
+            Conclusion::Interrupted => self.interrupted.as_ref().map(|event| {
+                let message = format!("stopped by {}: {}", event.signal, event.message);
+                self.verdict_with(Status::Interrupted, message)
             }),
             Conclusion::Resolved => self.resolved.as_ref().and_then(|(resolution, actor)| {
-                let Resolution { decision, reason } = resolution;
-                let message = format!(
-                    "resolved as {} by {}: {reason}",
-                    decision.name(),
-                    actor.name()
-                );
-                decision
-                    .status()
-                    .map(|status| self.verdict_with(status, message))
+                let (decision, author) = (resolution.decision, actor.name());
+                let (name, reason) = (decision.name(), &resolution.reason);
+                let message = format!("resolved as {name} by {author}: {reason}");
+                Some(self.verdict_with(decision.status()?, message))
             }),
         }
     }

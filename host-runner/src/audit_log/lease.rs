@@ -163,41 +163,28 @@ mod tests {
         let here = Process::this();
         assert!(claim(101).is_alive(100, &here));
         assert!(!claim(100).is_alive(100, &here));
-        assert!(
-            !Claim {
-                holder: String::new(),
-                ..claim(101)
-            }
-            .is_alive(100, &here)
-        );
+        let revoked = Claim {
+            holder: String::new(),
+            ..claim(101)
+        };
+        assert!(!revoked.is_alive(100, &here));
     }
 
     #[test]
     fn a_claim_of_a_process_that_ended_on_this_machine_does_not_count() {
         let here = Process::this();
-        let gone = Process {
-            started: here.started + 1,
-            ..here.clone()
-        };
-        let elsewhere = Process {
-            machine: "elsewhere".into(),
-            ..gone.clone()
-        };
-        assert_eq!(
-            Claim {
-                process: gone,
-                ..claim(101)
-            }
-            .is_alive(100, &here),
-            here.machine.is_empty()
-        );
-        assert!(
-            Claim {
-                process: elsewhere,
-                ..claim(101)
-            }
-            .is_alive(100, &here)
-        );
+        for (machine, alive) in [
+            (here.machine.as_str(), here.machine.is_empty()),
+            ("elsewhere", true),
+        ] {
+            let mut claim = claim(101);
+            claim.process = Process {
+                machine: machine.into(),
+                started: here.started + 1,
+                ..here.clone()
+            };
+            assert_eq!(claim.is_alive(100, &here), alive);
+        }
     }
 
     #[test]
@@ -232,12 +219,11 @@ mod tests {
     fn death_is_known_only_for_processes_of_the_same_machine() {
         let (here, other, unknown) = (process("here", 1), process("elsewhere", 1), process("", 0));
         let gone = |_: u32| None;
-        assert!(known_dead(&process("here", 5), &here, gone));
-        assert!(!known_dead(&process("here", 5), &here, |_| Some(5)));
-        assert!(
-            known_dead(&process("here", 5), &here, |_| Some(6)),
-            "the pid was reused"
-        );
+        let started = process("here", 5);
+        assert!(known_dead(&started, &here, gone));
+        assert!(!known_dead(&started, &here, |_| Some(5)));
+        // The pid was reused.
+        assert!(known_dead(&started, &here, |_| Some(6)));
         assert!(!known_dead(&other, &here, gone));
         assert!(!known_dead(&unknown, &unknown, gone));
     }

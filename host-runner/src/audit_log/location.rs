@@ -134,22 +134,14 @@ mod tests {
 
     #[test]
     fn the_forms_of_the_table_name_a_file() {
-        assert_eq!(
-            parsed("sqlite:/var/lib/a.db").unwrap(),
-            Path::new("/var/lib/a.db")
-        );
-        assert_eq!(
-            parsed("sqlite:///var/lib/a.db").unwrap(),
-            Path::new("/var/lib/a.db")
-        );
-        assert_eq!(
-            parsed("sqlite:state/a.db").unwrap(),
-            Path::new("/etc/refresh/state/a.db")
-        );
-        assert_eq!(
-            parsed(" sqlite:a.db ").unwrap(),
-            Path::new("/etc/refresh/a.db")
-        );
+        for (text, path) in [
+            ("sqlite:/var/lib/a.db", "/var/lib/a.db"),
+            ("sqlite:///var/lib/a.db", "/var/lib/a.db"),
+            ("sqlite:state/a.db", "/etc/refresh/state/a.db"),
+            (" sqlite:a.db ", "/etc/refresh/a.db"),
+        ] {
+            assert_eq!(parsed(text).unwrap(), Path::new(path));
+        }
     }
 
     #[test]
@@ -181,29 +173,34 @@ mod tests {
 
     #[test]
     fn the_default_is_in_the_state_folder() {
-        let path = |xdg: Option<&str>, home: Option<&str>| {
-            AuditLogLocation::in_state_folder(xdg.map(Path::new), home.map(Path::new))
-                .map(|found| found.path)
-        };
-        assert_eq!(
-            path(Some("/state"), Some("/home/a")).unwrap(),
-            Path::new("/state/host-runner/audit.db")
-        );
-        let home = Path::new("/home/a/.local/state/host-runner/audit.db");
-        assert_eq!(path(None, Some("/home/a")).unwrap(), home);
-        assert_eq!(path(Some("relative"), Some("/home/a")).unwrap(), home);
-        assert_eq!(
-            path(Some(""), None).unwrap_err().code(),
-            "audit_location_missing"
-        );
+        let home = Path::new("/home/a");
+        for (xdg, path) in [
+            (Some("/state"), "/state/host-runner/audit.db"),
+            (None, "/home/a/.local/state/host-runner/audit.db"),
+            (
+                Some("relative"),
+                "/home/a/.local/state/host-runner/audit.db",
+            ),
+        ] {
+            let found = AuditLogLocation::in_state_folder(xdg.map(Path::new), Some(home));
+            assert_eq!(found.unwrap().path, Path::new(path));
+        }
+        let error = AuditLogLocation::in_state_folder(Some(Path::new("")), None).unwrap_err();
+        assert_eq!(error.code(), "audit_location_missing");
     }
 
-    #[test]
-    fn a_file_is_inside_a_folder_however_the_path_is_written() {
+    /// A folder with the folders `task` and `other`.
+    fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let (work, other) = (root.path().join("task"), root.path().join("other"));
         std::fs::create_dir_all(work.join("deep")).unwrap();
         std::fs::create_dir_all(&other).unwrap();
+        (root, work, other)
+    }
+
+    #[test]
+    fn a_file_is_inside_a_folder_however_the_path_is_written() {
+        let (root, work, other) = folders();
         let inside = |path: PathBuf| AuditLogLocation::file(path).inside(&work);
         assert!(inside(work.join("audit.db")));
         assert!(inside(work.join("not/yet/there/audit.db")));
@@ -218,10 +215,7 @@ mod tests {
     #[test]
     fn links_are_followed_even_to_a_file_that_does_not_exist_yet() {
         use std::os::unix::fs::symlink;
-        let root = tempfile::tempdir().unwrap();
-        let (work, other) = (root.path().join("task"), root.path().join("other"));
-        std::fs::create_dir_all(&work).unwrap();
-        std::fs::create_dir_all(&other).unwrap();
+        let (_root, work, other) = folders();
         symlink(&work, other.join("folder")).unwrap();
         symlink(work.join("audit.db"), other.join("dangling.db")).unwrap();
         symlink("../other/audit.db", work.join("leads_out.db")).unwrap();

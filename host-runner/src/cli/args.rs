@@ -186,7 +186,8 @@ pub struct RefreshArgs {
     #[arg(long, value_name = "STATUS", value_parser = ["completed"])]
     pub require: Option<String>,
     /// Statuses that exit 0 too, for example skipped
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
     /// The target, if no configuration defines it.
     #[command(flatten)]
@@ -214,7 +215,8 @@ pub struct FollowArgs {
     #[arg(long, value_name = "DURATION")]
     pub deadline: Option<String>,
     /// Statuses that exit 0 too
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
     /// The target, if no configuration defines it.
     #[command(flatten)]
@@ -357,13 +359,6 @@ pub enum AuditCommand {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-}
-
-fn status(name: &str) -> Result<Status, String> {
-    Status::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = Status::TABLE.iter().map(|row| row.name).collect();
-        format!("unknown status; expected one of {}", known.join(", "))
-    })
 }
 
 /// The command line with the environment variables of its options.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{AuditCommand, TargetArgs};
@@ -51,70 +50,42 @@ pub(super) async fn run(start: &Start, command: &AuditCommand) -> anyhow::Result
 
 /// The existing audit log. The configuration is only needed if nothing else names the audit log.
 async fn open(start: &Start) -> anyhow::Result<AuditLog> {
-    let config = if start.audit.is_some() {
-        None
-    } else {
-        match start.config(&TargetArgs::default()) {
-            Err(error) if has_code(&error, "config_not_found") && start.config.is_none() => None,
-            config => Some(config?),
-        }
+    let config = match start.config(&TargetArgs::default()) {
+        _ if start.audit.is_some() => None,
+        Err(error) if has_code(&error, "config_not_found") && start.config.is_none() => None,
+        config => Some(config?),
     };
     let location = start.location(config.as_ref())?;
     Ok(start.existing_audit_log(&location).await?)
 }
 
 /// A run as a script sees it. Every field is always present.
-#[derive(Serialize)]
-struct ListedRun<'a> {
-    run: &'a str,
-    target: &'a str,
-    kind: &'a str,
-    idempotency_key: &'a str,
-    status: &'static str,
-    sent: Sent,
-    running: bool,
-    open: bool,
-    code: String,
-    message: String,
-    service_run: &'a str,
-    flow_run: &'a str,
-    started_at: &'a str,
-    updated_at: &'a str,
-    audit_event: u64,
-    requester: String,
-}
-
-impl<'a> ListedRun<'a> {
-    fn of(summary: &'a RunSummary) -> Self {
-        let view = &summary.view;
-        let (code, message) = view
-            .verdict()
-            .map(|verdict| (verdict.code, verdict.message))
-            .unwrap_or_default();
-        Self {
-            run: &view.run.run,
-            target: &view.run.target,
-            kind: &view.run.kind,
-            idempotency_key: &view.run.key,
-            status: view.state_name(),
-            sent: view.sent,
-            running: summary.alive,
-            open: summary.is_open(),
-            code,
-            message,
-            service_run: &view.service_run,
-            flow_run: &view.flow_run,
-            started_at: &view.first_time,
-            updated_at: &view.last_time,
-            audit_event: view.last_event,
-            requester: view.actor.name(),
-        }
-    }
+fn listed(run: &RunSummary) -> Value {
+    let view = &run.view;
+    let verdict = view.verdict().unwrap_or_default();
+    json!({
+        "run": view.run.run,
+        "target": view.run.target,
+        "kind": view.run.kind,
+        "idempotency_key": view.run.key,
+        "status": view.state_name(),
+        "sent": view.sent,
+        "running": run.alive,
+        "open": run.is_open(),
+        "code": verdict.code,
+        "message": verdict.message,
+        "service_run": view.service_run,
+        "flow_run": view.flow_run,
+        "started_at": view.first_time,
+        "updated_at": view.last_time,
+        "audit_event": view.last_event,
+        "requester": view.actor.name(),
+    })
 }
 
 fn list(start: &Start, runs: &[RunSummary]) {
-    let runs: Vec<ListedRun<'_>> = runs.iter().map(ListedRun::of).collect();
     if start.reporter.mode() != Mode::Text {
+        let runs: Vec<Value> = runs.iter().map(listed).collect();
         start.reporter.listed_runs(&runs);
         return;
     }
@@ -126,18 +97,16 @@ fn list(start: &Start, runs: &[RunSummary]) {
         "{:36}  {:20}  {:16}  {:5}  target\n",
         "run", "started", "status", "sent"
     );
-    for run in &runs {
-        let status = if run.running { "running" } else { run.status };
-        let started: String = run.started_at.chars().take(19).collect();
-        let sent = match run.sent {
+    for RunSummary { view, alive, .. } in runs {
+        let status = if *alive { "running" } else { view.state_name() };
+        let started: String = view.first_time.chars().take(19).collect();
+        let sent = match view.sent {
             Sent::No => "no",
             Sent::Maybe => "maybe",
             Sent::Yes => "yes",
         };
-        out += &format!(
-            "{:36}  {started:19}Z  {status:16}  {sent:5}  {}\n",
-            run.run, run.target
-        );
+        let (run, target) = (&view.run.run, &view.run.target);
+        out += &format!("{run:36}  {started:19}Z  {status:16}  {sent:5}  {target}\n");
     }
     start.reporter.print(&out);
 }
@@ -170,12 +139,8 @@ fn unknown_run(run: &str) -> anyhow::Error {
 
 /// The author of the events that follow, with the Kestra task if there is one.
 fn actor_text(actor: &Actor) -> String {
-    let mut out = format!(
-        "by {}, host-runner {}, pid {}\n",
-        actor.name(),
-        actor.version,
-        actor.pid
-    );
+    let (name, Actor { version, pid, .. }) = (actor.name(), actor);
+    let mut out = format!("by {name}, host-runner {version}, pid {pid}\n");
     let kestra = serde_json::to_value(&actor.kestra).unwrap_or_default();
     flatten(&mut out, "kestra", &kestra);
     flatten(&mut out, "trace", &Value::from(actor.trace.as_str()));
@@ -233,19 +198,16 @@ async fn resolve(
             "wait until it has finished, or stop that process",
         ));
     }
-    let session = start.offline_session()?;
+    let (session, decision) = (start.offline_session()?, decision.name());
     let audit_log = Arc::new(audit_log);
-    let resolved = run::resolve(&session, &audit_log, view.run, decision.name(), reason).await;
+    let resolved = run::resolve(&session, &audit_log, view.run, decision, reason).await;
     let number = resolved.map_err(Failure::from)?;
-    let decision = decision.name();
     if start.reporter.mode() == Mode::Text {
-        start.reporter.print(&format!(
-            "run {run} is resolved as {decision} (event {number})\n"
-        ));
+        let text = format!("run {run} is resolved as {decision} (event {number})\n");
+        start.reporter.print(&text);
     } else {
-        start
-            .reporter
-            .print_json(&json!({"run": run, "resolved_as": decision, "audit_event": number}));
+        let row = json!({"run": run, "resolved_as": decision, "audit_event": number});
+        start.reporter.print_json(&row);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::verdict::{Status, worst};
 /// Runs the command and returns its exit code.
 pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
     let config = start.config(&args.target)?;
+    config.check()?;
     let inputs = start.inputs(true);
     let settings = config.settings(inputs)?;
     let selection = setup::selection(&config, &args.names, args.names.is_empty());
@@ -22,38 +23,25 @@ pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
     let component = args.target.component.as_deref();
     let session = start.session(Operation::Refresh, &settings, &targets, component, signals)?;
 
-    for warning in &settings.warnings {
-        report(
-            start,
-            "",
-            &Finding::new(FindingLevel::Warning, "configuration", warning),
-        );
-    }
+    warn(start, "", &settings.warnings);
     let opened = start
         .audit_log(&location, SHORT_PATIENCE)
         .await
         .and_then(|audit_log| audit_log.writable());
     let audit_log = match opened {
-        Ok(()) => Finding::new(
-            FindingLevel::Good,
-            "audit log",
-            format!("{location} is writable"),
-        ),
+        Ok(()) => {
+            let message = format!("{location} is writable");
+            Finding::new(FindingLevel::Good, "audit log", message)
+        }
         Err(error) => Finding::bad("audit log", &failure::verdict(&error.into())),
     };
     let mut codes = vec![report(start, "", &audit_log)];
     for target in &targets {
-        for warning in &target.warnings {
-            let finding = Finding::new(FindingLevel::Warning, "configuration", warning);
-            report(start, &target.name, &finding);
-        }
-        report(start, &target.name, &environment(target));
+        let report = |finding: &Finding| report(start, &target.name, finding);
+        warn(start, &target.name, &target.warnings);
+        report(&environment(target));
         match run::check(&session, target).await {
-            Ok(findings) => codes.extend(
-                findings
-                    .iter()
-                    .map(|finding| report(start, &target.name, finding)),
-            ),
+            Ok(findings) => codes.extend(findings.iter().map(report)),
             Err(signal) => {
                 codes.push(signal.exit_code());
                 break;
@@ -61,6 +49,14 @@ pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
         }
     }
     Ok(worst(codes))
+}
+
+/// Reports the warnings of the configuration.
+fn warn(start: &Start, target: &str, warnings: &[String]) {
+    for warning in warnings {
+        let finding = Finding::new(FindingLevel::Warning, "configuration", warning);
+        report(start, target, &finding);
+    }
 }
 
 /// The finding that every `${…}` was resolved; a missing one is an error earlier.

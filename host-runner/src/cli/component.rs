@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::ComponentArgs;
 use super::failure::invalid;
 use super::setup::Start;
-use crate::engine::ComponentFile;
+use crate::engine::{ComponentFile, PORTABLE};
 use crate::report::Mode;
 
 /// The contract, as in the repository.
@@ -22,7 +22,7 @@ pub(super) fn run(start: &Start, args: &ComponentArgs) -> anyhow::Result<u8> {
         return Ok(0);
     }
     if let Some(path) = &args.export {
-        std::fs::write(path, ComponentFile::portable()).map_err(|error| {
+        std::fs::write(path, PORTABLE).map_err(|error| {
             invalid(
                 "component_not_written",
                 format!("cannot write {}: {error}", path.display()),

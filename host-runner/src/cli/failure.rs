@@ -52,8 +52,8 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
         let status = match error {
             AuditLogError::UnsupportedLocation { .. }
             | AuditLogError::NoStateFolder
-            | AuditLogError::UnknownRun { .. } => Status::Invalid,
-            AuditLogError::File {
+            | AuditLogError::UnknownRun { .. }
+            | AuditLogError::File {
                 problem: FileProblem::NotFound,
                 ..
             } => Status::Invalid,
@@ -72,13 +72,8 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
             _ => (Status::InternalError, error.code(), "report this as a bug"),
         }
     } else {
-        let hint = "report this as a bug";
-        return Verdict::not_sent(
-            Status::InternalError,
-            "internal_error",
-            format!("{error:#}"),
-            hint,
-        );
+        let (message, hint) = (format!("{error:#}"), "report this as a bug");
+        return Verdict::not_sent(Status::InternalError, "internal_error", message, hint);
     };
     Verdict::not_sent(status, code, error.to_string(), hint)
 }

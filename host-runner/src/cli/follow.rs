@@ -28,11 +28,11 @@ struct Prepared {
     session: Session,
 }
 
+/// `any` is set if the run need not be in the audit log.
 async fn prepare(
     start: &Start,
-    subject: &str,
+    (subject, any): (&str, bool),
     options: &TargetArgs,
-    any: bool,
     operation: Operation,
 ) -> anyhow::Result<Prepared> {
     let config = start.config(options)?;
@@ -48,9 +48,8 @@ async fn prepare(
         let view = find_run(&audit_log, subject, &config)?;
         (audit_log, Some(view))
     };
-    let name = view
-        .as_ref()
-        .map_or_else(|| subject.to_owned(), |view| view.run.target.clone());
+    let name = view.as_ref().map_or(subject, |view| &view.run.target);
+    let name = name.to_owned();
     let targets = config.resolve(Selection::Names(&[name]), inputs)?;
     start.warn(&settings, &targets);
     let component = options.component.as_deref();
@@ -72,38 +71,28 @@ fn find_run(audit_log: &AuditLog, subject: &str, config: &Config) -> anyhow::Res
     let names = config.target_names();
     let location = audit_log.location();
     if names.iter().any(|name| name == subject) {
-        return audit_log.latest_run_of_target(subject)?.ok_or_else(|| {
-            invalid(
-                "no_run",
-                format!("the audit log {location} has no run of {subject}"),
-                "start one with `host-runner refresh`, or follow the newest run at the service with --any",
-            )
-        });
+        let message = format!("the audit log {location} has no run of {subject}");
+        let hint = "start one with `host-runner refresh`, or follow the newest run at the service with --any";
+        let latest = audit_log.latest_run_of_target(subject)?;
+        return latest.ok_or_else(|| invalid("no_run", message, hint));
     }
-    audit_log.run(subject)?.ok_or_else(|| {
-        invalid(
-            "run_not_found",
-            format!("{subject} is neither a target in the configuration nor a run in the audit log {location}"),
-            format!(
-                "the targets are {}; `host-runner audit list` shows the runs",
-                names.join(", ")
-            ),
-        )
-    })
+    let message = format!(
+        "{subject} is neither a target in the configuration nor a run in the audit log {location}"
+    );
+    let hint = format!(
+        "the targets are {}; `host-runner audit list` shows the runs",
+        names.join(", ")
+    );
+    let run = audit_log.run(subject)?;
+    run.ok_or_else(|| invalid("run_not_found", message, hint))
 }
 
 /// Runs `follow` and returns the exit code.
 pub(super) async fn follow(start: &Start, args: &FollowArgs) -> anyhow::Result<u8> {
     let deadline = setup::deadline(args.deadline.as_deref())?;
     let since = args.since.as_deref().map(since).transpose()?;
-    let prepared = prepare(
-        start,
-        &args.subject,
-        &args.target,
-        args.any,
-        Operation::Refresh,
-    )
-    .await?;
+    let subject = (args.subject.as_str(), args.any);
+    let prepared = prepare(start, subject, &args.target, Operation::Refresh).await?;
     let session = Session {
         deadline,
         ..prepared.session
@@ -131,7 +120,8 @@ fn since(text: &str) -> anyhow::Result<Timestamp> {
 
 /// Runs `cancel` and returns the exit code.
 pub(super) async fn cancel(start: &Start, args: &CancelArgs) -> anyhow::Result<u8> {
-    let prepared = prepare(start, &args.subject, &args.target, false, Operation::Cancel).await?;
+    let subject = (args.subject.as_str(), false);
+    let prepared = prepare(start, subject, &args.target, Operation::Cancel).await?;
     let session = Session {
         // A run without a known id is looked up once and not followed.
         deadline: Some(Duration::ZERO),
@@ -142,12 +132,7 @@ pub(super) async fn cancel(start: &Start, args: &CancelArgs) -> anyhow::Result<u
     };
     let (run, target) = (view.run.run.clone(), &prepared.target);
     match run::cancel(&session, &prepared.audit, target, view).await {
-        Ok(cancellation) => Ok(report_cancellation(
-            start,
-            &target.name,
-            &run,
-            &cancellation,
-        )),
+        Ok(done) => Ok(report_cancellation(start, &target.name, &run, &done)),
         Err(OperationError::Interrupted(signal)) => Ok(signal.exit_code()),
         Err(error) => Err(Failure::from(error).into()),
     }
@@ -158,11 +143,7 @@ fn report_cancellation(start: &Start, target: &str, run: &str, cancellation: &Ca
         CancellationStatus::Requested | CancellationStatus::AlreadyConcluded => 0,
         CancellationStatus::NotFound => Status::Unknown.exit_code(),
     };
-    let Cancellation {
-        message,
-        service_run,
-        ..
-    } = cancellation;
+    let (message, service_run) = (&cancellation.message, &cancellation.service_run);
     if start.reporter.mode() == Mode::Text {
         start.reporter.print(&format!(
             "{target}: {message}\n  run           {run}\n  service run   {service_run}\n  \

@@ -7,9 +7,8 @@ use super::args::ImportArgs;
 use super::failure;
 use super::setup::Start;
 use crate::config::read_config_text;
-use crate::import::{ImportError, Imported, Variable, import};
-use crate::report::{Level, Mode, Summary};
-use crate::verdict::Status;
+use crate::import::{Imported, Variable, import};
+use crate::report::Mode;
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
@@ -22,19 +21,12 @@ pub(super) fn run(start: &Start, args: &ImportArgs) -> u8 {
             return failure::report(&start.reporter, &[], &error);
         }
     };
-    let file = args.old.display().to_string();
-    match import(&text, args.name.as_deref(), &start.redactor) {
+    match import(&text, &args.old, args.name.as_deref(), &start.redactor) {
         Ok(imported) => {
-            print(start, &file, &imported);
+            print(start, &args.old.display().to_string(), &imported);
             0
         }
-        Err(errors) => {
-            refuse(start, &file, &errors);
-            start
-                .reporter
-                .summary(&Summary::without_targets(Status::Invalid));
-            Status::Invalid.exit_code()
-        }
+        Err(error) => failure::report(&start.reporter, &[], &error.into()),
     }
 }
 
@@ -60,21 +52,4 @@ fn print(start: &Start, file: &str, imported: &Imported) {
         "\nNext: `host-runner check`. Keep {file} in a safe place until the switch is done.\n"
     );
     reporter.aside(&out);
-}
-
-fn refuse(start: &Start, file: &str, errors: &[ImportError]) {
-    for error in errors {
-        let place = match error.line() {
-            0 => file.to_owned(),
-            line => format!("{file}:{line}"),
-        };
-        start.reporter.log(
-            Level::Error,
-            &format!(
-                "{place}: {error} ({})\nhint: {}",
-                error.code(),
-                error.hint()
-            ),
-        );
-    }
 }

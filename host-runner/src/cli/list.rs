@@ -1,8 +1,8 @@
 //! `host-runner list`: what the credentials can see.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use super::args::{ListCommand, TargetArgs};
+use super::args::{ListCommand, TargetArgs, WorkspaceArgs};
 use super::failure::{Failure, has_code, invalid};
 use super::setup::{self, Start};
 use crate::config::{Config, ResolvedTarget, Selection, TargetOptions, item_of};
@@ -17,13 +17,11 @@ const NO_ID: &str = "00000000-0000-0000-0000-000000000000";
 pub(super) async fn run(start: &Start, command: &ListCommand) -> anyhow::Result<u8> {
     let (credentials, listing) = match command {
         ListCommand::Workspaces(args) => (&args.target, Listing::Workspaces),
-        ListCommand::Dataflows(args) => {
-            let workspace = args.workspace.clone();
-            (&args.list.target, Listing::Dataflows(workspace))
+        ListCommand::Dataflows(WorkspaceArgs { workspace, list }) => {
+            (&list.target, Listing::Dataflows(workspace.clone()))
         }
-        ListCommand::Models(args) => {
-            let workspace = args.workspace.clone();
-            (&args.list.target, Listing::Models(workspace))
+        ListCommand::Models(WorkspaceArgs { workspace, list }) => {
+            (&list.target, Listing::Models(workspace.clone()))
         }
         ListCommand::Runs { target } => (&Some(target.clone()), Listing::Runs),
     };
@@ -114,30 +112,26 @@ fn no_credentials() -> anyhow::Error {
 }
 
 fn print(start: &Start, rows: &[ListRow]) {
-    let mode = start.reporter.mode();
-    if mode != Mode::Text {
-        for row in rows {
-            let object: Map<String, Value> = row
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
-                .collect();
-            start.reporter.print_json(&object);
-        }
-    }
-    match rows.first() {
+    match (rows.first(), start.reporter.mode()) {
+        (None, Mode::Json) => {}
         // An empty log would look as if the task had done nothing.
-        None if mode != Mode::Json => start.reporter.print("nothing found"),
-        Some(first) if mode == Mode::Text => start.reporter.print(&table(first, rows)),
-        _ => {}
+        (None, _) => start.reporter.print("nothing found"),
+        (Some(first), Mode::Text) => start.reporter.print(&table(first, rows)),
+        (Some(_), _) => {
+            for row in rows {
+                let fields = row.iter().map(|(name, value)| (*name, value));
+                let fields: BTreeMap<&str, &String> = fields.collect();
+                start.reporter.print_json(&fields);
+            }
+        }
     }
 }
 
 fn table(first: &ListRow, rows: &[ListRow]) -> String {
     let mut lines: Vec<Vec<&str>> = vec![first.iter().map(|(name, _)| *name).collect()];
-    lines.extend(
-        rows.iter()
-            .map(|row| row.iter().map(|(_, value)| value.as_str()).collect()),
-    );
+    for row in rows {
+        lines.push(row.iter().map(|(_, value)| value.as_str()).collect());
+    }
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -145,9 +139,8 @@ fn table(first: &ListRow, rows: &[ListRow]) -> String {
     let widths: Vec<usize> = (0..first.len()).map(width).collect();
     let mut out = String::new();
     for line in &lines {
-        let cells: String = line
-            .iter()
-            .zip(&widths)
+        let cells = line.iter().zip(&widths);
+        let cells: String = cells
             .map(|(cell, width)| format!("{cell:width$}  "))
             .collect();
         out += &format!("{}\n", cells.trim_end());

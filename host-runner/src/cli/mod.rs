@@ -20,7 +20,7 @@ use clap::FromArgMatches;
 use clap::error::ErrorKind;
 
 pub use args::Cli;
-use args::Command;
+use args::{CancelArgs, CheckArgs, Command, FollowArgs, RefreshArgs};
 use setup::Start;
 
 use crate::run::Component;
@@ -30,30 +30,23 @@ use crate::verdict::Status;
 #[must_use]
 pub fn main() -> u8 {
     // Loading the component takes longer than parsing, so it starts first.
-    let needs_component = std::env::args_os().nth(1).is_some_and(|command| {
-        ["refresh", "follow", "cancel", "check", "list"]
-            .iter()
-            .any(|name| command == *name)
-    });
-    let embedded = needs_component
-        .then(|| Component::begin(None).ok())
-        .flatten();
-    match parse() {
-        Ok(cli) => run(&cli, embedded),
-        Err(error) => {
-            let error = match error.kind() {
-                ErrorKind::DisplayHelp => {
-                    args::with_help().try_get_matches().err().unwrap_or(error)
-                }
-                _ => error,
-            };
-            // A closed stream must not change the exit code.
-            let _ = error.print();
-            match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-                _ => Status::Invalid.exit_code(),
-            }
-        }
+    let command = std::env::args_os().nth(1).unwrap_or_default();
+    let embedded = ["refresh", "follow", "cancel", "check", "list"]
+        .iter()
+        .find(|name| command == **name)
+        .and_then(|_| Component::begin(None).ok());
+    let mut error = match parse() {
+        Ok(cli) => return run(&cli, embedded),
+        Err(error) => error,
+    };
+    if error.kind() == ErrorKind::DisplayHelp {
+        error = args::with_help().try_get_matches().err().unwrap_or(error);
+    }
+    // A closed stream must not change the exit code.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+        _ => Status::Invalid.exit_code(),
     }
 }
 
@@ -80,22 +73,24 @@ fn run(cli: &Cli, embedded: Option<Component>) -> u8 {
 }
 
 async fn carry_out(start: &Start, command: &Command) -> u8 {
-    let (names, result) = match command {
-        Command::Refresh(args) => (args.names.clone(), refresh::run(start, args).await),
-        Command::Follow(args) => (
-            vec![args.subject.clone()],
-            follow::follow(start, args).await,
-        ),
-        Command::Cancel(args) => (
-            vec![args.subject.clone()],
-            follow::cancel(start, args).await,
-        ),
-        Command::List(command) => (Vec::new(), list::run(start, command).await),
-        Command::Check(args) => (args.names.clone(), check::run(start, args).await),
-        Command::Component(args) => (Vec::new(), component::run(start, args)),
-        Command::Schema => return schema::run(start),
-        Command::ImportConfig(args) => return import::run(start, args),
-        Command::Audit(command) => (Vec::new(), audit::run(start, command).await),
+    let names: &[String] = match command {
+        Command::Refresh(RefreshArgs { names, .. }) | Command::Check(CheckArgs { names, .. }) => {
+            names
+        }
+        Command::Follow(FollowArgs { subject, .. })
+        | Command::Cancel(CancelArgs { subject, .. }) => std::slice::from_ref(subject),
+        _ => &[],
     };
-    result.unwrap_or_else(|error| failure::report(&start.reporter, &names, &error))
+    let result = match command {
+        Command::Refresh(args) => refresh::run(start, args).await,
+        Command::Follow(args) => follow::follow(start, args).await,
+        Command::Cancel(args) => follow::cancel(start, args).await,
+        Command::List(command) => list::run(start, command).await,
+        Command::Check(args) => check::run(start, args).await,
+        Command::Component(args) => component::run(start, args),
+        Command::Schema => Ok(schema::run(start)),
+        Command::ImportConfig(args) => Ok(import::run(start, args)),
+        Command::Audit(command) => audit::run(start, command).await,
+    };
+    result.unwrap_or_else(|error| failure::report(&start.reporter, names, &error))
 }

@@ -10,7 +10,7 @@ use crate::audit_log::AuditLogLocation;
 use crate::config::{ResolvedTarget, Settings};
 use crate::report::{ExitRules, Invocation, Mode, RefreshResult, Signal, Summary};
 use crate::run::{
-    self, AuditHandle, FollowMode, Operation, OperationError, RefreshOptions, Session, Signals,
+    self, AuditHandle, FollowMode, Operation, OperationError, RefreshOptions, Session,
 };
 use crate::verdict::{Status, Verdict, worst};
 
@@ -48,22 +48,18 @@ async fn carry_out(
 ) -> anyhow::Result<u8> {
     let signals = start.signals()?;
     let rules = setup::exit_rules(args.require.is_some(), &args.exit_zero_on, settings);
+    let component = args.target.component.as_deref();
+    let mut stop = signals.clone();
     let session = Session {
         deadline,
-        ..start.session(
-            Operation::Refresh,
-            settings,
-            targets,
-            args.target.component.as_deref(),
-            signals.clone(),
-        )?
+        ..start.session(Operation::Refresh, settings, targets, component, signals)?
     };
     let patience = deadline
         .or_else(|| targets.iter().map(|target| target.deadline).max())
         .unwrap_or_default();
     let audit_log = tokio::select! {
         biased;
-        signal = stopped(&signals) => return Ok(stopped_early(start, targets, &rules, signal)),
+        signal = stop.wait() => return Ok(stopped_early(start, targets, &rules, signal)),
         audit_log = start.audit_log(location, patience) => audit_log?,
     };
     let audit = AuditHandle {
@@ -102,10 +98,6 @@ async fn carry_out(
     Ok(summary.exit_code)
 }
 
-async fn stopped(signals: &Signals) -> Signal {
-    signals.clone().wait().await
-}
-
 /// Reports targets that a signal stopped before they started.
 fn stopped_early(
     start: &Start,
@@ -113,10 +105,8 @@ fn stopped_early(
     rules: &ExitRules,
     signal: Signal,
 ) -> u8 {
-    let results: Vec<RefreshResult> = targets
-        .iter()
-        .map(|target| not_started(target, signal, rules))
-        .collect();
+    let not_started = |target| not_started(target, signal, rules);
+    let results: Vec<RefreshResult> = targets.iter().map(not_started).collect();
     report_results(&start.reporter, &results)
 }
 
@@ -147,24 +137,20 @@ async fn dry_run(
     targets: &[ResolvedTarget],
     options: RefreshOptions,
 ) -> u8 {
-    let mut codes = Vec::new();
+    let (reporter, mut codes) = (&start.reporter, Vec::new());
     for target in targets {
         codes.push(
             match run::plan(session, &audit.audit_log, target, options).await {
                 Ok(plan) => {
-                    match start.reporter.mode() {
-                        Mode::Text => start.reporter.print(&plan.to_string()),
-                        Mode::Json | Mode::Kestra => {
-                            start
-                                .reporter
-                                .plan(target.kind(), &plan, targets.len() == 1);
-                        }
+                    match reporter.mode() {
+                        Mode::Text => reporter.print(&plan.to_string()),
+                        _ => reporter.plan(target.kind(), &plan, targets.len() == 1),
                     }
                     0
                 }
                 Err(OperationError::Failed(verdict)) => {
-                    let error = Failure(verdict).into();
-                    failure::report(&start.reporter, std::slice::from_ref(&target.name), &error)
+                    let names = std::slice::from_ref(&target.name);
+                    failure::report(reporter, names, &Failure(verdict).into())
                 }
                 Err(OperationError::Interrupted(signal)) => {
                     let targets = std::slice::from_ref(target);

@@ -131,18 +131,13 @@ impl Start {
         let location = match named {
             Some(location) => location,
             None if kestra => {
-                return Err(invalid(
-                    "audit_log_not_configured",
-                    "under Kestra the audit log must be configured, because Kestra deletes a task's own folders",
-                    HINT,
-                ));
+                let message = "under Kestra the audit log must be configured, because Kestra deletes a task's own folders";
+                return Err(invalid("audit_log_not_configured", message, HINT));
             }
             None => {
                 let folder = |name: &str| (self.surroundings.env)(name).map(PathBuf::from);
-                AuditLogLocation::in_state_folder(
-                    folder("XDG_STATE_HOME").as_deref(),
-                    folder("HOME").as_deref(),
-                )?
+                let (state, home) = (folder("XDG_STATE_HOME"), folder("HOME"));
+                AuditLogLocation::in_state_folder(state.as_deref(), home.as_deref())?
             }
         };
         if kestra && location.inside(cwd) {
@@ -163,43 +158,33 @@ impl Start {
     }
 
     /// Opens the audit log, or creates it. Waits up to `patience` for a locked one.
-    pub(super) async fn audit_log(
-        &self,
-        location: &AuditLogLocation,
-        patience: Duration,
-    ) -> Opened {
-        self.open_audit_log(location, patience, AuditLog::open)
-            .await
+    pub(super) async fn audit_log(&self, place: &AuditLogLocation, patience: Duration) -> Opened {
+        self.open(place, patience, AuditLog::open).await
     }
 
     /// Opens an existing audit log. Waits a few seconds for a locked one.
-    pub(super) async fn existing_audit_log(&self, location: &AuditLogLocation) -> Opened {
-        self.open_audit_log(location, SHORT_PATIENCE, AuditLog::open_existing)
+    pub(super) async fn existing_audit_log(&self, place: &AuditLogLocation) -> Opened {
+        self.open(place, SHORT_PATIENCE, AuditLog::open_existing)
             .await
     }
 
-    async fn open_audit_log(
+    async fn open(
         &self,
-        location: &AuditLogLocation,
+        place: &AuditLogLocation,
         patience: Duration,
         open: impl Fn(&AuditLogLocation, Actor, SharedClock, Redactor) -> Opened,
     ) -> Opened {
-        retry_while_busy(&self.clock, patience, || {
-            let (clock, redactor) = (self.clock.clone(), self.redactor.clone());
-            open(location, self.actor(), clock, redactor)
-        })
-        .await
+        let (clock, redactor) = (&self.clock, &self.redactor);
+        let open = || open(place, self.actor(), clock.clone(), redactor.clone());
+        retry_while_busy(clock, patience, open).await
     }
 
     /// The idempotency key: the option or the task run's id; empty if there is neither, and then
     /// every start is a new run.
     pub(super) fn key(&self, option: Option<&str>) -> String {
         let kestra = self.kestra.as_ref();
-        let key = option
-            .filter(|key| !key.is_empty())
-            .map(str::to_owned)
-            .or_else(|| kestra.map(|kestra| kestra.task_run.clone()))
-            .unwrap_or_default();
+        let task_run = kestra.map_or("", |kestra| &kestra.task_run);
+        let key = option.filter(|key| !key.is_empty()).unwrap_or(task_run);
         if self.surroundings.in_kestra_task {
             if key.is_empty() {
                 self.reporter.log(
@@ -216,7 +201,7 @@ impl Start {
                 );
             }
         }
-        key
+        key.to_owned()
     }
 
     /// The session for these targets: the component, the outbound boundary, the signals.
@@ -267,20 +252,15 @@ impl Start {
     /// The component in the file, checked at once; without a file the embedded one, which has been
     /// loading since the process started.
     pub(super) fn component(&self, file: Option<&Path>) -> anyhow::Result<Component> {
-        let started = self
-            .embedded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match (file, started) {
-            (None, Some(loading)) => Ok(loading),
-            (None, None) => Ok(Component::begin(None)?),
-            (Some(path), _) => {
-                let loading = Component::begin(Some(path.to_path_buf()))?;
-                loading.get()?;
-                Ok(loading)
-            }
+        let mut embedded = self.embedded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loading) = embedded.take().filter(|_| file.is_none()) {
+            return Ok(loading);
         }
+        let loading = Component::begin(file.map(Path::to_path_buf))?;
+        if file.is_some() {
+            loading.get()?;
+        }
+        Ok(loading)
     }
 
     /// Starts listening for signals.
@@ -301,11 +281,8 @@ impl Start {
 pub(super) fn deadline(text: Option<&str>) -> anyhow::Result<Option<Duration>> {
     text.map(|text| {
         parse_duration(text).map_err(|error| {
-            invalid(
-                "invalid_value",
-                format!("--deadline: {error}"),
-                error.hint(),
-            )
+            let message = format!("--deadline: {error}");
+            invalid("invalid_value", message, error.hint())
         })
     })
     .transpose()
@@ -317,13 +294,13 @@ pub(super) fn exit_rules(
     exit_zero_on: &[Status],
     settings: &Settings,
 ) -> ExitRules {
+    let zero_on = match exit_zero_on {
+        [] => settings.exit_zero_on.clone(),
+        given => given.to_vec(),
+    };
     ExitRules {
         require_completed,
-        zero_on: if exit_zero_on.is_empty() {
-            settings.exit_zero_on.clone()
-        } else {
-            exit_zero_on.to_vec()
-        },
+        zero_on,
     }
 }
 
@@ -338,11 +315,7 @@ pub(super) fn selection<'a>(config: &Config, names: &'a [String], all: bool) -> 
 
 /// The first target. A selection of one name resolves to one target.
 pub(super) fn only(targets: Vec<ResolvedTarget>) -> anyhow::Result<ResolvedTarget> {
-    targets.into_iter().next().ok_or_else(|| {
-        invalid(
-            "no_target",
-            "no target is named",
-            "name a target in the configuration",
-        )
-    })
+    let hint = "name a target in the configuration";
+    let first = targets.into_iter().next();
+    first.ok_or_else(|| invalid("no_target", "no target is named", hint))
 }

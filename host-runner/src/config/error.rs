@@ -224,22 +224,21 @@ impl Display for ConfigError {
 
 /// A key, unless it may be a secret in the wrong place.
 pub(crate) fn shown_key(key: &str) -> Option<&str> {
-    shown_if(key, |c| c.is_ascii_lowercase() || "_-".contains(c))
+    shown(key, |c| c.is_ascii_lowercase() || "_-".contains(c))
 }
 
 /// The name of credentials, unless it may be a secret in the wrong place.
 pub(crate) fn shown_credentials(name: &str) -> Option<&str> {
-    shown_if(name, |c| {
-        c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c)
-    })
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    shown(name, |c| plain(c) || "_-".contains(c))
 }
 
 /// The name of a target, unless it may be a secret in the wrong place.
 pub(crate) fn shown_target(name: &str) -> Option<&str> {
-    shown_if(name, |c| c.is_ascii_alphanumeric() || " ._-!".contains(c))
+    shown(name, |c| c.is_ascii_alphanumeric() || " ._-!".contains(c))
 }
 
-fn shown_if(key: &str, plain: impl Fn(char) -> bool) -> Option<&str> {
+fn shown(key: &str, plain: impl Fn(char) -> bool) -> Option<&str> {
     (key.len() <= LONGEST_KEY && key.chars().all(plain)).then_some(key)
 }
 

@@ -15,14 +15,24 @@ use super::policy::Settings;
 use super::resolve::{Inputs, Resolver};
 use super::schema::File;
 use super::target::ResolvedTarget;
-use super::template::{Env, Sources, fill, is_variable_name};
+use super::template::{Env, is_variable_name};
 use super::tree::{self, Entry, Node, Value};
 
 /// The name of the configuration file if none is given.
 pub const FILE_NAME: &str = "refresh.yaml";
 
-/// A configuration whose structure has been checked. Its targets and credentials are read when they
-/// are needed. `Debug` shows no value.
+/// The sections that are read one by one, when they are needed.
+const SECTIONS: [&str; 6] = [
+    "audit",
+    "defaults",
+    "cloud",
+    "endpoints",
+    "sandbox",
+    "transport",
+];
+
+/// A configuration whose top level has been checked. Its sections, targets and credentials are read
+/// when they are needed. `Debug` shows no value.
 #[derive(Clone)]
 pub struct Config {
     file: Option<PathBuf>,
@@ -53,16 +63,17 @@ impl Config {
         Self::parse(&read_config_text(path)?, path)
     }
 
-    /// Reads the text of a configuration that is at `path`. Errors of targets and credentials are
-    /// found when these are needed, or by [`Self::check`].
+    /// Reads the text of a configuration that is at `path`. Errors within a section are found when it
+    /// is needed, or by [`Self::check`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let config = Self {
             file: Some(path.to_path_buf()),
             base: path.parent().unwrap_or(Path::new("")).to_path_buf(),
             tree: tree::parse_at(text, path)?,
         };
-        config.check_file()?;
-        Ok(config)
+        let mut problems = ConfigError::none(config.file());
+        config.check_top(&mut problems);
+        problems.finish(config)
     }
 
     /// The configuration of one target that options give.
@@ -128,8 +139,8 @@ impl Config {
     /// Checks everything that is written in the file, for all targets and credentials, without
     /// fetching a value.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.check_file()?;
         let mut resolver = self.resolver(None);
+        self.check_top(&mut resolver.problems);
         resolver.audit();
         resolver.settings();
         let base = resolver.shared();
@@ -142,23 +153,17 @@ impl Config {
         resolver.problems.finish(())
     }
 
-    /// Checks the file without the content of its targets and credentials.
-    fn check_file(&self) -> Result<(), ConfigError> {
-        let mut problems = ConfigError::none(self.file());
-        let sources = Sources {
-            env: None,
-            base: &self.base,
-        };
+    /// Checks the version and the keys at the top level, without the content of the sections.
+    fn check_top(&self, problems: &mut ConfigError) {
         let mut tree = self.tree.clone();
         if let Value::Map(entries) = &mut tree.value {
             for entry in entries {
-                if !["targets", "credentials"].contains(&entry.key.as_str()) {
-                    entry.node = fill(&entry.node, &entry.key, sources, &mut problems);
+                if SECTIONS.contains(&entry.key.as_str()) {
+                    entry.node.value = Value::Unknown;
                 }
             }
         }
-        de::read::<File>(&tree, "", &mut problems);
-        problems.finish(())
+        de::read::<File>(&tree, "", problems);
     }
 
     /// The names that are selected, each once.

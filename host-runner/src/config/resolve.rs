@@ -20,6 +20,7 @@ use super::template::{Env, Sources, below, fill, is_literal};
 use super::tree::{Node, Value};
 use super::trigger_url::loopback_not_allowed;
 use super::values::{self, Filled, TextOr};
+use crate::outbound::ClientSecret;
 use crate::secret::{Redactor, SHORTEST_SECRET};
 
 /// What resolving needs from outside.
@@ -34,14 +35,6 @@ pub struct Inputs<'a> {
     pub verify: bool,
     /// The standard field `source` of flows that name none.
     pub source: &'a str,
-}
-
-impl std::fmt::Debug for Inputs<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs")
-            .field("verify", &self.verify)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What the targets of a file share.
@@ -272,9 +265,11 @@ impl<'a> Resolver<'a> {
         self.warn_of_secret(raw, place, "a secret; move it");
         Some(Credential {
             name: name.to_owned(),
-            tenant: keys.tenant,
-            client_id: keys.client_id,
-            secret,
+            app: ClientSecret {
+                tenant: keys.tenant,
+                client_id: keys.client_id,
+                client_secret: secret,
+            },
         })
     }
 

@@ -20,7 +20,7 @@ use super::target::{Credential, ResolvedTarget, content_of, json, payload};
 use super::template::below;
 use super::tree::{Node, Value};
 use super::trigger_url::{TriggerAddress, parse_trigger_url};
-use super::values::{self, Span, TextOr, word};
+use super::values::{self, Span, TextOr, Windows, word};
 use crate::contract::types as wit;
 
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours and may have to
@@ -70,15 +70,6 @@ impl Here<'_> {
     }
 }
 
-/// What the kind of a target decides.
-struct Resolved {
-    wit: wit::Target,
-    credential: Option<Credential>,
-    trigger: Option<TriggerAddress>,
-    trigger_credential: Option<Credential>,
-    response_timeout: Option<Span>,
-}
-
 impl Resolver<'_> {
     /// A target by its name.
     pub(crate) fn target(&mut self, base: &Base, name: &str) -> Option<ResolvedTarget> {
@@ -99,8 +90,7 @@ impl Resolver<'_> {
         };
         let (shared, common, wit) = match target {
             Target::PowerAutomate(flow) => {
-                let resolved = self.flow(&here, &flow)?;
-                return Some(self.finish(&here, flow.shared, &flow.common, resolved));
+                return self.flow(&here, *flow);
             }
             Target::Dataflow(one) => {
                 let dataflow = wit::DataflowTarget {
@@ -135,14 +125,8 @@ impl Resolver<'_> {
             }
         };
         let place = here.credentials(&[]);
-        let resolved = Resolved {
-            wit,
-            credential: Some(self.credential_of(place, common.credentials.as_ref())?),
-            trigger: None,
-            trigger_credential: None,
-            response_timeout: None,
-        };
-        Some(self.finish(&here, shared, &common, resolved))
+        let credential = self.credential_of(place, common.credentials.as_ref())?;
+        Some(self.finish(&here, &shared, &common, wit, Some(credential)))
     }
 
     /// Adds an error if the address of Fabric is not known.
@@ -245,8 +229,8 @@ impl Resolver<'_> {
     }
 
     /// A flow.
-    fn flow(&mut self, here: &Here<'_>, flow: &Flow) -> Option<Resolved> {
-        let trigger = self.trigger(here, flow);
+    fn flow(&mut self, here: &Here<'_>, flow: Flow) -> Option<ResolvedTarget> {
+        let trigger = self.trigger(here, &flow);
         let own = &flow.own;
         let payload = match here.node.get(&["payload"]).map(payload) {
             None => "{}".to_owned(),
@@ -263,7 +247,7 @@ impl Resolver<'_> {
             Setting::None(_) => "",
             Setting::One(text) => text.0.trim(),
         };
-        let (verify, credential) = self.verify(here, flow);
+        let (verify, credential) = self.verify(here, &flow);
         if !matches!(verify, wit::Verification::Content(_)) {
             let what = "this has no effect, because `verify` names no content";
             self.refuse(
@@ -289,16 +273,17 @@ impl Resolver<'_> {
             dataflow_name: here.name.to_owned(),
             source: source.to_owned(),
         };
-        Some(Resolved {
-            wit: wit::Target::PowerAutomate(wit::PowerAutomateTarget {
-                url: trigger.url().to_string(),
-                body,
-                verify,
-            }),
-            credential,
+        let wit = wit::Target::PowerAutomate(wit::PowerAutomateTarget {
+            url: trigger.url().to_string(),
+            body,
+            verify,
+        });
+        let timeout = own.response_timeout.unwrap_or(Span(RESPONSE_TIMEOUT));
+        Some(ResolvedTarget {
             trigger: Some(trigger),
             trigger_credential,
-            response_timeout: Some(own.response_timeout.unwrap_or(Span(RESPONSE_TIMEOUT))),
+            response_timeout: timeout.0,
+            ..self.finish(here, &flow.shared, &flow.common, wit, credential)
         })
     }
 
@@ -312,17 +297,13 @@ impl Resolver<'_> {
         let credential = name.map(|name| self.credential_of(here.credentials(&[]), Some(name)));
         let place = here.at(&["url"]);
         let text = flow.own.url.expose_secret();
-        let url = match parse_trigger_url(text, name.is_some(), here.base.allow_loopback) {
-            Ok(url) => url,
-            Err(fault) => {
-                self.add(place, fault);
-                return None;
-            }
-        };
-        for warning in &url.warnings {
+        let parsed = parse_trigger_url(text, name.is_some(), here.base.allow_loopback);
+        let parsed = parsed.map_err(|fault| self.add(place.clone(), fault));
+        let (address, warnings) = parsed.ok()?;
+        for warning in warnings {
             self.warn(place.clone(), warning);
         }
-        if let TriggerAddress::Signed(sas) = &url.address {
+        if let TriggerAddress::Signed(sas) = &address {
             if let Some(inputs) = &self.inputs {
                 sas.register(inputs.redactor);
             }
@@ -336,9 +317,9 @@ impl Resolver<'_> {
             }
             let what = "the URL's `sig`, which is a secret; move the URL";
             self.warn_of_secret(here.raw.get(&["url"]), place, what);
-            return Some((url.address, None));
+            return Some((address, None));
         }
-        Some((url.address, Some(credential??)))
+        Some((address, Some(credential??)))
     }
 
     /// How a flow is verified, and the credentials for that.
@@ -369,25 +350,29 @@ impl Resolver<'_> {
         (wit::Verification::Content(content), credential)
     }
 
-    /// The keys that every target has, with the defaults applied.
+    /// A target without a trigger: the keys that every target has, with the defaults applied.
     fn finish(
         &mut self,
         here: &Here<'_>,
-        own: Shared,
+        own: &Shared,
         common: &Common,
-        resolved: Resolved,
+        wit: wit::Target,
+        credential: Option<Credential>,
     ) -> ResolvedTarget {
         let usual = &here.base.defaults.shared;
         let quota = own.quota.or(&usual.quota);
+        let quota = quota.and_then(|quota| self.quota(here, quota, &wit));
         let span = |own: Option<Span>, usual: Option<Span>, otherwise| {
             own.or(usual).map_or(otherwise, |span| span.0)
         };
         let timeout = span(own.timeout, usual.timeout, TIMEOUT);
-        let windows = own.window.or(&usual.window);
         ResolvedTarget {
             name: here.name.to_owned(),
-            response_timeout: resolved.response_timeout.map_or(timeout, |span| span.0),
+            trigger: None,
+            trigger_credential: None,
+            response_timeout: timeout,
             endpoints: here.base.endpoints.clone(),
+            credential,
             timeout,
             deadline: span(own.deadline, usual.deadline, DEADLINE),
             if_lost: common.if_lost,
@@ -396,16 +381,16 @@ impl Resolver<'_> {
                 Some(IfRunning::Skip) => wit::IfRunning::Skip,
                 Some(IfRunning::Follow) => wit::IfRunning::Follow,
             },
-            on_interrupt: self.on_interrupt(here, &own, &resolved.wit),
-            quota: quota.and_then(|quota| self.quota(here, quota, &resolved.wit)),
-            windows: windows.map_or_else(Vec::new, |windows| windows.all()),
+            on_interrupt: self.on_interrupt(here, own, &wit),
+            quota,
+            windows: own
+                .window
+                .or(&usual.window)
+                .map_or_else(Vec::new, Windows::all),
             min_interval: own.min_interval.or(&usual.min_interval).map(|span| span.0),
             retry: own.retry.or(usual.retry).unwrap_or_default(),
             warnings: std::mem::take(&mut self.warnings),
-            wit: resolved.wit,
-            credential: resolved.credential,
-            trigger: resolved.trigger,
-            trigger_credential: resolved.trigger_credential,
+            wit,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use url::Url;
 
 use super::error::{At, ConfigError, Fault};
 use super::schema::{Endpoint, OnInterrupt, Retry};
@@ -13,6 +13,7 @@ use super::values::is_guid;
 use crate::audit_log::IfLost;
 use crate::contract::types as wit;
 use crate::guard::Window;
+use crate::outbound::ClientSecret;
 
 /// A target whose values have been fetched and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -58,12 +59,8 @@ pub struct ResolvedTarget {
 pub struct Credential {
     /// Its name in the configuration.
     pub name: String,
-    /// The tenant's id or one of its domains.
-    pub tenant: String,
-    /// The application's id, a GUID in lower case.
-    pub client_id: String,
-    /// The client secret.
-    pub secret: SecretString,
+    /// The application and its secret.
+    pub app: ClientSecret,
 }
 
 /// The services, and the scopes of their tokens.
@@ -81,19 +78,6 @@ pub struct Endpoints {
     pub fabric_scope: String,
     /// The scope of tokens for the triggers of flows that require a sign-in.
     pub flow_scope: String,
-}
-
-/// Requests to an address and below it get a token. The component sees none of this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BearerNeed {
-    /// The key of the address in the configuration, for messages.
-    pub what: &'static str,
-    /// The address, with the path of the API's version.
-    pub base: String,
-    /// The name of the credentials.
-    pub credential: String,
-    /// The scope of the token.
-    pub scope: String,
 }
 
 impl ResolvedTarget {
@@ -137,27 +121,23 @@ impl ResolvedTarget {
         own.into_iter().chain(trigger).collect()
     }
 
-    /// Where the APIs of this target need tokens, without a flow's trigger.
+    /// The addresses of the APIs that this target calls, each with the scope of the tokens that
+    /// requests to it and below it get. The component sees no token.
     #[must_use]
-    pub fn bearers(&self) -> Vec<BearerNeed> {
-        let (Some(credential), Some(content)) = (&self.credential, self.content()) else {
+    pub fn bearers(&self) -> Vec<(Url, &str)> {
+        let Some(content) = self.content() else {
             return Vec::new();
         };
         let endpoints = &self.endpoints;
-        let need = |what, endpoint: &Endpoint, path, scope: &str| BearerNeed {
-            what,
-            base: format!("{}{path}", endpoint.url),
-            credential: credential.name.clone(),
-            scope: scope.to_owned(),
-        };
-        let (powerbi, scope) = (&endpoints.powerbi, &endpoints.powerbi_scope);
-        let mut all = vec![need("endpoints.powerbi", powerbi, "/v1.0/myorg", scope)];
+        let base = |endpoint: &Endpoint, path| Url::parse(&format!("{}{path}", endpoint.url)).ok();
+        let powerbi = base(&endpoints.powerbi, "/v1.0/myorg");
         // A dataflow that is not found at its own API is looked for at the other one.
-        let fabric = endpoints.fabric.iter();
+        let fabric = endpoints.fabric.as_ref();
         let fabric = fabric.filter(|_| !matches!(content, wit::Content::SemanticModel(_)));
-        let scope = &endpoints.fabric_scope;
-        all.extend(fabric.map(|fabric| need("endpoints.fabric", fabric, "/v1", scope)));
-        all
+        let fabric = fabric.and_then(|fabric| base(fabric, "/v1"));
+        let powerbi = powerbi.map(|url| (url, endpoints.powerbi_scope.as_str()));
+        let fabric = fabric.map(|url| (url, endpoints.fabric_scope.as_str()));
+        powerbi.into_iter().chain(fabric).collect()
     }
 
     /// Replaces the payload by the object in `file` (JSON or YAML). Nothing in it is filled in from

@@ -16,14 +16,6 @@ const LARGEST_FILE: u64 = 64;
 /// Looks up an environment variable by its name.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A piece of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part<'a> {
-    Literal(&'a str),
-    Env(&'a str),
-    File(&'a str),
-}
-
 /// Where values come from.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
@@ -74,21 +66,43 @@ pub(crate) fn is_literal(node: &Node) -> bool {
     let Value::Text(text) = &node.value else {
         return true;
     };
-    split(text).is_ok_and(|parts| parts.iter().all(|part| matches!(part, Part::Literal(_))))
+    !text.replace("$${", "").contains("${")
 }
 
+/// A text with its `${…}` filled in; nothing if one of them is not fetched.
 fn filled(text: &str, sources: Sources<'_>) -> Result<Option<String>, Fault> {
-    let parts = split(text)?;
     let mut out = String::new();
-    for part in parts {
-        match (part, sources.env) {
-            (Part::Literal(text), _) => out.push_str(text),
-            (Part::Env(name), Some(env)) => out.push_str(&variable(name, env)?),
-            (Part::File(path), Some(_)) => out.push_str(&file(&sources.base.join(path))?),
-            (Part::Env(_) | Part::File(_), None) => return Ok(None),
+    let mut known = true;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        if let Some(before) = before.strip_suffix('$') {
+            out = out + before + "${";
+            rest = after;
+            continue;
         }
+        let Some((inside, behind)) = after.split_once('}') else {
+            return Err(bad("has no closing brace"));
+        };
+        let value = match inside.split_once(':') {
+            Some(("env", name)) if is_variable_name(name) => {
+                sources.env.map(|env| variable(name, env))
+            }
+            Some(("env", _)) => {
+                let what =
+                    "does not name an environment variable (letters, digits and underscores)";
+                return Err(bad(what));
+            }
+            Some(("file", path)) if !path.trim().is_empty() => {
+                sources.env.map(|_| file(&sources.base.join(path)))
+            }
+            Some(("file", _)) => return Err(bad("names no file")),
+            _ => return Err(bad("is neither `env:` nor `file:`")),
+        };
+        known &= value.is_some();
+        out = out + before + &value.unwrap_or_else(|| Ok(String::new()))?;
+        rest = behind;
     }
-    Ok(Some(out))
+    Ok(known.then(|| out + rest))
 }
 
 /// The path of a key below a path.
@@ -100,41 +114,6 @@ pub(crate) fn below(path: &str, key: &str) -> String {
     };
     let dot = if path.is_empty() { "" } else { "." };
     format!("{path}{dot}{}", shown.unwrap_or("…"))
-}
-
-/// The pieces of a value.
-fn split(text: &str) -> Result<Vec<Part<'_>>, Fault> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        if let Some(before) = before.strip_suffix('$') {
-            parts.push(Part::Literal(before));
-            parts.push(Part::Literal("${"));
-            rest = after;
-            continue;
-        }
-        parts.push(Part::Literal(before));
-        let Some((inside, behind)) = after.split_once('}') else {
-            return Err(bad("has no closing brace"));
-        };
-        parts.push(reference(inside)?);
-        rest = behind;
-    }
-    parts.push(Part::Literal(rest));
-    parts.retain(|part| *part != Part::Literal(""));
-    Ok(parts)
-}
-
-fn reference(inside: &str) -> Result<Part<'_>, Fault> {
-    match inside.split_once(':') {
-        Some(("env", name)) if is_variable_name(name) => Ok(Part::Env(name)),
-        Some(("env", _)) => Err(bad(
-            "does not name an environment variable (letters, digits and underscores)",
-        )),
-        Some(("file", path)) if !path.trim().is_empty() => Ok(Part::File(path)),
-        Some(("file", _)) => Err(bad("names no file")),
-        _ => Err(bad("is neither `env:` nor `file:`")),
-    }
 }
 
 fn bad(what: &str) -> Fault {

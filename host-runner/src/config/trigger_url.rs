@@ -21,15 +21,6 @@ pub enum TriggerAddress {
     Bare(Url),
 }
 
-/// A trigger URL that has passed every check.
-#[derive(Debug, Clone)]
-pub struct TriggerUrl {
-    /// The address.
-    pub address: TriggerAddress,
-    /// What the user should know.
-    pub warnings: Vec<&'static str>,
-}
-
 impl TriggerAddress {
     /// The URL without secrets: safe to show, to log and to hand to the component.
     #[must_use]
@@ -50,28 +41,19 @@ const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off
 const UNKNOWN_PATH: &str = "the URL's path is not that of a Power Automate trigger (…/triggers/{name}/paths/invoke); \
      it is used as it is";
 
-/// Checks a trigger URL and takes its signature out. A URL without a signature needs `credentials`;
+/// Checks a trigger URL and takes its signature out; also returns warnings. A URL without a signature needs `credentials`;
 /// the caller decides whether one with a signature may have them too. `allow_loopback` allows this
 /// machine, also without encryption.
-pub fn parse_trigger_url(
+pub(super) fn parse_trigger_url(
     text: &str,
     credentials: bool,
     allow_loopback: bool,
-) -> Result<TriggerUrl, Fault> {
+) -> Result<(TriggerAddress, Vec<&'static str>), Fault> {
     let text = text.trim();
     refuse_bad_copies(text)?;
     let parsed =
         Url::parse(text).map_err(|_| unusable("it does not start with https:// and a host"))?;
-    require_a_safe_place(&parsed, allow_loopback)?;
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(unusable("it has a user name before the host"));
-    }
-    if parsed
-        .host_str()
-        .is_none_or(|host| host.is_empty() || host.ends_with('.'))
-    {
-        return Err(unusable("its host is empty or ends with a dot"));
-    }
+    require_a_safe_place(&parsed, allow_loopback, unusable)?;
     let query = parsed.query().unwrap_or_default();
     let names = names_of(query);
     require_parameters(&names, credentials)?;
@@ -91,7 +73,7 @@ pub fn parse_trigger_url(
     if !is_trigger_path(parsed.path()) {
         warnings.push(UNKNOWN_PATH);
     }
-    Ok(TriggerUrl { address, warnings })
+    Ok((address, warnings))
 }
 
 /// Refuses what goes wrong between the flow's page and the variable, each with its own reason.
@@ -115,25 +97,37 @@ fn refuse_bad_copies(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks that `url` leads to another machine with encryption, or to this machine if that is allowed.
-pub(crate) fn require_a_safe_place(url: &Url, allow_loopback: bool) -> Result<(), Fault> {
+/// Checks that `url` is plain and encrypted, or on this machine if that is allowed. `unusable` makes
+/// other faults from their reason.
+pub(crate) fn require_a_safe_place(
+    url: &Url,
+    allow_loopback: bool,
+    unusable: impl Fn(&str) -> Fault,
+) -> Result<(), Fault> {
     let loopback = Origin::of(url).is_some_and(|origin| origin.is_loopback());
-    let host = url.host_str().unwrap_or_default().to_owned();
-    match (url.scheme(), loopback && allow_loopback) {
-        ("https" | "http", true) => Ok(()),
-        ("https", false) if loopback => Err(loopback_not_allowed(&host)),
-        ("https", false) => Ok(()),
-        ("http", false) => {
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" | "http" if loopback && allow_loopback => {}
+        "https" if loopback => return Err(loopback_not_allowed(host)),
+        "https" => {}
+        "http" => {
             let what = format!("the address of `{host}` starts with http:// instead of https://");
             let hint = if loopback {
                 ALLOW_LOOPBACK
             } else {
                 "write https://"
             };
-            Err(Fault::new("url_not_https", what, hint))
+            return Err(Fault::new("url_not_https", what, hint));
         }
-        _ => Err(unusable("it does not start with https://")),
+        _ => return Err(unusable("it does not start with https://")),
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(unusable("it has a user name before the host"));
+    }
+    if host.is_empty() || host.ends_with('.') {
+        return Err(unusable("its host is empty or ends with a dot"));
+    }
+    Ok(())
 }
 
 /// An address of this machine, which is not allowed.
@@ -239,7 +233,7 @@ mod tests {
         "api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=INVENTED-sig-0123456789";
 
     fn signed(text: &str) -> SasUrl {
-        match parse_trigger_url(text, false, false).unwrap().address {
+        match parse_trigger_url(text, false, false).unwrap().0 {
             TriggerAddress::Signed(sas) => sas,
             TriggerAddress::Bare(url) => panic!("{url} has a signature"),
         }
@@ -256,7 +250,7 @@ mod tests {
         let bare = format!("{NEW}?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0");
         assert_eq!(sas.bare().as_str(), bare.replace(":443", ""));
         assert_eq!(sas.query().expose_secret(), QUERY);
-        assert!(url.warnings.is_empty());
+        assert!(url.1.is_empty());
         assert!(!format!("{url:?}").contains("INVENTED"));
     }
 
@@ -277,10 +271,7 @@ mod tests {
     fn both_generations_are_known_and_the_old_host_has_a_warning() {
         let warnings = |place: &str| {
             let url = format!("{place}?{QUERY}");
-            parse_trigger_url(&url, false, false)
-                .unwrap()
-                .warnings
-                .join("\n")
+            parse_trigger_url(&url, false, false).unwrap().1.join("\n")
         };
         assert!(warnings(OLD).contains("30 November 2025") && !warnings(OLD).contains("as it is"));
         let unit = NEW.replace("/direct/", "/direct/cu/07/");
@@ -332,18 +323,15 @@ mod tests {
     fn a_url_without_a_signature_is_complete_with_credentials() {
         let bare = |query: &str| parse_trigger_url(&format!("{NEW}?{query}"), true, false);
         let url = bare("api-version=1").unwrap();
-        let TriggerAddress::Bare(address) = &url.address else {
+        let TriggerAddress::Bare(address) = &url.0 else {
             panic!("it has no signature")
         };
         assert_eq!(address.query(), Some("api-version=1"));
-        assert!(url.warnings.is_empty(), "{:?}", url.warnings);
+        assert!(url.1.is_empty(), "{:?}", url.1);
         let cut = bare("api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0").unwrap();
-        assert!(matches!(cut.address, TriggerAddress::Bare(_)));
-        assert!(cut.warnings[0].contains("cut off"));
-        assert!(matches!(
-            bare(QUERY).unwrap().address,
-            TriggerAddress::Signed(_)
-        ));
+        assert!(matches!(cut.0, TriggerAddress::Bare(_)));
+        assert!(cut.1[0].contains("cut off"));
+        assert!(matches!(bare(QUERY).unwrap().0, TriggerAddress::Signed(_)));
         for query in ["x=1", ""] {
             let fault = bare(query).unwrap_err();
             assert_eq!(fault.code(), "url_missing_api_version", "{query}");

@@ -218,21 +218,15 @@ pub(crate) fn target_name(name: &str) -> Result<(), Fault> {
 
 /// The base address of a service, without a slash at its end.
 pub(crate) fn endpoint(text: &str, allow_loopback: bool) -> Result<String, Fault> {
-    let bad = |what: &str| Fault::bad(what, "write it as in https://api.powerbi.com");
-    let url = Url::parse(text.trim())
-        .map_err(|_| bad("this address does not start with https:// and a host"))?;
-    if !["https", "http"].contains(&url.scheme()) {
-        return Err(bad("this address does not start with https://"));
-    }
-    require_a_safe_place(&url, allow_loopback)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("this address has a user name before the host"));
-    }
+    let bad = |reason: &str| {
+        let what = format!("not the address of a service: {reason}");
+        Fault::bad(what, "write it as in https://api.powerbi.com")
+    };
+    let url = Url::parse(text.trim());
+    let url = url.map_err(|_| bad("it does not start with https:// and a host"))?;
+    require_a_safe_place(&url, allow_loopback, bad)?;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("this address has a query or a fragment"));
-    }
-    if url.host_str().is_some_and(|host| host.ends_with('.')) {
-        return Err(bad("the host of this address ends with a dot"));
+        return Err(bad("it has a query or a fragment"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -5,7 +5,7 @@
 //! it would run whatever machine code it contains.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -20,8 +20,8 @@ use super::error::EngineError;
 use super::state::{HostState, Imports};
 use crate::contract::{self, ComponentPre, audit_store, control, types};
 
-/// The component in its portable form.
-const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
+/// The embedded component in its portable form.
+pub const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
 /// The same, compiled for this architecture by `build.rs`.
 const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwasm"));
 
@@ -196,18 +196,12 @@ impl ComponentFile {
             digest: digest(&bytes),
         })
     }
-
-    /// The embedded component's portable form.
-    #[must_use]
-    pub fn portable() -> &'static [u8] {
-        PORTABLE
-    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
-    std::fs::read(path).map_err(|source| EngineError::Unreadable {
+    std::fs::read(path).map_err(|error| EngineError::Unreadable {
         path: path.to_owned(),
-        source,
+        reason: error.to_string(),
     })
 }
 
@@ -223,7 +217,7 @@ fn engine() -> Result<Arc<Engine>, EngineError> {
     let engine = Engine::new(&super::engine_config())
         .map_err(|error| EngineError::Engine(format!("{error:#}")))?;
     let engine = Arc::new(engine);
-    let weak: Weak<Engine> = Arc::downgrade(&engine);
+    let weak = Arc::downgrade(&engine);
     std::thread::Builder::new()
         .name("epoch".to_owned())
         .spawn(move || {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// The component could not be loaded, or trapped.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum EngineError {
     /// The engine itself does not start.
     #[error("the WebAssembly engine does not start: {0}")]
@@ -14,12 +14,12 @@ pub enum EngineError {
     #[error("the embedded component does not load: {0}")]
     Embedded(String),
     /// The file of `--component` cannot be read.
-    #[error("the component {path} cannot be read: {source}", path = path.display())]
+    #[error("the component {path} cannot be read: {reason}", path = path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        reason: String,
     },
     /// The file of `--component` is not a component, or imports more than the sandbox provides.
     #[error("{path} is not a component that this runner can run: {reason}", path = path.display())]

@@ -17,7 +17,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::outbound::{
-    Answer, Cause, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Sent, Timeouts,
+    Answer, Cause, DEFAULT_CALL, Gateway, GuestRequest, RUNNER_HEADERS, SendError, Sent, Timeouts,
 };
 
 /// The largest request body, in bytes. A trigger is smaller than one kilobyte; a payload file may
@@ -37,15 +37,7 @@ type Sending =
     Box<dyn Future<Output = Result<(http::Response<WasiBody>, Processing), Error>> + Send>;
 
 /// The component's outgoing requests.
-pub(super) struct Outgoing {
-    gateway: Arc<Gateway>,
-}
-
-impl Outgoing {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway }
-    }
-}
+pub(super) struct Outgoing(pub(super) Arc<Gateway>);
 
 impl WasiHttpHooks for Outgoing {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
@@ -65,7 +57,7 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _processing: Processing,
     ) -> Sending {
-        let gateway = self.gateway.clone();
+        let gateway = self.0.clone();
         Box::new(async move {
             let (parts, body) = request.into_parts();
             let body = Limited::new(body, LONGEST_REQUEST)
@@ -90,11 +82,8 @@ impl WasiHttpHooks for Outgoing {
 
 /// The guest's first-byte timeout is its limit for the whole call.
 fn timeouts(options: RequestOptions) -> Timeouts {
-    let call = options
-        .first_byte_timeout
-        .map_or(crate::outbound::DEFAULT_CALL, |asked| {
-            asked.min(LONGEST_CALL)
-        });
+    let asked = options.first_byte_timeout.unwrap_or(DEFAULT_CALL);
+    let call = asked.min(LONGEST_CALL);
     Timeouts::for_call(call).shortened(options.connect_timeout, None, options.between_bytes_timeout)
 }
 

@@ -5,8 +5,7 @@
 //! late as possible.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::LazyLock;
 
 use super::component::ComponentHost;
 use super::error::EngineError;
@@ -16,8 +15,7 @@ type Loaded<I> = Result<ComponentHost<I>, EngineError>;
 
 /// A component that is loaded, or being loaded.
 pub struct Loading<I: 'static> {
-    thread: Mutex<Option<JoinHandle<Loaded<I>>>>,
-    loaded: OnceLock<ComponentHost<I>>,
+    loaded: LazyLock<Loaded<I>, Box<dyn FnOnce() -> Loaded<I> + Send>>,
 }
 
 impl<I: Imports> Loading<I> {
@@ -33,33 +31,18 @@ impl<I: Imports> Loading<I> {
                 None => ComponentHost::embedded(),
             })
             .map_err(|error| EngineError::Engine(format!("no thread to load it in: {error}")))?;
+        let panicked = || EngineError::Engine("the component was not loaded".to_owned());
+        let join = move || thread.join().unwrap_or_else(|_| Err(panicked()));
         Ok(Self {
-            thread: Mutex::new(Some(thread)),
-            loaded: OnceLock::new(),
+            loaded: LazyLock::new(Box::new(join)),
         })
     }
 
     /// The loaded component. The first call waits until it is loaded.
     ///
     /// # Errors
-    /// Why loading failed, for the first call; that it failed, for later ones.
+    /// Why loading failed.
     pub fn get(&self) -> Result<&ComponentHost<I>, EngineError> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
-        }
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let component = match thread.map(JoinHandle::join) {
-            Some(Ok(component)) => component?,
-            Some(Err(_)) | None => {
-                return Err(EngineError::Engine(
-                    "the component was not loaded".to_owned(),
-                ));
-            }
-        };
-        Ok(self.loaded.get_or_init(|| component))
+        self.loaded.as_ref().map_err(EngineError::clone)
     }
 }

@@ -10,7 +10,7 @@ mod http;
 mod loading;
 mod state;
 
-pub use component::{ComponentFile, ComponentHost, Instance};
+pub use component::{ComponentFile, ComponentHost, Instance, PORTABLE};
 pub use config::engine_config;
 pub use error::EngineError;
 pub use http::NOT_SENT;

@@ -46,7 +46,7 @@ impl<I> HostState<I> {
                 .monotonic_clock(GuestClock(clock))
                 .build(),
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(gateway),
+            outgoing: Outgoing(gateway),
             imports,
             limits: StoreLimitsBuilder::new()
                 .memory_size(GUEST_MEMORY)

@@ -7,39 +7,43 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::{Day, TimeOfDay, Window, is_open, next_opening, too_early};
 
-fn every_day() -> [Day; 7] {
-    Day::ALL.map(|(_, day)| day)
-}
-
-fn window_on(hours: &str, zone: &str, days: &[Day]) -> Window {
-    let (from, to) = hours.split_once('-').unwrap();
-    let zone = TimeZone::get(zone).unwrap();
-    let clock = |text| TimeOfDay::parse(text).unwrap();
-    Window::new(clock(from), clock(to), days, zone).unwrap()
-}
-
-fn window(hours: &str, zone: &str) -> Window {
-    window_on(hours, zone, &every_day())
-}
+const COPENHAGEN: &str = "06:00-20:00 Europe/Copenhagen";
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Whether it is open at these moments, and when it opens next where it is not.
+fn clock(text: &str) -> TimeOfDay {
+    TimeOfDay::parse(text).unwrap()
+}
+
+/// The window that prints as this text.
+fn window(text: &str) -> Window {
+    let (hours, rest) = text.split_once(' ').unwrap();
+    let (zone, names) = rest.split_once(" (").unwrap_or((rest, ""));
+    let (from, to) = hours.split_once('-').unwrap();
+    let named = |(name, _): &(&str, Day)| names.is_empty() || names.contains(name);
+    // The order does not matter, nor does a day that comes twice.
+    let named = Day::ALL.into_iter().chain(Day::ALL).rev().filter(named);
+    let days: Vec<Day> = named.map(|(_, day)| day).collect();
+    let zone = TimeZone::get(zone).unwrap();
+    let window = Window::new(clock(from), clock(to), &days, zone).unwrap();
+    assert_eq!(window.to_string(), text);
+    window
+}
+
+/// Each line of `moments` is a time at which the window is open, or a closed one and the time at
+/// which it opens next.
 #[track_caller]
-fn opens(window: &Window, moments: &[(&str, Option<&str>)]) {
-    for (now, next) in moments {
-        let next = next.map_or_else(|| at(now), at);
-        let opening = window.next_opening(at(now));
-        assert_eq!(opening, Some(next), "{window} after {now}");
-        assert_eq!(
-            window.is_open(at(now)),
-            next == at(now),
-            "{window} at {now}"
-        );
+fn opens(text: &str, moments: &str) {
+    let window = window(text);
+    for line in moments.lines().map(str::trim) {
+        let (now, next) = line.split_once(" -> ").unwrap_or((line, line));
+        let (now, next) = (at(now), at(next));
+        assert_eq!(window.next_opening(now), Some(next), "{window} after {now}");
+        assert_eq!(window.is_open(now), now == next, "{window} at {now}");
         // It is not open a moment before it opens.
-        if next > at(now) {
+        if next > now {
             assert!(!window.is_open(next - 1.second()), "{window} before {next}");
         }
     }
@@ -65,39 +69,29 @@ fn a_time_of_day_is_hours_and_minutes_up_to_24_00() {
 
 #[test]
 fn a_window_without_a_length_is_none() {
-    let zone = || TimeZone::get("Europe/Copenhagen").unwrap();
-    let clock = |text| TimeOfDay::parse(text).unwrap();
+    let every_day = Day::ALL.map(|(_, day)| day);
     for (from, to, days) in [
-        ("06:00", "06:00", &every_day()[..]),
-        ("24:00", "06:00", &every_day()[..]),
+        ("06:00", "06:00", &every_day[..]),
+        ("24:00", "06:00", &every_day[..]),
         ("06:00", "20:00", &[][..]),
     ] {
-        assert_eq!(Window::new(clock(from), clock(to), days, zone()), None);
+        assert_eq!(
+            Window::new(clock(from), clock(to), days, TimeZone::UTC),
+            None
+        );
     }
-}
-
-#[test]
-fn a_window_prints_as_it_is_written() {
-    assert_eq!(
-        window("06:00-20:00", "Europe/Copenhagen").to_string(),
-        "06:00-20:00 Europe/Copenhagen"
-    );
-    let weekend = window_on("22:00-4:00", "UTC", &[Day::Sun, Day::Fri, Day::Fri]);
-    assert_eq!(weekend.to_string(), "22:00-04:00 UTC (fri, sun)");
 }
 
 #[test]
 fn a_window_is_open_from_its_start_to_just_before_its_end() {
     // UTC+1 in winter.
     opens(
-        &window("06:00-20:00", "Europe/Copenhagen"),
-        &[
-            ("2026-11-23T04:59:59.999Z", Some("2026-11-23T05:00:00Z")),
-            ("2026-11-23T05:00:00Z", None),
-            ("2026-11-23T18:59:59.999Z", None),
-            ("2026-11-23T19:00:00Z", Some("2026-11-24T05:00:00Z")),
-            ("2026-11-23T23:30:00Z", Some("2026-11-24T05:00:00Z")),
-        ],
+        COPENHAGEN,
+        "2026-11-23T04:59:59.999Z -> 2026-11-23T05:00:00Z
+         2026-11-23T05:00:00Z
+         2026-11-23T18:59:59.999Z
+         2026-11-23T19:00:00Z -> 2026-11-24T05:00:00Z
+         2026-11-23T23:30:00Z -> 2026-11-24T05:00:00Z",
     );
 }
 
@@ -105,57 +99,41 @@ fn a_window_is_open_from_its_start_to_just_before_its_end() {
 fn a_window_over_midnight_belongs_to_the_day_on_which_it_starts() {
     // Brisbane is at UTC+10 all year. 2026-11-27 is a Friday.
     opens(
-        &window_on("22:00-04:00", "Australia/Brisbane", &[Day::Fri]),
-        &[
-            ("2026-11-26T18:00:00Z", Some("2026-11-27T12:00:00Z")),
-            ("2026-11-27T11:59:59Z", Some("2026-11-27T12:00:00Z")),
-            ("2026-11-27T12:00:00Z", None),
-            ("2026-11-27T14:00:00Z", None),
-            ("2026-11-27T17:59:59Z", None),
-            ("2026-11-27T18:00:00Z", Some("2026-12-04T12:00:00Z")),
-            ("2026-11-28T12:00:00Z", Some("2026-12-04T12:00:00Z")),
-        ],
+        "22:00-04:00 Australia/Brisbane (fri)",
+        "2026-11-26T18:00:00Z -> 2026-11-27T12:00:00Z
+         2026-11-27T11:59:59Z -> 2026-11-27T12:00:00Z
+         2026-11-27T12:00:00Z
+         2026-11-27T14:00:00Z
+         2026-11-27T17:59:59Z
+         2026-11-27T18:00:00Z -> 2026-12-04T12:00:00Z
+         2026-11-28T12:00:00Z -> 2026-12-04T12:00:00Z",
     );
 }
 
 #[test]
 fn a_window_to_the_end_of_the_day_meets_that_of_the_next_day() {
-    let all = window("00:00-24:00", "Australia/Brisbane");
     opens(
-        &all,
-        &[
-            ("2026-11-23T13:59:59Z", None),
-            ("2026-11-23T14:00:00Z", None),
-        ],
+        "00:00-24:00 Australia/Brisbane",
+        "2026-11-23T13:59:59Z
+         2026-11-23T14:00:00Z",
     );
-    let monday = window_on("00:00-24:00", "Australia/Brisbane", &[Day::Mon]);
     opens(
-        &monday,
-        &[
-            ("2026-11-22T13:59:59Z", Some("2026-11-22T14:00:00Z")),
-            ("2026-11-23T13:59:59Z", None),
-            ("2026-11-23T14:00:00Z", Some("2026-11-29T14:00:00Z")),
-        ],
+        "00:00-24:00 Australia/Brisbane (mon)",
+        "2026-11-22T13:59:59Z -> 2026-11-22T14:00:00Z
+         2026-11-23T13:59:59Z
+         2026-11-23T14:00:00Z -> 2026-11-29T14:00:00Z",
     );
 }
 
 #[test]
 fn a_zone_without_daylight_saving_has_the_same_hours_all_year() {
-    let window = window("06:00-20:00", "Australia/Brisbane");
     for day in ["2026-01-15", "2026-04-05", "2026-07-15", "2026-10-04"] {
         let opening = at(&format!("{day}T00:00:00Z")) - 4.hours();
-        opens(
-            &window,
-            &[
-                (
-                    &(opening - 1.second()).to_string(),
-                    Some(&opening.to_string()),
-                ),
-                (&opening.to_string(), None),
-                (&(opening + 14.hours() - 1.second()).to_string(), None),
-            ],
-        );
-        assert!(!window.is_open(opening + 14.hours()));
+        let [before, end, over] = [-1, 14 * 3600 - 1, 14 * 3600].map(|s| opening + s.seconds());
+        let moments = format!("{before} -> {opening}\n{opening}\n{end}");
+        let window_text = "06:00-20:00 Australia/Brisbane";
+        opens(window_text, &moments);
+        assert!(!window(window_text).is_open(over));
     }
 }
 
@@ -165,89 +143,73 @@ fn a_zone_without_daylight_saving_has_the_same_hours_all_year() {
 #[test]
 fn a_window_keeps_its_wall_clock_hours_when_daylight_saving_starts_and_ends() {
     opens(
-        &window("06:00-20:00", "Europe/Copenhagen"),
-        &[
-            ("2026-03-28T19:00:00Z", Some("2026-03-29T04:00:00Z")),
-            ("2026-03-29T18:00:00Z", Some("2026-03-30T04:00:00Z")),
-            ("2026-10-24T18:00:00Z", Some("2026-10-25T05:00:00Z")),
-            ("2026-10-25T18:59:59Z", None),
-        ],
+        COPENHAGEN,
+        "2026-03-28T19:00:00Z -> 2026-03-29T04:00:00Z
+         2026-03-29T18:00:00Z -> 2026-03-30T04:00:00Z
+         2026-10-24T18:00:00Z -> 2026-10-25T05:00:00Z
+         2026-10-25T18:59:59Z",
     );
 }
 
 #[test]
 fn a_start_in_the_skipped_hour_is_the_end_of_that_hour() {
     opens(
-        &window("02:30-05:00", "Europe/Copenhagen"),
-        &[
-            ("2026-03-29T00:59:59Z", Some("2026-03-29T01:00:00Z")),
-            ("2026-03-29T01:00:00Z", None),
-            ("2026-03-29T02:59:59Z", None),
-            ("2026-03-29T03:00:00Z", Some("2026-03-30T00:30:00Z")),
-        ],
+        "02:30-05:00 Europe/Copenhagen",
+        "2026-03-29T00:59:59Z -> 2026-03-29T01:00:00Z
+         2026-03-29T01:00:00Z
+         2026-03-29T02:59:59Z
+         2026-03-29T03:00:00Z -> 2026-03-30T00:30:00Z",
     );
 }
 
 #[test]
 fn a_window_within_the_skipped_hour_does_not_open_that_day() {
-    let daily = window("02:15-02:45", "Europe/Copenhagen");
     opens(
-        &daily,
-        &[
-            ("2026-03-29T00:59:59Z", Some("2026-03-30T00:15:00Z")),
-            ("2026-03-29T01:00:00Z", Some("2026-03-30T00:15:00Z")),
-        ],
+        "02:15-02:45 Europe/Copenhagen",
+        "2026-03-29T00:59:59Z -> 2026-03-30T00:15:00Z
+         2026-03-29T01:00:00Z -> 2026-03-30T00:15:00Z",
     );
-    let weekly = window_on("02:15-02:45", "Europe/Copenhagen", &[Day::Sun]);
     opens(
-        &weekly,
-        &[("2026-03-23T00:00:00Z", Some("2026-04-05T00:15:00Z"))],
+        "02:15-02:45 Europe/Copenhagen (sun)",
+        "2026-03-23T00:00:00Z -> 2026-04-05T00:15:00Z",
     );
 }
 
 #[test]
 fn the_repeated_hour_counts_twice() {
     opens(
-        &window("02:15-02:45", "Europe/Copenhagen"),
-        &[
-            ("2026-10-25T00:00:00Z", Some("2026-10-25T00:15:00Z")),
-            ("2026-10-25T00:44:59Z", None),
-            ("2026-10-25T00:45:00Z", Some("2026-10-25T01:15:00Z")),
-            ("2026-10-25T01:44:59Z", None),
-            ("2026-10-25T01:45:00Z", Some("2026-10-26T01:15:00Z")),
-        ],
+        "02:15-02:45 Europe/Copenhagen",
+        "2026-10-25T00:00:00Z -> 2026-10-25T00:15:00Z
+         2026-10-25T00:44:59Z
+         2026-10-25T00:45:00Z -> 2026-10-25T01:15:00Z
+         2026-10-25T01:44:59Z
+         2026-10-25T01:45:00Z -> 2026-10-26T01:15:00Z",
     );
 }
 
 #[test]
 fn a_clock_set_back_into_a_window_opens_it_again() {
     opens(
-        &window("01:00-02:30", "Europe/Copenhagen"),
-        &[
-            ("2026-10-25T00:29:59Z", None),
-            ("2026-10-25T00:30:00Z", Some("2026-10-25T01:00:00Z")),
-            ("2026-10-25T01:29:59Z", None),
-            ("2026-10-25T01:30:00Z", Some("2026-10-26T00:00:00Z")),
-        ],
+        "01:00-02:30 Europe/Copenhagen",
+        "2026-10-25T00:29:59Z
+         2026-10-25T00:30:00Z -> 2026-10-25T01:00:00Z
+         2026-10-25T01:29:59Z
+         2026-10-25T01:30:00Z -> 2026-10-26T00:00:00Z",
     );
 }
 
 #[test]
 fn a_window_over_midnight_ends_by_the_clock_on_the_day_of_the_change() {
-    // 2026-03-28 and 2026-10-24 are Saturdays; the changes are in the nights after them.
-    let night = window_on("22:00-04:00", "Europe/Copenhagen", &[Day::Sat]);
+    // 2026-03-28 and 2026-10-24 are Saturdays. The night after the first has five hours, the night
+    // after the second seven.
     opens(
-        &night,
-        &[
-            ("2026-03-28T20:59:59Z", Some("2026-03-28T21:00:00Z")),
-            // Five hours long.
-            ("2026-03-29T01:59:59Z", None),
-            ("2026-03-29T02:00:00Z", Some("2026-04-04T20:00:00Z")),
-            ("2026-10-24T20:00:00Z", None),
-            // Seven hours long.
-            ("2026-10-25T02:59:59Z", None),
-            ("2026-10-25T03:00:00Z", Some("2026-10-31T21:00:00Z")),
-        ],
+        "22:00-04:00 Europe/Copenhagen (sat)",
+        "2026-03-28T20:59:59Z -> 2026-03-28T21:00:00Z
+         2026-03-29T01:59:59Z
+         2026-03-29T02:00:00Z -> 2026-04-04T20:00:00Z
+         2026-10-24T20:00:00Z
+         2026-10-25T02:59:59Z
+         2026-10-25T03:00:00Z -> 2026-10-31T21:00:00Z",
     );
 }
 
@@ -255,22 +217,17 @@ fn a_window_over_midnight_ends_by_the_clock_on_the_day_of_the_change() {
 fn clocks_may_change_at_midnight() {
     // Santiago: on 2026-09-06 the clock goes from 00:00 to 01:00 (04:00 UTC).
     opens(
-        &window("00:30-06:00", "America/Santiago"),
-        &[
-            ("2026-09-06T03:59:59Z", Some("2026-09-06T04:00:00Z")),
-            ("2026-09-06T08:59:59Z", None),
-        ],
+        "00:30-06:00 America/Santiago",
+        "2026-09-06T03:59:59Z -> 2026-09-06T04:00:00Z
+         2026-09-06T08:59:59Z",
     );
     // On 2026-04-05 it goes from 00:00 back to 23:00 of the day before (03:00 UTC).
-    let saturday = window_on("23:30-24:00", "America/Santiago", &[Day::Sat]);
     opens(
-        &saturday,
-        &[
-            ("2026-04-05T02:59:59Z", None),
-            ("2026-04-05T03:00:00Z", Some("2026-04-05T03:30:00Z")),
-            ("2026-04-05T03:59:59Z", None),
-            ("2026-04-05T04:00:00Z", Some("2026-04-12T03:30:00Z")),
-        ],
+        "23:30-24:00 America/Santiago (sat)",
+        "2026-04-05T02:59:59Z
+         2026-04-05T03:00:00Z -> 2026-04-05T03:30:00Z
+         2026-04-05T03:59:59Z
+         2026-04-05T04:00:00Z -> 2026-04-12T03:30:00Z",
     );
 }
 
@@ -280,8 +237,8 @@ fn several_windows_are_open_if_one_of_them_is_and_none_is_always_open() {
     assert!(is_open(&[], now));
     assert_eq!(next_opening(&[], now), Some(now));
     let windows = [
-        window("06:00-08:00", "Australia/Brisbane"),
-        window("06:00-08:00", "Europe/Copenhagen"),
+        window("06:00-08:00 Australia/Brisbane"),
+        window("06:00-08:00 Europe/Copenhagen"),
     ];
     for (now, open, next) in [
         ("2026-11-23T20:30:00Z", true, "2026-11-23T20:30:00Z"),
@@ -295,7 +252,7 @@ fn several_windows_are_open_if_one_of_them_is_and_none_is_always_open() {
 
 #[test]
 fn the_end_of_time_has_no_next_opening() {
-    let window = window_on("06:00-08:00", "UTC", &[Day::Mon]);
+    let window = window("06:00-08:00 UTC (mon)");
     assert_eq!(window.next_opening(Timestamp::MAX), None);
     assert!(!window.is_open(Timestamp::MIN) || window.next_opening(Timestamp::MIN).is_some());
 }
@@ -316,10 +273,7 @@ fn the_interval_starts_at_the_last_trigger_if_there_is_one() {
         // Another machine's clock is ahead.
         ("2026-11-23T07:59:00Z", Some("2026-11-23T08:30:00Z")),
     ] {
-        assert_eq!(
-            too_early(sent, half_an_hour, at(now)),
-            again.map(at),
-            "{now}"
-        );
+        let found = too_early(sent, half_an_hour, at(now));
+        assert_eq!(found, again.map(at), "{now}");
     }
 }

@@ -8,7 +8,6 @@
 //! Secrets never reach the output: the pieces of a URL and client secrets become variables, and no
 //! error or note repeats a value.
 
-mod error;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +16,8 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde::Serialize;
 
-pub use self::error::ImportError;
 use crate::config::tree::{self, Entry, Node, Value};
-use crate::config::{Config, values};
+use crate::config::{At, Config, ConfigError, Fault, values};
 use crate::secret::Redactor;
 
 /// The three groups of the script's file, and what their entries hold.
@@ -94,48 +92,51 @@ pub struct Variable {
 
 /// Converts the text of the script's configuration.
 ///
-/// `name` names the target where the file defines a single one. The redactor learns every secret of
-/// the old text.
+/// `name` names the target if the file defines a single one. The redactor gets every secret of the
+/// old text, which is that of `path`.
 ///
 /// # Errors
-/// Every problem that prevents the import; at least one.
+/// Every problem that prevents the import.
 pub fn import(
     text: &str,
+    path: &Path,
     name: Option<&str>,
     redactor: &Redactor,
-) -> Result<Imported, Vec<ImportError>> {
-    let root = tree::parse(text).map_err(|(at, _)| {
-        vec![ImportError::Yaml {
-            line: at.line,
-            column: at.column,
-        }]
-    })?;
+) -> Result<Imported, ConfigError> {
+    let root = tree::parse_at(text, path)?;
     let mut import = Import {
         redactor,
         name,
-        errors: Vec::new(),
+        errors: ConfigError::none(Some(path)),
         imported: Imported::default(),
     };
     import.file(&root);
-    let (errors, imported) = (import.errors, import.imported);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    let imported = import.errors.finish(import.imported)?;
+    let refuse = |code, what, hint| {
+        let fault = Fault::new(code, what, hint);
+        Err(ConfigError::of_file(Some(path), At::default(), fault))
+    };
     if redactor.scrub(&imported.yaml) != imported.yaml {
-        return Err(vec![ImportError::SecretRepeated]);
+        let what = "a secret of this file is also the value of another key that is not secret";
+        let hint = "put the secret into a variable, write `${NAME}` in its place, and import again";
+        return refuse("import_secret_repeated", what.to_owned(), hint);
     }
     let config = Config::parse(&imported.yaml, Path::new("refresh.yaml"));
     match config.and_then(|config| config.check()) {
         Ok(()) => Ok(imported),
-        Err(error) => Err(vec![ImportError::NotLoadable(error.message())]),
+        Err(error) => {
+            let what = format!("the result does not load: {}", error.message());
+            let hint = "correct the value in the old file and import again";
+            refuse("import_not_loadable", what, hint)
+        }
     }
 }
 
-/// A mapping of the old file: its key path, its entries and its line.
+/// A mapping of the old file: its entries and its place.
 #[derive(Clone, Copy)]
 struct Section<'a> {
     entries: &'a [Entry],
-    line: u32,
+    at: At,
 }
 
 impl<'a> Section<'a> {
@@ -148,7 +149,7 @@ impl<'a> Section<'a> {
 struct Import<'a> {
     redactor: &'a Redactor,
     name: Option<&'a str>,
-    errors: Vec<ImportError>,
+    errors: ConfigError,
     imported: Imported,
 }
 
@@ -181,13 +182,12 @@ impl Import<'_> {
         }
         let has_workflow = |key: &&str| workflows.iter().any(|(other, _)| other == key);
         for (_, dataflow) in dataflows.iter().filter(|(key, _)| !has_workflow(key)) {
-            self.note(dataflow.line, NO_WORKFLOW);
+            self.note(dataflow.at, NO_WORKFLOW);
         }
-        if self.imported.targets.is_empty() && self.errors.is_empty() {
-            let (what, line) = (NO_TARGET, root.line);
-            self.errors.push(ImportError::Missing { what, line });
+        if self.imported.targets.is_empty() && self.errors.codes().next().is_none() {
+            self.missing(NO_TARGET, root.at);
         }
-        self.note(0, DIFFERENT);
+        self.note(At::default(), DIFFERENT);
     }
 
     /// The entries of `outer.inner`, each a mapping of known keys.
@@ -215,38 +215,38 @@ impl Import<'_> {
 
     /// A mapping. With `known`, every other key is an error.
     fn section<'a>(&mut self, key: &str, node: &'a Node, known: &[&str]) -> Option<Section<'a>> {
-        let line = node.at.line;
         let Value::Map(entries) = &node.value else {
-            self.invalid(key, line, "a mapping");
+            self.invalid(key, node.at, "a mapping");
             return None;
         };
         for entry in entries {
             if !known.is_empty() && !known.contains(&entry.key.as_str()) {
-                self.errors.push(ImportError::UnknownKey {
-                    key: shown(&entry.key).to_owned(),
-                    line: entry.at.line,
-                    known: known.join(", "),
-                });
+                let what = format!("unknown key `{}`", shown(&entry.key));
+                let hint = format!("remove it, or use one of: {}", known.join(", "));
+                let fault = Fault::new("import_unknown_key", what, hint);
+                self.errors.add(entry.at, "", fault);
             }
         }
-        Some(Section { entries, line })
+        Some(Section {
+            entries,
+            at: node.at,
+        })
     }
 
     /// The script's timeout; a note on the settings that have no counterpart.
     fn settings(&mut self, settings: Section<'_>) {
         if let Some(entry) = settings.get("max_retries").or(settings.get("retry_delay")) {
-            self.note(entry.at.line, NO_RETRIES);
+            self.note(entry.at, NO_RETRIES);
         }
         let Some(entry) = settings.get("default_timeout") else {
             return;
         };
-        let line = entry.at.line;
         match &entry.node.value {
             Value::Number(seconds) if seconds.as_u64().is_some_and(|seconds| seconds > 0) => {
                 self.imported.yaml += &format!("defaults: {{timeout: {seconds}s}}\n");
-                self.note(line, TIMEOUT);
+                self.note(entry.at, TIMEOUT);
             }
-            _ => self.invalid(&entry.key, line, "a number of seconds, at least 1"),
+            _ => self.invalid(&entry.key, entry.at, "a number of seconds, at least 1"),
         }
     }
 
@@ -273,7 +273,7 @@ impl Import<'_> {
     ) {
         let name = self.name.map_or_else(|| target_name(key), str::to_owned);
         if values::target_name(&name).is_err() || self.imported.targets.contains(&name) {
-            self.invalid("the target's name", workflow.line, NAME_RULE);
+            self.invalid("the target's name", workflow.at, NAME_RULE);
             return;
         }
         let url = self.url(&name, workflow);
@@ -289,7 +289,7 @@ impl Import<'_> {
                     "    verify: {{kind: dataflow, workspace: {workspace}, dataflow: {dataflow}}}\n"
                 );
             }
-            None => self.note(workflow.line, NOT_VERIFIED),
+            None => self.note(workflow.at, NOT_VERIFIED),
         }
         self.imported.targets.push(name);
     }
@@ -298,8 +298,7 @@ impl Import<'_> {
     fn url(&mut self, name: &str, workflow: Section<'_>) -> String {
         let pieces = WORKFLOW.map(|key| workflow.get(key).and_then(|entry| self.text(entry)));
         let [Some(address), version, parameters] = pieces else {
-            let (what, line) = ("`logic_app_url`", workflow.line);
-            self.errors.push(ImportError::Missing { what, line });
+            self.missing("`logic_app_url`", workflow.at);
             return String::new();
         };
         if let Some(variable) = reference(&address) {
@@ -307,7 +306,7 @@ impl Import<'_> {
         }
         let whole = address.contains('?');
         if !whole && (version.is_none() || parameters.is_none()) {
-            self.note(workflow.line, INCOMPLETE_URL);
+            self.note(workflow.at, INCOMPLETE_URL);
         }
         for secret in [whole.then_some(address), parameters].into_iter().flatten() {
             self.learn(&secret);
@@ -373,23 +372,27 @@ impl Import<'_> {
             Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::Number(number) if entry.key == "api_version" => Some(number.to_string()),
             _ => {
-                self.invalid(&entry.key, entry.at.line, "text");
+                self.invalid(&entry.key, entry.at, "text");
                 None
             }
         }
     }
 
-    fn invalid(&mut self, key: &str, line: u32, expected: &'static str) {
-        let key = key.to_owned();
-        self.errors.push(ImportError::Value {
-            key,
-            line,
-            expected,
-        });
+    fn invalid(&mut self, key: &str, at: At, expected: &str) {
+        let what = format!("`{key}`: expected {expected}");
+        let fault = Fault::new("import_invalid_value", what, "correct it and import again");
+        self.errors.add(at, "", fault);
     }
 
-    fn note(&mut self, line: u32, text: &str) {
-        let text = text.to_owned();
+    fn missing(&mut self, what: &str, at: At) {
+        let what = format!("{what} is missing");
+        let hint = "name the script's own file, or add the key; `${NAME}` reads a variable";
+        let fault = Fault::new("import_missing_key", what, hint);
+        self.errors.add(at, "", fault);
+    }
+
+    fn note(&mut self, at: At, text: &str) {
+        let (line, text) = (at.line, text.to_owned());
         self.imported.notes.push(Note { line, text });
     }
 

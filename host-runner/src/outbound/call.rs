@@ -51,7 +51,6 @@ impl std::fmt::Debug for Answer {
 }
 
 /// What all calls of a transport share.
-#[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) clock: SharedClock,
     pub(crate) connector: Connector,
@@ -288,12 +287,6 @@ impl Drop for Connection {
 pub(crate) struct Pool {
     clock: SharedClock,
     idle: Mutex<HashMap<Permit, Vec<(Duration, Connection)>>>,
-}
-
-impl std::fmt::Debug for Pool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pool")
-    }
 }
 
 impl Pool {

@@ -25,7 +25,7 @@ use super::denial::{Denial, DenialReason};
 use super::error::{Cause, SendError};
 use super::observe::{CallEnd, CallReport, Observer};
 use super::origin::Origin;
-use super::policy::{Permit, Policy};
+use super::policy::Policy;
 use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
 use super::sas::with_query;
 use super::timeouts::Timeouts;
@@ -69,7 +69,7 @@ pub struct GatewayConfig {
     pub observer: Observer,
 }
 
-/// A guest's request with its whole body. `Debug` shows neither query nor headers nor body.
+/// A guest's request with its whole body.
 pub struct GuestRequest {
     /// The method.
     pub method: Method,
@@ -83,32 +83,11 @@ pub struct GuestRequest {
     pub timeouts: Timeouts,
 }
 
-impl std::fmt::Debug for GuestRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GuestRequest")
-            .field("method", &self.method)
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the guest gets: a whole response of any status, or why there is none.
-pub type GuestOutcome = Result<Answer, SendError>;
-
 /// The gateway of one run.
 pub struct Gateway {
     config: GatewayConfig,
     returned: ReturnedSignatures,
     places: NamedPlaces,
-}
-
-impl std::fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("policy", &self.config.policy)
-            .field("attachments", &self.config.attachments)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A response, or a refused credential that becomes one.
@@ -136,8 +115,8 @@ impl Gateway {
         self.config.transport.calls()
     }
 
-    /// Makes the guest's call.
-    pub async fn call(&self, request: GuestRequest) -> GuestOutcome {
+    /// Makes the guest's call. Returns a whole response of any status, or why there is none.
+    pub async fn call(&self, request: GuestRequest) -> Result<Answer, SendError> {
         let started = self.config.clock.monotonic();
         let method = request.method.clone();
         let url = Url::parse(&request.url).ok();
@@ -199,7 +178,7 @@ impl Gateway {
             Attachment::Bearer(bearer) if !bearer.follows => Called::Api,
             _ => Called::Flow,
         };
-        let call = Prepared {
+        let call = OutboundRequest {
             called,
             method,
             url: whole,
@@ -223,7 +202,7 @@ impl Gateway {
         }
     }
 
-    async fn with_token(&self, call: &Prepared, bearer: &Bearer) -> Result<Got, SendError> {
+    async fn with_token(&self, call: &OutboundRequest, bearer: &Bearer) -> Result<Got, SendError> {
         let Bearer {
             credential, scope, ..
         } = bearer;
@@ -259,27 +238,18 @@ impl Gateway {
 
     async fn send(
         &self,
-        call: &Prepared,
+        call: &OutboundRequest,
         query: Option<&SecretString>,
         token: Option<&SecretString>,
     ) -> Result<Answer, SendError> {
-        let mut headers = call.headers.clone();
-        if let Some(value) = token.and_then(bearer) {
-            headers.insert(AUTHORIZATION, value);
+        let mut request = call.clone();
+        if let Some(query) = query {
+            request.url = with_query(&call.url, query);
         }
-        let answer = self
-            .config
-            .transport
-            .send(OutboundRequest {
-                method: call.method.clone(),
-                url: query.map_or_else(|| call.url.clone(), |query| with_query(&call.url, query)),
-                headers,
-                body: call.body.clone(),
-                permit: call.permit.clone(),
-                timeouts: call.timeouts,
-                called: call.called,
-            })
-            .await?;
+        if let Some(value) = token.and_then(bearer) {
+            request.headers.insert(AUTHORIZATION, value);
+        }
+        let answer = self.config.transport.send(request).await?;
         Ok(self.clean(answer, &call.url))
     }
 
@@ -304,17 +274,6 @@ impl Gateway {
             body,
         }
     }
-}
-
-/// A guest's request that is allowed.
-struct Prepared {
-    called: Called,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Bytes,
-    permit: Permit,
-    timeouts: Timeouts,
 }
 
 /// Never `None`: the characters of a token are checked when it arrives.

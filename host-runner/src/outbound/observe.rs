@@ -13,12 +13,6 @@ use super::token_reply::TokenError;
 /// Gets every call when it has ended, including denied ones. Must not block.
 pub type Observer = Arc<dyn Fn(&CallReport<'_>) + Send + Sync>;
 
-/// An observer that does nothing.
-#[must_use]
-pub fn unobserved() -> Observer {
-    Arc::new(|_| {})
-}
-
 /// How a call ended.
 #[derive(Debug, Clone, Copy)]
 pub enum CallEnd<'a> {

@@ -18,7 +18,6 @@ use url::{Url, form_urlencoded};
 
 use super::correlation::Called;
 use super::denial::Denial;
-use super::error::SendError;
 use super::observe::{CallEnd, CallReport, Observer};
 use super::policy::{Permit, Policy};
 use super::timeouts::Timeouts;
@@ -175,7 +174,10 @@ impl TokenSource {
             }
             Err(error) => {
                 report(CallEnd::Failed(&error));
-                Err(unreachable_login(&error))
+                Err(TokenError::Unavailable {
+                    reason: error.to_string(),
+                    retry_after: None,
+                })
             }
         }
     }
@@ -205,13 +207,6 @@ impl TokenSource {
             timeouts: self.context.timeouts,
             called: Called::Login,
         }
-    }
-}
-
-fn unreachable_login(error: &SendError) -> TokenError {
-    TokenError::Unavailable {
-        reason: error.to_string(),
-        retry_after: None,
     }
 }
 

@@ -34,7 +34,6 @@ use crate::trace::Trace;
 pub const LONGEST_ANSWER: u64 = 8 * 1024 * 1024;
 
 /// How calls are made.
-#[derive(Debug)]
 pub struct TransportConfig {
     /// The clock of the time limits: the machine's own. A simulated clock would end every call at
     /// once.
@@ -66,7 +65,8 @@ impl TransportConfig {
     }
 }
 
-/// A request with its permit. Its URL and headers may contain secrets, so `Debug` shows neither.
+/// A request with its permit. It has no `Debug` form: URL and headers may contain secrets.
+#[derive(Clone)]
 pub struct OutboundRequest {
     /// The method.
     pub method: Method,
@@ -84,18 +84,7 @@ pub struct OutboundRequest {
     pub called: Called,
 }
 
-impl std::fmt::Debug for OutboundRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OutboundRequest")
-            .field("method", &self.method)
-            .field("origin", &self.permit.origin().to_string())
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
-
 /// Makes calls, and keeps connections between them.
-#[derive(Debug)]
 pub struct Transport {
     parts: Parts,
     calls: AtomicU64,
@@ -106,28 +95,19 @@ impl Transport {
     /// A transport without connections.
     #[must_use]
     pub fn new(config: TransportConfig) -> Self {
-        let TransportConfig {
-            clock,
-            resolver,
-            ca_file,
-            proxy,
-            longest_answer,
-            trace,
-        } = config;
-        let parts = Parts {
-            pool: Pool::new(clock.clone()),
-            clock,
-            connector: Connector {
-                resolver,
-                tls: LazyTls::new(ca_file),
-                proxy,
-            },
-            longest_answer,
-        };
         Self {
-            parts,
+            parts: Parts {
+                pool: Pool::new(config.clock.clone()),
+                clock: config.clock,
+                connector: Connector {
+                    resolver: config.resolver,
+                    tls: LazyTls::new(config.ca_file),
+                    proxy: config.proxy,
+                },
+                longest_answer: config.longest_answer,
+            },
             calls: AtomicU64::new(0),
-            trace,
+            trace: config.trace,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::result::Invocation;
+use super::result::{ExitRules, Invocation, RefreshResult};
 use super::streams::Sink;
 use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
 
@@ -54,6 +54,15 @@ pub(super) fn in_kestra(line: &str) -> Option<Value> {
     let stops = inner.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
     let matches = inner.starts_with('{') && inner.ends_with('}') && !stops;
     matches.then(|| serde_json::from_str(inner).unwrap())
+}
+
+/// The result of an invocation for this target with this verdict.
+pub(super) fn result_of(target: &str, verdict: &Verdict) -> RefreshResult {
+    RefreshResult::new(verdict, &invocation(target), &ExitRules::default())
+}
+
+pub(super) fn result(target: &str, status: Status) -> RefreshResult {
+    result_of(target, &verdict(status))
 }
 
 pub(super) fn invocation(target: &str) -> Invocation {

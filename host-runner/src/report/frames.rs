@@ -11,6 +11,8 @@
 //! task. Long texts are truncated first; if hundreds of targets are still too many, the best results
 //! are left out, because a flow needs to see what failed.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -61,10 +63,9 @@ pub fn log(level: Level, message: &str) -> Value {
 /// request, otherwise ERROR.
 #[must_use]
 pub fn result_level(result: &RefreshResult) -> Level {
-    match result.status {
-        Status::Completed | Status::Accepted if result.exit_code == 0 => Level::Info,
-        Status::Skipped => Level::Warn,
-        _ if result.exit_code == 0 => Level::Warn,
+    match (result.status, result.exit_code) {
+        (Status::Completed | Status::Accepted, 0) => Level::Info,
+        (Status::Skipped, _) | (_, 0) => Level::Warn,
         _ => Level::Error,
     }
 }
@@ -73,10 +74,8 @@ pub fn result_level(result: &RefreshResult) -> Level {
 /// that comes again instead of merging it.
 #[must_use]
 pub fn outputs_so_far(results: &[RefreshResult]) -> Value {
-    fit(
-        &worst_first(results),
-        |rows, _| json!({"outputs": {"refreshes": by_name(rows)}}),
-    )
+    let build = |kept: &[Value], _| json!({"outputs": {"refreshes": by_name(kept)}});
+    fit(&worst_first(results), build)
 }
 
 /// The final outputs: `refreshes`, `summary`, and for a single target its fields at top level.
@@ -88,14 +87,20 @@ pub fn outputs(results: &[RefreshResult], summary: &Summary) -> Value {
             summary.left_out = left_out;
             summary.targets = kept.iter().map(target).collect();
         }
-        let mut outputs = match kept {
-            [Value::Object(fields)] if left_out == 0 => fields.clone(),
-            _ => Map::new(),
-        };
-        outputs.insert("refreshes".to_owned(), by_name(kept));
+        let mut outputs = named("refreshes", kept, left_out == 0);
         outputs.insert("summary".to_owned(), json!(summary));
         json!({"outputs": outputs})
     })
+}
+
+/// Outputs with the rows below `key`, and at top level the fields of a single row that is `alone`.
+fn named(key: &str, rows: &[Value], alone: bool) -> Map<String, Value> {
+    let mut outputs = match rows {
+        [Value::Object(fields)] if alone => fields.clone(),
+        _ => Map::new(),
+    };
+    outputs.insert(key.to_owned(), by_name(rows));
+    outputs
 }
 
 fn worst_first(results: &[RefreshResult]) -> Vec<Value> {
@@ -119,28 +124,21 @@ fn target(row: &Value) -> String {
 /// average. A replayed result counts neither its status nor its calls again.
 #[must_use]
 pub fn metrics(result: &RefreshResult) -> Value {
-    let metric = |form: &str, name: &str, value: Value| {
-        metric(form, name, &value, &result.target, &result.kind)
-    };
-    let calls = if result.replayed {
-        0
-    } else {
-        result.http_calls
-    };
+    let (target, quota) = (&result.target, &result.quota);
+    let metric = |form, name: &str, value| metric(form, name, &value, target, &result.kind);
+    let calls = u32::from(!result.replayed) * result.http_calls;
     let mut metrics = vec![metric("counter", "http_calls", calls.into())];
     if !result.replayed {
         metrics.push(metric("counter", result.status.name(), 1.into()));
     }
     if result.has_duration() {
-        let duration = std::time::Duration::from_millis(result.duration_ms);
-        let seconds = Value::from(duration.as_secs_f64());
-        let own = format!("{}.duration", result.target);
+        let seconds = json!(Duration::from_millis(result.duration_ms).as_secs_f64());
         metrics.push(metric("timer", "duration", seconds.clone()));
-        metrics.push(metric("timer", &own, seconds));
+        metrics.push(metric("timer", &format!("{target}.duration"), seconds));
     }
-    if result.quota.limit > 0 && !result.replayed {
-        let name = format!("{}.quota_left", result.target);
-        metrics.push(metric("gauge", &name, result.quota.left.into()));
+    if quota.limit > 0 && !result.replayed {
+        let name = format!("{target}.quota_left");
+        metrics.push(metric("gauge", &name, quota.left.into()));
     }
     json!({"metrics": metrics})
 }
@@ -158,26 +156,19 @@ fn metric(form: &str, name: &str, value: &Value, target: &str, kind: &str) -> Va
 /// at top level.
 #[must_use]
 pub fn plans(plans: &[Value], alone: bool) -> Value {
-    fit(plans, |kept, _| {
-        let mut outputs = match kept {
-            [Value::Object(fields)] if alone => fields.clone(),
-            _ => Map::new(),
-        };
-        outputs.insert("plans".to_owned(), by_name(kept));
-        json!({"outputs": outputs})
-    })
+    fit(
+        plans,
+        |kept, _| json!({"outputs": named("plans", kept, alone)}),
+    )
 }
 
 /// The metrics of a plan, if it has a quota.
 #[must_use]
 pub fn plan_metrics(kind: &str, plan: &Value) -> Option<Value> {
-    let quota = &plan["quota"];
-    let counted = quota["limit"].as_u64().unwrap_or(0) > 0;
-    counted.then(|| {
-        let target = target(plan);
-        let name = format!("{target}.quota_left");
-        json!({"metrics": [metric("gauge", &name, &quota["left"], &target, kind)]})
-    })
+    let (quota, target) = (&plan["quota"], target(plan));
+    let name = format!("{target}.quota_left");
+    let gauge = || metric("gauge", &name, &quota["left"], &target, kind);
+    (quota["limit"] != 0).then(|| json!({"metrics": [gauge()]}))
 }
 
 /// The outputs of a list of runs, newest first. `left_out` is the number of older runs that do not
@@ -186,25 +177,19 @@ pub fn plan_metrics(kind: &str, plan: &Value) -> Option<Value> {
 pub fn listed_runs(runs: &[Value]) -> Value {
     fit(runs, |kept, left_out| {
         let ids: Vec<&Value> = kept.iter().map(|run| &run["run"]).collect();
-        json!({"outputs": {
-            "runs": kept,
-            "run_ids": ids,
-            "count": kept.len(),
-            "left_out": left_out,
-        }})
+        let count = kept.len();
+        json!({"outputs": {"runs": kept, "run_ids": ids, "count": count, "left_out": left_out}})
     })
 }
 
 /// Builds outputs within [`OUTPUTS_LIMIT`]: with ever shorter texts, then with ever fewer rows from
 /// the start. `build` receives the rows and the number of those left out.
 fn fit(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
-    let mut kept = Vec::new();
-    let mut value = Value::Null;
+    let (mut kept, mut value) = (Vec::new(), Value::Null);
+    let fits = |value: &Value| json_line(value).len() <= OUTPUTS_LIMIT;
     for limit in TEXT_LIMITS {
-        kept = rows
-            .iter()
-            .map(|row| map_texts(row, &|text| cut(text, limit)))
-            .collect();
+        let shorter = |row: &Value| map_texts(row, &|text| cut(text, limit));
+        kept = rows.iter().map(shorter).collect();
         value = build(&kept, 0);
         if fits(&value) {
             return value;
@@ -215,10 +200,6 @@ fn fit(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
         value = build(&kept, rows.len() - kept.len());
     }
     value
-}
-
-fn fits(value: &Value) -> bool {
-    json_line(value).len() <= OUTPUTS_LIMIT
 }
 
 /// `AGGREGATION_TEMPORALITY_DELTA`: Kestra adds such a sum to a counter.
@@ -240,36 +221,25 @@ impl Otlp {
     /// The content of a frame with its logs, counters and gauges as OTLP at the time `now`.
     #[must_use]
     pub fn translate(&self, content: &Value, now: Timestamp) -> Value {
-        let mut out = content.as_object().cloned().unwrap_or_default();
         // JSON has an int64 as text.
         let nanos = now.as_nanosecond().to_string();
-        let name = env!("CARGO_PKG_NAME");
-        let version = env!("CARGO_PKG_VERSION");
-        let scope = json!({"name": name, "version": version});
-        let resource = json!({"attributes": [
-            attribute("service.name", name),
-            attribute("service.version", version),
-        ]});
+        let mut out = content.as_object().cloned().unwrap_or_default();
         let mut otlp = Map::new();
         if let Some(Value::Array(logs)) = out.remove("logs") {
             let records = logs.iter().map(|log| self.log_record(log, &nanos));
-            let scopes = json!([{"scope": scope, "logRecords": records.collect::<Vec<_>>()}]);
-            let logs = json!([{"resource": resource, "scopeLogs": scopes}]);
+            let logs = of_service("scopeLogs", "logRecords", records.collect());
             otlp.insert("resourceLogs".to_owned(), logs);
         }
-        if let Some(Value::Array(mut metrics)) = out.remove("metrics") {
-            let others = metrics.extract_if(.., |metric| metric["type"] != "timer");
-            let translated: Vec<Value> = others
-                .filter_map(|plain| otlp_metric(&plain, &nanos))
-                .collect();
-            if !metrics.is_empty() {
-                out.insert("metrics".to_owned(), metrics.into());
+        if let Some(Value::Array(metrics)) = out.remove("metrics") {
+            let (timers, others): (Vec<Value>, Vec<Value>) = metrics
+                .into_iter()
+                .partition(|metric| metric["type"] == "timer");
+            if !timers.is_empty() {
+                out.insert("metrics".to_owned(), timers.into());
             }
-            if !translated.is_empty() {
-                let scopes = json!([{"scope": scope, "metrics": translated}]);
-                let metrics = json!([{"resource": resource, "scopeMetrics": scopes}]);
-                otlp.insert("resourceMetrics".to_owned(), metrics);
-            }
+            let translated = others.iter().map(|plain| otlp_metric(plain, &nanos));
+            let metrics = of_service("scopeMetrics", "metrics", translated.collect());
+            otlp.insert("resourceMetrics".to_owned(), metrics);
         }
         if !otlp.is_empty() {
             out.insert("otlp".to_owned(), otlp.into());
@@ -278,11 +248,11 @@ impl Otlp {
     }
 
     fn log_record(&self, log: &Value, nanos: &str) -> Value {
-        let name = log["level"].as_str().unwrap_or_default();
+        let level = &log["level"];
         let mut record = json!({
             "timeUnixNano": nanos,
-            "severityNumber": severity(name),
-            "severityText": name,
+            "severityNumber": severity(level.as_str().unwrap_or_default()),
+            "severityText": level,
             "body": {"stringValue": log["message"]},
         });
         if let (Some(trace), Some(fields)) = (&self.trace, record.as_object_mut()) {
@@ -292,6 +262,19 @@ impl Otlp {
         }
         record
     }
+}
+
+/// Log records or metrics of this program, nested as OTLP requires.
+fn of_service(scopes: &str, records: &str, all: Vec<Value>) -> Value {
+    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let attributes = [
+        attribute("service.name", name),
+        attribute("service.version", version),
+    ];
+    json!([{
+        "resource": {"attributes": attributes},
+        scopes: [{"scope": {"name": name, "version": version}, records: all}],
+    }])
 }
 
 /// The first number of each range in OpenTelemetry's log data model.
@@ -305,25 +288,23 @@ fn severity(level: &str) -> u8 {
     }
 }
 
-/// A counter as a delta sum, anything else as a gauge.
-fn otlp_metric(plain: &Value, nanos: &str) -> Option<Value> {
-    let tags = plain["tags"].as_object().into_iter().flatten();
-    let attributes: Vec<Value> = tags
-        .filter_map(|(name, value)| Some(attribute(name, value.as_str()?)))
-        .collect();
-    let (form, number) = match plain["value"].as_i64() {
-        Some(whole) => ("asInt", Value::from(whole.to_string())),
-        None => ("asDouble", plain["value"].as_f64()?.into()),
-    };
-    let point = json!({"timeUnixNano": nanos, "attributes": attributes, form: number});
-    let points = json!([point]);
-    Some(if plain["type"] == "counter" {
+/// A counter as a delta sum, a gauge as a gauge. All of them are whole numbers.
+fn otlp_metric(plain: &Value, nanos: &str) -> Value {
+    let tags = &plain["tags"];
+    let tag = |name, value: &Value| attribute(name, value.as_str().unwrap_or_default());
+    let point = json!({
+        "timeUnixNano": nanos,
+        "attributes": [tag("kind", &tags["kind"]), tag("target", &tags["target"])],
+        "asInt": plain["value"].to_string(),
+    });
+    let name = &plain["name"];
+    if plain["type"] == "counter" {
         let sum =
-            json!({"dataPoints": points, "aggregationTemporality": DELTA, "isMonotonic": true});
-        json!({"name": plain["name"], "sum": sum})
+            json!({"dataPoints": [point], "aggregationTemporality": DELTA, "isMonotonic": true});
+        json!({"name": name, "sum": sum})
     } else {
-        json!({"name": plain["name"], "gauge": {"dataPoints": points}})
-    })
+        json!({"name": name, "gauge": {"dataPoints": [point]}})
+    }
 }
 
 fn attribute(name: &str, value: &str) -> Value {

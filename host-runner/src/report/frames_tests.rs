@@ -1,9 +1,36 @@
 use super::*;
-use crate::report::fixtures::{in_kestra, invocation, read_lines, verdict};
+use crate::report::fixtures::{in_kestra, invocation, read_lines, result, result_of, verdict};
 use crate::report::result::{ExitRules, Invocation};
+use crate::verdict::Verdict;
 
-fn result(name: &str, status: Status) -> RefreshResult {
-    RefreshResult::new(&verdict(status), &invocation(name), &ExitRules::default())
+/// The outputs of these results.
+fn outputs_of(results: &[RefreshResult]) -> Value {
+    outputs(results, &Summary::of(results))["outputs"].clone()
+}
+
+/// The names of the fields, in their order.
+fn names(fields: &Value) -> Vec<&str> {
+    fields
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+/// Asserts that the fields of `row` are outputs of their own, and none is null.
+#[track_caller]
+fn at_top_level(outputs: &Value, row: &Value) {
+    for (field, value) in row.as_object().unwrap() {
+        assert_eq!(&outputs[field], value, "{field}");
+        assert!(!value.is_null(), "{field}");
+    }
+}
+
+#[track_caller]
+fn fits(content: &Value) {
+    let length = frame(content).len();
+    assert!(length <= OUTPUTS_LIMIT + "::::".len(), "{length}");
 }
 
 #[test]
@@ -43,23 +70,20 @@ fn the_pattern_of_the_tests_is_as_strict_as_kestras() {
 
 #[test]
 fn content_that_ends_the_workers_reader_is_left_out() {
+    let good = json!({"name": "good", "type": "counter", "value": 1});
+    let outputs = json!({"refreshes": {"assets": {"status": "completed"}}});
     let content = json!({
         "assets": {"inputs": []},
-        "outputs": {"refreshes": {"assets": {"status": "completed"}}},
+        "outputs": outputs,
         "metrics": [
             {"name": "null", "type": "counter", "value": null},
             {"name": "none", "type": "counter"},
             {"name": "text", "type": "timer", "value": "NaN"},
-            {"name": "good", "type": "counter", "value": 1},
+            good,
         ],
     });
     let read = in_kestra(&frame(&content)).unwrap();
-    assert!(read.get("assets").is_none());
-    assert_eq!(
-        read["outputs"]["refreshes"]["assets"]["status"], "completed",
-        "a target's name is fine"
-    );
-    assert_eq!(read["metrics"].as_array().unwrap().len(), 1);
+    assert_eq!(read, json!({"outputs": outputs, "metrics": [good]}));
     assert_eq!(frame(&Value::Null), "::{}::");
     assert_eq!(frame(&json!(["x"])), "::{}::");
 }
@@ -67,35 +91,26 @@ fn content_that_ends_the_workers_reader_is_left_out() {
 #[test]
 fn a_long_message_stays_one_entry() {
     let read = in_kestra(&frame(&log(Level::Error, &"x".repeat(100_000)))).unwrap();
-    assert_eq!(
-        read["logs"][0]["message"].as_str().unwrap().chars().count(),
-        LOG_MESSAGE_LIMIT
-    );
+    let message = read["logs"][0]["message"].as_str().unwrap();
+    assert_eq!(message.chars().count(), LOG_MESSAGE_LIMIT);
 }
 
 #[test]
 fn one_target_has_its_fields_at_the_top_level_too() {
-    let results = [result("order_list", Status::Completed)];
-    let read = outputs(&results, &Summary::of(&results));
-    let outputs = &read["outputs"];
-    assert_eq!(outputs["status"], "completed");
+    let outputs = outputs_of(&[result("order_list", Status::Completed)]);
+    let row = &outputs["refreshes"]["order_list"];
     assert_eq!(
-        outputs["refreshes"]["order_list"]["service_run"],
-        "service-1"
+        (&row["status"], &row["service_run"]),
+        (&json!("completed"), &json!("service-1"))
     );
     assert_eq!(outputs["summary"]["counts"]["completed"], 1);
-    for (field, value) in outputs["refreshes"]["order_list"].as_object().unwrap() {
-        assert_eq!(&outputs[field], value, "{field}");
-        assert!(!value.is_null(), "{field}");
-    }
+    at_top_level(&outputs, row);
 }
 
 #[test]
 fn several_targets_have_none_at_the_top_level() {
-    let results = [result("a", Status::Completed), result("b", Status::Failed)];
-    let read = outputs(&results, &Summary::of(&results));
-    let outputs = read["outputs"].as_object().unwrap();
-    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["refreshes", "summary"]);
+    let outputs = outputs_of(&[result("a", Status::Completed), result("b", Status::Failed)]);
+    assert_eq!(names(&outputs), ["refreshes", "summary"]);
     assert_eq!(outputs["summary"]["status"], "failed");
     assert_eq!(outputs["summary"]["targets"], json!(["a", "b"]));
 }
@@ -109,76 +124,66 @@ fn without_a_target_there_are_outputs_too() {
 
 #[test]
 fn long_texts_are_truncated_to_fit() {
-    let results: Vec<_> = (0..100)
-        .map(|n| {
-            let mut result = result(&format!("t{n}"), Status::Failed);
-            result.verdict.message = "ä\u{2028}\"".repeat(50_000);
-            result.verdict.service_error.activity_id = "x".repeat(10_000);
-            result
-        })
-        .collect();
-    let read = outputs(&results, &Summary::of(&results));
-    assert!(frame(&read).len() <= OUTPUTS_LIMIT + "::::".len());
-    assert_eq!(read["outputs"]["refreshes"].as_object().unwrap().len(), 100);
-    assert_eq!(read["outputs"]["summary"]["left_out"], 0);
-    assert!(frame(&outputs_so_far(&results)).len() <= OUTPUTS_LIMIT + "::::".len());
+    let long = |n| {
+        let mut result = result(&format!("t{n}"), Status::Failed);
+        result.verdict.message = "ä\u{2028}\"".repeat(50_000);
+        result.verdict.service_error.activity_id = "x".repeat(10_000);
+        result
+    };
+    let results: Vec<_> = (0..100).map(long).collect();
+    let outputs = outputs_of(&results);
+    fits(&json!({"outputs": outputs}));
+    fits(&outputs_so_far(&results));
+    assert_eq!(names(&outputs["refreshes"]).len(), 100);
+    assert_eq!(outputs["summary"]["left_out"], 0);
 }
 
 #[test]
 fn of_too_many_targets_the_worst_are_kept_and_the_rest_is_counted() {
-    let mut results: Vec<_> = (0..1000)
-        .map(|n| result(&format!("t{n}"), Status::Completed))
-        .collect();
+    let good = |n| result(&format!("t{n}"), Status::Completed);
+    let mut results: Vec<_> = (0..1000).map(good).collect();
     results.push(result("bad", Status::Failed));
-    let read = outputs(&results, &Summary::of(&results));
-    assert!(frame(&read).len() <= OUTPUTS_LIMIT + "::::".len());
-    let refreshes = read["outputs"]["refreshes"].as_object().unwrap();
-    assert!(refreshes.contains_key("bad"));
-    assert_eq!(
-        read["outputs"]["summary"]["left_out"],
-        1001 - refreshes.len()
-    );
-    assert_eq!(read["outputs"]["summary"]["counts"]["completed"], 1000);
+    let outputs = outputs_of(&results);
+    fits(&json!({"outputs": outputs}));
+    let kept = names(&outputs["refreshes"]);
+    assert!(kept.contains(&"bad"));
+    assert_eq!(outputs["summary"]["left_out"], 1001 - kept.len());
+    assert_eq!(outputs["summary"]["counts"]["completed"], 1000);
+}
+
+/// A metric of a target with the kind `power-automate`.
+fn metric_of(form: &str, name: &str, target: &str, value: impl Into<Value>) -> Value {
+    metric(form, name, &value.into(), target, "power-automate")
 }
 
 #[test]
 fn metrics_are_timers_in_seconds_and_counters_with_the_same_tags() {
-    let read = metrics(&result("order_list", Status::Completed));
-    let tags = json!({"target": "order_list", "kind": "power-automate"});
-    let metric = |kind: &str, name: &str, value: Value| json!({"type": kind, "name": name, "value": value, "tags": tags});
     let expected = json!([
-        metric("counter", "powerbi.refresh.http_calls", json!(7)),
-        metric("counter", "powerbi.refresh.completed", json!(1)),
-        metric("timer", "powerbi.refresh.duration", json!(252.0)),
-        metric("timer", "powerbi.refresh.order_list.duration", json!(252.0)),
+        metric_of("counter", "http_calls", "a", 7),
+        metric_of("counter", "completed", "a", 1),
+        metric_of("timer", "duration", "a", 252.0),
+        metric_of("timer", "a.duration", "a", 252.0),
     ]);
+    let read = metrics(&result("a", Status::Completed));
     assert_eq!(read["metrics"], expected);
+    let name = "powerbi.refresh.a.duration";
+    let tags = json!({"target": "a", "kind": "power-automate"});
+    let plain = json!({"type": "timer", "name": name, "value": 252.0, "tags": tags});
+    assert_eq!(expected[3], plain);
 }
 
 #[test]
-fn a_replayed_result_is_not_counted_again() {
-    let mut replayed = result("a", Status::Completed);
+fn a_replayed_result_is_counted_no_more_and_an_unknown_duration_is_not_zero() {
+    let mut replayed = result("a", Status::Skipped);
     replayed.replayed = true;
-    let read = metrics(&replayed);
-    let all = read["metrics"].as_array().unwrap();
-    let find = |name: &str| all.iter().find(|metric| metric["name"] == name);
-    assert!(find("powerbi.refresh.completed").is_none());
-    assert_eq!(find("powerbi.refresh.http_calls").unwrap()["value"], 0);
-}
-
-#[test]
-fn an_unknown_duration_is_not_measured_as_zero() {
-    let mut silent = verdict(Status::Denied);
-    (silent.started_at, silent.ended_at) = (String::new(), String::new());
-    let result = RefreshResult::new(&silent, &Invocation::default(), &ExitRules::default());
-    let read = metrics(&result);
-    assert!(
-        read["metrics"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|metric| metric["type"] == "counter")
-    );
+    replayed.verdict.quota.limit = 8;
+    (replayed.verdict.started_at, replayed.verdict.ended_at) = Default::default();
+    let none = metric_of("counter", "http_calls", "a", 0);
+    assert_eq!(metrics(&replayed), json!({"metrics": [none]}));
+    let nothing = Verdict::not_sent(Status::Denied, "", "", "");
+    let unknown = RefreshResult::new(&nothing, &Invocation::default(), &ExitRules::default());
+    let all = metrics(&unknown)["metrics"].as_array().unwrap().clone();
+    assert!(all.iter().all(|metric| metric["type"] == "counter"));
 }
 
 #[test]
@@ -206,22 +211,22 @@ fn the_log_level_follows_the_outcome() {
     }
 }
 
+/// A result with 5 of 8 refreshes left.
+fn with_quota(target: &str) -> RefreshResult {
+    let mut counted = verdict(Status::Completed);
+    (counted.quota.limit, counted.quota.left) = (8, 5);
+    result_of(target, &counted)
+}
+
 #[test]
-fn the_rest_of_a_quota_is_a_gauge_if_it_was_counted_now() {
-    let mut counted = result("order_list", Status::Skipped);
-    let gauge = |result: &RefreshResult| {
-        let read = metrics(result);
-        let all = read["metrics"].as_array().unwrap().clone();
-        all.into_iter().find(|metric| metric["type"] == "gauge")
-    };
-    assert_eq!(gauge(&counted), None);
-    counted.verdict.quota.limit = 8;
-    counted.verdict.quota.left = 3;
-    let metric = gauge(&counted).unwrap();
-    assert_eq!(metric["name"], "powerbi.refresh.order_list.quota_left");
-    assert_eq!(metric["value"], 3);
-    counted.replayed = true;
-    assert_eq!(gauge(&counted), None);
+fn the_rest_of_a_quota_is_a_gauge() {
+    let read = metrics(&with_quota("a"));
+    assert_eq!(
+        read["metrics"][4],
+        metric_of("gauge", "a.quota_left", "a", 5)
+    );
+    let read = metrics(&result("a", Status::Completed));
+    assert_eq!(read["metrics"].as_array().unwrap().len(), 4);
 }
 
 fn plan(name: &str, limit: u64, left: u64) -> Value {
@@ -235,28 +240,19 @@ fn plan(name: &str, limit: u64, left: u64) -> Value {
 
 #[test]
 fn a_plan_is_an_output_under_its_name_and_alone_at_the_top_level_too() {
-    let read = plans(&[plan("a", 8, 5)], true);
-    let outputs = &read["outputs"];
+    let outputs = &plans(&[plan("a", 8, 5)], true)["outputs"];
     assert_eq!(outputs["plans"]["a"]["would"], "send");
-    for (field, value) in outputs["plans"]["a"].as_object().unwrap() {
-        assert_eq!(&outputs[field], value, "{field}");
-    }
-    let read = plans(&[plan("a", 8, 5), plan("b", 0, 0)], false);
-    let outputs = read["outputs"].as_object().unwrap();
-    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["plans"]);
+    at_top_level(outputs, &outputs["plans"]["a"]);
+    let outputs = &plans(&[plan("a", 8, 5), plan("b", 0, 0)], false)["outputs"];
+    assert_eq!(names(outputs), ["plans"]);
     assert_eq!(outputs["plans"]["b"]["target"], "b");
 }
 
 #[test]
 fn a_plan_with_a_quota_has_a_gauge() {
-    let read = plan_metrics("dataflow", &plan("a", 8, 5)).unwrap();
-    assert_eq!(
-        read["metrics"],
-        json!([{
-            "type": "gauge", "name": "powerbi.refresh.a.quota_left", "value": 5,
-            "tags": {"target": "a", "kind": "dataflow"},
-        }])
-    );
+    let gauge = metric_of("gauge", "a.quota_left", "a", 5);
+    let read = plan_metrics("power-automate", &plan("a", 8, 5));
+    assert_eq!(read, Some(json!({"metrics": [gauge]})));
     assert_eq!(plan_metrics("dataflow", &plan("a", 0, 0)), None);
 }
 
@@ -264,20 +260,12 @@ fn a_plan_with_a_quota_has_a_gauge() {
 fn a_huge_plan_is_truncated_and_keeps_its_short_texts() {
     let mut big = plan("a", 8, 5);
     big["request"]["body"] = "x".repeat(2 * OUTPUTS_LIMIT).into();
-    let frame = frame(&plans(&[big], true));
-    assert!(frame.len() <= OUTPUTS_LIMIT + 4, "{}", frame.len());
-    let read = in_kestra(&frame).unwrap();
+    let read = plans(&[big], true);
+    fits(&read);
     assert_eq!(read["outputs"]["would"], "send");
-    assert_eq!(
-        read["outputs"]["plans"]["a"]["request"]["url"],
-        "https://h/x"
-    );
-    assert!(
-        read["outputs"]["request"]["body"]
-            .as_str()
-            .unwrap()
-            .ends_with('…')
-    );
+    let request = &read["outputs"]["plans"]["a"]["request"];
+    assert_eq!(request["url"], "https://h/x");
+    assert!(request["body"].as_str().unwrap().ends_with('…'));
 }
 
 #[test]
@@ -286,24 +274,17 @@ fn listed_runs_are_outputs_with_their_ids() {
         json!({"run": "r2", "status": "unknown"}),
         json!({"run": "r1", "status": "completed"}),
     ];
-    let read = listed_runs(&rows);
-    assert_eq!(
-        read["outputs"],
-        json!({"runs": rows, "run_ids": ["r2", "r1"], "count": 2, "left_out": 0})
-    );
-    assert_eq!(
-        listed_runs(&[])["outputs"],
-        json!({"runs": [], "run_ids": [], "count": 0, "left_out": 0})
-    );
+    let expected = json!({"runs": rows, "run_ids": ["r2", "r1"], "count": 2, "left_out": 0});
+    assert_eq!(listed_runs(&rows)["outputs"], expected);
+    let none = json!({"runs": [], "run_ids": [], "count": 0, "left_out": 0});
+    assert_eq!(listed_runs(&[])["outputs"], none);
 }
 
 #[test]
 fn of_too_many_runs_the_newest_are_kept() {
-    let rows: Vec<Value> = (0..5_000)
-        .map(|n| json!({"run": format!("{n:036}"), "message": "m".repeat(300)}))
-        .collect();
-    let read = listed_runs(&rows);
-    assert!(frame(&read).len() <= OUTPUTS_LIMIT + 4);
+    let row = |n| json!({"run": format!("{n:036}"), "message": "m".repeat(300)});
+    let read = listed_runs(&(0..5_000).map(row).collect::<Vec<_>>());
+    fits(&read);
     let outputs = &read["outputs"];
     let kept = outputs["count"].as_u64().unwrap();
     assert!(kept > 100, "{kept}");
@@ -311,11 +292,11 @@ fn of_too_many_runs_the_newest_are_kept() {
     assert_eq!(outputs["run_ids"][0], format!("{:036}", 0));
 }
 
-const NOW: &str = "2026-11-23T08:15:37.000000123Z";
 const NANOS: &str = "1795421737000000123";
 
 fn translated(otlp: &Otlp, plain: &Value) -> Value {
-    in_kestra(&frame(&otlp.translate(plain, NOW.parse().unwrap()))).unwrap()
+    let now = "2026-11-23T08:15:37.000000123Z".parse().unwrap();
+    in_kestra(&frame(&otlp.translate(plain, now))).unwrap()
 }
 
 #[test]
@@ -328,30 +309,25 @@ fn a_log_entry_has_its_own_time_and_the_severity_of_its_level() {
         (Level::Error, 17),
     ] {
         let read = translated(&Otlp::default(), &log(level, "line one\nline two"));
-        assert!(
-            read.get("logs").is_none(),
-            "otherwise it would be shown twice"
-        );
+        // As a plain entry it would be shown twice.
+        assert_eq!(names(&read), ["otlp"]);
         let logs = &read["otlp"]["resourceLogs"][0];
-        let record = &logs["scopeLogs"][0]["logRecords"][0];
-        assert_eq!(record["timeUnixNano"], NANOS);
-        assert_eq!(record["severityNumber"], number);
-        assert_eq!(record["severityText"], level.kestra());
-        assert_eq!(record["body"]["stringValue"], "line one\nline two");
-        assert!(record.get("traceId").is_none());
-        let service = &logs["resource"]["attributes"][0];
-        assert_eq!(service["key"], "service.name");
-        assert_eq!(service["value"]["stringValue"], "host-runner");
+        let expected = json!({
+            "timeUnixNano": NANOS,
+            "severityNumber": number,
+            "severityText": level.kestra(),
+            "body": {"stringValue": "line one\nline two"},
+        });
+        assert_eq!(logs["scopeLogs"][0]["logRecords"], json!([expected]));
+        let service = attribute("service.name", "host-runner");
+        assert_eq!(logs["resource"]["attributes"][0], service);
     }
 }
 
 #[test]
 fn log_entries_belong_to_the_trace() {
-    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let otlp = Otlp {
-        trace: Trace::parse(trace).ok(),
-    };
-    let read = translated(&otlp, &log(Level::Info, "x"));
+    let trace = Trace::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").ok();
+    let read = translated(&Otlp { trace }, &log(Level::Info, "x"));
     let record = &read["otlp"]["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
     assert_eq!(record["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(record["spanId"], "00f067aa0ba902b7");
@@ -359,46 +335,27 @@ fn log_entries_belong_to_the_trace() {
 
 #[test]
 fn counters_are_delta_sums_gauges_are_gauges_and_timers_stay_timers() {
-    let mut counted = verdict(Status::Completed);
-    counted.quota = crate::verdict::Quota {
-        limit: 8,
-        counted: 3,
-        left: 5,
-        ..crate::verdict::Quota::default()
-    };
-    let result = RefreshResult::new(&counted, &invocation("a"), &ExitRules::default());
-    let read = translated(&Otlp::default(), &metrics(&result));
-    let plain: Vec<&str> = read["metrics"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|metric| {
-            assert_eq!(metric["type"], "timer");
-            metric["name"].as_str().unwrap()
-        })
-        .collect();
-    assert_eq!(
-        plain,
-        ["powerbi.refresh.duration", "powerbi.refresh.a.duration"]
-    );
-    let all = read["otlp"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
-        .as_array()
-        .unwrap();
-    let find = |name: &str| all.iter().find(|metric| metric["name"] == name).unwrap();
-    let calls = find("powerbi.refresh.http_calls");
-    assert_eq!(calls["sum"]["aggregationTemporality"], 1);
-    assert_eq!(calls["sum"]["isMonotonic"], true);
-    let point = &calls["sum"]["dataPoints"][0];
-    assert_eq!(point["asInt"], "7", "int64 is text in OTLP/JSON");
-    assert_eq!(point["timeUnixNano"], NANOS);
-    let tags = point["attributes"].as_array().unwrap();
-    assert_eq!(tags.len(), 2);
-    assert!(tags.contains(&attribute("kind", "power-automate")));
-    assert!(tags.contains(&attribute("target", "a")));
-    find("powerbi.refresh.completed");
-    let left = find("powerbi.refresh.a.quota_left");
-    assert_eq!(left["gauge"]["dataPoints"][0]["asInt"], "5");
-    assert!(left.get("sum").is_none());
+    let read = translated(&Otlp::default(), &metrics(&with_quota("a")));
+    let timers = json!([
+        metric_of("timer", "duration", "a", 252.0),
+        metric_of("timer", "a.duration", "a", 252.0),
+    ]);
+    assert_eq!(read["metrics"], timers);
+    let attributes = [
+        attribute("kind", "power-automate"),
+        attribute("target", "a"),
+    ];
+    // An int64 is text in OTLP/JSON.
+    let points =
+        |number: &str| json!([{"timeUnixNano": NANOS, "attributes": attributes, "asInt": number}]);
+    let sum = |number| json!({"dataPoints": points(number), "aggregationTemporality": 1, "isMonotonic": true});
+    let expected = json!([
+        {"name": "powerbi.refresh.http_calls", "sum": sum("7")},
+        {"name": "powerbi.refresh.completed", "sum": sum("1")},
+        {"name": "powerbi.refresh.a.quota_left", "gauge": {"dataPoints": points("5")}},
+    ]);
+    let scope = &read["otlp"]["resourceMetrics"][0]["scopeMetrics"][0];
+    assert_eq!(scope["metrics"], expected);
 }
 
 #[test]

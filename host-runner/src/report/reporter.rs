@@ -149,22 +149,19 @@ impl Reporter {
         if level < self.options.threshold {
             return;
         }
-        let message = safe(&self.redactor, message);
-        match self.options.mode {
-            Mode::Kestra => self.write_log(level, &message),
-            Mode::Text | Mode::Json => self.write_log(level, &one_line(&message)),
+        let mut message = safe(&self.redactor, message);
+        if self.options.mode != Mode::Kestra {
+            message = one_line(&message);
         }
+        self.write_log(level, &message);
     }
 
     /// Logs an error and its hint on a line of its own. A list of errors keeps its lines; they are
     /// indented, so that none can be mistaken for another message.
     pub fn error(&self, message: &str, hint: &str) {
         let message = safe(&self.redactor, message);
-        let mut text = message
-            .lines()
-            .map(one_line)
-            .collect::<Vec<_>>()
-            .join("\n  ");
+        let lines: Vec<String> = message.lines().map(one_line).collect();
+        let mut text = lines.join("\n  ");
         let hint = safe_line(&self.redactor, hint);
         if !hint.is_empty() {
             text += &format!("\nhint: {hint}");
@@ -196,12 +193,10 @@ impl Reporter {
             };
             live.show(&target, &format!("{message} ({calls})"));
         }
-        let before = self
-            .reported()
-            .progress
-            .insert(target.clone(), message.clone());
-        if before.as_ref() != Some(&message) {
-            self.log(update.level, &format!("{target}: {message}"));
+        let line = format!("{target}: {message}");
+        let before = self.reported().progress.insert(target, message.clone());
+        if before != Some(message) {
+            self.log(update.level, &line);
         }
     }
 
@@ -220,15 +215,12 @@ impl Reporter {
             Mode::Json => self.stdout.line(&json_line(&result)),
             Mode::Kestra => {
                 let message = text::paragraph(&result, false);
-                let level = frames::result_level(&result);
-                self.frame(&frames::log(level, &message));
+                self.write_log(frames::result_level(&result), &message);
                 // The lock is held while writing, so that older outputs cannot replace newer ones.
-                let mut reported = self.reported();
-                reported
-                    .results
-                    .retain(|known| known.target != result.target);
-                reported.results.push(result.clone());
-                self.frame(&frames::outputs_so_far(&reported.results));
+                let results = &mut self.reported().results;
+                results.retain(|known| known.target != result.target);
+                results.push(result.clone());
+                self.frame(&frames::outputs_so_far(results));
                 self.frame(&frames::metrics(&result));
             }
         }
@@ -239,20 +231,17 @@ impl Reporter {
         if let Some(live) = &self.live {
             live.clear();
         }
-        let names = summary.targets.iter();
-        let summary = Summary {
-            targets: names.map(|name| safe_line(&self.redactor, name)).collect(),
-            ..summary.clone()
-        };
+        let mut summary = summary.clone();
+        for name in &mut summary.targets {
+            *name = safe_line(&self.redactor, name);
+        }
         match self.options.mode {
             Mode::Text if summary.targets.len() > 1 => {
                 self.stdout.text(&text::closing_line(&summary));
             }
             // A script has every result already.
             Mode::Text | Mode::Json => {}
-            Mode::Kestra => {
-                self.frame(&frames::outputs(&self.reported().results, &summary));
-            }
+            Mode::Kestra => self.frame(&frames::outputs(&self.reported().results, &summary)),
         }
     }
 
@@ -278,7 +267,7 @@ impl Reporter {
         let content = safe(&self.redactor, content);
         match self.options.mode {
             Mode::Text | Mode::Json => self.above(|| sink.text(&content)),
-            Mode::Kestra => self.frame(&frames::log(Level::Info, &content)),
+            Mode::Kestra => self.write_log(Level::Info, &content),
         }
     }
 
@@ -291,7 +280,7 @@ impl Reporter {
         let line = json_line(row);
         match self.options.mode {
             Mode::Text | Mode::Json => self.above(|| self.stdout.line(&line)),
-            Mode::Kestra => self.frame(&frames::log(Level::Info, &line)),
+            Mode::Kestra => self.write_log(Level::Info, &line),
         }
     }
 
@@ -301,9 +290,9 @@ impl Reporter {
         let plan = self.cleaned_value(plan);
         self.print_row(&plan);
         if self.options.mode == Mode::Kestra {
-            let mut reported = self.reported();
-            reported.plans.push(plan.clone());
-            self.frame(&frames::plans(&reported.plans, alone));
+            let plans = &mut self.reported().plans;
+            plans.push(plan.clone());
+            self.frame(&frames::plans(plans, alone));
             if let Some(metrics) = frames::plan_metrics(kind, &plan) {
                 self.frame(&metrics);
             }
@@ -338,11 +327,36 @@ impl Reporter {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The result with every identifier on one clean line and every sentence clean.
     fn cleaned(&self, result: &RefreshResult) -> RefreshResult {
-        result.map_texts(
-            |name| safe_line(&self.redactor, name),
-            |sentence| safe(&self.redactor, sentence),
-        )
+        let mut result = result.clone();
+        let verdict = &mut result.verdict;
+        for text in [
+            &mut verdict.message,
+            &mut verdict.hint,
+            &mut verdict.service_error.message,
+        ] {
+            *text = safe(&self.redactor, text);
+        }
+        for text in [
+            &mut result.target,
+            &mut result.kind,
+            &mut result.run,
+            &mut result.idempotency_key,
+            &mut verdict.code,
+            &mut verdict.likely_cause,
+            &mut verdict.retry_at,
+            &mut verdict.service_run,
+            &mut verdict.flow_run,
+            &mut verdict.started_at,
+            &mut verdict.ended_at,
+            &mut verdict.service_error.code,
+            &mut verdict.service_error.activity_id,
+            &mut verdict.quota.next_slot,
+        ] {
+            *text = safe_line(&self.redactor, text);
+        }
+        result
     }
 
     fn cleaned_value(&self, value: &impl Serialize) -> Value {

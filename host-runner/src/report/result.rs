@@ -208,43 +208,6 @@ impl RefreshResult {
     pub fn has_duration(&self) -> bool {
         !self.started_at.is_empty() && !self.ended_at.is_empty()
     }
-
-    /// The result with `names` applied to every identifier and `prose` to every sentence.
-    #[must_use]
-    pub(super) fn map_texts(
-        &self,
-        names: impl Fn(&str) -> String,
-        prose: impl Fn(&str) -> String,
-    ) -> Self {
-        let mut result = self.clone();
-        let verdict = &mut result.verdict;
-        for text in [
-            &mut verdict.message,
-            &mut verdict.hint,
-            &mut verdict.service_error.message,
-        ] {
-            *text = prose(text);
-        }
-        for text in [
-            &mut result.target,
-            &mut result.kind,
-            &mut result.run,
-            &mut result.idempotency_key,
-            &mut verdict.code,
-            &mut verdict.likely_cause,
-            &mut verdict.retry_at,
-            &mut verdict.service_run,
-            &mut verdict.flow_run,
-            &mut verdict.started_at,
-            &mut verdict.ended_at,
-            &mut verdict.service_error.code,
-            &mut verdict.service_error.activity_id,
-            &mut verdict.quota.next_slot,
-        ] {
-            *text = names(text);
-        }
-        result
-    }
 }
 
 /// Parses a timestamp of the verdict. Anything else becomes an absent value, so that readers can rely

@@ -1,3 +1,6 @@
+use clap::ValueEnum as _;
+use serde_json::json;
+
 use super::*;
 use crate::report::fixtures::{invocation, verdict};
 
@@ -5,68 +8,31 @@ fn result(verdict: &Verdict, invocation: &Invocation) -> RefreshResult {
     RefreshResult::new(verdict, invocation, &ExitRules::default())
 }
 
-/// The fields of the contract with users, "Result", in its order.
-const FIELDS: [&str; 27] = [
-    "target",
-    "kind",
-    "status",
-    "sent",
-    "evidence",
-    "matched",
-    "own_run",
-    "code",
-    "likely_cause",
-    "message",
-    "hint",
-    "retryable",
-    "retry_at",
-    "run",
-    "service_run",
-    "flow_run",
-    "started_at",
-    "ended_at",
-    "duration_ms",
-    "http_calls",
-    "attempt",
-    "idempotency_key",
-    "replayed",
-    "audit_event",
-    "exit_code",
-    "service_error",
-    "quota",
-];
+/// The names of the contract with users, "Result", in its order. Those of the two objects follow.
+const NAMES: &str = "target kind status sent evidence matched own_run code likely_cause message hint \
+    retryable retry_at run service_run flow_run started_at ended_at duration_ms http_calls attempt \
+    idempotency_key replayed audit_event exit_code service_error quota";
 
 #[test]
 fn every_field_is_present_and_never_null_even_when_nothing_is_known() {
     let nothing = Verdict::not_sent(Status::Invalid, "", "", "");
-    let value = serde_json::to_value(result(&nothing, &Invocation::default())).unwrap();
-    let object = value.as_object().unwrap();
-    assert_eq!(object.len(), FIELDS.len());
-    for field in FIELDS {
-        assert!(
-            object.get(field).is_some_and(|value| !value.is_null()),
-            "{field}"
-        );
+    let value = json!(result(&nothing, &Invocation::default()));
+    assert_eq!(value.as_object().unwrap().len(), NAMES.split(' ').count());
+    for name in NAMES.split(' ') {
+        assert!(!value[name].is_null(), "{name}");
     }
-    assert_eq!(
-        value["service_error"],
-        serde_json::json!({"code": "", "message": "", "activity_id": ""})
-    );
-    assert_eq!(
-        value["quota"],
-        serde_json::json!({"limit": 0, "counted": 0, "left": 0, "next_slot": ""})
-    );
+    let error = json!({"code": "", "message": "", "activity_id": ""});
+    assert_eq!(value["service_error"], error);
+    let quota = json!({"limit": 0, "counted": 0, "left": 0, "next_slot": ""});
+    assert_eq!(value["quota"], quota);
 }
 
 #[test]
 fn the_fields_are_in_the_order_of_the_contract() {
-    let line =
-        serde_json::to_string(&result(&verdict(Status::Completed), &invocation("a"))).unwrap();
-    let places: Vec<_> = FIELDS
-        .iter()
-        .map(|field| line.find(&format!("\"{field}\":")).unwrap())
-        .collect();
-    assert!(places.is_sorted(), "{line}");
+    let result = result(&verdict(Status::Completed), &invocation("a"));
+    let line = serde_json::to_string(&result).unwrap();
+    let place = |name| line.find(&format!("\"{name}\":")).unwrap();
+    assert!(NAMES.split(' ').map(place).is_sorted(), "{line}");
 }
 
 #[test]
@@ -77,6 +43,7 @@ fn the_times_of_the_service_win_over_ours_which_count_only_after_an_end() {
     for (status, reported, expected, milliseconds) in [
         (Status::Completed, (local, end), (start, end), 1250),
         (Status::Failed, ("", ""), (trigger, end), 1500),
+        (Status::Cancelled, ("", ""), (trigger, end), 1500),
         (Status::Accepted, ("", ""), ("", ""), 0),
         (Status::Unknown, ("", ""), ("", ""), 0),
         (Status::Interrupted, ("", ""), ("", ""), 0),
@@ -104,8 +71,8 @@ fn the_rules_change_only_the_exit_codes_that_they_name() {
         zero_on: zero_on.to_vec(),
     };
     let none = rules(false, &[]);
-    for row in Status::TABLE {
-        assert_eq!(none.exit_code(row.status, None), row.status.exit_code());
+    for status in Status::value_variants() {
+        assert_eq!(none.exit_code(*status, None), status.exit_code());
     }
     let strict = rules(true, &[Status::Accepted]);
     let lenient = rules(false, &[Status::Skipped]);
@@ -126,9 +93,8 @@ fn the_rules_change_only_the_exit_codes_that_they_name() {
 #[test]
 fn no_field_of_the_verdict_is_missing() {
     let reported = verdict(Status::Completed);
-    let all = serde_json::to_value(result(&reported, &invocation("a"))).unwrap();
-    let verdict = serde_json::to_value(&reported).unwrap();
-    for (name, value) in verdict.as_object().unwrap() {
+    let all = json!(result(&reported, &invocation("a")));
+    for (name, value) in json!(reported).as_object().unwrap() {
         assert_eq!(&all[name], value, "{name}");
     }
 }

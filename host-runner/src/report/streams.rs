@@ -246,13 +246,9 @@ mod tests {
     impl Write for Hangup {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.writes.fetch_add(1, Ordering::SeqCst);
-            match self.left.checked_sub(1) {
-                Some(left) => {
-                    self.left = left;
-                    Ok(bytes.len())
-                }
-                None => Err(io::ErrorKind::BrokenPipe.into()),
-            }
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -272,31 +268,22 @@ mod tests {
         sink.line("not read");
         assert!(sink.is_closed());
         sink.clone().text("nor this");
-        assert_eq!(
-            writes.load(Ordering::SeqCst),
-            2,
-            "a closed sink writes no more"
-        );
+        // A closed sink writes no more.
+        assert_eq!(writes.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn a_real_pipe_without_a_reader_closes_the_sink() {
-        let (reader, writer) = io::pipe().unwrap();
-        drop(reader);
-        let sink = Sink::new(Box::new(writer));
+        let sink = broken_pipe();
         sink.line("unread");
         assert!(sink.is_closed());
     }
 
     #[test]
     fn no_line_of_text_can_pass_for_a_frame() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let sink = Sink::new(Box::new(writer));
-        sink.text("one\n::{\"outputs\":{}}::\nthree");
-        drop(sink);
-        let mut read = String::new();
-        io::Read::read_to_string(&mut reader, &mut read).unwrap();
-        assert_eq!(read, "one\n ::{\"outputs\":{}}::\nthree\n");
+        let paper = Paper::default();
+        paper.sink().text("one\n::{\"outputs\":{}}::\nthree");
+        assert_eq!(paper.read(), "one\n ::{\"outputs\":{}}::\nthree\n");
     }
 
     fn live(sink: Sink) -> Live {
@@ -308,11 +295,9 @@ mod tests {
         let paper = Paper::default();
         let live = live(paper.sink());
         live.show("order_list", "waiting for the run");
-        let drawn = paper.read();
-        assert!(
-            drawn.contains("order_list") && drawn.contains("waiting for the run"),
-            "{drawn:?}"
-        );
+        for text in ["order_list", "waiting for the run"] {
+            assert!(paper.read().contains(text), "{:?}", paper.read());
+        }
         live.done("order_list");
         assert!(paper.read().ends_with("\r\u{1b}[2K"), "{:?}", paper.read());
     }

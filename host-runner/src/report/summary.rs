@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use super::result::RefreshResult;
@@ -50,9 +51,9 @@ impl Summary {
         Self {
             status,
             exit_code: status.exit_code(),
-            counts: Status::TABLE
+            counts: Status::value_variants()
                 .iter()
-                .map(|row| (row.name.to_owned(), 0))
+                .map(|status| (status.name().to_owned(), 0))
                 .collect(),
             targets: Vec::new(),
             left_out: 0,
@@ -73,45 +74,39 @@ pub(super) fn badness(result: &RefreshResult) -> (usize, usize, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{invocation, verdict};
+    use crate::report::fixtures::{invocation, result, verdict};
     use crate::report::result::ExitRules;
 
-    fn results(statuses: &[Status], rules: &ExitRules) -> Vec<RefreshResult> {
-        let result = |(n, status): (usize, &Status)| {
-            RefreshResult::new(&verdict(*status), &invocation(&format!("t{n}")), rules)
-        };
-        statuses.iter().enumerate().map(result).collect()
-    }
-
     fn summary(statuses: &[Status]) -> Summary {
-        Summary::of(&results(statuses, &ExitRules::default()))
+        let results = statuses.iter().map(|status| result(status.name(), *status));
+        Summary::of(&results.collect::<Vec<_>>())
     }
 
     #[test]
     fn the_worst_target_sets_status_and_exit_code() {
-        let summary = summary(&[
-            Status::Completed,
-            Status::Unknown,
-            Status::Failed,
-            Status::Skipped,
-        ]);
-        assert_eq!((summary.status, summary.exit_code), (Status::Failed, 10));
-        assert_eq!(summary.targets, ["t0", "t1", "t2", "t3"]);
+        use Status::{Accepted, Completed, Failed, Skipped, Unknown};
+        for (statuses, status, exit_code) in [
+            (&[Completed, Unknown, Failed, Skipped][..], Failed, 10),
+            // Both exit 0.
+            (&[Completed, Accepted, Completed], Accepted, 0),
+        ] {
+            let summary = summary(statuses);
+            assert_eq!((summary.status, summary.exit_code), (status, exit_code));
+            assert!(
+                summary
+                    .targets
+                    .iter()
+                    .eq(statuses.iter().map(|status| status.name()))
+            );
+        }
     }
 
     #[test]
     fn every_status_has_a_count() {
         let summary = summary(&[Status::Completed, Status::Completed, Status::Skipped]);
-        assert_eq!(summary.counts.len(), Status::TABLE.len());
-        assert_eq!(summary.counts["completed"], 2);
-        assert_eq!(summary.counts["skipped"], 1);
-        assert_eq!(summary.counts["failed"], 0);
-    }
-
-    #[test]
-    fn accepted_is_worse_than_completed_though_both_exit_zero() {
-        let summary = summary(&[Status::Completed, Status::Accepted, Status::Completed]);
-        assert_eq!((summary.status, summary.exit_code), (Status::Accepted, 0));
+        assert_eq!(summary.counts.len(), Status::value_variants().len());
+        let counts = ["completed", "skipped", "failed"].map(|name| summary.counts[name]);
+        assert_eq!(counts, [2, 1, 0]);
     }
 
     #[test]
@@ -120,10 +115,14 @@ mod tests {
             require_completed: false,
             zero_on: vec![Status::Failed],
         };
-        let both = Summary::of(&results(&[Status::Failed, Status::Skipped], &rules));
-        assert_eq!((both.status, both.exit_code), (Status::Skipped, 11));
-        let alone = Summary::of(&results(&[Status::Completed, Status::Failed], &rules));
-        assert_eq!((alone.status, alone.exit_code), (Status::Failed, 0));
+        for (other, status, exit_code) in [
+            (Status::Skipped, Status::Skipped, 11),
+            (Status::Completed, Status::Failed, 0),
+        ] {
+            let result = |status| RefreshResult::new(&verdict(status), &invocation("a"), &rules);
+            let both = Summary::of(&[Status::Failed, other].map(result));
+            assert_eq!((both.status, both.exit_code), (status, exit_code));
+        }
     }
 
     #[test]

@@ -3,16 +3,12 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::fixtures::{Paper, broken_pipe, in_kestra, invocation, read_lines, swallowed, verdict};
+use super::fixtures::*;
 use super::streams::Live;
 use super::*;
 use crate::clock::SystemClock;
 use crate::secret::Redactor;
-use crate::verdict::{Status, Verdict};
-
-fn result(name: &str, verdict: &Verdict) -> RefreshResult {
-    RefreshResult::new(verdict, &invocation(name), &ExitRules::default())
-}
+use crate::verdict::Status;
 
 struct Stage {
     reporter: Reporter,
@@ -21,23 +17,30 @@ struct Stage {
     redactor: Redactor,
 }
 
-fn stage(mode: Mode, threshold: Level) -> Stage {
-    stage_with(mode, threshold, |_| None)
-}
+const MODES: [Mode; 3] = [Mode::Text, Mode::Json, Mode::Kestra];
 
-fn stage_with(mode: Mode, threshold: Level, live: impl FnOnce(Sink) -> Option<Live>) -> Stage {
-    let (stdout, stderr, redactor) = (Paper::default(), Paper::default(), Redactor::new());
-    let options = ReportOptions {
+fn options(mode: Mode, threshold: Level) -> ReportOptions {
+    ReportOptions {
         mode,
         threshold,
         color_stdout: false,
         color_stderr: false,
-    };
-    let live = live(stderr.sink());
-    let sinks = (stdout.sink(), stderr.sink());
-    let reporter = Reporter::new(options, redactor.clone(), sinks.0, sinks.1, live);
+    }
+}
+
+fn live(terminal: Sink) -> Live {
+    Live::new(terminal, || 80, SystemClock::shared())
+}
+
+fn stage(mode: Mode, threshold: Level) -> Stage {
+    stage_with(options(mode, threshold), |_| None)
+}
+
+fn stage_with(options: ReportOptions, live: impl FnOnce(Sink) -> Option<Live>) -> Stage {
+    let (stdout, stderr, redactor) = (Paper::default(), Paper::default(), Redactor::new());
+    let (out, err, live) = (stdout.sink(), stderr.sink(), live(stderr.sink()));
     Stage {
-        reporter,
+        reporter: Reporter::new(options, redactor.clone(), out, err, live),
         stdout,
         stderr,
         redactor,
@@ -53,24 +56,31 @@ impl Stage {
         self.reporter.summary(&Summary::of(results));
     }
 
-    fn frames(&self) -> Vec<Value> {
-        let lines = read_lines(&self.stdout.read());
-        lines
-            .iter()
-            .map(|line| in_kestra(line).unwrap_or_else(|| panic!("no frame: {line}")))
-            .collect()
+    /// Reports everything that contains foreign text, and returns what was written.
+    fn report_everything(&self, text: &str, result: &RefreshResult) -> String {
+        self.reporter.log(Level::Error, text);
+        self.reporter.progress(&Update {
+            target: text,
+            ..update(text, Level::Info)
+        });
+        self.reporter.print(text);
+        self.reporter.print_json(&json!({text: [text]}));
+        self.report(&[result.clone(), result.clone()]);
+        self.stdout.read() + &self.stderr.read()
     }
 
-    fn logs(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
+    fn frames(&self) -> Vec<Value> {
+        let frame = |line: &String| in_kestra(line).unwrap_or_else(|| panic!("no frame: {line}"));
+        read_lines(&self.stdout.read()).iter().map(frame).collect()
+    }
+
+    /// The log entries, as `LEVEL message`.
+    fn logs(&self) -> Vec<String> {
+        let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
         let frames = self.frames();
-        let entries = frames
-            .iter()
-            .filter_map(|frame| frame["logs"].as_array())
-            .flatten();
-        entries
-            .map(|entry| (text(&entry["level"]), text(&entry["message"])))
-            .collect()
+        let entries = frames.iter().filter_map(|frame| frame["logs"].as_array());
+        let line = |entry| text(entry, "level") + " " + &text(entry, "message");
+        entries.flatten().map(line).collect()
     }
 
     /// The final outputs: Kestra merges them shallowly.
@@ -98,7 +108,7 @@ fn text_puts_results_on_stdout_and_warnings_on_stderr() {
     let stage = stage(Mode::Text, Level::Warn);
     stage.reporter.log(Level::Warn, "an old URL");
     stage.reporter.progress(&update("polling", Level::Info));
-    let result = result("order_list", &verdict(Status::Completed));
+    let result = result("order_list", Status::Completed);
     stage.report(std::slice::from_ref(&result));
     assert_eq!(stage.stderr.read(), "warning: an old URL\n");
     assert_eq!(
@@ -110,14 +120,10 @@ fn text_puts_results_on_stdout_and_warnings_on_stderr() {
 #[test]
 fn text_ends_several_targets_with_a_line() {
     let stage = stage(Mode::Text, Level::Warn);
-    let results = ["a", "b"].map(|name| result(name, &verdict(Status::Completed)));
+    let results = ["a", "b"].map(|name| result(name, Status::Completed));
     stage.report(&results);
-    assert!(
-        stage
-            .stdout
-            .read()
-            .ends_with("\n2 targets: 2 completed; exit code 0\n")
-    );
+    let end = "\n2 targets: 2 completed; exit code 0\n";
+    assert!(stage.stdout.read().ends_with(end));
 }
 
 #[test]
@@ -125,9 +131,7 @@ fn the_threshold_hides_log_lines_but_never_a_result() {
     let quiet = stage(Mode::Text, Level::Error);
     quiet.reporter.log(Level::Warn, "w");
     quiet.reporter.log(Level::Error, "e");
-    quiet
-        .reporter
-        .result(&result("a", &verdict(Status::Failed)));
+    quiet.reporter.result(&result("a", Status::Failed));
     assert_eq!(quiet.stderr.read(), "error: e\n");
     assert!(quiet.stdout.read().starts_with("failed  a "));
     let loud = stage(Mode::Text, Level::Debug);
@@ -141,19 +145,9 @@ fn the_same_progress_is_logged_once() {
     for message in ["running", "running", "running", "done", "running"] {
         stage.reporter.progress(&update(message, Level::Debug));
     }
-    let logged: Vec<_> = stage
-        .logs()
-        .into_iter()
-        .map(|(_, message)| message)
-        .collect();
-    assert_eq!(
-        logged,
-        [
-            "order_list: running",
-            "order_list: done",
-            "order_list: running"
-        ]
-    );
+    let expected = ["running", "done", "running"];
+    let expected = expected.map(|message| format!("DEBUG order_list: {message}"));
+    assert_eq!(stage.logs(), expected);
 }
 
 #[test]
@@ -161,15 +155,13 @@ fn json_leaves_stdout_to_json() {
     let stage = stage(Mode::Json, Level::Info);
     stage.reporter.log(Level::Info, "started");
     stage.reporter.print("a table");
-    let results = ["a", "b"].map(|name| result(name, &swallowed()));
+    let results = ["a", "b"].map(|name| result_of(name, &swallowed()));
     stage.report(&results);
-    let read: Vec<RefreshResult> = stage
-        .stdout
-        .read()
+    let stdout = stage.stdout.read();
+    let read = stdout
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(read, results);
+        .map(|line| serde_json::from_str(line).unwrap());
+    assert_eq!(read.collect::<Vec<RefreshResult>>(), results);
     assert_eq!(stage.stderr.read(), "info: started\na table\n");
 }
 
@@ -180,87 +172,68 @@ fn kestra_reads_frames_only_and_nothing_on_stderr() {
     stage.reporter.progress(&update("polling", Level::Debug));
     stage.reporter.print("one\ntwo");
     stage.reporter.print_json(&json!({"a": "::{}::"}));
-    let result = result("order_list", &swallowed());
+    let result = result_of("order_list", &swallowed());
     stage.report(std::slice::from_ref(&result));
     assert_eq!(stage.stderr.read(), "");
+    let paragraph = format!("ERROR {}", text::paragraph(&result, false));
     let expected = [
-        ("WARN", "two\nlines"),
-        ("DEBUG", "order_list: polling"),
-        ("INFO", "one\ntwo"),
-        ("INFO", "{\"a\":\"::{}::\"}"),
-        ("ERROR", &text::paragraph(&result, false)),
+        "WARN two\nlines",
+        "DEBUG order_list: polling",
+        "INFO one\ntwo",
+        "INFO {\"a\":\"::{}::\"}",
+        &paragraph,
     ];
-    assert_eq!(
-        stage.logs(),
-        expected.map(|(level, message)| (level.to_owned(), message.to_owned()))
-    );
+    assert_eq!(stage.logs(), expected);
     let outputs = stage.outputs();
     assert_eq!(outputs["status"], "unknown");
-    assert_eq!(
-        outputs["refreshes"]["order_list"]["likely_cause"],
-        "dataflow_daily_limit"
-    );
+    let row = &outputs["refreshes"]["order_list"];
+    assert_eq!(row["likely_cause"], "dataflow_daily_limit");
     assert_eq!(outputs["summary"]["exit_code"], 12);
 }
 
 #[test]
 fn kestra_gets_each_result_at_once() {
     let stage = stage(Mode::Kestra, Level::Debug);
-    stage
-        .reporter
-        .result(&result("a", &verdict(Status::Completed)));
-    assert_eq!(stage.outputs()["refreshes"]["a"]["status"], "completed");
-    stage
-        .reporter
-        .result(&result("b", &verdict(Status::Failed)));
-    let outputs = stage.outputs();
-    assert_eq!(
-        outputs["refreshes"]["a"]["status"], "completed",
-        "earlier results are kept"
-    );
-    assert_eq!(outputs["refreshes"]["b"]["status"], "failed");
-    let metrics = stage
-        .frames()
-        .iter()
-        .filter(|frame| frame["metrics"].is_array())
-        .count();
-    assert_eq!(metrics, 2, "each target has its metrics once");
+    let statuses = || {
+        let refreshes = &stage.outputs()["refreshes"];
+        ["a", "b"].map(|name| refreshes[name]["status"].clone())
+    };
+    stage.reporter.result(&result("a", Status::Completed));
+    assert_eq!(statuses(), [json!("completed"), Value::Null]);
+    stage.reporter.result(&result("b", Status::Failed));
+    assert_eq!(statuses(), ["completed", "failed"]);
+    // Each target has its metrics once.
+    let frames = stage.frames();
+    let metrics = frames.iter().filter(|frame| frame["metrics"].is_array());
+    assert_eq!(metrics.count(), 2);
 }
 
 #[test]
 fn a_hostile_message_forges_no_frame_line_or_color() {
     let hostile = "x\r\n::{\"outputs\":{\"status\":\"completed\"}}::\u{2028}::{}::\u{1b}[2J\u{0}";
     let mut forged = verdict(Status::Failed);
-    forged.message = hostile.into();
-    forged.hint = hostile.into();
-    forged.code = hostile.into();
+    for field in [&mut forged.message, &mut forged.hint, &mut forged.code] {
+        *field = hostile.into();
+    }
     forged.service_error.message = hostile.into();
-    for mode in [Mode::Text, Mode::Json, Mode::Kestra] {
+    for mode in MODES {
         let stage = stage(mode, Level::Debug);
-        stage.reporter.log(Level::Warn, hostile);
-        stage.reporter.progress(&update(hostile, Level::Info));
-        stage.reporter.print(hostile);
-        let result = result(hostile, &forged);
-        stage.report(&[result.clone(), result]);
-        let all = stage.stdout.read() + &stage.stderr.read();
-        assert!(
-            !all.contains(['\u{1b}', '\u{0}', '\r']),
-            "{mode:?}: {all:?}"
-        );
-        let framed: Vec<_> = read_lines(&all)
-            .iter()
-            .filter_map(|line| in_kestra(line))
-            .collect();
+        let all = stage.report_everything(hostile, &result_of(hostile, &forged));
+        let controls = all.contains(['\u{1b}', '\u{0}', '\r']);
+        assert!(!controls, "{mode:?}: {all:?}");
         if mode == Mode::Kestra {
-            assert_eq!(stage.outputs()["summary"]["status"], "failed");
+            let outputs = stage.outputs();
+            assert_eq!(outputs["summary"]["status"], "failed");
             assert!(
-                stage
-                    .outputs()
+                outputs
                     .get("status")
                     .is_none_or(|status| status == "failed")
             );
         } else {
-            assert!(framed.is_empty(), "{mode:?}: {framed:?}");
+            let framed = read_lines(&all)
+                .iter()
+                .any(|line| in_kestra(line).is_some());
+            assert!(!framed, "{mode:?}: {all}");
         }
     }
 }
@@ -268,11 +241,9 @@ fn a_hostile_message_forges_no_frame_line_or_color() {
 /// The value with `text` in every string except the four enums.
 fn planted_in(value: &Value, text: &str) -> Value {
     let planted = |(name, field): (&String, &Value)| {
-        let is_enum = ["status", "sent", "evidence", "matched"].contains(&name.as_str());
-        let field = if is_enum {
-            field.clone()
-        } else {
-            planted_in(field, text)
+        let field = match name.as_str() {
+            "status" | "sent" | "evidence" | "matched" => field.clone(),
+            _ => planted_in(field, text),
         };
         (name.clone(), field)
     };
@@ -286,47 +257,32 @@ fn planted_in(value: &Value, text: &str) -> Value {
 #[test]
 fn no_secret_gets_out_in_any_field() {
     const SECRET: &str = "INVENTED\"sig\\0123456789";
-    let planted = || format!("before {SECRET} after?sig=INVENTED-other-9876543210&x");
-    let clean = serde_json::to_value(result("a", &verdict(Status::Failed))).unwrap();
-    let result: RefreshResult = serde_json::from_value(planted_in(&clean, &planted())).unwrap();
-    for mode in [Mode::Text, Mode::Json, Mode::Kestra] {
+    let planted = format!("before {SECRET} after?sig=INVENTED-other-9876543210&x");
+    let clean = json!(result("a", Status::Failed));
+    let result: RefreshResult = serde_json::from_value(planted_in(&clean, &planted)).unwrap();
+    for mode in MODES {
         let stage = stage(mode, Level::Trace);
         stage.redactor.register(&SecretString::from(SECRET));
-        stage.reporter.log(Level::Error, &planted());
-        stage.reporter.progress(&Update {
-            target: &planted(),
-            ..update(&planted(), Level::Info)
-        });
-        stage.reporter.print(&planted());
-        stage.reporter.print_json(&json!({planted(): [planted()]}));
-        stage.report(&[result.clone(), result.clone()]);
-        let all = stage.stdout.read() + &stage.stderr.read();
+        let all = stage.report_everything(&planted, &result);
         assert!(all.contains("***"), "{mode:?}");
         for part in ["INVENTED", "0123456789", "9876543210"] {
             assert!(!all.contains(part), "{mode:?}: {all}");
         }
-        assert!(
-            !format!("{:?}", stage.reporter).contains("INVENTED"),
-            "{mode:?}"
-        );
+        let debug = format!("{:?}", stage.reporter);
+        assert!(!debug.contains("INVENTED"), "{mode:?}");
     }
 }
 
 #[test]
 fn readers_that_are_gone_stop_only_the_output() {
-    for mode in [Mode::Text, Mode::Json, Mode::Kestra] {
-        let options = ReportOptions {
-            threshold: Level::Trace,
-            mode,
-            color_stdout: true,
-            color_stderr: true,
-        };
+    for mode in MODES {
+        let options = options(mode, Level::Trace);
         let (stdout, stderr) = (broken_pipe(), broken_pipe());
-        let live = Live::new(stderr.clone(), || 80, SystemClock::shared());
-        let reporter = Reporter::new(options, Redactor::new(), stdout.clone(), stderr, Some(live));
+        let live = Some(live(stderr.clone()));
+        let reporter = Reporter::new(options, Redactor::new(), stdout.clone(), stderr, live);
         reporter.log(Level::Warn, "w");
         reporter.progress(&update("p", Level::Info));
-        let result = result("a", &verdict(Status::Failed));
+        let result = result("a", Status::Failed);
         reporter.result(&result);
         let summary = Summary::of(std::slice::from_ref(&result));
         reporter.summary(&summary);
@@ -344,7 +300,7 @@ fn results_of_several_threads_are_whole_frames() {
             let reporter = &stage.reporter;
             scope.spawn(move || {
                 reporter.log(Level::Info, &"x".repeat(5000));
-                reporter.result(&result(&format!("t{n}"), &verdict(Status::Completed)));
+                reporter.result(&result(&format!("t{n}"), Status::Completed));
             });
         }
     });
@@ -353,36 +309,26 @@ fn results_of_several_threads_are_whole_frames() {
 
 #[test]
 fn a_status_line_is_cleared_before_a_result_is_printed() {
-    let stage = stage_with(Mode::Text, Level::Warn, |terminal| {
-        Some(Live::new(terminal, || 80, SystemClock::shared()))
+    let stage = stage_with(options(Mode::Text, Level::Warn), |terminal| {
+        Some(live(terminal))
     });
     let running = update("the run is in progress", Level::Debug);
     stage.reporter.progress(&running);
     let drawn = stage.stderr.read();
     assert!(drawn.contains("the run is in progress (3 calls)"));
-    stage.report(&[result("order_list", &verdict(Status::Completed))]);
+    stage.report(&[result("order_list", Status::Completed)]);
     assert!(stage.stderr.read().ends_with("\r\u{1b}[2K"));
     assert!(stage.stdout.read().starts_with("completed  order_list "));
 }
 
 #[test]
 fn an_error_has_its_hint_on_its_own_line_and_forges_no_message() {
-    for (mode, expected) in [
-        (
-            Mode::Text,
-            "error: two problems\n  one\n  error: two\nhint: fix both\n",
-        ),
-        (
-            Mode::Kestra,
-            "two problems\n  one\n  error: two\nhint: fix both",
-        ),
-    ] {
-        let stage = stage(mode, Level::Error);
-        let message = "two problems\none\nerror: two";
-        stage.reporter.error(message, "fix\nboth");
-        match mode {
-            Mode::Kestra => assert_eq!(stage.logs(), [("ERROR".to_owned(), expected.to_owned())]),
-            _ => assert_eq!(stage.stderr.read(), expected),
-        }
-    }
+    let (message, hint) = ("two problems\none\nerror: two", "fix\nboth");
+    let text = "two problems\n  one\n  error: two\nhint: fix both";
+    let terminal = stage(Mode::Text, Level::Error);
+    terminal.reporter.error(message, hint);
+    assert_eq!(terminal.stderr.read(), format!("error: {text}\n"));
+    let kestra = stage(Mode::Kestra, Level::Error);
+    kestra.reporter.error(message, hint);
+    assert_eq!(kestra.logs(), [format!("ERROR {text}")]);
 }

@@ -3,6 +3,8 @@
 //! Foreign text is put on one line or indented, so that a service's message cannot add a row to a
 //! paragraph.
 
+use clap::ValueEnum as _;
+
 use super::clean::one_line;
 use super::mode::Level;
 use super::result::RefreshResult;
@@ -39,12 +41,12 @@ pub fn paragraph(result: &RefreshResult, colored: bool) -> String {
 
 /// For example `unknown  order_list (power-automate)`.
 fn head(result: &RefreshResult, colored: bool) -> String {
-    let kind = match one_line(&result.kind) {
-        kind if kind.is_empty() => kind,
-        kind => format!(" ({kind})"),
-    };
     let status = status_word(result.status, colored);
-    format!("{status}  {}{kind}", one_line(&result.target))
+    let target = one_line(&result.target);
+    match one_line(&result.kind).as_str() {
+        "" => format!("{status}  {target}"),
+        kind => format!("{status}  {target} ({kind})"),
+    }
 }
 
 fn rows(result: &RefreshResult) -> [(&'static str, String); 12] {
@@ -74,11 +76,10 @@ fn trigger(result: &RefreshResult) -> &'static str {
 }
 
 fn ended(result: &RefreshResult) -> String {
-    if result.has_duration() {
-        format!("{} ({})", result.ended_at, duration(result.duration_ms))
-    } else {
-        result.ended_at.clone()
+    if !result.has_duration() {
+        return result.ended_at.clone();
     }
+    format!("{} ({})", result.ended_at, duration(result.duration_ms))
 }
 
 fn service_run(result: &RefreshResult) -> String {
@@ -108,28 +109,24 @@ pub(super) fn quota(quota: &Quota, period: &str) -> String {
 
 fn service_error(result: &RefreshResult) -> String {
     let error = &result.service_error;
-    let mut text = [error.code.as_str(), error.message.as_str()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(": ");
-    if !error.activity_id.is_empty() {
-        text.push_str(&format!(" (activity {})", error.activity_id));
-    }
-    text
+    let mut parts = vec![error.code.as_str(), error.message.as_str()];
+    parts.retain(|part| !part.is_empty());
+    let activity = match error.activity_id.as_str() {
+        "" => String::new(),
+        id => format!(" (activity {id})"),
+    };
+    parts.join(": ") + &activity
 }
 
 /// The closing line, for example `3 targets: 2 completed, 1 unknown; exit code 12`.
 #[must_use]
 pub fn closing_line(summary: &Summary) -> String {
-    let counts = Status::TABLE
-        .iter()
-        .filter_map(|row| {
-            let count = summary.counts.get(row.name).copied().unwrap_or(0);
-            (count > 0).then(|| format!("{count} {}", row.name))
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
+    let names = Status::value_variants().iter().map(|status| status.name());
+    let counted = names.filter_map(|name| match summary.counts.get(name) {
+        None | Some(0) => None,
+        Some(count) => Some(format!("{count} {name}")),
+    });
+    let counts = counted.collect::<Vec<_>>().join(", ");
     let targets = match summary.targets.len() {
         1 => "1 target".to_owned(),
         count => format!("{count} targets"),
@@ -185,13 +182,21 @@ fn paint(word: &str, sgr: &str, colored: bool) -> String {
 }
 
 /// The statuses and their exit codes, for `--help`. The README has the same table with a column
-/// more; both come from [`Status::TABLE`].
+/// more.
 #[must_use]
 pub fn exit_codes() -> String {
     let line = |exit: &str, name, means| format!("  {exit:13}  {name:17}  {means}");
     let mut lines = vec![line("exit", "status", "meaning")];
-    lines.extend(Status::TABLE.map(|row| line(&row.exit_codes(), row.name, row.means)));
+    for status in Status::value_variants() {
+        lines.push(line(&codes(*status), status.name(), status.meaning()));
+    }
     lines.join("\n")
+}
+
+/// For example `130, 143`.
+fn codes(status: Status) -> String {
+    let codes: Vec<String> = status.exit_codes().iter().map(u8::to_string).collect();
+    codes.join(", ")
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 use super::*;
-use crate::report::fixtures::{invocation, swallowed, verdict};
+use crate::report::fixtures::{result, result_of, swallowed, verdict};
 use crate::report::result::{ExitRules, Invocation};
 use crate::verdict::{Quota, Verdict};
 
-fn result(verdict: &Verdict) -> RefreshResult {
-    RefreshResult::new(verdict, &invocation("order_list"), &ExitRules::default())
+/// The paragraph of a verdict on `order_list`, without colors.
+fn shown(verdict: &Verdict) -> String {
+    paragraph(&result_of("order_list", verdict), false)
 }
 
 #[test]
@@ -21,7 +22,7 @@ unknown  order_list (power-automate)
   run           019-run
   flow run      flow-1
   exit code     12";
-    assert_eq!(paragraph(&result(&swallowed()), false), expected);
+    assert_eq!(shown(&swallowed()), expected);
 }
 
 #[test]
@@ -35,36 +36,16 @@ completed  order_list (power-automate)
   run           019-run
   service run   service-1 (matched by its start time)
   exit code     0";
-    assert_eq!(
-        paragraph(&result(&verdict(Status::Completed)), false),
-        expected
-    );
+    assert_eq!(shown(&verdict(Status::Completed)), expected);
 }
 
 #[test]
 fn only_the_status_is_colored() {
-    let plain = paragraph(&result(&verdict(Status::Failed)), false);
-    let colored = paragraph(&result(&verdict(Status::Failed)), true);
-    assert_eq!(
-        colored,
-        plain.replacen("failed", "\u{1b}[1;31mfailed\u{1b}[0m", 1)
-    );
+    let [plain, colored] =
+        [false, true].map(|colored| paragraph(&result("a", Status::Failed), colored));
+    let expected = plain.replacen("failed", "\u{1b}[1;31mfailed\u{1b}[0m", 1);
+    assert_eq!(colored, expected);
     assert!(!plain.contains('\u{1b}'));
-}
-
-#[test]
-fn an_end_is_only_shown_if_there_was_one() {
-    let shown = |status| {
-        let mut silent = verdict(status);
-        (silent.started_at, silent.ended_at) = (String::new(), String::new());
-        paragraph(&result(&silent), false).contains("\n  ended  ")
-    };
-    for status in [Status::Completed, Status::Failed, Status::Cancelled] {
-        assert!(shown(status), "{status:?}");
-    }
-    for status in [Status::Accepted, Status::Unknown, Status::Interrupted] {
-        assert!(!shown(status), "{status:?}");
-    }
 }
 
 #[test]
@@ -72,7 +53,7 @@ fn a_message_of_a_service_cannot_add_rows() {
     let mut forged = verdict(Status::Failed);
     forged.message = "no\ncompleted  order_list\n::{\"outputs\":{}}::".into();
     forged.service_error.message = "x\r\n  exit code     0".into();
-    let text = paragraph(&result(&forged), false);
+    let text = shown(&forged);
     assert!(text.contains("\n  no\n    completed  order_list\n    ::{\"outputs\":{}}::\n"));
     assert_eq!(text.matches("\n  exit code ").count(), 1);
 }
@@ -81,15 +62,11 @@ fn a_message_of_a_service_cannot_add_rows() {
 fn another_run_and_a_replayed_result_are_marked() {
     let mut other = verdict(Status::Skipped);
     other.own_run = false;
-    assert!(paragraph(&result(&other), false).contains("service-1 (not ours)"));
-    let mut replayed = invocation("order_list");
+    assert!(shown(&other).contains("service-1 (not ours)"));
+    let mut replayed = result("order_list", Status::Completed);
     replayed.replayed = true;
-    let result = RefreshResult::new(
-        &verdict(Status::Completed),
-        &replayed,
-        &ExitRules::default(),
-    );
-    assert!(paragraph(&result, false).contains("not sent: the result is from the audit log"));
+    let text = paragraph(&replayed, false);
+    assert!(text.contains("not sent: the result is from the audit log"));
 }
 
 #[test]
@@ -106,8 +83,8 @@ fn an_empty_verdict_is_still_a_paragraph() {
 
 #[test]
 fn the_closing_line_counts_each_status() {
-    let results =
-        [Status::Completed, Status::Unknown, Status::Completed].map(|s| result(&verdict(s)));
+    let statuses = [Status::Completed, Status::Unknown, Status::Completed];
+    let results = statuses.map(|status| result("a", status));
     let line = closing_line(&Summary::of(&results));
     assert_eq!(line, "3 targets: 2 completed, 1 unknown; exit code 12");
 }
@@ -129,31 +106,33 @@ fn durations_are_as_exact_as_a_person_needs() {
 #[test]
 fn only_a_counted_quota_is_shown() {
     let mut counted = verdict(Status::Completed);
-    assert!(!paragraph(&result(&counted), false).contains("quota"));
+    assert!(!shown(&counted).contains("quota"));
     counted.quota = Quota {
         limit: 8,
         counted: 8,
         left: 0,
         next_slot: "2026-11-24T00:00:00Z".into(),
     };
-    let text = paragraph(&result(&counted), false);
+    let text = shown(&counted);
     let row = "  quota         8 of 8 used in the 24 hours before, 0 left; the next slot opens at 2026-11-24T00:00:00Z\n";
     assert!(text.contains(row), "{text}");
 }
 
-fn cells(row: &crate::verdict::StatusRow) -> String {
-    format!(
-        "| `{}` | {} | {} | {} |\n",
-        row.name,
-        row.sent,
-        row.means,
-        row.exit_codes()
-    )
+/// The row of a status in the README's table.
+fn cells(status: &Status) -> String {
+    let sent = match status {
+        Status::Completed | Status::Accepted | Status::Failed | Status::Cancelled => "yes",
+        Status::Unknown => "yes, maybe",
+        Status::Interrupted | Status::InternalError => "no, maybe, yes",
+        _ => "no",
+    };
+    let (name, meaning, codes) = (status.name(), status.meaning(), codes(*status));
+    format!("| `{name}` | {sent} | {meaning} | {codes} |\n")
 }
 
 #[test]
 fn the_readme_has_the_exit_codes_of_the_process() {
-    let table: String = Status::TABLE.iter().map(cells).collect();
+    let table: String = Status::value_variants().iter().map(cells).collect();
     let readme = include_str!("../../../README.md");
     assert!(readme.contains(&table), "the table must be:\n{table}");
 }
@@ -162,9 +141,10 @@ fn the_readme_has_the_exit_codes_of_the_process() {
 fn the_help_has_every_exit_code_in_aligned_columns() {
     let text = exit_codes();
     let column = text.lines().next().unwrap().find("meaning").unwrap();
-    assert_eq!(text.lines().count(), Status::TABLE.len() + 1);
-    for (line, row) in text.lines().skip(1).zip(Status::TABLE) {
-        assert!(line.contains(row.name));
-        assert_eq!(&line[column..], row.means);
+    let all = Status::value_variants();
+    assert_eq!(text.lines().count(), all.len() + 1);
+    for (line, status) in text.lines().skip(1).zip(all) {
+        assert!(line.contains(status.name()));
+        assert_eq!(&line[column..], status.meaning());
     }
 }

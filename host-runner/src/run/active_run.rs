@@ -41,9 +41,8 @@ pub async fn retry_while_busy<T>(
     limit: Duration,
     mut call: impl FnMut() -> Result<T, AuditLogError>,
 ) -> Result<T, AuditLogError> {
-    let until = clock
-        .monotonic()
-        .saturating_add(limit.min(LONGEST_LOCK_WAIT));
+    let limit = limit.min(LONGEST_LOCK_WAIT);
+    let until = clock.monotonic().saturating_add(limit);
     loop {
         match call() {
             Err(error) if error.is_busy() && clock.monotonic() < until => {
@@ -56,14 +55,11 @@ pub async fn retry_while_busy<T>(
 
 /// The verdict for an audit log that cannot be read or written.
 pub(super) fn audit_unavailable(error: &AuditLogError) -> Verdict {
+    let (status, message) = (Status::AuditUnavailable, error.to_string());
+    let hint = "nothing was sent; check the audit log, then start again";
     Verdict {
         retryable: true,
-        ..Verdict::not_sent(
-            Status::AuditUnavailable,
-            error.code(),
-            error.to_string(),
-            "nothing was sent; check the audit log, then start again",
-        )
+        ..Verdict::not_sent(status, error.code(), message, hint)
     }
 }
 
@@ -225,11 +221,7 @@ impl ActiveRun {
                 progress.attempt = intent.attempt;
                 progress.trigger_at = Some(self.clock.now());
             }
-            Detail::Triggered(triggered)
-                if triggered
-                    .http_status
-                    .is_some_and(|status| (200..300).contains(&status)) =>
-            {
+            Detail::Triggered(triggered) if matches!(triggered.http_status, Some(200..300)) => {
                 progress.sent = Sent::Yes;
                 if triggered.service_run.is_some() {
                     self.release_resource(&mut progress);
@@ -254,9 +246,8 @@ impl ActiveRun {
     /// claim ends with its lease.
     fn release_resource(&self, progress: &mut RunProgress) {
         if std::mem::take(&mut progress.holds_resource) {
-            let _ = self
-                .audit_log
-                .release_resource(&self.info.resource, &self.info);
+            let info = &self.info;
+            let _ = self.audit_log.release_resource(&info.resource, info);
         }
     }
 
@@ -265,10 +256,8 @@ impl ActiveRun {
         if self.progress().has_outcome {
             return;
         }
-        let released = retry_while_busy(&self.clock, MIN_STORE_TIME, || {
-            self.audit_log.finish(&self.info.run)
-        })
-        .await;
+        let finish = || self.audit_log.finish(&self.info.run);
+        let released = retry_while_busy(&self.clock, MIN_STORE_TIME, finish).await;
         if let Err(error) = released {
             let message = format!("the run is released when its lease ends: {error}");
             self.reporter.log(Level::Debug, &message);
@@ -298,14 +287,10 @@ impl ActiveRun {
             Sent::No => Status::InternalError,
             Sent::Yes | Sent::Maybe => Status::Unknown,
         };
+        let hint = "please report this with the output of `host-runner audit show` for the run";
         let verdict = Verdict {
             sent,
-            ..Verdict::not_sent(
-                status,
-                "component_failed",
-                what,
-                "please report this with the output of `host-runner audit show` for the run",
-            )
+            ..Verdict::not_sent(status, "component_failed", what, hint)
         };
         self.conclude(verdict).await
     }

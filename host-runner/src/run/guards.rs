@@ -63,20 +63,14 @@ fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuar
         return None;
     }
     let opens_at = next_opening(&target.windows, now);
-    let next = opens_at.map_or_else(
-        || "it never opens again".to_owned(),
-        |at| format!("it opens at {at}"),
-    );
-    let message = format!(
-        "the window of {} is closed, {next}; nothing was sent",
-        target.name
-    );
-    Some(BlockingGuard::new(
-        "window",
-        "outside_window",
-        message,
-        opens_at,
-    ))
+    let next = match opens_at {
+        None => "it never opens again".to_owned(),
+        Some(at) => format!("it opens at {at}"),
+    };
+    let name = &target.name;
+    let message = format!("the window of {name} is closed, {next}; nothing was sent");
+    let guard = BlockingGuard::new("window", "outside_window", message, opens_at);
+    Some(guard)
 }
 
 /// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.
@@ -137,22 +131,20 @@ mod tests {
 
     #[test]
     fn only_a_retryable_failure_is_retried_up_to_max_attempts() {
-        assert_eq!(delay(&failed(true, ""), 1), Some(300));
-        assert_eq!(delay(&failed(true, ""), 2), Some(300));
-        assert_eq!(delay(&failed(true, ""), 3), None);
-        assert_eq!(delay(&failed(false, ""), 1), None);
-        for status in [
-            Status::Unknown,
-            Status::Accepted,
-            Status::Completed,
-            Status::Skipped,
-            Status::Unavailable,
+        for (status, retryable, triggers, expected) in [
+            (Status::Failed, true, 1, Some(300)),
+            (Status::Failed, true, 2, Some(300)),
+            (Status::Failed, true, 3, None),
+            (Status::Failed, false, 1, None),
+            (Status::Unknown, true, 1, None),
+            (Status::Accepted, true, 1, None),
+            (Status::Completed, true, 1, None),
+            (Status::Skipped, true, 1, None),
+            (Status::Unavailable, true, 1, None),
         ] {
-            let other = Verdict {
-                status,
-                ..failed(true, "")
-            };
-            assert_eq!(delay(&other, 1), None, "{status:?}");
+            let mut verdict = failed(retryable, "");
+            verdict.status = status;
+            assert_eq!(delay(&verdict, triggers), expected, "{status:?}");
         }
     }
 

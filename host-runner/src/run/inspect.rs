@@ -80,10 +80,10 @@ pub type ListRow = Vec<(&'static str, String)>;
 pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Finding>, Signal> {
     let question = Question::Access(target.wit.clone());
     match inspect(session, target, question, None, target.deadline).await {
-        Ok(Inspection::Access(findings)) => Ok(findings
-            .into_iter()
-            .map(|finding| from_component(session, finding))
-            .collect()),
+        Ok(Inspection::Access(findings)) => {
+            let findings = findings.into_iter();
+            Ok(findings.map(|one| from_component(session, one)).collect())
+        }
         Ok(_) => Ok(vec![Finding::bad("component", &unexpected_reply())]),
         Err(OperationError::Failed(verdict)) => Ok(vec![Finding::bad("service", &verdict)]),
         Err(OperationError::Interrupted(signal)) => Err(signal),
@@ -94,10 +94,10 @@ fn from_component(session: &Session, finding: wit::Finding) -> Finding {
     let status = finding.error.map(|error| Verdict::from(error).status);
     let hint = match status {
         // The component does not know the host, the cause and the remedy.
-        Some(Status::Denied | Status::Unavailable) => session
-            .boundary
-            .last_failure()
-            .map_or(finding.hint, |failure| failure.to_string()),
+        Some(Status::Denied | Status::Unavailable) => {
+            let failure = session.boundary.last_failure();
+            failure.map_or(finding.hint, |failure| failure.to_string())
+        }
         _ => finding.hint,
     };
     Finding {
@@ -186,19 +186,17 @@ pub async fn plan(
         options.wit_target(target),
         &Uuid::now_v7().to_string(),
         request::call_context(target, session.clock.now(), target.deadline),
-        options.follow,
-        options.force,
+        options,
     );
     let blocking = guards::blocking(audit_log, target, session.clock.now())?;
     let question = Question::Plan(request);
-    match inspect(session, target, question, None, target.deadline).await? {
-        Inspection::Plan(mut plan) => {
-            // As it would be sent.
-            tracked(session.boundary.trace(), &mut plan.request.headers);
-            Ok(planned(target, plan, blocking, options))
-        }
-        _ => Err(unexpected_reply().into()),
-    }
+    let reply = inspect(session, target, question, None, target.deadline).await?;
+    let Inspection::Plan(mut plan) = reply else {
+        return Err(unexpected_reply().into());
+    };
+    // As it would be sent.
+    tracked(session.boundary.trace(), &mut plan.request.headers);
+    Ok(planned(target, plan, blocking, options))
 }
 
 /// What the guards would do, in their order: window and interval, a running refresh, the quota. The
@@ -220,10 +218,7 @@ fn action(
         return (action, "already_running".to_owned(), String::new());
     }
     let exhausted = plan.quota.as_ref().filter(|quota| quota.left == 0);
-    let blocks = target
-        .quota
-        .as_ref()
-        .is_some_and(|quota| quota.mode == QuotaMode::Block);
+    let blocks = matches!(&target.quota, Some(quota) if quota.mode == QuotaMode::Block);
     match exhausted {
         Some(quota) if blocks && !options.force => {
             let next_slot = quota.next_slot.clone().unwrap_or_default();

@@ -131,21 +131,19 @@ mod tests {
 
     #[test]
     fn only_an_answer_of_the_service_counts_as_a_stop() {
-        let requested = StopResult::Answered(
+        let answered = |status, message: &str| StopResult::Answered(status, message.to_owned());
+        let requested = answered(
             CancellationStatus::Requested,
-            "The service is stopping the run.".to_owned(),
+            "The service is stopping the run.",
         );
-        let not_found = StopResult::Answered(CancellationStatus::NotFound, "Not found.".to_owned());
+        let not_found = answered(CancellationStatus::NotFound, "Not found.");
+        let refused = StopResult::Refused("403".to_owned());
         for (stop, message, hint) in [
             (requested, "is stopping", "run `host-runner follow r`"),
             (not_found, "may still be running", "cancel r"),
             (StopResult::RunNotKnown, "not known yet", "cancel r"),
             (StopResult::NoResponse, "may still be running", "cancel r"),
-            (
-                StopResult::Refused("403".to_owned()),
-                "keeps running: 403",
-                "cancel r",
-            ),
+            (refused, "keeps running: 403", "cancel r"),
         ] {
             let verdict = verdict(Signal::Interrupt, Sent::Yes, "r", Some(&stop));
             assert_eq!(verdict.status, Status::Interrupted);

@@ -71,11 +71,8 @@ pub async fn refresh(
             level: Level::Warn,
         });
         // The failure is in the audit log already, so a signal here loses nothing.
-        let waited = session.drive(
-            Some(&audit.audit_log),
-            session.clock.sleep(wait),
-            Duration::MAX,
-        );
+        let pause = session.clock.sleep(wait);
+        let waited = session.drive(Some(&audit.audit_log), pause, Duration::MAX);
         if waited.await.is_err() {
             return finished;
         }
@@ -158,10 +155,8 @@ impl Attempt<'_> {
             let begin = retry_while_busy(&run.clock, run.left(), || {
                 self.audit.audit_log.begin(&run.info, options)
             });
-            match self
-                .wait(&run, begin, Duration::MAX, "the audit log")
-                .await?
-            {
+            let limit = Duration::MAX;
+            match self.wait(&run, begin, limit, "the audit log").await? {
                 Begin::Start => return self.start(&run).await,
                 Begin::Replay { verdict, view } => {
                     return Ok(FinishedRun::replayed(&view, *verdict));
@@ -274,8 +269,7 @@ impl Attempt<'_> {
             wit_target,
             &run.info.run,
             request::call_context(self.target, run.clock.now(), run.left()),
-            self.options.follow,
-            self.options.force,
+            self.options,
         );
         request.overridden = overridden;
         request.taken_runs = taken_runs;
@@ -304,10 +298,8 @@ impl Attempt<'_> {
             return Err(run.conclude(first.verdict.clone()).await.into());
         }
         for guard in &blocking {
-            let message = format!(
-                "--force overrides {}: {}",
-                guard.name, guard.verdict.message
-            );
+            let message = &guard.verdict.message;
+            let message = format!("--force overrides {}: {message}", guard.name);
             run.reporter.log(Level::Warn, &message);
         }
         Ok(blocking.iter().map(|guard| guard.name.to_owned()).collect())

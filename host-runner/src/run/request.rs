@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::session::RefreshOptions;
 use crate::audit_log::{RunInfo, RunView, identity_digest};
 use crate::config::{ResolvedTarget, content_of, item_of};
 use crate::contract::types as wit;
@@ -29,7 +30,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The call_context of a call that has `left` until its deadline.
+/// The context of a call that has `left` until its deadline.
 #[must_use]
 pub(super) fn call_context(
     target: &ResolvedTarget,
@@ -56,8 +57,7 @@ pub(super) fn refresh(
     wit_target: wit::Target,
     run: &str,
     call_context: wit::CallContext,
-    follow: wit::FollowMode,
-    force: bool,
+    options: RefreshOptions,
 ) -> wit::RefreshRequest {
     wit::RefreshRequest {
         run_id: run.to_owned(),
@@ -67,23 +67,20 @@ pub(super) fn refresh(
         response_timeout_ms: millis(target.response_timeout),
         if_running: target.if_running,
         quota: target.quota.clone(),
-        force,
+        force: options.force,
         overridden: Vec::new(),
-        follow,
+        follow: options.follow,
         taken_runs: Vec::new(),
     }
 }
 
-/// What the audit log knows of a run's trigger; nothing where none was about to leave.
+/// What the audit log knows about a run's trigger; `None` if none was about to be sent.
 #[must_use]
 pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    // Only an answer that took the trigger tells that it arrived.
-    let taken = view.triggered.as_ref().filter(|triggered| {
-        triggered
-            .http_status
-            .is_some_and(|status| (200..300).contains(&status))
-    });
+    // Only a 2xx response shows that the trigger arrived.
+    let triggered = view.triggered.as_ref();
+    let taken = triggered.filter(|triggered| matches!(triggered.http_status, Some(200..300)));
     view.intent.as_ref().map(|intent| wit::TriggerTrace {
         intent: intent.clone(),
         answered_at: taken.and_then(|triggered| filled(&triggered.answered_at)),
@@ -94,8 +91,8 @@ pub(super) fn trace(view: &RunView) -> Option<wit::TriggerTrace> {
     })
 }
 
-/// Which run this is, and whom it serves. A target with names has no resource yet: its ids are
-/// found once it is known that something is to be sent.
+/// The identity of a run. A target with names has no resource yet: its ids are looked up once it is
+/// known that something will be sent.
 #[must_use]
 pub(super) fn run_info(
     target: &ResolvedTarget,
@@ -111,10 +108,9 @@ pub(super) fn run_info(
         kind: target.kind().to_owned(),
         key: key.to_owned(),
         identity: identity_digest(unique, &target.name, &meaning(target, wit_target)),
-        resource: match target.has_names() {
-            true => String::new(),
-            false => resource(target, wit_target).unwrap_or_default(),
-        },
+        resource: resource(target, wit_target)
+            .filter(|_| !target.has_names())
+            .unwrap_or_default(),
     }
 }
 
@@ -140,8 +136,8 @@ fn fabric(target: &ResolvedTarget) -> &str {
     endpoint.map_or("", |endpoint| endpoint.url.as_str())
 }
 
-/// What a request means, without its timestamp and its secrets, and without how it is verified (a
-/// name is what is written): a refresh stays the same refresh when only the way of watching it is mended.
+/// What a request means, with names as configured, and without its timestamp, secrets and
+/// verification: if only the verification changes, it is still the same refresh.
 fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
     let fabric = fabric(configured);
     let powerbi = configured.endpoints.powerbi.url.as_str();
@@ -172,11 +168,7 @@ fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
             "workspace": one.item.workspace,
             "item": one.item.item,
             "apply_changes": one.apply_changes.map(|apply| format!("{apply:?}")),
-            "parameters": one
-                .parameters
-                .iter()
-                .map(|parameter| json!([parameter.name, parameter.value]))
-                .collect::<Vec<_>>(),
+            "parameters": pairs(&one.parameters, |parameter| json!([parameter.name, parameter.value])),
         }),
         wit::Target::SemanticModel(one) => json!({
             "kind": "semantic-model",
@@ -185,25 +177,25 @@ fn meaning(configured: &ResolvedTarget, target: &wit::Target) -> Value {
             "model": one.item.item,
             "refresh": match &one.refresh {
                 wit::ModelRefresh::Standard(_) => Value::from("standard"),
-                wit::ModelRefresh::Enhanced(wanted) => meaning_of_enhanced(wanted),
+                wit::ModelRefresh::Enhanced(options) => meaning_of_enhanced(options),
             },
         }),
     }
 }
 
-fn meaning_of_enhanced(wanted: &wit::EnhancedRefresh) -> Value {
+fn pairs<T>(rows: &[T], pair: impl Fn(&T) -> Value) -> Value {
+    rows.iter().map(pair).collect()
+}
+
+fn meaning_of_enhanced(options: &wit::EnhancedRefresh) -> Value {
     json!({
-        "type": wanted.type_,
-        "objects": wanted
-            .objects
-            .iter()
-            .map(|object| json!([object.table, object.partition]))
-            .collect::<Vec<_>>(),
-        "partial_batch": wanted.partial_batch,
-        "max_parallelism": wanted.max_parallelism,
-        "retry_count": wanted.retry_count,
-        "timeout_seconds": wanted.timeout_seconds,
-        "apply_refresh_policy": wanted.apply_refresh_policy,
-        "effective_date": wanted.effective_date,
+        "type": options.type_,
+        "objects": pairs(&options.objects, |object| json!([object.table, object.partition])),
+        "partial_batch": options.partial_batch,
+        "max_parallelism": options.max_parallelism,
+        "retry_count": options.retry_count,
+        "timeout_seconds": options.timeout_seconds,
+        "apply_refresh_policy": options.apply_refresh_policy,
+        "effective_date": options.effective_date,
     })
 }

@@ -98,14 +98,9 @@ impl AuditLog {
                 let Some(view) = events::view_of(connection, &run)? else {
                     continue;
                 };
-                let refreshed = match view.state() {
-                    RunState::NotSent | RunState::NeverStarted => false,
-                    RunState::Ended(status) => {
-                        matches!(status, Status::Completed | Status::Accepted)
-                    }
-                    RunState::Unsettled => true,
-                };
-                if refreshed {
+                if let RunState::Unsettled | RunState::Ended(Status::Completed | Status::Accepted) =
+                    view.state()
+                {
                     return Ok(view.intent_time.parse().ok());
                 }
             }
@@ -157,18 +152,15 @@ impl AuditLog {
             let intent_time: Option<String> = connection
                 .prepare_cached("SELECT min(time) FROM events WHERE run = ?1 AND event = 'intent'")?
                 .query_row([except], |row| row.get(0))?;
-            let intent_time = intent_time
-                .and_then(|time| time.parse().ok())
-                .unwrap_or(now);
+            let intent_time = intent_time.and_then(|time| time.parse().ok());
+            let intent_time = intent_time.unwrap_or(now);
             let since = intent_time.checked_sub(MATCH_MARGIN).unwrap_or(intent_time);
             let mut statement = connection.prepare_cached(
                 "SELECT DISTINCT service_run FROM events \
                  WHERE resource = ?1 AND service_run IS NOT NULL AND time >= ?2 AND run <> ?3",
             )?;
-            let taken = statement
-                .query_map([resource, &events::timestamp(since), except], |row| {
-                    row.get(0)
-                })?;
+            let values = [resource, &events::timestamp(since), except];
+            let taken = statement.query_map(values, |row| row.get(0))?;
             Ok(taken.collect::<Result<_, _>>()?)
         })
     }

@@ -229,60 +229,37 @@ mod tests {
         })
     }
 
-    #[test]
-    fn on_a_full_disk_nothing_is_stored_partially() {
+    fn open() -> (tempfile::TempDir, AuditLog) {
         let folder = tempfile::tempdir().unwrap();
         let location = AuditLogLocation::file(folder.path().join("audit.db"));
-        let audit_log = AuditLog::open(
-            &location,
-            Actor::default(),
-            SystemClock::shared(),
-            Redactor::new(),
-        )
-        .unwrap();
-        audit_log.append(&RunInfo::default(), note()).unwrap();
+        let (clock, redactor) = (SystemClock::shared(), Redactor::new());
+        let audit_log = AuditLog::open(&location, Actor::default(), clock, redactor).unwrap();
+        (folder, audit_log)
+    }
+
+    #[test]
+    fn on_a_full_disk_nothing_is_stored_partially() {
+        let (_folder, audit_log) = open();
+        let append = || audit_log.append(&RunInfo::default(), note());
+        let limit = |pages: u32| {
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            audit_log.lock().execute_batch(&pragma).unwrap();
+        };
+        append().unwrap();
         // SQLite reports this bound exactly as it reports a full disk.
-        audit_log
-            .lock()
-            .execute_batch("PRAGMA max_page_count = 1")
-            .unwrap();
+        limit(1);
         for _ in 0..2 {
-            assert_eq!(
-                audit_log
-                    .append(&RunInfo::default(), note())
-                    .unwrap_err()
-                    .code(),
-                "audit_log_disk_full"
-            );
+            assert_eq!(append().unwrap_err().code(), "audit_log_disk_full");
         }
-        audit_log
-            .lock()
-            .execute_batch("PRAGMA max_page_count = 1000000")
-            .unwrap();
-        assert_eq!(
-            audit_log
-                .append(&RunInfo::default(), note())
-                .unwrap()
-                .number,
-            2
-        );
-        assert!(matches!(
-            audit_log.verify().unwrap(),
-            Verification::Whole { events: 2, .. }
-        ));
+        limit(1_000_000);
+        assert_eq!(append().unwrap().number, 2);
+        let verified = audit_log.verify().unwrap();
+        assert!(matches!(verified, Verification::Whole { events: 2, .. }));
     }
 
     #[test]
     fn events_are_synced_to_disk_and_claims_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let location = AuditLogLocation::file(folder.path().join("audit.db"));
-        let audit_log = AuditLog::open(
-            &location,
-            Actor::default(),
-            SystemClock::shared(),
-            Redactor::new(),
-        )
-        .unwrap();
+        let (_folder, audit_log) = open();
         let synchronous = || {
             audit_log
                 .lock()
@@ -298,25 +275,22 @@ mod tests {
         }
     }
 
-    fn code_of(extended_code: i32) -> &'static str {
-        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None);
-        Fault::from(error).at(Path::new("/x.db")).code()
-    }
-
     #[test]
     fn sqlite_errors_have_stable_codes() {
-        assert_eq!(code_of(ffi::SQLITE_BUSY), "audit_log_locked");
-        assert_eq!(code_of(ffi::SQLITE_BUSY_RECOVERY), "audit_log_locked");
-        assert_eq!(code_of(ffi::SQLITE_PROTOCOL), "audit_log_locked");
-        assert_eq!(
-            code_of(ffi::SQLITE_READONLY_DIRECTORY),
-            "audit_log_read_only"
-        );
-        assert_eq!(code_of(ffi::SQLITE_FULL), "audit_log_disk_full");
-        assert_eq!(code_of(ffi::SQLITE_IOERR_SHMSIZE), "audit_log_disk_full");
-        assert_eq!(code_of(ffi::SQLITE_NOTADB), "audit_log_not_sqlite");
-        assert_eq!(code_of(ffi::SQLITE_CORRUPT), "audit_log_corrupt");
-        assert_eq!(code_of(ffi::SQLITE_IOERR_WRITE), "audit_log_io");
-        assert_eq!(code_of(ffi::SQLITE_CANTOPEN), "audit_log_io");
+        for (extended_code, code) in [
+            (ffi::SQLITE_BUSY, "audit_log_locked"),
+            (ffi::SQLITE_BUSY_RECOVERY, "audit_log_locked"),
+            (ffi::SQLITE_PROTOCOL, "audit_log_locked"),
+            (ffi::SQLITE_READONLY_DIRECTORY, "audit_log_read_only"),
+            (ffi::SQLITE_FULL, "audit_log_disk_full"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "audit_log_disk_full"),
+            (ffi::SQLITE_NOTADB, "audit_log_not_sqlite"),
+            (ffi::SQLITE_CORRUPT, "audit_log_corrupt"),
+            (ffi::SQLITE_IOERR_WRITE, "audit_log_io"),
+            (ffi::SQLITE_CANTOPEN, "audit_log_io"),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None);
+            assert_eq!(Fault::from(error).at(Path::new("/x.db")).code(), code);
+        }
     }
 }

@@ -11,142 +11,111 @@ fn other(id: &str, target: &str) -> RunInfo {
     }
 }
 
-fn begun(bench: &Bench, run: &RunInfo) -> AuditLog {
-    let audit_log = bench.open();
-    audit_log.begin(run, FOLLOWING).unwrap();
-    audit_log
+/// The runs of two targets with one resource.
+fn rivals() -> (RunInfo, RunInfo) {
+    (other("a", "orders"), other("b", "sales"))
+}
+
+/// Each rival in a process of its own.
+fn begun() -> (Bench, AuditLog, AuditLog) {
+    let (bench, first, second) = Bench::shared();
+    first.begin(&rivals().0, FOLLOWING).unwrap();
+    second.begin(&rivals().1, FOLLOWING).unwrap();
+    (bench, first, second)
+}
+
+/// Both rivals in one process.
+fn begun_together() -> (Bench, AuditLog) {
+    let (bench, audit_log) = Bench::one();
+    audit_log.begin(&rivals().0, FOLLOWING).unwrap();
+    audit_log.begin(&rivals().1, FOLLOWING).unwrap();
+    (bench, audit_log)
+}
+
+/// Whether the run gets the resource.
+#[track_caller]
+fn claims(log: &AuditLog, run: &RunInfo) -> bool {
+    log.claim_resource(RESOURCE, run).unwrap() == ResourceClaim::Claimed
 }
 
 #[test]
 fn one_run_at_a_time_holds_a_resource() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let (first, second) = (begun(&bench, &a), begun(&bench, &b));
-    assert_eq!(
-        first.claim_resource(RESOURCE, &a).unwrap(),
-        ResourceClaim::Claimed
-    );
-    assert_eq!(
-        first.claim_resource(RESOURCE, &a).unwrap(),
-        ResourceClaim::Claimed,
-        "again"
-    );
+    let (a, b) = rivals();
+    let (_bench, first, second) = begun();
+    assert!(claims(&first, &a));
+    assert!(claims(&first, &a), "again");
     let held = ResourceClaim::HeldBy {
         run: "a".into(),
         target: "orders".into(),
     };
     assert_eq!(second.claim_resource(RESOURCE, &b).unwrap(), held);
-    assert_eq!(
-        second.claim_resource("another", &b).unwrap(),
-        ResourceClaim::Claimed
-    );
+    let another = second.claim_resource("another", &b).unwrap();
+    assert_eq!(another, ResourceClaim::Claimed);
     second.release_resource(RESOURCE, &b).unwrap();
-    assert_eq!(
-        second.claim_resource(RESOURCE, &b).unwrap(),
-        held,
-        "only its holder can release it"
-    );
+    assert!(!claims(&second, &b), "only its holder can release it");
     first.release_resource(RESOURCE, &a).unwrap();
-    assert_eq!(
-        second.claim_resource(RESOURCE, &b).unwrap(),
-        ResourceClaim::Claimed
-    );
+    assert!(claims(&second, &b));
 }
 
 #[test]
-fn two_runs_of_one_process_do_not_share_a_resource() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let audit_log = begun(&bench, &a);
-    audit_log.begin(&b, FOLLOWING).unwrap();
-    audit_log.claim_resource(RESOURCE, &a).unwrap();
-    assert!(matches!(
-        audit_log.claim_resource(RESOURCE, &b).unwrap(),
-        ResourceClaim::HeldBy { .. }
-    ));
-}
-
-#[test]
-fn finishing_a_run_releases_its_resource() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let audit_log = begun(&bench, &a);
-    audit_log.begin(&b, FOLLOWING).unwrap();
-    audit_log.claim_resource(RESOURCE, &a).unwrap();
+fn two_runs_of_one_process_do_not_share_a_resource_and_finishing_one_releases_it() {
+    let (a, b) = rivals();
+    let (_bench, audit_log) = begun_together();
+    assert!(claims(&audit_log, &a));
+    assert!(!claims(&audit_log, &b));
     audit_log.finish("a").unwrap();
-    assert_eq!(
-        audit_log.claim_resource(RESOURCE, &b).unwrap(),
-        ResourceClaim::Claimed
-    );
+    assert!(claims(&audit_log, &b));
 }
 
 #[test]
 fn a_claim_is_renewed_and_expires_with_the_lease() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let (first, second) = (begun(&bench, &a), begun(&bench, &b));
-    first.claim_resource(RESOURCE, &a).unwrap();
+    let (a, b) = rivals();
+    let (bench, first, second) = begun();
+    assert!(claims(&first, &a));
     bench.clock.forward(LEASE - Duration::from_secs(1));
     first.renew().unwrap();
     bench.clock.forward(LEASE - Duration::from_secs(1));
-    assert!(matches!(
-        second.claim_resource(RESOURCE, &b).unwrap(),
-        ResourceClaim::HeldBy { .. }
-    ));
+    assert!(!claims(&second, &b));
     bench.clock.forward(Duration::from_secs(1));
-    assert_eq!(
-        second.claim_resource(RESOURCE, &b).unwrap(),
-        ResourceClaim::Claimed
-    );
+    assert!(claims(&second, &b));
 }
 
 #[test]
 fn an_intent_is_rejected_after_the_resource_was_taken_over_even_if_it_is_free_again() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let (slow, quick) = (begun(&bench, &a), begun(&bench, &b));
-    slow.claim_resource(RESOURCE, &a).unwrap();
+    let (a, b) = rivals();
+    let (bench, slow, quick) = begun();
+    assert!(claims(&slow, &a));
     bench.clock.forward(LEASE);
-    quick.claim_resource(RESOURCE, &b).unwrap();
+    assert!(claims(&quick, &b));
     quick.append(&b, intent()).unwrap();
     let error = slow.append(&a, intent()).unwrap_err();
     assert_eq!(error.code(), "claim_lost");
     assert!(error.to_string().contains(RESOURCE), "{error}");
     quick.finish("b").unwrap();
-    assert_eq!(slow.append(&a, intent()).unwrap_err().code(), "claim_lost");
-    slow.claim_resource(RESOURCE, &a).unwrap();
+    assert_eq!(refusal(&slow, &a, intent()), "claim_lost");
+    assert!(claims(&slow, &a));
     slow.append(&a, intent()).unwrap();
 }
 
 #[test]
 fn an_intent_needs_no_claim_if_none_was_made_or_it_was_released() {
-    let bench = Bench::new();
-    let (a, b) = (other("a", "orders"), other("b", "sales"));
-    let audit_log = begun(&bench, &a);
-    audit_log.begin(&b, FOLLOWING).unwrap();
+    let (a, b) = rivals();
+    let (_bench, audit_log) = begun_together();
     audit_log.append(&a, intent()).unwrap();
-    audit_log.claim_resource(RESOURCE, &b).unwrap();
+    assert!(claims(&audit_log, &b));
     audit_log.release_resource(RESOURCE, &b).unwrap();
     audit_log.append(&b, intent()).unwrap();
 }
 
 #[test]
 fn a_lost_run_cannot_claim_a_resource() {
-    let bench = Bench::new();
-    let audit_log = bench.open();
-    assert_eq!(
-        audit_log
-            .claim_resource(RESOURCE, &run("a"))
-            .unwrap_err()
-            .code(),
-        "claim_lost"
-    );
+    let claim = Bench::new().open().claim_resource(RESOURCE, &run("a"));
+    assert_eq!(claim.unwrap_err().code(), "claim_lost");
 }
 
 #[test]
 fn matched_service_runs_are_listed_per_resource() {
-    let bench = Bench::new();
-    let audit_log = bench.open();
+    let (_bench, audit_log) = Bench::one();
     for (id, target) in [("a", "one"), ("b", "two"), ("c", "three")] {
         audit_log.begin(&other(id, target), FOLLOWING).unwrap();
     }
@@ -155,16 +124,13 @@ fn matched_service_runs_are_listed_per_resource() {
         ..other("d", "four")
     };
     audit_log.begin(&elsewhere, FOLLOWING).unwrap();
+    let seen = |what| observed(what, Some("other"), "");
     for (id, target, detail) in [
         ("a", "one", matched("run of a")),
         ("a", "one", outcome_of(Status::Completed, "run of a")),
         ("b", "two", outcome_of(Status::Failed, "run of b")),
-        (
-            "c",
-            "three",
-            observed(Observed::OTHER_RUN, Some("other"), ""),
-        ),
-        ("c", "three", observed(Observed::STATUS, Some("other"), "")),
+        ("c", "three", seen(Observed::OTHER_RUN)),
+        ("c", "three", seen(Observed::STATUS)),
     ] {
         audit_log.append(&other(id, target), detail).unwrap();
     }
@@ -180,21 +146,15 @@ fn matched_service_runs_are_listed_per_resource() {
 
 #[test]
 fn only_matches_after_the_intent_are_listed() {
-    let bench = Bench::new();
-    let audit_log = bench.open();
+    let (bench, audit_log) = Bench::one();
     let day = Duration::from_secs(24 * 60 * 60);
     for (id, target) in [("old", "one"), ("ours", "two"), ("later", "three")] {
         audit_log.begin(&other(id, target), FOLLOWING).unwrap();
-        if id == "ours" {
-            audit_log.append(&other(id, target), intent()).unwrap();
-        } else {
-            audit_log.append(&other(id, target), matched(id)).unwrap();
-        }
+        let detail = if id == "ours" { intent() } else { matched(id) };
+        audit_log.append(&other(id, target), detail).unwrap();
         bench.clock.forward(day * 2);
     }
     assert_eq!(audit_log.taken_runs(RESOURCE, "ours").unwrap(), ["later"]);
-    assert_eq!(
-        audit_log.taken_runs(RESOURCE, "a new one").unwrap(),
-        Vec::<String>::new()
-    );
+    let taken = audit_log.taken_runs(RESOURCE, "a new one").unwrap();
+    assert!(taken.is_empty(), "{taken:?}");
 }

@@ -1,18 +1,15 @@
 use super::*;
 use crate::audit_log::decide::{Begin, Earlier, decide};
-use crate::audit_log::{RunView, StoredEvent};
 
-fn earlier(details: Vec<Detail>) -> Earlier {
-    let latest = RunView::of((1..).zip(details).map(|(number, detail)| StoredEvent {
-        number,
-        time: "2026-11-23T08:00:00.000000Z".into(),
-        run: run("earlier"),
-        actor: Actor::default(),
-        detail,
-    }));
+/// An earlier run with these events.
+fn earlier(details: &[Detail]) -> Earlier {
+    let events: Vec<_> = details
+        .iter()
+        .map(|detail| ("first", detail.clone()))
+        .collect();
     Earlier {
         pending: None,
-        latest,
+        latest: (!events.is_empty()).then(|| view(&events)),
         latest_alive: false,
     }
 }
@@ -27,23 +24,35 @@ fn name(begin: &Begin) -> &'static str {
     }
 }
 
+fn waits_for(run: &str) -> Begin {
+    Begin::Wait { run: run.into() }
+}
+
+fn ended(status: Status, sent: Sent) -> Vec<Detail> {
+    vec![intent(), outcome(status, sent)]
+}
+
 /// What the events lead to if a lost run can be followed, is held, or is sent again.
 fn leads_to(details: &[Detail]) -> [&'static str; 3] {
     let resending = BeginOptions {
         if_lost: IfLost::Resend,
         ..HOLDING
     };
-    [FOLLOWING, HOLDING, resending].map(|manner| name(&decide(earlier(details.to_vec()), manner)))
+    [FOLLOWING, HOLDING, resending].map(|manner| name(&decide(earlier(details), manner)))
 }
 
 #[test]
 fn each_row_of_the_table_holds() {
     let unknown = |sent| outcome(Status::Unknown, sent);
     let not_sent = || observed(Observed::NOT_SENT, None, "");
-    let ended = |status, sent| vec![intent(), outcome(status, sent)];
     let decided = |decision| vec![intent(), unknown(Sent::Yes), resolved(decision)];
     let failed = || outcome(Status::Failed, Sent::Yes);
+    let reconciled = Detail::Reconciled(Resolution {
+        decision: Decision::NeverStarted,
+        reason: String::new(),
+    });
     let rows = [
+        (vec![intent(), reconciled], "start"),
         (vec![], "start"),
         (vec![outcome(Status::Skipped, Sent::No)], "start"),
         (ended(Status::Completed, Sent::Yes), "replay"),
@@ -83,53 +92,29 @@ fn each_row_of_the_table_holds() {
 }
 
 #[test]
-fn a_reconciliation_counts_like_a_decision() {
-    let reconciled = Detail::Reconciled(Resolution {
-        decision: Decision::NeverStarted,
-        reason: String::new(),
-    });
-    assert_eq!(leads_to(&[intent(), reconciled]), ["start"; 3]);
-}
-
-#[test]
 fn a_live_run_is_waited_for_unless_it_has_a_result() {
-    let alive = |details| Earlier {
-        latest_alive: true,
-        ..earlier(details)
+    let alive = |details: &[Detail]| {
+        let earlier = Earlier {
+            latest_alive: true,
+            ..earlier(details)
+        };
+        decide(earlier, FOLLOWING)
     };
-    for details in [
-        vec![intent()],
-        vec![intent(), outcome(Status::Unknown, Sent::Yes)],
-        vec![intent(), outcome(Status::Failed, Sent::Yes)],
-    ] {
-        assert_eq!(
-            decide(alive(details), FOLLOWING),
-            Begin::Wait {
-                run: "earlier".into()
-            }
-        );
+    assert_eq!(alive(&[intent()]), waits_for("r"));
+    for status in [Status::Unknown, Status::Failed] {
+        assert_eq!(alive(&ended(status, Sent::Yes)), waits_for("r"));
     }
-    assert_eq!(
-        name(&decide(
-            alive(vec![intent(), outcome(Status::Completed, Sent::Yes)]),
-            FOLLOWING
-        )),
-        "replay"
-    );
+    let completed = alive(&ended(Status::Completed, Sent::Yes));
+    assert_eq!(name(&completed), "replay");
 }
 
 #[test]
 fn a_run_that_is_alive_before_its_intent_is_waited_for() {
     let pending = Earlier {
         pending: Some("young".into()),
-        ..earlier(vec![intent(), outcome(Status::Failed, Sent::Yes)])
+        ..earlier(&ended(Status::Failed, Sent::Yes))
     };
-    assert_eq!(
-        decide(pending, FOLLOWING),
-        Begin::Wait {
-            run: "young".into()
-        }
-    );
+    assert_eq!(decide(pending, FOLLOWING), waits_for("young"));
 }
 
 #[test]
@@ -138,36 +123,28 @@ fn new_always_starts() {
         new: true,
         ..FOLLOWING
     };
-    assert_eq!(
-        decide(
-            earlier(vec![intent(), outcome(Status::Completed, Sent::Yes)]),
-            new
-        ),
-        Begin::Start
-    );
+    let completed = earlier(&ended(Status::Completed, Sent::Yes));
     let alive = Earlier {
         pending: Some("young".into()),
         latest_alive: true,
-        ..earlier(vec![intent()])
+        ..earlier(&[intent()])
     };
-    assert_eq!(decide(alive, new), Begin::Start);
+    for earlier in [completed, alive] {
+        assert_eq!(decide(earlier, new), Begin::Start);
+    }
 }
 
 #[test]
 fn a_replay_returns_the_earlier_result() {
-    let Begin::Replay { verdict, view } = decide(
-        earlier(vec![intent(), outcome_of(Status::Completed, "ours")]),
-        HOLDING,
-    ) else {
+    let completed = outcome_of(Status::Completed, "ours");
+    let begin = decide(earlier(&[intent(), completed]), HOLDING);
+    let Begin::Replay { verdict, view } = begin else {
         panic!("no replay");
     };
+    assert_eq!(verdict.status, Status::Completed);
     assert_eq!(
-        (
-            verdict.status,
-            verdict.service_run.as_str(),
-            view.run.run.as_str()
-        ),
-        (Status::Completed, "ours", "earlier")
+        (verdict.service_run, view.run.run),
+        ("ours".into(), "r".into())
     );
 }
 
@@ -183,8 +160,6 @@ fn a_trigger_without_a_look_before_it_cannot_be_followed() {
         })
     };
     assert_eq!(leads_to(&[blind()]), ["hold", "hold", "start"]);
-    assert_eq!(
-        leads_to(&[blind(), matched("ours")]),
-        ["follow", "hold", "start"]
-    );
+    let found = [blind(), matched("ours")];
+    assert_eq!(leads_to(&found), ["follow", "hold", "start"]);
 }

@@ -3,10 +3,6 @@ use std::path::PathBuf;
 
 use super::*;
 
-fn code(path: &Path) -> &'static str {
-    open_really(path).map_or_else(|error| error.code(), |_| "opened")
-}
-
 /// The error of a file that is rejected and not changed.
 fn rejected_unchanged(path: &Path) -> AuditLogError {
     let before = fs::read(path).unwrap();
@@ -17,10 +13,8 @@ fn rejected_unchanged(path: &Path) -> AuditLogError {
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(beside, [path], "nothing was left beside it");
-    assert!(
-        error.to_string().contains(path.to_str().unwrap()),
-        "{error}"
-    );
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()), "{text}");
     error
 }
 
@@ -45,32 +39,22 @@ fn a_new_audit_log_and_its_folder_are_readable_only_by_their_owner() {
 #[test]
 fn an_empty_file_becomes_an_audit_log() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    open_really(file.path())
-        .unwrap()
-        .append(&RunInfo::default(), note("x"))
-        .unwrap();
-    assert_eq!(
-        open_really(file.path())
-            .unwrap()
-            .events_of("")
-            .unwrap()
-            .len(),
-        1
-    );
+    add_note(&open_really(file.path()).unwrap(), "x");
+    let events = open_really(file.path()).unwrap().events_of("").unwrap();
+    assert_eq!(events.len(), 1);
 }
 
 #[test]
 fn a_directory_and_a_device_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(code(folder.path()), "audit_log_not_a_file");
-    assert!(
-        open_really(folder.path())
-            .unwrap_err()
-            .to_string()
-            .contains("a directory")
-    );
+    let error = open_really(folder.path()).unwrap_err();
+    assert_eq!(error.code(), "audit_log_not_a_file");
+    assert!(error.to_string().contains("a directory"), "{error}");
     #[cfg(unix)]
-    assert_eq!(code(Path::new("/dev/null")), "audit_log_not_a_file");
+    {
+        let error = open_really(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(error.code(), "audit_log_not_a_file");
+    }
 }
 
 #[test]
@@ -79,14 +63,9 @@ fn a_folder_that_cannot_be_created_is_an_error() {
     let error = open_really(&file.path().join("audit.db")).unwrap_err();
     assert_eq!(error.code(), "audit_log_io");
     let missing = AuditLogLocation::file(file.path().with_file_name("no_such_audit.db"));
-    let error = AuditLog::open_existing(
-        &missing,
-        Actor::default(),
-        SystemClock::shared(),
-        Redactor::new(),
-    )
-    .unwrap_err();
-    assert_eq!(error.code(), "audit_log_not_found");
+    let (clock, redactor) = (SystemClock::shared(), Redactor::new());
+    let opened = AuditLog::open_existing(&missing, ann(), clock, redactor);
+    assert_eq!(opened.unwrap_err().code(), "audit_log_not_found");
     assert!(!missing.path().exists());
 }
 
@@ -104,23 +83,21 @@ fn another_programs_database_is_rejected_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("crm.db");
         let other = rusqlite::Connection::open(&path).unwrap();
-        other
-            .execute_batch(&format!("CREATE TABLE customers (name); {marks}"))
-            .unwrap();
+        let content = format!("CREATE TABLE customers (name); {marks}");
+        other.execute_batch(&content).unwrap();
         other.close().unwrap();
-        assert_eq!(
-            rejected_unchanged(&path).code(),
-            "audit_log_foreign",
-            "{marks}"
-        );
+        let code = rejected_unchanged(&path).code();
+        assert_eq!(code, "audit_log_foreign", "{marks}");
     }
 }
 
 #[test]
 fn the_audit_log_of_a_newer_version_is_rejected() {
     let bench = Bench::new();
-    bench.open().append(&RunInfo::default(), note("x")).unwrap();
-    bench.raw().execute_batch("PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE").unwrap();
+    add_note(&bench.open(), "x");
+    let newer =
+        "PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
+    bench.raw().execute_batch(newer).unwrap();
     let error = rejected_unchanged(bench.location().path());
     assert_eq!(error.code(), "audit_log_newer_schema");
     assert!(error.to_string().contains("version 2"), "{error}");
@@ -128,44 +105,33 @@ fn the_audit_log_of_a_newer_version_is_rejected() {
 
 #[test]
 fn a_damaged_file_is_an_error_and_not_a_crash() {
-    let bench = Bench::new();
-    let audit_log = bench.open();
+    let (bench, audit_log) = Bench::one();
     for _ in 0..50 {
-        audit_log
-            .append(&RunInfo::default(), note("something to fill pages with"))
-            .unwrap();
+        add_note(&audit_log, "something to fill pages with");
     }
     drop(audit_log);
-    bench
-        .raw()
-        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        .unwrap();
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    bench.raw().execute_batch(checkpoint).unwrap();
     let path = bench.location().path().to_path_buf();
     let mut bytes = fs::read(&path).unwrap();
     bytes.iter_mut().skip(4096).for_each(|byte| *byte = 0x5a);
     fs::write(&path, bytes).unwrap();
-    let error = open_really(&path)
-        .and_then(|audit_log| audit_log.append(&RunInfo::default(), note("x")))
-        .unwrap_err();
-    assert_eq!(error.code(), "audit_log_corrupt");
+    let append = |log: AuditLog| log.append(&RunInfo::default(), note("x"));
+    let stored = open_really(&path).and_then(append);
+    assert_eq!(stored.unwrap_err().code(), "audit_log_corrupt");
 }
 
 #[test]
 fn a_locked_audit_log_is_busy_and_works_afterwards() {
-    let bench = Bench::new();
-    let audit_log = bench.open();
+    let (bench, audit_log) = Bench::one();
     audit_log.begin(&run("r"), FOLLOWING).unwrap();
     audit_log.writable().unwrap();
     let other = bench.raw();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     for _ in 0..2 {
         assert!(audit_log.append(&run("r"), intent()).unwrap_err().is_busy());
-        assert!(
-            audit_log
-                .begin(&run("r2"), FOLLOWING)
-                .unwrap_err()
-                .is_busy()
-        );
+        let begin = audit_log.begin(&run("r2"), FOLLOWING);
+        assert!(begin.unwrap_err().is_busy());
         assert_eq!(audit_log.writable().unwrap_err().code(), "audit_log_locked");
     }
     assert_eq!(audit_log.run("r").unwrap(), None, "reading still works");

@@ -23,8 +23,9 @@ use super::event::{
 };
 use super::{
     Actor, AuditLog, AuditLogError, AuditLogLocation, BeginOptions, Detail, IfLost, RunInfo,
+    RunView, StoredEvent, Verification,
 };
-use crate::clock::{Clock, SharedClock, Sleep, SystemClock};
+use crate::clock::{Clock, Sleep, SystemClock};
 use crate::secret::Redactor;
 use crate::verdict::{Matched, Sent, Status, Verdict};
 
@@ -36,9 +37,8 @@ const FOLLOWING: BeginOptions = BeginOptions {
 };
 /// A lost run needs a manual decision.
 const HOLDING: BeginOptions = BeginOptions {
-    new: false,
     followable: false,
-    if_lost: IfLost::Hold,
+    ..FOLLOWING
 };
 
 /// A clock that only moves when told to.
@@ -51,10 +51,8 @@ impl HandClock {
     }
 
     fn forward(&self, duration: Duration) {
-        self.0.fetch_add(
-            i64::try_from(duration.as_millis()).unwrap(),
-            Ordering::SeqCst,
-        );
+        let milliseconds = i64::try_from(duration.as_millis()).unwrap();
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
     }
 }
 
@@ -87,27 +85,31 @@ impl Bench {
         }
     }
 
+    /// A folder with an open audit log.
+    fn one() -> (Self, AuditLog) {
+        let bench = Self::new();
+        let audit_log = bench.open();
+        (bench, audit_log)
+    }
+
+    /// A folder with an audit log that two invocations have open.
+    fn shared() -> (Self, AuditLog, AuditLog) {
+        let bench = Self::new();
+        let (first, second) = (bench.open(), bench.open());
+        (bench, first, second)
+    }
+
     fn location(&self) -> AuditLogLocation {
         AuditLogLocation::file(self.folder.path().join("audit.db"))
     }
 
     fn open(&self) -> AuditLog {
-        self.open_as("ann")
+        self.open_with(ann(), Redactor::new())
     }
 
-    fn open_as(&self, user: &str) -> AuditLog {
-        let actor = Actor {
-            user: user.to_owned(),
-            host: "build1".to_owned(),
-            ..Actor::default()
-        };
-        AuditLog::open(
-            &self.location(),
-            actor,
-            Arc::new(self.clock.clone()),
-            Redactor::new(),
-        )
-        .unwrap()
+    fn open_with(&self, actor: Actor, redactor: Redactor) -> AuditLog {
+        let clock = Arc::new(self.clock.clone());
+        AuditLog::open(&self.location(), actor, clock, redactor).unwrap()
     }
 
     /// A direct connection to the file.
@@ -116,15 +118,62 @@ impl Bench {
     }
 }
 
+fn ann() -> Actor {
+    Actor {
+        user: "ann".to_owned(),
+        host: "build1".to_owned(),
+        ..Actor::default()
+    }
+}
+
 /// Opens an audit log with the system clock.
 fn open_really(path: &Path) -> Result<AuditLog, AuditLogError> {
-    let clock: SharedClock = SystemClock::shared();
-    AuditLog::open(
-        &AuditLogLocation::file(path),
-        Actor::of_this_process(None),
-        clock,
-        Redactor::new(),
-    )
+    let (location, actor) = (AuditLogLocation::file(path), Actor::of_this_process(None));
+    AuditLog::open(&location, actor, SystemClock::shared(), Redactor::new())
+}
+
+/// Stores an event that belongs to no run.
+#[track_caller]
+fn add_note(log: &AuditLog, message: &str) {
+    log.append(&RunInfo::default(), note(message)).unwrap();
+}
+
+/// The number of events, if the chain is whole.
+#[track_caller]
+fn whole(log: &AuditLog) -> Option<u64> {
+    match log.verify().unwrap() {
+        Verification::Whole { events, .. } => Some(events),
+        Verification::Broken { .. } => None,
+    }
+}
+
+/// Stores the last event of a run.
+#[track_caller]
+fn finish(log: &AuditLog, id: &str, detail: Detail) {
+    log.append_and_finish(&run(id), detail).unwrap();
+}
+
+/// The code of the error with which an event is not stored.
+#[track_caller]
+fn refusal(log: &AuditLog, run: &RunInfo, detail: Detail) -> &'static str {
+    log.append(run, detail).unwrap_err().code()
+}
+
+/// The view of events and the invocations that wrote them, one second apart.
+fn view(events: &[(&str, Detail)]) -> RunView {
+    let stored = (1..)
+        .zip(events)
+        .map(|(number, (invocation, detail))| StoredEvent {
+            number,
+            time: format!("2026-11-23T08:00:{number:02}.000000Z"),
+            run: run("r"),
+            actor: Actor {
+                invocation: (*invocation).to_owned(),
+                ..ann()
+            },
+            detail: detail.clone(),
+        });
+    RunView::of(stored).unwrap()
 }
 
 /// Retries while the audit log is locked, as the runner does.
@@ -199,36 +248,36 @@ fn matched(id: &str) -> Detail {
     observed(Observed::MATCHED, Some(id), "InProgress")
 }
 
-fn outcome(status: Status, sent: Sent) -> Detail {
+fn concluded(verdict: Verdict) -> Detail {
+    let invocation = InvocationTimes::default();
     Detail::Outcome(Outcome {
-        verdict: Verdict {
-            sent,
-            ..Verdict::not_sent(status, "", "the outcome", "")
-        },
-        invocation: InvocationTimes::default(),
+        verdict,
+        invocation,
+    })
+}
+
+fn outcome(status: Status, sent: Sent) -> Detail {
+    concluded(Verdict {
+        sent,
+        ..Verdict::not_sent(status, "", "the outcome", "")
     })
 }
 
 fn outcome_of(status: Status, service_run: &str) -> Detail {
-    let verdict = Verdict {
+    concluded(Verdict {
         sent: Sent::Yes,
         own_run: true,
         matched: Matched::Inferred,
         service_run: service_run.to_owned(),
         ..Verdict::not_sent(status, "", "the outcome", "")
-    };
-    Detail::Outcome(Outcome {
-        verdict,
-        invocation: InvocationTimes::default(),
     })
 }
 
 fn interrupted(sent: Sent) -> Detail {
-    let message = "while following".to_owned();
     Detail::Interrupted(Interrupted {
         signal: "SIGTERM".to_owned(),
         sent,
-        message,
+        message: "while following".to_owned(),
     })
 }
 

@@ -59,7 +59,7 @@ fn outcome(text: &str) -> Result<String, ConfigError> {
 fn shown(target: &ResolvedTarget, text: &str) -> String {
     let names: Vec<&str> = target.credentials().iter().map(|one| &*one.name).collect();
     let needs = target.bearers();
-    let tokens: Vec<&str> = needs.iter().map(|need| &*need.base).collect();
+    let tokens: Vec<&str> = needs.iter().map(|(base, _)| base.as_str()).collect();
     let windows: Vec<String> = target.windows.iter().map(ToString::to_string).collect();
     let mut lines = vec![
         format!("{}: {}", target.name, json(&target.wit)),

@@ -42,7 +42,7 @@ fn a_flow_with_a_dataflow_is_verified_by_its_history() {
     assert_eq!(target.kind(), "power-automate");
     assert_eq!(watched(&target).item, DATAFLOW);
     assert_eq!(
-        target.credential.unwrap().tenant,
+        target.credential.unwrap().app.tenant,
         "11111111-1111-1111-1111-111111111111"
     );
 }
@@ -55,7 +55,7 @@ fn a_dataflow_takes_its_credentials_from_the_usual_variables() {
         ("dataflow", "dataflow")
     );
     assert_eq!(
-        target.credential.unwrap().client_id,
+        target.credential.unwrap().app.client_id,
         "22222222-2222-2222-2222-222222222222"
     );
 }

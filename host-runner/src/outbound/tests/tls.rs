@@ -201,7 +201,7 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
             (cause(&error), error.sent()),
             ("ProxyFailed".to_owned(), Sent::No)
         );
-        let shown = format!("{error} {error:?} {:?}", trusting.transport);
+        let shown = format!("{error} {error:?}");
         assert!(
             shown.contains(status) && !shown.contains("INVENTED"),
             "{shown}"
