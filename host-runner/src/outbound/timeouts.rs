@@ -38,7 +38,7 @@ impl Default for Timeouts {
 
 impl Timeouts {
     /// The limits of a call that may take `total`: the connection gets at most
-    /// [`LONGEST_CONNECT`] of it, everything else the whole.
+    /// 10 s of it, everything else the whole.
     #[must_use]
     pub fn for_call(total: Duration) -> Self {
         Self {
