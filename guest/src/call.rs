@@ -6,7 +6,9 @@
 use crate::api::content::WatchedContent;
 use crate::api::error::{ErrorDetails, in_parentheses};
 use crate::api::run::Run;
-use crate::classify::{CallKind, Class, Classified, Purpose, Row, classify, unanswered};
+use crate::classify::{
+    CallKind, Class, Classified, Purpose, Row, UNREADABLE, classify, unanswered,
+};
 use crate::contract::{Level, Phase, Problem, RefreshError, ServiceError, Verdict, problem};
 use crate::ports::{HttpAnswer, Method, TransportError, TransportKind};
 use crate::redact::MESSAGE_LIMIT;
@@ -77,15 +79,10 @@ impl CallError {
         let service_error = ErrorDetails::of(answer).redacted(&session.redactor);
         let message = answer_message(answer, &service_error, what);
         Self {
-            class: Class::Later,
-            code: "response_unreadable",
             message: format!("{message} The response does not have the expected form."),
-            hint: "Check the endpoint, and whether a proxy answers in its place.",
-            retryable: true,
-            retry_after_ms: None,
-            retry_at: None,
             status: Some(answer.status),
             service_error: Some(service_error),
+            ..Self::of_row(&UNREADABLE)
         }
     }
 
@@ -118,19 +115,17 @@ pub(crate) enum Stop {
     Verdict(Box<Verdict>),
     /// The host cancelled.
     Cancelled,
-    /// Another process drives this run and writes its events.
-    ClaimLost(RefreshError),
 }
 
 /// A step that may stop early.
 pub(crate) type Step<T> = Result<T, Stop>;
 
-impl Stop {
+impl From<Stop> for RefreshError {
     /// The error of the contract, if nothing was started.
-    pub(crate) fn into_error(self) -> RefreshError {
-        match self {
-            Self::Error(error) | Self::ClaimLost(error) => error,
-            Self::Cancelled | Self::Verdict(_) => RefreshError::Interrupted(problem(
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Error(error) => error,
+            Stop::Cancelled | Stop::Verdict(_) => Self::Interrupted(problem(
                 "interrupted",
                 "Cancelled before anything was sent.",
                 "Start again: nothing was triggered.",
@@ -182,7 +177,7 @@ impl From<Cancelled> for Stop {
 }
 
 /// Repeats `read` until it succeeds, fails in a way that waiting does not solve, or the next try
-/// would come after the deadline; the inner error is the last failure.
+/// would come after the deadline; reads once if this call does not retry; the inner error is the last failure.
 pub(crate) fn retry<T>(
     session: &mut Session<'_>,
     mut read: impl FnMut(&mut Session<'_>) -> Result<T, CallError>,
@@ -195,13 +190,25 @@ pub(crate) fn retry<T>(
         };
         tries = tries.saturating_add(1);
         let wait = session.wait_before_retry(error.retry_after_ms, tries);
-        let Some(wait) = wait.filter(|_| error.is_temporary()) else {
+        let Some(wait) = wait.filter(|_| session.retries && error.is_temporary()) else {
             return Ok(Err(error));
         };
         let message = format!("{} Trying again in {}.", error.message, duration_text(wait));
         session.report(Phase::WaitingToRetry, Level::Warning, message);
         session.wait(wait)?;
     }
+}
+
+/// Sends a request without a body to an API.
+pub(crate) fn fetch(
+    session: &mut Session<'_>,
+    call: CallKind,
+    (method, url): (Method, &str),
+    limit: TimeLimit,
+    what: &str,
+) -> Result<HttpAnswer, CallError> {
+    let answer = session.send_to_api(method, url, limit);
+    answer.map_err(|error| CallError::of_transport(session, &error, call, what, url))
 }
 
 /// Reads a resource of an API once.
@@ -213,9 +220,7 @@ pub(crate) fn get<T>(
     what: &str,
     parse: impl Fn(&HttpAnswer) -> Option<T>,
 ) -> Result<(T, HttpAnswer), CallError> {
-    let answer = session
-        .send_to_api(Method::Get, url, limit)
-        .map_err(|error| CallError::of_transport(session, &error, call, what, url))?;
+    let answer = fetch(session, call, (Method::Get, url), limit, what)?;
     let parsed = parsed(session, call, &answer, what, parse)?;
     Ok((parsed, answer))
 }
@@ -257,9 +262,12 @@ pub(crate) fn look(
     session: &mut Session<'_>,
     content: &WatchedContent<'_>,
 ) -> Result<History, CallError> {
-    let (runs, answer) = get_history(session, content, TimeLimit::Deadline)?;
-    session.set_service_clock(&answer);
-    Ok(history(session, runs, &answer))
+    history(
+        session,
+        content,
+        TimeLimit::Deadline,
+        Session::set_service_clock,
+    )
 }
 
 /// Reads the history; sets the service's clock only if it is not known yet.
@@ -268,31 +276,26 @@ pub(crate) fn read_history(
     content: &WatchedContent<'_>,
     limit: TimeLimit,
 ) -> Result<History, CallError> {
-    let (runs, answer) = get_history(session, content, limit)?;
-    session.learn_service_clock(&answer);
-    Ok(history(session, runs, &answer))
+    history(session, content, limit, Session::learn_service_clock)
 }
 
-fn get_history(
-    session: &mut Session<'_>,
+fn history<'p>(
+    session: &mut Session<'p>,
     content: &WatchedContent<'_>,
     limit: TimeLimit,
-) -> Result<(Vec<Run>, HttpAnswer), CallError> {
-    let call = CallKind::new(content.kind.target_kind(), Purpose::Read);
+    take_clock: fn(&mut Session<'p>, &HttpAnswer),
+) -> Result<History, CallError> {
+    let call = CallKind::of(content.kind, Purpose::Read);
     let (url, what) = (content.history_url(), "Reading the history failed");
-    get(session, call, &url, limit, what, |answer| {
-        content.history(answer)
-    })
-}
-
-fn history(session: &Session<'_>, runs: Vec<Run>, answer: &HttpAnswer) -> History {
+    let parse = |answer: &HttpAnswer| content.history(answer);
+    let (runs, answer) = get(session, call, &url, limit, what, parse)?;
+    take_clock(session, &answer);
     let at = session.service_now();
-    let retry_after_ms = retry_after(answer, at);
-    History {
+    Ok(History {
         runs,
         at,
-        retry_after_ms,
-    }
+        retry_after_ms: retry_after(&answer, at),
+    })
 }
 
 /// Reads one run on its own page, and how long the service asks to wait before the next request. A
@@ -304,11 +307,9 @@ pub(crate) fn read_run(
     run: &str,
     limit: TimeLimit,
 ) -> Result<(Option<Run>, Option<u64>), CallError> {
-    let call = CallKind::new(content.kind.target_kind(), Purpose::Read);
+    let call = CallKind::of(content.kind, Purpose::Read);
     let what = "Reading the run failed";
-    let answer = session
-        .send_to_api(Method::Get, url, limit)
-        .map_err(|error| CallError::of_transport(session, &error, call, what, url))?;
+    let answer = fetch(session, call, (Method::Get, url), limit, what)?;
     let wait = retry_after(&answer, session.service_now());
     session.learn_service_clock(&answer);
     if answer.status == 404 {

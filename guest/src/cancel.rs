@@ -8,15 +8,15 @@ use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::dataflow;
 use crate::api::error::snake_case;
 use crate::api::reply::is_html;
-use crate::call::{CallError, read_run, retry_after};
+use crate::call::{CallError, fetch, read_run, retry_after};
 use crate::classify::{CallKind, Class, Purpose, classify};
 use crate::contract::{
     CancelRequest, Cancellation, CancellationStatus, Operation, RefreshError, invalid,
     not_supported,
 };
-use crate::lookup::resolve_once;
+use crate::lookup::resolve;
 use crate::ports::{HttpAnswer, Ports};
-use crate::request::{Work, check_run_id, secrets_of};
+use crate::request::{Work, check_run_id};
 use crate::session::{Session, TimeLimit};
 
 const WHAT: &str = "Cancelling the run failed";
@@ -29,9 +29,10 @@ pub fn cancel_refresh(
     ports: Ports<'_>,
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
-    let secrets = secrets_of(&request.target);
-    let mut session = Session::open(ports, &request.run_id, &request.call_context, &secrets)?;
-    cancel(&mut session, request).map_err(|error| error.with_calls(session.calls()))
+    let target = Some(&request.target);
+    let mut session = Session::open(ports, &request.run_id, &request.call_context, target)?;
+    session.retries = false;
+    cancel(&mut session, request).map_err(|error| error.with_calls(session.calls))
 }
 
 fn cancel(
@@ -39,7 +40,7 @@ fn cancel(
     request: &CancelRequest,
 ) -> Result<Cancellation, RefreshError> {
     check_run_id(&request.run_id)?;
-    let target = resolve_once(session, &request.target)?;
+    let target = resolve(session, &request.target)?;
     let Some(content) = Work::of(&target, session.endpoints)?.content else {
         return Err(not_supported(Operation::Cancel));
     };
@@ -74,11 +75,9 @@ fn send(
     content: &WatchedContent<'_>,
     run: &str,
 ) -> Result<(CancellationStatus, Option<String>), RefreshError> {
-    let call = CallKind::new(content.kind.target_kind(), Purpose::Cancel);
+    let call = CallKind::of(content.kind, Purpose::Cancel);
     let (method, url) = content.cancel_call(run);
-    let answer = session
-        .send_to_api(method, &url, TimeLimit::Deadline)
-        .map_err(|error| CallError::of_transport(session, &error, call, WHAT, &url))?;
+    let answer = fetch(session, call, (method, &url), TimeLimit::Deadline, WHAT)?;
     if answer.is_success() && is_html(&answer) {
         return Err(CallError::unreadable(session, &answer, WHAT).into());
     }

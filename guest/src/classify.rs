@@ -6,6 +6,7 @@
 //! test. Sources: [V] Microsoft's documents, specifications or code, [O] observed in practice by
 //! others, [R] inferred.
 
+use crate::api::content::ContentKind;
 use crate::api::error::{DAILY_LIMIT, ErrorDetails};
 use crate::contract::ServiceError;
 use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, SemanticModel};
@@ -46,6 +47,11 @@ impl CallKind {
     pub(crate) const fn new(service: TargetKind, purpose: Purpose) -> Self {
         Self { service, purpose }
     }
+
+    /// A call to the API that serves this kind of content.
+    pub(crate) fn of(content: ContentKind, purpose: Purpose) -> Self {
+        Self::new(content.target_kind(), purpose)
+    }
 }
 
 /// What a response that is not a success means, or a missing response.
@@ -69,6 +75,13 @@ pub(crate) enum Class {
     Denied,
     /// No usable response, and waiting does not help.
     Broken,
+}
+
+impl Class {
+    /// Whether the service understood the call and rejected it.
+    pub(crate) fn is_rejection(self) -> bool {
+        matches!(self, Self::Refused | Self::Invalid | Self::Over)
+    }
 }
 
 /// When a row applies.
@@ -242,6 +255,10 @@ macro_rules! no_response {
 
 /// What applies if no row fits; the last rows of the table fit everything.
 const NO_ROW: Row = on!(ALL ANY 0..=999 "" => Later "unexpected_response", ENDPOINT, true);
+
+/// A response with a success status that cannot be read.
+pub(crate) const UNREADABLE: Row =
+    on!(ALL ANY 200..=299 "" => Later "response_unreadable", ENDPOINT, true);
 
 /// Every row. The first one that fits decides, so the specific rows come before the general ones.
 #[rustfmt::skip] // One row, one line.

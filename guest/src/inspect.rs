@@ -12,15 +12,15 @@ use crate::api::flow::dataflow_name;
 use crate::api::quota;
 use crate::api::reply::ListedItem;
 use crate::api::run::{Run, newest_running};
-use crate::call::{CallError, Stop, read_history};
+use crate::call::{CallError, read_history};
 use crate::contract::{
     Finding, FindingLevel, Inspection, Item, Operation, Plan, Query, Question, RefreshError,
     RefreshRequest, Target, not_supported,
 };
-use crate::lookup::{self, Attempts, available, explain, find_item, missing, resolve_once};
+use crate::lookup::{self, available, explain, find_item, missing, resolve};
 use crate::machine::guard;
 use crate::ports::Ports;
-use crate::request::{Work, check_run_id, outgoing, secrets_of};
+use crate::request::{Work, check_run_id, outgoing};
 use crate::session::{Session, TimeLimit};
 use crate::url::Parts;
 
@@ -29,38 +29,39 @@ use crate::url::Parts;
 /// # Errors
 /// If the question is invalid or the service does not answer it.
 pub fn inspect(ports: Ports<'_>, query: &Query) -> Result<Inspection, RefreshError> {
-    let (run_id, secrets) = match &query.question {
-        Question::Plan(request) => (request.run_id.as_str(), secrets_of(&request.target)),
+    let (run_id, target) = match &query.question {
+        Question::Plan(request) => (request.run_id.as_str(), Some(&request.target)),
         Question::Access(target) | Question::Runs(target) | Question::Resolve(target) => {
-            ("", secrets_of(target))
+            ("", Some(target))
         }
-        Question::Workspaces | Question::Dataflows(_) | Question::Models(_) => ("", Vec::new()),
+        Question::Workspaces | Question::Dataflows(_) | Question::Models(_) => ("", None),
     };
-    let mut session = Session::open(ports, run_id, &query.call_context, &secrets)?;
-    answer(&mut session, &query.question).map_err(|error| error.with_calls(session.calls()))
+    let mut session = Session::open(ports, run_id, &query.call_context, target)?;
+    session.retries = matches!(query.question, Question::Resolve(_));
+    answer(&mut session, &query.question).map_err(|error| error.with_calls(session.calls))
 }
 
 fn answer(session: &mut Session<'_>, question: &Question) -> Result<Inspection, RefreshError> {
-    match question {
-        Question::Plan(request) => plan(session, request).map(Inspection::Plan),
-        Question::Access(target) => Ok(Inspection::Access(findings(session, target))),
-        Question::Resolve(target) => lookup::resolve(session, target, Attempts::UntilDeadline)
-            .map(Inspection::Resolved)
-            .map_err(Stop::into_error),
-        Question::Runs(target) => runs(session, target),
-        Question::Workspaces => workspaces(session).map(Inspection::Items),
-        Question::Dataflows(workspace) => dataflows(session, workspace).map(Inspection::Items),
-        Question::Models(workspace) => {
-            let kind = ContentKind::Model;
-            let id = lookup::workspace_id(session, kind, workspace)?;
-            items(session, &id, kind).map(Inspection::Items)
+    use ContentKind::{Dataflow, Gen2, Model};
+    Ok(match question {
+        Question::Plan(request) => Inspection::Plan(plan(session, request)?),
+        Question::Access(target) => Inspection::Access(findings(session, target)),
+        Question::Resolve(target) => Inspection::Resolved(resolve(session, target)?),
+        Question::Runs(target) => runs(session, target)?,
+        Question::Workspaces => {
+            Dataflow.check_endpoint(session.endpoints)?;
+            let listed = lookup::workspaces(session, Dataflow)?;
+            Inspection::Items(listed.into_iter().map(|one| item(one, None)).collect())
         }
-    }
+        // Fabric lists the dataflows of the Power BI API too.
+        Question::Dataflows(workspace) => items(session, workspace, Dataflow, Some(Gen2))?,
+        Question::Models(workspace) => items(session, workspace, Model, None)?,
+    })
 }
 
 fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, RefreshError> {
     check_run_id(&request.run_id)?;
-    let target = resolve_once(session, &request.target)?;
+    let target = resolve(session, &request.target)?;
     let work = Work::of(&target, session.endpoints)?;
     guard::check(request, &work)?;
     let call = work.request(session, request.response_timeout_ms)?;
@@ -86,7 +87,7 @@ fn plan(session: &mut Session<'_>, request: &RefreshRequest) -> Result<Plan, Ref
 }
 
 fn runs(session: &mut Session<'_>, target: &Target) -> Result<Inspection, RefreshError> {
-    let target = resolve_once(session, target)?;
+    let target = resolve(session, target)?;
     let Some(content) = Work::of(&target, session.endpoints)?.content else {
         return Err(not_supported(Operation::Inspect));
     };
@@ -96,47 +97,41 @@ fn runs(session: &mut Session<'_>, target: &Target) -> Result<Inspection, Refres
     Ok(Inspection::Runs(runs.collect()))
 }
 
-fn workspaces(session: &mut Session<'_>) -> Result<Vec<Item>, RefreshError> {
-    let kind = ContentKind::Dataflow;
-    kind.check_endpoint(session.endpoints)?;
-    let listed = lookup::workspaces(session, kind)?;
-    Ok(to_items(listed, None))
-}
-
-/// The dataflows of a workspace: those of the Power BI API, and those that only Fabric lists.
-fn dataflows(session: &mut Session<'_>, workspace: &str) -> Result<Vec<Item>, RefreshError> {
-    ContentKind::Gen2.check_endpoint(session.endpoints)?;
-    let id = lookup::workspace_id(session, ContentKind::Dataflow, workspace)?;
-    let mut all = items(session, &id, ContentKind::Dataflow)?;
-    let mut fabric = items(session, &id, ContentKind::Gen2)?;
-    fabric.retain(|item| !all.iter().any(|known| known.id == item.id));
-    all.append(&mut fabric);
-    Ok(all)
-}
-
+/// The items of one or two kinds in a workspace, each once.
 fn items(
     session: &mut Session<'_>,
-    workspace_id: &str,
+    workspace: &str,
     kind: ContentKind,
-) -> Result<Vec<Item>, RefreshError> {
-    let listed = lookup::items(session, kind, workspace_id);
-    Ok(to_items(listed?, Some(kind)))
+    other: Option<ContentKind>,
+) -> Result<Inspection, RefreshError> {
+    if let Some(other) = other {
+        other.check_endpoint(session.endpoints)?;
+    }
+    let id = lookup::workspace_id(session, kind, workspace)?;
+    let mut all: Vec<Item> = Vec::new();
+    for kind in [Some(kind), other].into_iter().flatten() {
+        for listed in lookup::items(session, kind, &id)? {
+            if !all.iter().any(|known| known.id == listed.id) {
+                all.push(item(listed, Some(kind)));
+            }
+        }
+    }
+    Ok(Inspection::Items(all))
 }
 
-fn to_items(listed: Vec<ListedItem>, kind: Option<ContentKind>) -> Vec<Item> {
-    let to_item = |item: ListedItem| Item {
-        id: item.id,
-        name: item.name,
+fn item(listed: ListedItem, kind: Option<ContentKind>) -> Item {
+    Item {
+        id: listed.id,
+        name: listed.name,
         kind: kind.map(ContentKind::target_kind),
-    };
-    listed.into_iter().map(to_item).collect()
+    }
 }
 
 /// The findings of an access check. A target that is itself wrong is one bad finding.
 fn findings(session: &mut Session<'_>, target: &Target) -> Vec<Finding> {
     let mut findings = Findings::default();
-    match resolve_once(session, target) {
-        Err(error) => findings.bad("names", error),
+    match resolve(session, target) {
+        Err(stop) => findings.bad("names", stop.into()),
         Ok(resolved) => match Work::of(&resolved, session.endpoints) {
             Err(error) => findings.bad("target", error),
             Ok(work) => findings.check(session, &work),

@@ -5,15 +5,13 @@
 //! several, is an error that lists the names.
 
 use crate::api::content::{ContentKind, WatchedContent};
-use crate::api::reply::ListedItem;
-use crate::api::{dataflow, gen2, model};
-use crate::call::{CallError, Step, Stop, get, retry};
+use crate::api::reply::{ListedItem, listed_items};
+use crate::call::{CallError, Step, get, retry};
 use crate::classify::{CallKind, Purpose};
 use crate::contract::{
     Content, DataflowTarget, Gen2Target, ModelTarget, PowerAutomateTarget, RefreshError, Target,
     Verification, WatchedItem, invalid,
 };
-use crate::ports::HttpAnswer;
 use crate::session::{Session, TimeLimit};
 use crate::url::{encode_segment, is_guid};
 
@@ -25,48 +23,21 @@ const PAGE: usize = 1000;
 /// The most pages that are read: a service may never end its pages.
 const MOST_PAGES: usize = 50;
 
-/// How often a list is requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attempts {
-    /// Once.
-    Once,
-    /// Until it can be read or the deadline comes.
-    UntilDeadline,
-}
-
 /// The target with ids in place of names.
-pub(crate) fn resolve(
-    session: &mut Session<'_>,
-    target: &Target,
-    attempts: Attempts,
-) -> Step<Target> {
+pub(crate) fn resolve(session: &mut Session<'_>, target: &Target) -> Step<Target> {
     let mut resolved = target.clone();
     if let Some(content) = WatchedContent::of(target, session.endpoints)
         && let Some(item) = item_mut(&mut resolved)
         && !(is_guid(&item.workspace) && is_guid(&item.item))
     {
         let kind = content.kind;
-        kind.check_endpoint(session.endpoints)?;
-        if !is_guid(&item.workspace) {
-            let listed = read(session, attempts, |session| workspaces(session, kind))?;
-            item.workspace = pick("workspace", &item.workspace, &listed)?;
-        }
+        item.workspace = workspace_id(session, kind, &item.workspace)?;
         if !is_guid(&item.item) {
-            let listed = read(session, attempts, |session| {
-                items(session, kind, &item.workspace)
-            })?;
+            let listed = retry(session, |session| items(session, kind, &item.workspace))??;
             item.item = pick(kind.noun(), &item.item, &listed)?;
         }
     }
     Ok(resolved)
-}
-
-/// The target with ids in place of names; each list is requested once.
-pub(crate) fn resolve_once(
-    session: &mut Session<'_>,
-    target: &Target,
-) -> Result<Target, RefreshError> {
-    resolve(session, target, Attempts::Once).map_err(Stop::into_error)
 }
 
 /// The id of a workspace that is given by id or name.
@@ -74,24 +45,13 @@ pub(crate) fn workspace_id(
     session: &mut Session<'_>,
     kind: ContentKind,
     name: &str,
-) -> Result<String, RefreshError> {
+) -> Step<String> {
     kind.check_endpoint(session.endpoints)?;
     if is_guid(name) {
         return Ok(name.to_owned());
     }
-    let listed = workspaces(session, kind)?;
-    pick("workspace", name, &listed)
-}
-
-fn read(
-    session: &mut Session<'_>,
-    attempts: Attempts,
-    mut list: impl FnMut(&mut Session<'_>) -> Result<Vec<ListedItem>, CallError>,
-) -> Step<Vec<ListedItem>> {
-    Ok(match attempts {
-        Attempts::Once => list(session)?,
-        Attempts::UntilDeadline => retry(session, list)??,
-    })
+    let listed = retry(session, |session| workspaces(session, kind))??;
+    Ok(pick("workspace", name, &listed)?)
 }
 
 fn item_mut(target: &mut Target) -> Option<&mut WatchedItem> {
@@ -180,7 +140,7 @@ pub(crate) fn explain(
     error: CallError,
 ) -> RefreshError {
     if error.code == "entity_not_found"
-        && let Ok(listed) = items_of(session, content, content.kind)
+        && let Ok(listed) = items(session, content.kind, &content.item.workspace)
         && find_item(&listed, content).is_none()
     {
         return missing(session, content, &listed, None);
@@ -196,15 +156,27 @@ pub(crate) fn missing(
     name: Option<&str>,
 ) -> RefreshError {
     let other = match content.kind {
-        ContentKind::Dataflow => Some(ContentKind::Gen2),
-        ContentKind::Gen2 => Some(ContentKind::Dataflow),
+        ContentKind::Dataflow => Some((
+            ContentKind::Gen2,
+            "a Gen2 dataflow with CI/CD, which the Power BI API does not serve",
+            "Set `kind: dataflow-gen2`.",
+        )),
+        ContentKind::Gen2 => Some((
+            ContentKind::Dataflow,
+            "a dataflow of the Power BI API, not a Fabric item",
+            "Set `kind: dataflow`.",
+        )),
         ContentKind::Model => None,
     };
-    if let Some(other) = other
-        && let Ok(listed) = items_of(session, content, other)
+    if let Some((kind, what, hint)) = other
+        && let Ok(listed) = items(session, kind, &content.item.workspace)
         && let Some(found) = find_item(&listed, content)
     {
-        return wrong_generation(&found.name, other);
+        return invalid(
+            "wrong_generation",
+            format!("{} is {what}.", found.name),
+            hint,
+        );
     }
     let (noun, id) = (content.noun(), &content.item.item);
     let available = available(listed, name);
@@ -215,52 +187,20 @@ pub(crate) fn missing(
     )
 }
 
-fn wrong_generation(name: &str, actual: ContentKind) -> RefreshError {
-    let (what, hint) = match actual {
-        ContentKind::Gen2 => (
-            "a Gen2 dataflow with CI/CD, which the Power BI API does not serve",
-            "Set `kind: dataflow-gen2`.",
-        ),
-        ContentKind::Dataflow | ContentKind::Model => (
-            "a dataflow of the Power BI API, not a Fabric item",
-            "Set `kind: dataflow`.",
-        ),
-    };
-    invalid("wrong_generation", format!("{name} is {what}."), hint)
-}
-
-fn items_of(
-    session: &mut Session<'_>,
-    content: &WatchedContent<'_>,
-    kind: ContentKind,
-) -> Result<Vec<ListedItem>, CallError> {
-    items(session, kind, &content.item.workspace)
-}
-
 /// The workspaces that these credentials can see, at the API that serves this kind.
 pub(crate) fn workspaces(
     session: &mut Session<'_>,
     kind: ContentKind,
 ) -> Result<Vec<ListedItem>, CallError> {
-    const WHAT: &str = "Listing the workspaces failed";
-    if kind == ContentKind::Gen2 {
-        return fabric_list(
-            session,
-            gen2::workspaces_url(&session.endpoints.fabric),
-            WHAT,
-        );
-    }
-    let mut all: Vec<ListedItem> = Vec::new();
-    for page in 0..MOST_PAGES {
-        let skip = page.saturating_mul(PAGE);
-        let url = dataflow::workspaces_url(&session.endpoints.power_bi, PAGE, skip);
-        let items = list(session, kind, &url, WHAT, dataflow::named_items)?;
-        let is_full = items.len() >= PAGE;
-        if add(&mut all, items) == 0 || !is_full {
-            break;
-        }
-    }
-    Ok(all)
+    let url = kind.workspaces_url(session.endpoints);
+    let is_numbered = kind != ContentKind::Gen2;
+    list(
+        session,
+        kind,
+        &url,
+        is_numbered,
+        "Listing the workspaces failed",
+    )
 }
 
 /// The items of this kind in a workspace.
@@ -269,54 +209,46 @@ pub(crate) fn items(
     kind: ContentKind,
     workspace: &str,
 ) -> Result<Vec<ListedItem>, CallError> {
+    let url = kind.items_url(session.endpoints, workspace);
     let what = format!("Listing the {}s of the workspace failed", kind.noun());
-    let (url, parse): (_, fn(&_) -> _) = match kind {
-        ContentKind::Gen2 => {
-            let url = gen2::dataflows_url(&session.endpoints.fabric, workspace);
-            return fabric_list(session, url, &what);
-        }
-        ContentKind::Dataflow => (
-            dataflow::dataflows_url(&session.endpoints.power_bi, workspace),
-            dataflow::dataflows,
-        ),
-        ContentKind::Model => (
-            model::models_url(&session.endpoints.power_bi, workspace),
-            dataflow::named_items,
-        ),
-    };
-    list(session, kind, &url, &what, parse)
+    list(session, kind, &url, false, &what)
 }
 
-/// A list of Fabric, which returns a token for the next page. The token is sent to the known
+/// All pages of a list, each item once. A list whose pages are numbered ends with a page that is not
+/// full; otherwise the service returns a token for the next page. The token is sent to the known
 /// address: the address that a response names is not followed.
-fn fabric_list(
-    session: &mut Session<'_>,
-    url: String,
-    what: &str,
-) -> Result<Vec<ListedItem>, CallError> {
-    let mut all = Vec::new();
-    let mut page = url.clone();
-    for _ in 0..MOST_PAGES {
-        let (items, next) = list(session, ContentKind::Gen2, &page, what, gen2::listed_items)?;
-        add(&mut all, items);
-        match next {
-            Some(token) => page = format!("{url}?continuationToken={}", encoded(&token)),
-            None => break,
-        }
-    }
-    Ok(all)
-}
-
-fn list<T>(
+fn list(
     session: &mut Session<'_>,
     kind: ContentKind,
     url: &str,
+    is_numbered: bool,
     what: &str,
-    parse: fn(&HttpAnswer) -> Option<T>,
-) -> Result<T, CallError> {
-    let call = CallKind::new(kind.target_kind(), Purpose::Read);
-    let (items, _) = get(session, call, url, TimeLimit::Deadline, what, parse)?;
-    Ok(items)
+) -> Result<Vec<ListedItem>, CallError> {
+    let call = CallKind::of(kind, Purpose::Read);
+    let numbered = |page: usize| format!("?$top={PAGE}&$skip={}", page.saturating_mul(PAGE));
+    let mut query = if is_numbered {
+        numbered(0)
+    } else {
+        String::new()
+    };
+    let mut all: Vec<ListedItem> = Vec::new();
+    for page in 1..=MOST_PAGES {
+        let address = format!("{url}{query}");
+        let limit = TimeLimit::Deadline;
+        let ((items, token), _) = get(session, call, &address, limit, what, listed_items)?;
+        let (is_full, before) = (items.len() >= PAGE, all.len());
+        for item in items {
+            if !all.iter().any(|known| known.id == item.id) {
+                all.push(item);
+            }
+        }
+        query = match token {
+            Some(token) => format!("?continuationToken={}", encoded(&token)),
+            None if is_numbered && is_full && all.len() > before => numbered(page),
+            None => break,
+        };
+    }
+    Ok(all)
 }
 
 /// A token for a query. The service returns it encoded, and encoding it twice would change it. [V]
@@ -328,17 +260,6 @@ fn encoded(token: &str) -> String {
     } else {
         encoded
     }
-}
-
-/// Adds the items that are new, and returns how many they are.
-fn add(all: &mut Vec<ListedItem>, items: Vec<ListedItem>) -> usize {
-    let before = all.len();
-    for item in items {
-        if !all.iter().any(|known| known.id == item.id) {
-            all.push(item);
-        }
-    }
-    all.len().saturating_sub(before)
 }
 
 #[cfg(test)]
@@ -354,7 +275,7 @@ mod tests {
 
     fn listed(world: &World) -> Vec<String> {
         let call_context = call_context();
-        let mut session = Session::open(world.ports(), "run-1", &call_context, &[]).unwrap();
+        let mut session = Session::open(world.ports(), "run-1", &call_context, None).unwrap();
         items(&mut session, ContentKind::Gen2, "w")
             .unwrap()
             .into_iter()

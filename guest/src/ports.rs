@@ -167,12 +167,8 @@ impl TransportKind {
             | Self::CertificateUntrusted
             | Self::TlsFailed => true,
             Self::ConnectTimeout | Self::NotSentByHost => host_reports_unsent,
-            Self::AnswerTimeout
-            | Self::ConnectionLost
-            | Self::Truncated
-            | Self::TooLarge
-            | Self::NotHttp
-            | Self::Other => false,
+            // Everything else may have been sent.
+            _ => false,
         }
     }
 

@@ -149,17 +149,6 @@ pub(crate) fn outgoing(request: &HttpRequest, redactor: &Redactor) -> Outgoing {
     }
 }
 
-/// The secrets in a target: the trigger's signature, unless the host holds it back.
-pub(crate) fn secrets_of(target: &Target) -> Vec<&str> {
-    match target {
-        Target::PowerAutomate(flow) => Parts::of(&flow.url)
-            .and_then(|url| url.query("sig"))
-            .into_iter()
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Checks that our id of the run can be sent in a header.
 pub(crate) fn check_run_id(run_id: &str) -> Result<(), RefreshError> {
     if !run_id.is_empty() && run_id.len() <= 128 && run_id.bytes().all(|b| b.is_ascii_graphic()) {

@@ -13,11 +13,12 @@ use std::collections::VecDeque;
 
 use crate::contract::{
     CallContext, Credentials, Endpoints, Entry, Event, Intent, Level, Observed, Phase,
-    RefreshError, ServiceRun, StoreError, Triggered, Update, Wake, invalid,
+    RefreshError, ServiceRun, StoreError, Target, Triggered, Update, Wake, invalid,
 };
 use crate::ports::{HttpAnswer, HttpRequest, Method, Ports, TransportError};
 use crate::redact::Redactor;
 use crate::time::{Moment, Offset};
+use crate::url::Parts;
 
 /// The shortest timeout of a request near the deadline.
 const LEAST_TIMEOUT_MS: u64 = 1_000;
@@ -67,20 +68,25 @@ pub(crate) struct Session<'p> {
     offset: Offset,
     started_ms: u64,
     deadline_ms: u64,
-    calls: u32,
+    /// How many HTTP calls were made.
+    pub(crate) calls: u32,
+    /// Whether a failed read is repeated until the deadline.
+    pub(crate) retries: bool,
     service_clock: Option<(Moment, u64)>,
     queued_events: VecDeque<Event>,
-    outcome_expected: bool,
-    audit_disabled: bool,
+    /// Whether the audit log holds a trigger of this run, so it must hold the outcome too.
+    pub(crate) outcome_expected: bool,
+    /// Whether no event is appended, because the run that is followed is not ours.
+    pub(crate) audit_disabled: bool,
 }
 
 impl<'p> Session<'p> {
-    /// Starts a call. No text ever shows one of the `secrets`.
+    /// Starts a call. No text ever shows a secret of the target or the bearer token.
     pub(crate) fn open(
         ports: Ports<'p>,
         run_id: &str,
         call_context: &'p CallContext,
-        secrets: &[&str],
+        target: Option<&Target>,
     ) -> Result<Self, RefreshError> {
         let Some((now, offset)) = Moment::parse_with_offset(&call_context.now) else {
             return Err(invalid(
@@ -93,7 +99,10 @@ impl<'p> Session<'p> {
             Credentials::HostAttached => None,
             Credentials::Bearer(token) => Some(token.clone()),
         };
-        let secrets = secrets.iter().copied().chain(bearer.as_deref());
+        let secrets = target
+            .and_then(signature_of)
+            .into_iter()
+            .chain(bearer.as_deref());
         Ok(Self {
             endpoints: &call_context.endpoints,
             redactor: Redactor::knowing(secrets),
@@ -106,17 +115,13 @@ impl<'p> Session<'p> {
             started_ms: ports.clock.monotonic_ms(),
             deadline_ms: call_context.deadline_ms,
             calls: 0,
+            retries: true,
             service_clock: None,
             queued_events: VecDeque::new(),
             outcome_expected: false,
             audit_disabled: false,
             ports,
         })
-    }
-
-    /// How many HTTP calls were made.
-    pub(crate) fn calls(&self) -> u32 {
-        self.calls
     }
 
     /// The time left before the deadline.
@@ -142,8 +147,8 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// Takes the service's clock from a response and returns its time.
-    pub(crate) fn set_service_clock(&mut self, answer: &HttpAnswer) -> Moment {
+    /// Takes the service's clock from a response.
+    pub(crate) fn set_service_clock(&mut self, answer: &HttpAnswer) {
         let date = answer.header("date").and_then(Moment::parse_http_date);
         let moment = date.unwrap_or_else(|| {
             let message = "The service's response has no `Date`: using the host's clock.";
@@ -151,7 +156,6 @@ impl<'p> Session<'p> {
             self.host_now()
         });
         self.service_clock = Some((moment, self.ports.clock.monotonic_ms()));
-        moment
     }
 
     /// Takes the service's clock from a response if it is not known yet.
@@ -256,26 +260,11 @@ impl<'p> Session<'p> {
 }
 
 impl Session<'_> {
-    /// Appends no event from now on: the run that is followed is not ours.
-    pub(crate) fn disable_audit(&mut self) {
-        self.audit_disabled = true;
-    }
-
-    /// Notes that the audit log holds a trigger of this run, so it must hold the outcome too.
-    pub(crate) fn expect_outcome(&mut self) {
-        self.outcome_expected = true;
-    }
-
-    /// Whether the audit log holds a trigger of this run.
-    pub(crate) fn outcome_expected(&self) -> bool {
-        self.outcome_expected
-    }
-
     /// Stores the intent, after all queued events.
     pub(crate) fn append_intent(&mut self, intent: Intent) -> Result<(), StoreError> {
         self.flush().map_err(StoreError::Unavailable)?;
         self.store(Event::Intent(intent))?;
-        self.expect_outcome();
+        self.outcome_expected = true;
         Ok(())
     }
 
@@ -355,6 +344,14 @@ impl Session<'_> {
     }
 }
 
+/// The secret in a target: the trigger's signature, unless the host holds it back.
+fn signature_of(target: &Target) -> Option<&str> {
+    match target {
+        Target::PowerAutomate(flow) => Parts::of(&flow.url)?.query("sig"),
+        _ => None,
+    }
+}
+
 /// The pauses between polls: half a second at first, then longer each time up to a limit.
 pub(crate) struct Pace {
     next_ms: u64,
@@ -394,7 +391,7 @@ mod tests {
     fn session(world: &World) -> Session<'_> {
         let call_context = Box::leak(Box::new(call_context()));
         call_context.deadline_ms = 100_000;
-        Session::open(world.ports(), "run-1", call_context, &[]).unwrap()
+        Session::open(world.ports(), "run-1", call_context, None).unwrap()
     }
 
     #[test]
@@ -445,9 +442,10 @@ mod tests {
             headers: vec![("Date".into(), "Mon, 23 Nov 2026 09:00:00 GMT".into())],
             body: vec![],
         };
-        let looked = session.set_service_clock(&answer);
+        session.set_service_clock(&answer);
+        let read_at = session.service_now();
         world.pass(2_500);
-        assert_eq!(looked.to_string(), "2026-11-23T09:00:00Z");
+        assert_eq!(read_at.to_string(), "2026-11-23T09:00:00Z");
         assert_eq!(
             session.service_now().to_string(),
             "2026-11-23T09:00:02.500Z"
@@ -459,7 +457,7 @@ mod tests {
         let world = World::new();
         let mut call_context = call_context();
         call_context.now = "2026-11-23T08:00:00".into();
-        let refused = Session::open(world.ports(), "run-1", &call_context, &[]);
+        let refused = Session::open(world.ports(), "run-1", &call_context, None);
         assert!(
             matches!(refused.err(), Some(RefreshError::Invalid(p)) if p.code == "now_not_a_timestamp")
         );

@@ -209,18 +209,16 @@ fn number(text: &str, length: std::ops::RangeInclusive<usize>) -> Option<i64> {
     text.parse().ok()
 }
 
-/// Days since 1970 of a date, if it exists.
+/// Days since 1970 of a date, if it exists: then the day has this date and no other.
 fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(1..=12).contains(&month) || day < 1 || day > month_length(year, month) {
-        return None;
-    }
     // Years are counted from March, so that a leap day is the last day of its year.
-    let (year, month) = if month > 2 {
+    let (from_march, passed) = if month > 2 {
         (year, month - 3)
     } else {
         (year - 1, month + 9)
     };
-    Some(days_before_year(year) + days_before_month(month) + day - 1 - EPOCH_DAY)
+    let days = days_before_year(from_march) + days_before_month(passed) + day - 1 - EPOCH_DAY;
+    (civil(days) == (year, month, day)).then_some(days)
 }
 
 /// The date of a day since 1970.
@@ -252,15 +250,6 @@ fn days_before_year(year: i64) -> i64 {
 /// Days before a month in a year that begins in March (month 0): 31, 30, 31, 30, 31 repeats.
 fn days_before_month(month: i64) -> i64 {
     (153 * month + 2) / 5
-}
-
-fn month_length(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use crate::contract::{
     Content, Endpoints, RefreshError, Target, TargetKind, Verification, WatchedItem, invalid,
 };
 use crate::ports::{HttpAnswer, Method};
-use crate::url::{Parts, is_guid};
+use crate::url::{Parts, encode_segment, is_guid};
+
+/// How many runs of a model's history are read; the service's own default.
+const MOST_RUNS: u32 = 60;
 
 /// A kind of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,24 @@ impl ContentKind {
             Self::Dataflow | Self::Model => &endpoints.power_bi,
             Self::Gen2 => &endpoints.fabric,
         }
+    }
+
+    /// The address of the workspaces.
+    pub(crate) fn workspaces_url(self, endpoints: &Endpoints) -> String {
+        let path = match self {
+            Self::Dataflow | Self::Model => "v1.0/myorg/groups",
+            Self::Gen2 => "v1/workspaces",
+        };
+        format!("{}/{path}", self.base(endpoints).trim_end_matches('/'))
+    }
+
+    /// The address of a workspace's items of this kind.
+    pub(crate) fn items_url(self, endpoints: &Endpoints, workspace: &str) -> String {
+        let items = match self {
+            Self::Dataflow | Self::Gen2 => "dataflows",
+            Self::Model => "datasets",
+        };
+        format!("{}/{workspace}/{items}", self.workspaces_url(endpoints))
     }
 
     /// Checks the base address of the API that serves this kind.
@@ -114,25 +135,31 @@ impl<'t> WatchedContent<'t> {
         self.kind.noun()
     }
 
-    fn base(&self) -> &str {
-        self.kind.base(self.endpoints)
+    /// The address of the item among those of its workspace.
+    fn item_url(&self) -> String {
+        let items = self.kind.items_url(self.endpoints, &self.item.workspace);
+        format!("{items}/{}", self.item.item)
     }
 
     /// The address that refreshes it.
     pub(crate) fn refresh_url(&self) -> String {
-        match self.kind {
-            ContentKind::Dataflow => dataflow::refresh_url(self.base(), self.item),
-            ContentKind::Gen2 => gen2::execute_url(self.base(), self.item),
-            ContentKind::Model => model::refreshes_url(self.base(), self.item),
-        }
+        let path = match self.kind {
+            ContentKind::Dataflow | ContentKind::Model => "refreshes",
+            ContentKind::Gen2 => "jobs/execute/instances",
+        };
+        format!("{}/{path}", self.item_url())
     }
 
     /// The address of its history.
     pub(crate) fn history_url(&self) -> String {
         match self.kind {
-            ContentKind::Dataflow => dataflow::transactions_url(self.base(), self.item),
-            ContentKind::Gen2 => gen2::instances_url(self.base(), self.item),
-            ContentKind::Model => model::history_url(self.base(), self.item),
+            ContentKind::Dataflow => format!("{}/transactions", self.item_url()),
+            ContentKind::Gen2 => {
+                let (workspaces, item) = (self.kind.workspaces_url(self.endpoints), self.item);
+                let (workspace, id) = (&item.workspace, &item.item);
+                format!("{workspaces}/{workspace}/items/{id}/jobs/instances")
+            }
+            ContentKind::Model => format!("{}?$top={MOST_RUNS}", self.refresh_url()),
         }
     }
 
@@ -147,11 +174,12 @@ impl<'t> WatchedContent<'t> {
 
     /// The address of one run; `None` if only the history shows it.
     pub(crate) fn run_url(&self, run: &str) -> Option<String> {
-        match self.kind {
-            ContentKind::Dataflow => None,
-            ContentKind::Gen2 => Some(gen2::instance_url(self.base(), self.item, run)),
-            ContentKind::Model => Some(model::refresh_url(self.base(), self.item, run)),
-        }
+        let runs = match self.kind {
+            ContentKind::Dataflow => return None,
+            ContentKind::Gen2 => self.history_url(),
+            ContentKind::Model => self.refresh_url(),
+        };
+        Some(format!("{runs}/{}", encode_segment(run)))
     }
 
     /// The run on its own page.
@@ -163,13 +191,17 @@ impl<'t> WatchedContent<'t> {
         }
     }
 
-    /// The method and address that cancel one run.
+    /// The method and address that cancel one run. A transaction's id holds `:`, `@` and `$` and
+    /// must be encoded. [V]
     pub(crate) fn cancel_call(&self, run: &str) -> (Method, String) {
-        let (base, item) = (self.base(), self.item);
-        match self.kind {
-            ContentKind::Dataflow => (Method::Post, dataflow::cancel_url(base, item, run)),
-            ContentKind::Gen2 => (Method::Post, gen2::cancel_url(base, item, run)),
-            ContentKind::Model => (Method::Delete, model::refresh_url(base, item, run)),
+        match (self.kind, self.run_url(run)) {
+            (ContentKind::Model, Some(url)) => (Method::Delete, url),
+            (_, Some(url)) => (Method::Post, format!("{url}/cancel")),
+            (_, None) => {
+                let items = self.kind.items_url(self.endpoints, &self.item.workspace);
+                let run = encode_segment(run);
+                (Method::Post, format!("{items}/transactions/{run}/cancel"))
+            }
         }
     }
 }

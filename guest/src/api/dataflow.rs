@@ -3,59 +3,16 @@
 //! All fields of a transaction except its id may be missing: the documentation's own sample leaves
 //! out most of them.
 
-use serde::Serialize;
-
-use super::reply::{ListedItem, Row, items, object_in, rows, to_json};
+use super::reply::{Row, object_in, rows};
 use super::run::{Run, RunState, newest_first};
-use crate::contract::WatchedItem;
 use crate::ports::HttpAnswer;
 use crate::time::Moment;
-use crate::url::encode_segment;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RefreshBody {
-    notify_option: &'static str,
-}
 
 /// The body of a refresh: `notifyOption` is required, an empty object is a 400. [V]
 pub(crate) fn refresh_body(mail_on_failure: bool) -> String {
     let (none, mail) = ("NoNotification", "MailOnFailure");
     let notify_option = if mail_on_failure { mail } else { none };
-    to_json(&RefreshBody { notify_option })
-}
-
-/// The address of the workspaces.
-pub(crate) fn groups_url(power_bi: &str) -> String {
-    format!("{}/v1.0/myorg/groups", power_bi.trim_end_matches('/'))
-}
-
-/// The address of one page of the workspaces.
-pub(crate) fn workspaces_url(power_bi: &str, top: usize, skip: usize) -> String {
-    format!("{}?$top={top}&$skip={skip}", groups_url(power_bi))
-}
-
-/// The address of a workspace's dataflows.
-pub(crate) fn dataflows_url(power_bi: &str, workspace: &str) -> String {
-    format!("{}/{workspace}/dataflows", groups_url(power_bi))
-}
-
-/// The address that refreshes a dataflow.
-pub(crate) fn refresh_url(power_bi: &str, item: &WatchedItem) -> String {
-    let dataflows = dataflows_url(power_bi, &item.workspace);
-    format!("{dataflows}/{}/refreshes", item.item)
-}
-
-/// The address of a dataflow's history.
-pub(crate) fn transactions_url(power_bi: &str, item: &WatchedItem) -> String {
-    let dataflows = dataflows_url(power_bi, &item.workspace);
-    format!("{dataflows}/{}/transactions", item.item)
-}
-
-/// The address that cancels a run. The id holds `:`, `@` and `$` and must be encoded. [V]
-pub(crate) fn cancel_url(power_bi: &str, item: &WatchedItem, run: &str) -> String {
-    let dataflows = dataflows_url(power_bi, &item.workspace);
-    format!("{dataflows}/transactions/{}/cancel", encode_segment(run))
+    format!(r#"{{"notifyOption":"{notify_option}"}}"#)
 }
 
 /// The history in a response; `None` if it holds none.
@@ -83,16 +40,6 @@ fn transaction(row: &Row<'_>) -> Option<Run> {
 /// The status in the response to a cancellation.
 pub(crate) fn cancellation(answer: &HttpAnswer) -> Option<String> {
     object_in::<Row<'_>>(answer)?.status.text()
-}
-
-/// The dataflows in a response; `None` if it holds no list.
-pub(crate) fn dataflows(answer: &HttpAnswer) -> Option<Vec<ListedItem>> {
-    Some(items(&rows(answer)?, |row| row.object_id, |row| row.name))
-}
-
-/// The workspaces or semantic models in a response; `None` if it holds no list.
-pub(crate) fn named_items(answer: &HttpAnswer) -> Option<Vec<ListedItem>> {
-    Some(items(&rows(answer)?, |row| row.id, |row| row.name))
 }
 
 #[cfg(test)]

@@ -153,14 +153,10 @@ pub(crate) enum FlowResponse {
 }
 
 impl FlowResponse {
-    /// Reads a 2xx. `polled` if it was fetched from a `Location`.
-    pub(crate) fn of(answer: &HttpAnswer, polled: bool, redactor: &Redactor) -> Self {
-        if answer.status == 202 {
-            match answer.header("location") {
-                Some(location) => return Self::Later(location.to_owned()),
-                None if polled => return Self::Later(String::new()),
-                None => {}
-            }
+    /// Reads a 2xx.
+    pub(crate) fn of(answer: &HttpAnswer, redactor: &Redactor) -> Self {
+        if let (202, Some(location)) = (answer.status, answer.header("location")) {
+            return Self::Later(location.to_owned());
         }
         let body: Option<ErrorBody<'_>> = object_in(answer);
         let status = body.as_ref().and_then(|body| body.status.string());
@@ -292,7 +288,7 @@ mod tests {
     }
 
     fn response(status: u16, body: &str) -> FlowResponse {
-        FlowResponse::of(&answer(status, body), false, &Redactor::default())
+        FlowResponse::of(&answer(status, body), &Redactor::default())
     }
 
     #[test]
@@ -337,14 +333,9 @@ mod tests {
     fn a_202_without_a_location_means_that_the_flow_has_no_response() {
         assert_eq!(response(202, ""), FlowResponse::None);
         let later = with(answer(202, ""), "location", "/runs/1");
-        let none = &Redactor::default();
         assert_eq!(
-            FlowResponse::of(&later, false, none),
+            FlowResponse::of(&later, &Redactor::default()),
             FlowResponse::Later("/runs/1".into())
-        );
-        assert_eq!(
-            FlowResponse::of(&answer(202, ""), true, none),
-            FlowResponse::Later(String::new())
         );
     }
 }

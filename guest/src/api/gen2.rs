@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 
 use super::error::ErrorBody;
 use super::flow::nested_at_most;
-use super::reply::{List, ListedItem, Row, items, object_in, rows, to_json};
+use super::reply::{Row, object_in, rows, to_json};
 use super::run::{Run, RunState, newest_first};
-use crate::contract::{ApplyChanges, Gen2Target, RefreshError, WatchedItem, invalid};
+use crate::contract::{ApplyChanges, Gen2Target, RefreshError, invalid};
 use crate::ports::HttpAnswer;
-use crate::url::{encode_segment, is_guid};
+use crate::url::is_guid;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,41 +77,6 @@ pub(crate) fn execute_body(target: &Gen2Target) -> Result<String, RefreshError> 
     }))
 }
 
-/// The address of the workspaces.
-pub(crate) fn workspaces_url(fabric: &str) -> String {
-    format!("{}/v1/workspaces", fabric.trim_end_matches('/'))
-}
-
-/// The address of a workspace's dataflows.
-pub(crate) fn dataflows_url(fabric: &str, workspace: &str) -> String {
-    format!("{}/{workspace}/dataflows", workspaces_url(fabric))
-}
-
-/// The address that starts a run.
-pub(crate) fn execute_url(fabric: &str, item: &WatchedItem) -> String {
-    let dataflows = dataflows_url(fabric, &item.workspace);
-    format!("{dataflows}/{}/jobs/execute/instances", item.item)
-}
-
-/// The address of the runs.
-pub(crate) fn instances_url(fabric: &str, item: &WatchedItem) -> String {
-    let workspaces = workspaces_url(fabric);
-    format!(
-        "{workspaces}/{}/items/{}/jobs/instances",
-        item.workspace, item.item
-    )
-}
-
-/// The address of one run.
-pub(crate) fn instance_url(fabric: &str, item: &WatchedItem, run: &str) -> String {
-    format!("{}/{}", instances_url(fabric, item), encode_segment(run))
-}
-
-/// The address that cancels a run.
-pub(crate) fn cancel_url(fabric: &str, item: &WatchedItem, run: &str) -> String {
-    format!("{}/cancel", instance_url(fabric, item, run))
-}
-
 /// The run that the response to a trigger names in its `Location`. [V]
 pub(crate) fn run_in(location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next().unwrap_or_default();
@@ -156,13 +121,6 @@ fn job(row: &Row<'_>) -> Option<Run> {
             error
         }),
     })
-}
-
-/// The items of a list and the token of its next page.
-pub(crate) fn listed_items(answer: &HttpAnswer) -> Option<(Vec<ListedItem>, Option<String>)> {
-    let list: List<'_> = object_in(answer)?;
-    let listed = items(&list.rows()?, |row| row.id, |row| row.display_name);
-    Some((listed, list.continuation_token.text()))
 }
 
 #[cfg(test)]
@@ -239,15 +197,5 @@ mod tests {
         ] {
             assert_eq!(run_in(&location).as_deref(), run, "{location}");
         }
-    }
-
-    #[test]
-    fn a_page_of_items_names_the_next_page() {
-        let page = r#"{"value":[{"id":"a","displayName":"A"},{"displayName":"no id"}],"continuationToken":"t"}"#;
-        let (items, next) = listed_items(&ok(page)).unwrap();
-        assert_eq!((items.len(), items[0].name.as_str()), (1, "A"));
-        assert_eq!(next.as_deref(), Some("t"));
-        let last = ok(r#"{"value":[],"continuationToken":null}"#);
-        assert_eq!(listed_items(&last), Some((vec![], None)));
     }
 }

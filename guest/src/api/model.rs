@@ -5,20 +5,16 @@
 
 use serde::Serialize;
 
-use super::dataflow::{self, groups_url};
+use super::dataflow;
 use super::error::{ErrorBody, ErrorDetails};
 use super::gen2;
 use super::reply::{Field, Row, object, object_in, rows, to_json};
 use super::run::{Run, RunState, newest_first};
-use crate::contract::{EnhancedRefresh, ModelRefresh, WatchedItem};
+use crate::contract::{EnhancedRefresh, ModelRefresh};
 use crate::ports::HttpAnswer;
-use crate::url::encode_segment;
 
 /// The status shown for a running refresh, where the service has only `Unknown`.
 const IN_PROGRESS: &str = "InProgress";
-/// How many runs of the history are read; the service's own default.
-const MOST_RUNS: u32 = 60;
-
 /// An enhanced refresh must not have a `notifyOption`, and must have another field. [V]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,27 +73,6 @@ fn enhanced_body(refresh: &EnhancedRefresh) -> String {
         apply_refresh_policy: refresh.apply_refresh_policy,
         effective_date: refresh.effective_date.as_deref(),
     })
-}
-
-/// The address of a workspace's models.
-pub(crate) fn models_url(power_bi: &str, workspace: &str) -> String {
-    format!("{}/{workspace}/datasets", groups_url(power_bi))
-}
-
-/// The address that refreshes a model.
-pub(crate) fn refreshes_url(power_bi: &str, item: &WatchedItem) -> String {
-    let models = models_url(power_bi, &item.workspace);
-    format!("{models}/{}/refreshes", item.item)
-}
-
-/// The address of a model's history.
-pub(crate) fn history_url(power_bi: &str, item: &WatchedItem) -> String {
-    format!("{}?$top={MOST_RUNS}", refreshes_url(power_bi, item))
-}
-
-/// The address that shows and cancels an enhanced refresh.
-pub(crate) fn refresh_url(power_bi: &str, item: &WatchedItem, run: &str) -> String {
-    format!("{}/{}", refreshes_url(power_bi, item), encode_segment(run))
 }
 
 /// The run that the response to a trigger names: an enhanced one in `Location` and

@@ -123,21 +123,20 @@ pub(super) fn rows(answer: &HttpAnswer) -> Option<Vec<Row<'_>>> {
     object_in::<List<'_>>(answer)?.rows()
 }
 
-/// The items of a response's list that have an id, by the names of its fields.
-pub(super) fn items<'a>(
-    rows: &[Row<'a>],
-    id: fn(&Row<'a>) -> Field<'a>,
-    name: fn(&Row<'a>) -> Field<'a>,
-) -> Vec<ListedItem> {
-    rows.iter()
-        .filter_map(|row| {
-            Some(ListedItem {
-                id: id(row).text()?,
-                name: name(row).text().unwrap_or_default(),
-                generation: row.generation.text().and_then(|digits| digits.parse().ok()),
-            })
+/// The items of a list that have an id, and the token of the list's next page; `None` if there is no
+/// list. The services use different names for the same fields.
+pub(crate) fn listed_items(answer: &HttpAnswer) -> Option<(Vec<ListedItem>, Option<String>)> {
+    let list: List<'_> = object_in(answer)?;
+    let item = |row: &Row<'_>| {
+        let name = row.name.text().or_else(|| row.display_name.text());
+        Some(ListedItem {
+            id: row.object_id.text().or_else(|| row.id.text())?,
+            name: name.unwrap_or_default(),
+            generation: row.generation.text().and_then(|digits| digits.parse().ok()),
         })
-        .collect()
+    };
+    let items = list.rows()?.iter().filter_map(item).collect();
+    Some((items, list.continuation_token.text()))
 }
 
 /// A request body as JSON. Writing cannot fail: every key is a string and every type serialises.
@@ -221,5 +220,15 @@ mod tests {
             let text = time.map(|time| time.to_string()).unwrap_or_default();
             assert_eq!(text, read, "{at}");
         }
+    }
+
+    #[test]
+    fn a_page_of_items_names_the_next_page() {
+        let page = r#"{"value":[{"id":"a","displayName":"A"},{"displayName":"no id"}],"continuationToken":"t"}"#;
+        let (items, next) = listed_items(&ok(page)).unwrap();
+        assert_eq!((items.len(), items[0].name.as_str()), (1, "A"));
+        assert_eq!(next.as_deref(), Some("t"));
+        let last = ok(r#"{"value":[],"continuationToken":null}"#);
+        assert_eq!(listed_items(&last), Some((vec![], None)));
     }
 }

@@ -11,7 +11,7 @@ use crate::contract::{
     Evidence, FollowRequest, Matched, RefreshError, Sent, Status, Target, TriggerTrace, Verdict,
     invalid, problem, run_with_id,
 };
-use crate::lookup::{Attempts, explain, resolve};
+use crate::lookup::{explain, resolve};
 use crate::matching::MatchWindow;
 use crate::request::{Work, check_run_id};
 use crate::session::{Session, TimeLimit};
@@ -29,7 +29,7 @@ pub(crate) fn ours(
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
     restore(facts, trace);
-    let target = match resolved(session, request) {
+    let target = match resolve(session, &request.target) {
         Err(Stop::Error(error)) => return Ok(unresolved(facts, error)),
         other => other?,
     };
@@ -83,14 +83,11 @@ pub(crate) fn newest(
     facts: &mut Facts,
     request: &FollowRequest,
 ) -> Step<Verdict> {
-    let target = resolved(session, request)?;
+    let target = resolve(session, &request.target)?;
     let (content, history) = first_history(session, request, &target)?;
     let Some(newest) = history.runs.first() else {
-        return Err(Stop::Error(invalid(
-            "no_run_found",
-            format!("The history of {} is empty.", request.name),
-            "Trigger a refresh first.",
-        )));
+        let message = format!("The history of {} is empty.", request.name);
+        return Err(invalid("no_run_found", message, "Trigger a refresh first.").into());
     };
     facts.run = Some(newest.to_service_run());
     facts.evidence = Evidence::Service;
@@ -114,7 +111,7 @@ pub(crate) fn since(
     request: &FollowRequest,
     since: &str,
 ) -> Step<Verdict> {
-    let target = resolved(session, request)?;
+    let target = resolve(session, &request.target)?;
     let from = moment("since", since)?;
     // As long as nothing is known, an unreadable history is an error. This history also gives the
     // service's clock, by which a run may start until `start_within` from now.
@@ -134,10 +131,6 @@ pub(crate) fn since(
     watch(session, facts, search)
 }
 
-fn resolved(session: &mut Session<'_>, request: &FollowRequest) -> Step<Target> {
-    resolve(session, &request.target, Attempts::UntilDeadline)
-}
-
 /// The content of a target, and its history, while nothing is known yet.
 fn first_history<'t>(
     session: &mut Session<'_>,
@@ -145,11 +138,9 @@ fn first_history<'t>(
     target: &'t Target,
 ) -> Step<(WatchedContent<'t>, History)> {
     let Some(content) = Work::of(target, &request.call_context.endpoints)?.content else {
-        return Err(Stop::Error(invalid(
-            CANNOT_BE_FOLLOWED,
-            format!("{} has no history that could be read.", request.name),
-            "Give the target a `verify:` with its content.",
-        )));
+        let message = format!("{} has no history that could be read.", request.name);
+        let hint = "Give the target a `verify:` with its content.";
+        return Err(invalid(CANNOT_BE_FOLLOWED, message, hint).into());
     };
     let limit = TimeLimit::CallOnly;
     match retry(session, |session| read_history(session, &content, limit))? {

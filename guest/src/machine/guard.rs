@@ -12,8 +12,8 @@ use crate::api::run::{Run, newest_running};
 use crate::call::{CallError, History, Step, Stop, look, retry};
 use crate::classify::Class;
 use crate::contract::{
-    Evidence, FollowMode, IfRunning, Level, Phase, QuotaGuard, QuotaMode, QuotaState,
-    QuotaUnreadable, RefreshError, RefreshRequest, Status, Verdict, WhenUnreadable, invalid,
+    Evidence, FollowMode, IfRunning, Level, Phase, QuotaMode, QuotaUnreadable, RefreshError,
+    RefreshRequest, Status, Verdict, WhenUnreadable, invalid,
 };
 use crate::lookup::explain;
 use crate::request::Work;
@@ -72,25 +72,23 @@ pub(crate) fn clear(
     session: &mut Session<'_>,
     facts: &mut Facts,
     request: &RefreshRequest,
-    content: &WatchedContent<'_>,
+    work: &Work<'_>,
 ) -> Step<Clearance> {
     let mut clearance = Clearance {
         overridden: request.overridden.clone(),
         ..Clearance::default()
     };
-    let overrides_quota = match without_running(session, request, content)? {
+    let Some(content) = work.content.filter(|_| needs_history(request)) else {
+        return Ok(clearance);
+    };
+    let overrides_quota = match without_running(session, facts, request, &content)? {
         Ok(history) => {
-            let mut overrides = false;
-            if let Some(guard) = &request.quota {
-                let state = quota::state(&history.runs, history.at, guard);
-                facts.quota = Some(state.clone());
-                overrides = check_quota(session, request, guard, state)?;
-            }
+            let overrides = check_quota(session, facts, request, &history)?;
             clearance.history = Some(history);
             overrides
         }
         Err(error) => {
-            let overrides = check_unread_quota(session, request, &error)?;
+            let overrides = check_unread_quota(session, facts, request, &error)?;
             clearance.unread = Some(error);
             overrides
         }
@@ -104,6 +102,7 @@ pub(crate) fn clear(
 /// A history without a running refresh, or why it cannot be read if that is accepted.
 fn without_running(
     session: &mut Session<'_>,
+    facts: &mut Facts,
     request: &RefreshRequest,
     content: &WatchedContent<'_>,
 ) -> Step<Result<History, CallError>> {
@@ -135,19 +134,21 @@ fn without_running(
             }
             IfRunning::Skip | IfRunning::Follow => {
                 let reason = "is already being refreshed";
-                return Err(held_back(request, &running, "already_running", reason));
+                return Err(held_back(
+                    facts,
+                    request,
+                    &running,
+                    "already_running",
+                    reason,
+                ));
             }
         }
         let remaining = session.remaining_ms();
         let wait = history.retry_after_ms.unwrap_or_default();
         if remaining == 0 || wait > remaining {
             let reason = "was still being refreshed by another run at the deadline";
-            return Err(held_back(
-                request,
-                &running,
-                "deadline_while_waiting",
-                reason,
-            ));
+            let code = "deadline_while_waiting";
+            return Err(held_back(facts, request, &running, code, reason));
         }
         session.wait(pace.next(session).min(remaining).max(wait))?;
     }
@@ -200,30 +201,34 @@ fn followed(
 }
 
 /// Stops without following the other run.
-fn held_back(request: &RefreshRequest, running: &Run, code: &str, reason: &str) -> Stop {
-    let facts = Facts {
-        evidence: Evidence::Service,
-        run: Some(running.to_service_run()),
-        ..Facts::default()
-    };
+fn held_back(
+    facts: &mut Facts,
+    request: &RefreshRequest,
+    running: &Run,
+    code: &str,
+    reason: &str,
+) -> Stop {
+    facts.evidence = Evidence::Service;
+    facts.run = Some(running.to_service_run());
     let (name, description) = (&request.name, running.describe());
     let message = format!("{name} {reason}, so nothing was triggered: {description}.");
-    skipped(&facts, code, message, AFTER_RUN_HINT).into()
+    skipped(facts, code, message, AFTER_RUN_HINT).into()
 }
 
 /// The verdict on a trigger that the service rejected because a run is in progress.
-pub(crate) fn rejected_as_busy(request: &RefreshRequest, error: CallError) -> Verdict {
-    let facts = Facts {
-        evidence: Evidence::Service,
-        service_error: error.service_error,
-        ..Facts::default()
-    };
+pub(crate) fn rejected_as_busy(
+    facts: &mut Facts,
+    request: &RefreshRequest,
+    error: CallError,
+) -> Verdict {
+    facts.evidence = Evidence::Service;
+    facts.service_error = error.service_error;
     let code = match request.if_running {
         IfRunning::Wait => "deadline_while_waiting",
         IfRunning::Skip | IfRunning::Follow => "already_running",
     };
     let message = format!("{} Nothing was started.", error.message);
-    skipped(&facts, code, message, AFTER_RUN_HINT)
+    skipped(facts, code, message, AFTER_RUN_HINT)
 }
 
 fn skipped(facts: &Facts, code: &str, message: String, hint: &str) -> Verdict {
@@ -236,42 +241,44 @@ fn skipped(facts: &Facts, code: &str, message: String, hint: &str) -> Verdict {
 /// Whether an exhausted quota is overridden; stops if it is not.
 fn check_quota(
     session: &Session<'_>,
+    facts: &mut Facts,
     request: &RefreshRequest,
-    guard: &QuotaGuard,
-    state: QuotaState,
+    history: &History,
 ) -> Step<bool> {
+    let Some(guard) = &request.quota else {
+        return Ok(false);
+    };
+    let state = quota::state(&history.runs, history.at, guard);
+    facts.quota = Some(state.clone());
     let (counted, limit) = (state.counted, state.limit);
-    let used = format!("{counted} of {limit} refreshes in the last 24 h are used");
+    let mut used = format!("{counted} of {limit} refreshes in the last 24 h are used");
     if state.left > 0 {
         session.report(Phase::Looking, Level::Info, format!("{used}."));
         return Ok(false);
     }
-    let used = match &state.next_slot {
-        Some(at) => format!("{used}; the next slot opens at {at}"),
-        None => used,
-    };
+    if let Some(at) = &state.next_slot {
+        used = format!("{used}; the next slot opens at {at}");
+    }
     if guard.mode == QuotaMode::Warn || request.force {
         let why = if request.force { " (forced)" } else { "" };
         let message = format!("{used}. Triggering anyway{why}.");
         session.report(Phase::Looking, Level::Warning, message);
         return Ok(request.force && guard.mode == QuotaMode::Block);
     }
-    let retry_at = state.next_slot.clone();
-    let facts = Facts {
-        evidence: Evidence::Service,
-        quota: Some(state),
-        ..Facts::default()
-    };
+    facts.evidence = Evidence::Service;
     let message = format!("{used}, so {} was not triggered.", request.name);
     let hint = "Start again at the next slot, or use `--force` to trigger anyway.";
-    let mut verdict = skipped(&facts, "quota_exhausted", message, hint);
-    verdict.retry_at = retry_at;
+    let verdict = Verdict {
+        retry_at: state.next_slot,
+        ..skipped(facts, "quota_exhausted", message, hint)
+    };
     Err(verdict.into())
 }
 
 /// Whether a quota that cannot be counted is overridden; stops if it holds the trigger back.
 fn check_unread_quota(
     session: &Session<'_>,
+    facts: &mut Facts,
     request: &RefreshRequest,
     error: &CallError,
 ) -> Step<bool> {
@@ -284,10 +291,7 @@ fn check_unread_quota(
         session.report(Phase::Looking, Level::Warning, message);
         return Ok(guard.when_unreadable == QuotaUnreadable::Skip);
     }
-    let facts = Facts {
-        service_error: error.service_error.clone(),
-        ..Facts::default()
-    };
+    facts.service_error = error.service_error.clone();
     let message = format!("{message}, so {} was not triggered.", request.name);
     let verdict = Verdict {
         retryable: error.retryable,

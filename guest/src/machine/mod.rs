@@ -24,7 +24,6 @@ use crate::contract::{
     Verdict,
 };
 use crate::ports::Ports;
-use crate::request::secrets_of;
 use crate::session::Session;
 
 /// One refresh, from reading the history to the verdict. Sends at most one trigger that may have
@@ -36,8 +35,8 @@ pub fn trigger_refresh(
     ports: Ports<'_>,
     request: &RefreshRequest,
 ) -> Result<Verdict, RefreshError> {
-    let secrets = secrets_of(&request.target);
-    let mut session = match Session::open(ports, &request.run_id, &request.call_context, &secrets) {
+    let target = Some(&request.target);
+    let mut session = match Session::open(ports, &request.run_id, &request.call_context, target) {
         Ok(session) => session,
         Err(error) => {
             let event = Event::Outcome(Conclusion::Error(error.clone()));
@@ -57,22 +56,15 @@ pub fn trigger_refresh(
 /// # Errors
 /// If the request is invalid, or no run is known.
 pub fn follow_refresh(ports: Ports<'_>, request: &FollowRequest) -> Result<Verdict, RefreshError> {
-    let secrets = secrets_of(&request.target);
-    let mut session = Session::open(ports, &request.run_id, &request.call_context, &secrets)?;
+    let target = Some(&request.target);
+    let mut session = Session::open(ports, &request.run_id, &request.call_context, target)?;
     let mut facts = Facts::default();
+    let is_ours = matches!(request.subject, Subject::Ours(_));
+    (session.outcome_expected, session.audit_disabled) = (is_ours, !is_ours);
     let end = match &request.subject {
-        Subject::Ours(trace) => {
-            session.expect_outcome();
-            follow::ours(&mut session, &mut facts, request, trace)
-        }
-        Subject::Newest => {
-            session.disable_audit();
-            follow::newest(&mut session, &mut facts, request)
-        }
-        Subject::Since(at) => {
-            session.disable_audit();
-            follow::since(&mut session, &mut facts, request, at)
-        }
+        Subject::Ours(trace) => follow::ours(&mut session, &mut facts, request, trace),
+        Subject::Newest => follow::newest(&mut session, &mut facts, request),
+        Subject::Since(at) => follow::since(&mut session, &mut facts, request, at),
     };
     conclude(&mut session, &facts, end)
 }
@@ -83,7 +75,7 @@ fn conclude(
     facts: &Facts,
     end: Step<Verdict>,
 ) -> Result<Verdict, RefreshError> {
-    let http_calls = session.calls();
+    let http_calls = session.calls;
     let mut verdict = match end {
         Ok(verdict) => verdict,
         Err(Stop::Verdict(verdict)) => *verdict,
@@ -92,7 +84,10 @@ fn conclude(
             let _ = session.flush();
             return interrupted(facts, http_calls);
         }
-        Err(Stop::ClaimLost(error)) => return Err(error.with_calls(http_calls)),
+        // The process that drives this run writes its events.
+        Err(Stop::Error(error @ RefreshError::ClaimLost(_))) => {
+            return Err(error.with_calls(http_calls));
+        }
         Err(Stop::Error(error)) => {
             let error = error.with_calls(http_calls);
             // If this is not stored, the error stays true: a later start follows a run that was
@@ -103,7 +98,7 @@ fn conclude(
     };
     verdict.http_calls = http_calls;
     match session.append_outcome(Event::Outcome(Conclusion::Verdict(verdict.clone()))) {
-        Err(why) if session.outcome_expected() => Ok(not_stored(verdict, &why)),
+        Err(why) if session.outcome_expected => Ok(not_stored(verdict, &why)),
         // Without a trigger nothing is lost if this is not stored.
         Ok(()) | Err(_) => Ok(verdict),
     }
@@ -111,7 +106,7 @@ fn conclude(
 
 fn interrupted(facts: &Facts, http_calls: u32) -> Result<Verdict, RefreshError> {
     if facts.sent == Sent::No && facts.run.is_none() {
-        return Err(Stop::Cancelled.into_error().with_calls(http_calls));
+        return Err(RefreshError::from(Stop::Cancelled).with_calls(http_calls));
     }
     Ok(Verdict {
         http_calls,

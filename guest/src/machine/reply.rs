@@ -18,10 +18,8 @@ const FLOW_RUN_HEADER: &str = "x-ms-workflow-run-id";
 /// What the response to a trigger means.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// Nothing was started: not sent, throttled, not authorized or denied.
+    /// Nothing was started: not sent, throttled, not authorized or denied, or a run is in progress.
     NotStarted(Box<CallError>),
-    /// Nothing was started because a run is in progress.
-    Busy(Box<CallError>),
     /// It may have started a run.
     Lost(Box<CallError>),
     /// It was accepted with this response.
@@ -74,12 +72,11 @@ pub(crate) fn reply(
     }
     let classified = classify(trigger, &answer, &session.redactor);
     let class = classified.row.class;
-    if matches!(class, Class::Refused | Class::Invalid | Class::Over) {
+    if class.is_rejection() {
         return Reply::Rejected(answer, classified);
     }
     let error = Box::new(CallError::of_answer(session, classified, &answer, &what));
     match class {
-        Class::Busy => Reply::Busy(error),
         Class::Lost => Reply::Lost(error),
         _ => Reply::NotStarted(error),
     }

@@ -56,7 +56,7 @@ pub(crate) fn await_response(
     trigger_url: &str,
     answer: HttpAnswer,
 ) -> Step<Verdict> {
-    let response = FlowResponse::of(&answer, false, &session.redactor);
+    let response = FlowResponse::of(&answer, &session.redactor);
     let FlowResponse::Later(location) = response else {
         return Ok(verdict_on(facts, request, response, &answer));
     };
@@ -146,14 +146,6 @@ fn set_matched(facts: &mut Facts) {
     facts.matched = Matched::Exact;
 }
 
-/// The result of one poll.
-enum Polled {
-    /// The Response is not there yet; this response names where and when to poll again.
-    NotYet(HttpAnswer),
-    /// The Response.
-    Response(HttpAnswer),
-}
-
 /// Polls the `Location` until the Response is there.
 fn poll(
     session: &mut Session<'_>,
@@ -178,10 +170,9 @@ fn poll(
         let message = "Polling the flow's Response.";
         session.report(Phase::Following, Level::Debug, message);
         let answer = match retry(session, |session| poll_once(session, &url))? {
-            Ok(Polled::NotYet(answer)) => answer,
-            Ok(Polled::Response(answer)) => {
-                return Ok(polled_verdict(session, facts, request, &answer));
-            }
+            // The Response is not there yet.
+            Ok(answer) if answer.status == 202 => answer,
+            Ok(answer) => return Ok(polled_verdict(session, facts, request, &answer)),
             Err(error) => return Ok(unread(facts, error)),
         };
         wait = retry_after(&answer, session.service_now());
@@ -191,7 +182,8 @@ fn poll(
     }
 }
 
-fn poll_once(session: &mut Session<'_>, url: &str) -> Result<Polled, CallError> {
+/// The response to one poll: a 202, or the flow's own Response.
+fn poll_once(session: &mut Session<'_>, url: &str) -> Result<HttpAnswer, CallError> {
     const WHAT: &str = "Polling the flow's Response failed";
     let request = HttpRequest {
         method: Method::Get,
@@ -205,18 +197,16 @@ fn poll_once(session: &mut Session<'_>, url: &str) -> Result<Polled, CallError> 
         .map_err(|error| CallError::of_transport(session, &error, READ, WHAT, url))?;
     if answer.is_success() {
         let is_page = is_html(&answer) && flow_run(&answer).is_none();
-        return match answer.status {
-            _ if is_page => Err(CallError::unreadable(session, &answer, WHAT)),
-            202 => Ok(Polled::NotYet(answer)),
-            _ => Ok(Polled::Response(answer)),
+        return match is_page {
+            true => Err(CallError::unreadable(session, &answer, WHAT)),
+            false => Ok(answer),
         };
     }
     let classified = classify(TRIGGER, &answer, &session.redactor);
     let is_gone = answer.status == 404 && classified.service_error.code.starts_with("Workflow");
-    let class = classified.row.class;
-    let is_rejection = matches!(class, Class::Refused | Class::Invalid | Class::Over);
+    let is_rejection = classified.row.class.is_rejection();
     if is_rejection && !is_gone && answer.status >= 400 {
-        return Ok(Polled::Response(answer));
+        return Ok(answer);
     }
     let mut error = CallError::of_answer(session, classified, &answer, WHAT);
     if is_rejection && is_gone {
@@ -232,7 +222,7 @@ fn polled_verdict(
     answer: &HttpAnswer,
 ) -> Verdict {
     if answer.is_success() {
-        let response = FlowResponse::of(answer, true, &session.redactor);
+        let response = FlowResponse::of(answer, &session.redactor);
         return verdict_on(facts, request, response, answer);
     }
     let classified = classify(TRIGGER, answer, &session.redactor);

@@ -11,13 +11,13 @@ use super::watch::{RunSearch, watch};
 use crate::api::error::DAILY_LIMIT;
 use crate::api::quota;
 use crate::api::run::baseline;
-use crate::call::{CallError, History, Step, Stop, answer_message, retry_after};
+use crate::call::{CallError, History, Step, answer_message, retry_after};
 use crate::classify::{Class, Classified};
 use crate::contract::{
-    Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, RefreshError, RefreshRequest,
-    Sent, Status, StoreError, Triggered, Verdict, problem, run_with_id,
+    Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, Problem, RefreshError,
+    RefreshRequest, Sent, Status, StoreError, Triggered, Verdict, problem, run_with_id,
 };
-use crate::lookup::{Attempts, resolve};
+use crate::lookup::resolve;
 use crate::matching::MatchWindow;
 use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
@@ -42,23 +42,16 @@ pub(crate) fn run(
     request: &RefreshRequest,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
-    let target = resolve(session, &request.target, Attempts::UntilDeadline)?;
+    let target = resolve(session, &request.target)?;
     let work = &Work::of(&target, session.endpoints)?;
     guard::check(request, work)?;
     // Built once in advance, so that an invalid payload is reported before the first call.
     work.request(session, request.response_timeout_ms)?;
-    let content = work.content.filter(|_| guard::needs_history(request));
     let mut number = 0_u32;
     loop {
-        let clearance = match content {
-            Some(content) => guard::clear(session, facts, request, &content)?,
-            None => Clearance {
-                overridden: request.overridden.clone(),
-                ..Clearance::default()
-            },
-        };
+        let clearance = guard::clear(session, facts, request, work)?;
         if session.remaining_ms() == 0 {
-            return Err(Stop::Error(deadline_passed()));
+            return Err(deadline_passed().into());
         }
         number = number.saturating_add(1);
         let attempt = Attempt {
@@ -74,8 +67,7 @@ pub(crate) fn run(
         session.report(Phase::Triggering, Level::Info, message);
         let answer = session.send(&attempt.call);
         match reply(work, session, &attempt.call.url, answer) {
-            Reply::NotStarted(error) => not_started(session, &attempt, *error)?,
-            Reply::Busy(error) => busy(session, &attempt, *error)?,
+            Reply::NotStarted(error) => not_started(session, facts, &attempt, *error)?,
             Reply::Lost(error) => return lost(session, facts, &attempt, *error),
             Reply::Rejected(answer, classified) => {
                 return Ok(rejected(session, facts, &attempt, &answer, classified));
@@ -87,13 +79,12 @@ pub(crate) fn run(
 
 /// A trigger that is sent at the deadline would time out and be lost.
 fn deadline_passed() -> RefreshError {
-    let mut problem = problem(
-        "deadline_passed",
-        "The deadline passed before the trigger could be sent.",
-        "Start again with a longer `deadline`: nothing was triggered.",
-    );
-    problem.retryable = true;
-    RefreshError::Unavailable(problem)
+    let message = "The deadline passed before the trigger could be sent.";
+    let hint = "Start again with a longer `deadline`: nothing was triggered.";
+    RefreshError::Unavailable(Problem {
+        retryable: true,
+        ..problem("deadline_passed", message, hint)
+    })
 }
 
 fn store_intent(session: &mut Session<'_>, attempt: &Attempt<'_>) -> Step<()> {
@@ -111,24 +102,26 @@ fn store_intent(session: &mut Session<'_>, attempt: &Attempt<'_>) -> Step<()> {
     let Err(error) = session.append_intent(intent) else {
         return Ok(());
     };
-    let (StoreError::Unavailable(why) | StoreError::Refused(why)) = &error;
-    let why = session.redactor.line(why, 300);
-    let stop = |code, what, hint| {
-        let message = format!("{what}, so nothing was triggered: {why}.");
-        problem(code, message, hint)
-    };
-    Err(match error {
-        StoreError::Unavailable(_) => Stop::Error(RefreshError::AuditUnavailable(stop(
+    let (why, to_error, code, what, hint): (_, fn(Problem) -> RefreshError, _, _, _) = match &error
+    {
+        StoreError::Unavailable(why) => (
+            why,
+            RefreshError::AuditUnavailable,
             "audit_unavailable",
             "The intent could not be stored",
             "Make the audit log writable, then start again.",
-        ))),
-        StoreError::Refused(_) => Stop::ClaimLost(RefreshError::ClaimLost(stop(
+        ),
+        StoreError::Refused(why) => (
+            why,
+            RefreshError::ClaimLost,
             "claim_lost",
             "The audit log refused the intent",
             "Wait for the verdict of the other process that drives this run.",
-        ))),
-    })
+        ),
+    };
+    let why = session.redactor.line(why, 300);
+    let message = format!("{what}, so nothing was triggered: {why}.");
+    Err(to_error(problem(code, message, hint)).into())
 }
 
 /// The wait before the next attempt, as long as both the trigger's and the last history's response
@@ -145,8 +138,14 @@ fn wait_before_attempt(
     Some(wait.max(readable_in)).filter(|wait| *wait < session.remaining_ms())
 }
 
-/// Nothing was started: waits for the next attempt, or stops.
-fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> Step<()> {
+/// Nothing was started: waits for the next attempt, or stops. If the service rejected the trigger
+/// because of a run that the history did not show, the next attempt will see that run, and decides.
+fn not_started(
+    session: &mut Session<'_>,
+    facts: &mut Facts,
+    attempt: &Attempt<'_>,
+    error: CallError,
+) -> Step<()> {
     if error.class == Class::Unauthorized {
         let mut triggered = triggered(session, error.status, &error.message);
         triggered.service_error = error.service_error.clone();
@@ -154,31 +153,25 @@ fn not_started(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallErro
     } else {
         session.append_observed("not_sent", None, &error.message);
     }
-    let wait = wait_before_attempt(session, attempt, &error);
-    let Some(wait) = wait.filter(|_| error.is_temporary()) else {
-        return Err(error.into());
-    };
-    let (message, again) = (&error.message, duration_text(wait));
-    let message = format!("{message} Nothing was started; trying again in {again}.");
-    session.report(Phase::WaitingToRetry, Level::Warning, message);
-    Ok(session.wait(wait)?)
-}
-
-/// The service rejected the trigger because of a run that the history did not show. The next
-/// attempt will see that run, and decides.
-fn busy(session: &mut Session<'_>, attempt: &Attempt<'_>, error: CallError) -> Step<()> {
-    session.append_observed("not_sent", None, &error.message);
-    let wait = wait_before_attempt(session, attempt, &error);
-    let tries_again = match attempt.request.if_running {
+    let request = attempt.request;
+    let is_busy = error.class == Class::Busy;
+    let tries_again = match request.if_running {
+        _ if !is_busy => error.is_temporary(),
         IfRunning::Wait => true,
-        IfRunning::Follow => attempt.request.follow == FollowMode::ToTheEnd,
+        IfRunning::Follow => request.follow == FollowMode::ToTheEnd,
         IfRunning::Skip => false,
     };
-    let Some(wait) = wait.filter(|_| tries_again) else {
-        return Err(guard::rejected_as_busy(attempt.request, error).into());
+    let wait = wait_before_attempt(session, attempt, &error).filter(|_| tries_again);
+    let (phase, level) = match wait {
+        None if is_busy => return Err(guard::rejected_as_busy(facts, request, error).into()),
+        None => return Err(error.into()),
+        Some(_) if is_busy => (Phase::WaitingForOther, Level::Info),
+        Some(_) => (Phase::WaitingToRetry, Level::Warning),
     };
-    let message = format!("{} Trying again in {}.", error.message, duration_text(wait));
-    session.report(Phase::WaitingForOther, Level::Info, message);
+    let wait = wait.unwrap_or_default();
+    let (message, again) = (&error.message, duration_text(wait));
+    let message = format!("{message} Nothing was started; trying again in {again}.");
+    session.report(phase, level, message);
     Ok(session.wait(wait)?)
 }
 
@@ -284,13 +277,8 @@ fn accepted(
         ..triggered(session, Some(status), &message)
     });
     if work.by_response {
-        return response::await_response(
-            session,
-            facts,
-            attempt.request,
-            &attempt.call.url,
-            answer,
-        );
+        let (request, url) = (attempt.request, &attempt.call.url);
+        return response::await_response(session, facts, request, url, answer);
     }
     if let Some(search) = search(attempt, answered_at, run, poll_from, &message) {
         return watch(session, facts, search);
@@ -337,13 +325,12 @@ fn search<'a>(
     message: &str,
 ) -> Option<RunSearch<'a>> {
     let request = attempt.request;
-    let content = attempt
-        .work
-        .content
-        .filter(|_| is_followed(request.follow))?;
+    let content = attempt.work.content;
+    let content = content.filter(|_| is_followed(request.follow))?;
     let history = attempt.clearance.history.as_ref()?;
     let by_id = attempt.work.has_run_page() && known.is_some();
     let readable_from = history.readable_from().filter(|_| !by_id);
+    let context = RunContext::ours(&request.name, message, attempt.sent_at);
     Some(RunSearch {
         by_id,
         poll_from: poll_from.max(readable_from),
@@ -355,9 +342,6 @@ fn search<'a>(
         }),
         known,
         until_started: request.follow == FollowMode::UntilStarted,
-        ..RunSearch::new(
-            content,
-            RunContext::ours(&request.name, message, attempt.sent_at),
-        )
+        ..RunSearch::new(content, context)
     })
 }

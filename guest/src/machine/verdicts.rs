@@ -93,7 +93,8 @@ pub(crate) fn is_followed(mode: FollowMode) -> bool {
 /// What a run is called in messages, and how it was triggered.
 #[derive(Debug, Clone)]
 pub(crate) struct RunContext {
-    name: String,
+    /// The target's name.
+    pub(crate) name: String,
     /// The response to our trigger, in a sentence; empty if the run is not ours.
     trigger: String,
     sent_at: Option<Moment>,
@@ -116,11 +117,6 @@ impl RunContext {
             trigger: String::new(),
             sent_at: since,
         }
-    }
-
-    /// The target's name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Whether our trigger started the run.

@@ -257,15 +257,8 @@ fn deduplicated(
     let Some(running) = newest_running(history, session.service_now()) else {
         return Ok(alone());
     };
-    let name = search.context.name();
-    let outcome = watch_other(
-        session,
-        content,
-        name,
-        running,
-        retry_after_ms,
-        facts.clone(),
-    )?;
+    let (name, facts) = (&search.context.name, facts.clone());
+    let outcome = watch_other(session, content, name, running, retry_after_ms, facts)?;
     Ok(skipped_for_other(outcome, CODE, &message))
 }
 
