@@ -30,6 +30,8 @@ use crate::url::Parts;
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 /// How many bytes are requested at once.
 const CHUNK: u64 = 64 * 1024;
+/// How many bytes are written at once, the limit of `wasi:io`.
+const LARGEST_WRITE: usize = 4096;
 
 struct Host;
 
@@ -158,39 +160,21 @@ fn options(timeout_ms: u64) -> Result<RequestOptions, TransportError> {
     Ok(options)
 }
 
-fn write(body: &OutgoingBody, mut rest: &[u8]) -> Option<()> {
-    if rest.is_empty() {
-        return Some(());
-    }
+fn write(body: &OutgoingBody, bytes: &[u8]) -> Option<()> {
     let stream = body.write().ok()?;
-    let ready = stream.subscribe();
-    while !rest.is_empty() {
-        ready.block();
-        let room = usize::try_from(stream.check_write().ok()?).unwrap_or(usize::MAX);
-        let (now, later) = rest.split_at_checked(room.min(rest.len()))?;
-        stream.write(now).ok()?;
-        rest = later;
+    for chunk in bytes.chunks(LARGEST_WRITE) {
+        stream.blocking_write_and_flush(chunk).ok()?;
     }
-    stream.flush().ok()?;
-    ready.block();
-    stream.check_write().ok()?;
     Some(())
 }
 
 fn answer(future: &FutureIncomingResponse) -> Result<IncomingResponse, TransportError> {
-    let ready = future.subscribe();
-    loop {
-        match future.get() {
-            Some(Ok(Ok(response))) => return Ok(response),
-            Some(Ok(Err(code))) => return Err(of(&code, None)),
-            Some(Err(())) => {
-                return Err(failed(
-                    TransportKind::Other,
-                    "the response was already taken",
-                    None,
-                ));
-            }
-            None => ready.block(),
+    future.subscribe().block();
+    match future.get() {
+        Some(Ok(response)) => response.map_err(|code| of(&code, None)),
+        _ => {
+            let message = "the response was already taken";
+            Err(failed(TransportKind::Other, message, None))
         }
     }
 }

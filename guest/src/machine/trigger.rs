@@ -6,7 +6,7 @@
 use super::guard::{self, Clearance};
 use super::reply::{Reply, flow_run, reply};
 use super::response;
-use super::verdicts::{Facts, RunContext, is_followed, not_verifiable, not_verified, unreadable};
+use super::verdicts::{Facts, RunContext, is_followed, unverified};
 use super::watch::{RunSearch, watch};
 use crate::api::error::DAILY_LIMIT;
 use crate::api::quota;
@@ -283,11 +283,8 @@ fn accepted(
     if let Some(search) = search(attempt, answered_at, run, poll_from, &message) {
         return watch(session, facts, search);
     }
-    Ok(match &attempt.clearance.unread {
-        Some(why) => unreadable(facts, &message, why),
-        None if is_followed(attempt.request.follow) => not_verifiable(facts, &message),
-        None => not_verified(facts, &message),
-    })
+    let unread = attempt.clearance.unread.as_ref();
+    Ok(unverified(facts, &message, attempt.request.follow, unread))
 }
 
 /// A response to the trigger, now, of which nothing more is known.

@@ -186,29 +186,31 @@ pub(crate) fn started(facts: &Facts, context: &RunContext, run: &Run) -> Verdict
     facts.verdict(Status::Accepted, "", message, hint)
 }
 
-/// The trigger was accepted, and the target has no way to verify the outcome.
-pub(crate) fn not_verifiable(facts: &Facts, trigger: &str) -> Verdict {
-    facts.verdict(
-        Status::Accepted,
-        "",
-        format!("{trigger} The outcome cannot be verified."),
-        "Give the target a `verify:`, so that a refresh that never starts is noticed.",
-    )
-}
-
-/// The trigger was accepted, and these credentials may not read the history.
-pub(crate) fn unreadable(facts: &Facts, trigger: &str, why: &CallError) -> Verdict {
-    let message = format!("{trigger} The outcome cannot be verified. {}", why.message);
+/// The trigger was accepted, and the outcome is not verified: it was not to be, it cannot be, or
+/// these credentials may not read the history.
+pub(crate) fn unverified(
+    facts: &Facts,
+    trigger: &str,
+    mode: FollowMode,
+    unread: Option<&CallError>,
+) -> Verdict {
+    let (code, reason, hint) = match unread {
+        Some(why) => ("history_unreadable", why.message.as_str(), why.hint),
+        None if is_followed(mode) => {
+            let hint =
+                "Give the target a `verify:`, so that a refresh that never starts is noticed.";
+            ("", "", hint)
+        }
+        None => {
+            let message = format!("{trigger} The outcome was not verified.");
+            return facts.verdict(Status::Accepted, "", message, "");
+        }
+    };
+    let message = format!("{trigger} The outcome cannot be verified. {reason}");
     Verdict {
-        service_error: why.service_error.clone(),
-        ..facts.verdict(Status::Accepted, "history_unreadable", message, why.hint)
+        service_error: unread.and_then(|why| why.service_error.clone()),
+        ..facts.verdict(Status::Accepted, code, message.trim_end(), hint)
     }
-}
-
-/// The trigger was accepted, and verifying the outcome was not requested.
-pub(crate) fn not_verified(facts: &Facts, trigger: &str) -> Verdict {
-    let message = format!("{trigger} The outcome was not verified.");
-    facts.verdict(Status::Accepted, "", message, "")
 }
 
 /// The deadline came while the run was running or missing from the history.

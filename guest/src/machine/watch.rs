@@ -52,18 +52,6 @@ impl<'t> RunSearch<'t> {
     }
 }
 
-/// What one reading shows.
-enum Reading<'h> {
-    /// The run as it is now.
-    Run(&'h Run),
-    /// The run was seen before and is missing now.
-    Vanished,
-    /// No run can be ours yet.
-    Nothing,
-    /// Several runs can be ours.
-    Ambiguous(Vec<&'h Run>),
-}
-
 /// Watches until there is a verdict.
 pub(crate) fn watch(
     session: &mut Session<'_>,
@@ -98,9 +86,9 @@ pub(crate) fn watch(
         limit = TimeLimit::Deadline;
         facts.evidence = Evidence::Service;
         let mut vanished = false;
-        match find(&search, facts, &history, seen) {
-            Reading::Ambiguous(runs) => return Ok(ambiguous(facts, &search.context, &runs)),
-            Reading::Run(run) => {
+        match find(&search, facts, &history) {
+            Match::Ambiguous(runs) => return Ok(ambiguous(facts, &search.context, &runs)),
+            Match::One(run) => {
                 if !seen {
                     seen = true;
                     search.known = Some(run.id.clone());
@@ -119,8 +107,8 @@ pub(crate) fn watch(
                     return Ok(verdict);
                 }
             }
-            Reading::Vanished => vanished = true,
-            Reading::Nothing => {
+            Match::None if seen => vanished = true,
+            Match::None => {
                 if let Some(window) = search.window.as_ref().filter(|one| asked_at > one.until) {
                     let (context, content) = (&search.context, &search.content);
                     return Ok(not_started(facts, context, content, window, &history));
@@ -166,21 +154,15 @@ fn read_once(
     Ok((history.runs, history.retry_after_ms))
 }
 
-fn find<'h>(search: &RunSearch<'_>, facts: &Facts, history: &'h [Run], seen: bool) -> Reading<'h> {
+fn find<'h>(search: &RunSearch<'_>, facts: &Facts, history: &'h [Run]) -> Match<'h> {
     let known = search.known.as_deref();
-    let found = match &search.window {
+    match &search.window {
         // If the service named our run, no other one can be ours.
         Some(window) if facts.matched != Matched::Exact => window.find(history, known),
         _ => history
             .iter()
             .find(|run| Some(run.id.as_str()) == known)
             .map_or(Match::None, Match::One),
-    };
-    match found {
-        Match::One(run) => Reading::Run(run),
-        Match::Ambiguous(runs) => Reading::Ambiguous(runs),
-        Match::None if seen => Reading::Vanished,
-        Match::None => Reading::Nothing,
     }
 }
 
