@@ -56,7 +56,7 @@ fn checked_resolution(resolution: &Resolution) -> Result<Resolution, String> {
         let known = RESOLUTIONS.join(", ");
         return Err(format!("A run can be resolved as one of: {known}."));
     }
-    let reason = text(&resolution.reason);
+    let reason = line(&resolution.reason, TEXT_LIMIT);
     if reason.is_empty() {
         return Err("A resolution needs a reason.".to_owned());
     }
@@ -67,7 +67,7 @@ fn checked_resolution(resolution: &Resolution) -> Result<Resolution, String> {
 }
 
 fn checked_note(note: &Note) -> Result<Note, String> {
-    let topic = name(&note.topic);
+    let topic = line(&note.topic, NAME_LIMIT);
     if topic.is_empty() {
         return Err("A note needs a topic, for example `deployment`.".to_owned());
     }
@@ -76,25 +76,21 @@ fn checked_note(note: &Note) -> Result<Note, String> {
     }
     let mut fields = Vec::with_capacity(note.fields.len());
     for (key, value) in &note.fields {
-        let key = name(key);
+        let key = line(key, NAME_LIMIT);
         if key.is_empty() || fields.iter().any(|(known, _)| *known == key) {
             return Err("Each field of a note needs a unique name.".to_owned());
         }
-        fields.push((key, text(value)));
+        fields.push((key, line(value, TEXT_LIMIT)));
     }
     Ok(Note {
         topic,
-        message: text(&note.message),
+        message: line(&note.message, TEXT_LIMIT),
         fields,
     })
 }
 
-fn text(text: &str) -> String {
-    Redactor::default().line(text, TEXT_LIMIT)
-}
-
-fn name(text: &str) -> String {
-    Redactor::default().line(text, NAME_LIMIT)
+fn line(text: &str, limit: usize) -> String {
+    Redactor::default().line(text, limit)
 }
 
 #[cfg(test)]

@@ -211,21 +211,8 @@ pub(crate) fn fetch(
     answer.map_err(|error| CallError::of_transport(session, &error, call, what, url))
 }
 
-/// Reads a resource of an API once.
-pub(crate) fn get<T>(
-    session: &mut Session<'_>,
-    call: CallKind,
-    url: &str,
-    limit: TimeLimit,
-    what: &str,
-    parse: impl Fn(&HttpAnswer) -> Option<T>,
-) -> Result<(T, HttpAnswer), CallError> {
-    let answer = fetch(session, call, (Method::Get, url), limit, what)?;
-    let parsed = parsed(session, call, &answer, what, parse)?;
-    Ok((parsed, answer))
-}
-
-fn parsed<T>(
+/// What a response holds.
+pub(crate) fn parsed<T>(
     session: &Session<'_>,
     call: CallKind,
     answer: &HttpAnswer,
@@ -287,8 +274,10 @@ fn history<'p>(
 ) -> Result<History, CallError> {
     let call = CallKind::of(content.kind, Purpose::Read);
     let (url, what) = (content.history_url(), "Reading the history failed");
-    let parse = |answer: &HttpAnswer| content.history(answer);
-    let (runs, answer) = get(session, call, &url, limit, what, parse)?;
+    let answer = fetch(session, call, (Method::Get, &url), limit, what)?;
+    let runs = parsed(session, call, &answer, what, |answer| {
+        content.history(answer)
+    })?;
     take_clock(session, &answer);
     let at = session.service_now();
     Ok(History {

@@ -78,11 +78,11 @@ fn send(
     let call = CallKind::of(content.kind, Purpose::Cancel);
     let (method, url) = content.cancel_call(run);
     let answer = fetch(session, call, (method, &url), TimeLimit::Deadline, WHAT)?;
-    if answer.is_success() && is_html(&answer) {
-        return Err(CallError::unreadable(session, &answer, WHAT).into());
-    }
     if answer.is_success() {
         let status = match content.kind {
+            _ if is_html(&answer) => {
+                return Err(CallError::unreadable(session, &answer, WHAT).into());
+            }
             ContentKind::Dataflow => of_dataflow(session, &answer)?,
             // For both the HTTP status alone means that it was accepted. [V]
             ContentKind::Gen2 | ContentKind::Model => CancellationStatus::Requested,

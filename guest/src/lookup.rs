@@ -6,12 +6,13 @@
 
 use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::reply::{ListedItem, listed_items};
-use crate::call::{CallError, Step, get, retry};
+use crate::call::{CallError, Step, fetch, parsed, retry};
 use crate::classify::{CallKind, Purpose};
 use crate::contract::{
     Content, DataflowTarget, Gen2Target, ModelTarget, PowerAutomateTarget, RefreshError, Target,
     Verification, WatchedItem, invalid,
 };
+use crate::ports::Method;
 use crate::session::{Session, TimeLimit};
 use crate::url::{encode_segment, is_guid};
 
@@ -193,14 +194,8 @@ pub(crate) fn workspaces(
     kind: ContentKind,
 ) -> Result<Vec<ListedItem>, CallError> {
     let url = kind.workspaces_url(session.endpoints);
-    let is_numbered = kind != ContentKind::Gen2;
-    list(
-        session,
-        kind,
-        &url,
-        is_numbered,
-        "Listing the workspaces failed",
-    )
+    let (is_numbered, what) = (kind != ContentKind::Gen2, "Listing the workspaces failed");
+    list(session, kind, &url, is_numbered, what)
 }
 
 /// The items of this kind in a workspace.
@@ -226,16 +221,13 @@ fn list(
 ) -> Result<Vec<ListedItem>, CallError> {
     let call = CallKind::of(kind, Purpose::Read);
     let numbered = |page: usize| format!("?$top={PAGE}&$skip={}", page.saturating_mul(PAGE));
-    let mut query = if is_numbered {
-        numbered(0)
-    } else {
-        String::new()
-    };
+    let mut query = is_numbered.then(|| numbered(0)).unwrap_or_default();
     let mut all: Vec<ListedItem> = Vec::new();
     for page in 1..=MOST_PAGES {
         let address = format!("{url}{query}");
         let limit = TimeLimit::Deadline;
-        let ((items, token), _) = get(session, call, &address, limit, what, listed_items)?;
+        let answer = fetch(session, call, (Method::Get, &address), limit, what)?;
+        let (items, token) = parsed(session, call, &answer, what, listed_items)?;
         let (is_full, before) = (items.len() >= PAGE, all.len());
         for item in items {
             if !all.iter().any(|known| known.id == item.id) {

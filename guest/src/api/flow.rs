@@ -7,11 +7,9 @@
 //! `status` decides if it is `completed`, `started` or `failed`; any other success only shows that
 //! the flow ran.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use indexmap::IndexMap;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{ErrorBody, ErrorDetails};
@@ -25,45 +23,9 @@ const TRIGGER_TYPE: &str = "Gen1_Dataflow_Refresh";
 /// The deepest nesting that is sent: `RawValue` has no limit of its own.
 const MOST_LEVELS: u32 = 64;
 
-/// The fields of an object in their order. If a name is repeated, its last value counts.
-struct Fields<'a>(Vec<(String, Cow<'a, RawValue>)>);
-
-impl<'a> Fields<'a> {
-    fn set(&mut self, name: String, value: Cow<'a, RawValue>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields(Vec::new());
-                while let Some((name, value)) = map.next_entry()? {
-                    fields.set(name, Cow::Borrowed(value));
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
+/// The fields of an object in their order. If a name is repeated, its last value counts. The hasher
+/// is not seeded, so that the component imports no source of random numbers.
+type Fields<'a> = IndexMap<String, &'a RawValue, BuildHasherDefault<DefaultHasher>>;
 
 /// The body of a trigger that is sent at `timestamp`.
 pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String, RefreshError> {
@@ -72,30 +34,28 @@ pub(crate) fn trigger_body(body: &TriggerBody, timestamp: &str) -> Result<String
         return Ok(body.payload.clone());
     }
     // Only the payload can give the fifth standard field, `workspace`.
-    let mut fields = Fields(Vec::new());
-    for (name, value) in [
+    let standard = [
         ("trigger_type", TRIGGER_TYPE),
         ("dataflow_name", &body.dataflow_name),
         ("timestamp", timestamp),
         ("source", &body.source),
-    ] {
-        if (name, value) != ("source", "") {
-            let value = to_raw_value(value).unwrap_or_default();
-            fields.set(name.to_owned(), Cow::Owned(value));
-        }
-    }
-    for (name, value) in payload.0 {
-        fields.set(name, value);
-    }
+    ]
+    .map(|(name, value)| (name, to_raw_value(value).unwrap_or_default()));
+    let is_sent = |name: &str| name != "source" || !body.source.is_empty();
+    let mut fields: Fields<'_> = standard
+        .iter()
+        .filter(|(name, _)| is_sent(name))
+        .map(|(name, value)| ((*name).to_owned(), value.as_ref()))
+        .collect();
+    fields.extend(payload);
     Ok(to_json(&fields))
 }
 
 /// The name of the dataflow in a trigger's body.
 pub(crate) fn dataflow_name(body: &TriggerBody) -> Option<String> {
     let payload = payload(body).ok()?;
-    let named = payload.0.iter().find(|(name, _)| name == "dataflow_name");
-    match named {
-        Some((_, name)) => serde_json::from_str(name.get()).ok(),
+    match payload.get("dataflow_name") {
+        Some(name) => serde_json::from_str(name.get()).ok(),
         None => Some(body.dataflow_name.clone()).filter(|_| body.standard_fields),
     }
 }
@@ -127,7 +87,7 @@ pub(super) fn nested_at_most(json: &str) -> Option<&RawValue> {
             Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json)
                 .is_ok_and(|values| values.into_iter().all(fits)),
             Some(b'{') => serde_json::from_str::<Fields<'_>>(json)
-                .is_ok_and(|fields| fields.0.iter().all(|(_, value)| fits(value))),
+                .is_ok_and(|fields| fields.into_values().all(fits)),
             _ => true,
         }
     }

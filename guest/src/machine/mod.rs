@@ -122,9 +122,8 @@ fn interrupted(facts: &Facts, http_calls: u32) -> Result<Verdict, RefreshError> 
 /// The verdict if the outcome is not in the audit log. The next start would repeat a success that
 /// it cannot look up, so it is not reported as one.
 fn not_stored(verdict: Verdict, why: &str) -> Verdict {
-    let status = status_name(verdict.status);
     let message = format!(
-        "The audit log could not be written: {why}. It does not hold the verdict `{status}`: {}",
+        "The audit log could not be written: {why}. It does not hold the verdict: {}",
         verdict.message
     );
     Verdict {
@@ -136,17 +135,5 @@ fn not_stored(verdict: Verdict, why: &str) -> Verdict {
         retryable: false,
         retry_at: None,
         ..verdict
-    }
-}
-
-fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Completed => "completed",
-        Status::Accepted => "accepted",
-        Status::Failed => "failed",
-        Status::Skipped => "skipped",
-        Status::Unknown => "unknown",
-        Status::Cancelled => "cancelled",
-        Status::Interrupted => "interrupted",
     }
 }

@@ -196,11 +196,10 @@ fn poll_once(session: &mut Session<'_>, url: &str) -> Result<HttpAnswer, CallErr
         .send(&request)
         .map_err(|error| CallError::of_transport(session, &error, READ, WHAT, url))?;
     if answer.is_success() {
-        let is_page = is_html(&answer) && flow_run(&answer).is_none();
-        return match is_page {
-            true => Err(CallError::unreadable(session, &answer, WHAT)),
-            false => Ok(answer),
-        };
+        if is_html(&answer) && flow_run(&answer).is_none() {
+            return Err(CallError::unreadable(session, &answer, WHAT));
+        }
+        return Ok(answer);
     }
     let classified = classify(TRIGGER, &answer, &session.redactor);
     let is_gone = answer.status == 404 && classified.service_error.code.starts_with("Workflow");
