@@ -77,24 +77,18 @@ fn pick(noun: &str, name: &str, listed: &[ListedItem]) -> Result<String, Refresh
     let same: Vec<&ListedItem> = listed.iter().filter(|item| item.name == name).collect();
     match same.as_slice() {
         [one] => Ok(one.id.clone()),
-        [] => Err(invalid(
-            "name_not_found",
-            format!(
-                "No {noun} is named `{name}`.{}",
-                available(listed, Some(name))
-            ),
-            "Write the name exactly as in the service, or give the id.",
-        )),
+        [] => {
+            let available = available(listed, Some(name));
+            let message = format!("No {noun} is named `{name}`.{available}");
+            let hint = "Write the name exactly as in the service, or give the id.";
+            Err(invalid("name_not_found", message, hint))
+        }
         _ => {
             let ids: Vec<&str> = same.iter().map(|item| item.id.as_str()).collect();
-            Err(invalid(
-                "name_ambiguous",
-                format!(
-                    "More than one {noun} is named `{name}`: {}.",
-                    ids.join(", ")
-                ),
-                "Give the id instead of the name.",
-            ))
+            let ids = ids.join(", ");
+            let message = format!("More than one {noun} is named `{name}`: {ids}.");
+            let hint = "Give the id instead of the name.";
+            Err(invalid("name_ambiguous", message, hint))
         }
     }
 }
@@ -221,7 +215,9 @@ fn list(
 ) -> Result<Vec<ListedItem>, CallError> {
     let call = CallKind::of(kind, Purpose::Read);
     let numbered = |page: usize| format!("?$top={PAGE}&$skip={}", page.saturating_mul(PAGE));
-    let mut query = is_numbered.then(|| numbered(0)).unwrap_or_default();
+    let mut query = Some(numbered(0))
+        .filter(|_| is_numbered)
+        .unwrap_or_default();
     let mut all: Vec<ListedItem> = Vec::new();
     for page in 1..=MOST_PAGES {
         let address = format!("{url}{query}");

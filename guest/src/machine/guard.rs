@@ -81,6 +81,7 @@ pub(crate) fn clear(
     let Some(content) = work.content.filter(|_| needs_history(request)) else {
         return Ok(clearance);
     };
+    facts.quota = None;
     let overrides_quota = match without_running(session, facts, request, &content)? {
         Ok(history) => {
             let overrides = check_quota(session, facts, request, &history)?;
