@@ -9,7 +9,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test program: it may fail loudly, and nobody uses it from outside"
+    reason = "a test program: it may panic, and no other crate uses it"
 )]
 
 /// Makes one test per line from a scenario.

@@ -1,9 +1,9 @@
 //! YAML as a tree in which every key and value has a place.
 //!
 //! serde-saphyr streams into the target type, and loses places inside enums and flattened structs.
-//! So the text becomes this tree first, and [`super::de`] reads the tree. What YAML allows and
-//! nobody means is refused here: a duplicate key, an unknown tag, several documents, a number that
-//! JSON cannot hold. A tree never prints its values, and a YAML error never repeats the text: both
+//! So the text becomes this tree first, and [`super::de`] reads the tree. Mistakes that YAML
+//! allows are refused here: a duplicate key, an unknown tag, several documents, a number that JSON
+//! cannot hold. A tree never prints its values, and a YAML error never repeats the text: both
 //! may be secrets.
 
 use std::fmt;

@@ -144,7 +144,7 @@ async fn a_trigger_that_wants_a_sign_in_and_the_place_that_it_names_get_a_token(
     for (method, path) in [
         (Method::GET, "/runs/1"),
         (Method::GET, "/runs/2?v=1"),
-        // What nobody named, and what was named is not for other methods.
+        // A run that no response named, and another method than GET.
         (Method::GET, "/runs/9"),
         (Method::POST, "/runs/1"),
         (Method::GET, "/closed?v=1"),

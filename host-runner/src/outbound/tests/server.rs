@@ -130,7 +130,7 @@ pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Strin
     text + "\r\n" + body
 }
 
-/// A free port that nobody listens on.
+/// A free port without a listener.
 pub(super) fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()

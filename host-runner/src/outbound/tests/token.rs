@@ -241,7 +241,7 @@ async fn a_page_in_place_of_a_token_is_an_outage() {
 async fn neither_secret_nor_token_shows_in_an_output() {
     let tokens = Tokens::answered(|n| match n {
         1 => granting(n, 1),
-        // A server that repeats what it was told.
+        // A server that echoes the request.
         _ => answer(
             400,
             &[],
