@@ -104,7 +104,7 @@ pub enum Command {
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "A target without a configuration file")]
 pub struct TargetArgs {
-    /// Kind of the target; credentials are AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
+    /// Kind of the target; credentials come from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
     #[arg(long, value_parser = ["power-automate", "dataflow", "dataflow-gen2", "semantic-model"])]
     pub kind: Option<String>,
     /// Environment variable that holds the flow's SAS URL
@@ -175,17 +175,17 @@ pub struct RefreshArgs {
     /// Ignore earlier runs with this key
     #[arg(long)]
     pub new: bool,
-    /// Override window, interval and quota; the audit log stores who did. Still waits for a running
-    /// refresh
+    /// Override window, interval and quota; the audit log stores who did this. Does not override a
+    /// running refresh
     #[arg(long)]
     pub force: bool,
     /// JSON or YAML file that replaces the target's payload
     #[arg(long, value_name = "FILE")]
     pub payload: Option<PathBuf>,
-    /// Status that counts as success; `accepted` then exits 12
+    /// Only status that counts as success: with `completed`, `accepted` exits 12 instead of 0
     #[arg(long, value_name = "STATUS", value_parser = ["completed"])]
     pub require: Option<String>,
-    /// Statuses that exit 0 too, for example skipped
+    /// Statuses that also exit 0, separated by commas, for example skipped,cancelled
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
@@ -214,7 +214,7 @@ pub struct FollowArgs {
     /// Time limit for the whole invocation, for example 90m
     #[arg(long, value_name = "DURATION")]
     pub deadline: Option<String>,
-    /// Statuses that exit 0 too
+    /// Statuses that also exit 0, separated by commas, for example skipped,cancelled
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
@@ -334,7 +334,7 @@ pub enum AuditCommand {
         /// Only runs of this target
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
-        /// Only runs without a final outcome that no process works on
+        /// Only unfinished runs that no process is working on
         #[arg(long)]
         open: bool,
         /// Maximum number of runs
