@@ -1,13 +1,20 @@
-//! The JSON Schema of the configuration: for editors, and for hints about keys in the wrong place.
+//! The whole file as one struct, and its JSON Schema: for editors, and for hints about keys in the
+//! wrong place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
-use schemars::{Schema, generate::SchemaGenerator};
+use schemars::{JsonSchema, Schema, generate::SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::schema::File;
+use super::cloud::Cloud;
+use super::error::Fault;
+use super::kinds::Target;
+use super::schema::{Credentials, Defaults, EndpointKeys, Entries, Sandbox, Transport};
+use super::values::{Filled, Whole};
 
 /// Names that other tools use, and ours.
 const RENAMED: [(&str, &str); 7] = [
@@ -22,6 +29,52 @@ const RENAMED: [(&str, &str); 7] = [
 
 /// The most places that a hint names.
 const MOST_PLACES: usize = 3;
+
+/// The configuration of host-runner.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "refresh.yaml")]
+#[allow(
+    dead_code,
+    reason = "read for its errors and described; its sections are read on their own"
+)]
+pub(crate) struct File {
+    /// The version of the format.
+    #[serde(deserialize_with = "version")]
+    #[schemars(with = "Whole<1, 1>", example = 1)]
+    version: (),
+    /// The audit log, as in `sqlite:audit.db`. Relative paths start at this file.
+    audit: Option<Filled>,
+    /// Settings of all targets.
+    #[serde(default)]
+    defaults: Defaults,
+    /// Applications that sign in, by name. `default` is used if a target names none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Credentials>")]
+    credentials: Entries,
+    /// The Microsoft cloud.
+    #[serde(default)]
+    cloud: Cloud,
+    /// Addresses that replace those of the cloud.
+    #[serde(default)]
+    endpoints: EndpointKeys,
+    /// What the component may reach.
+    #[serde(default)]
+    sandbox: Sandbox,
+    /// How the services are reached.
+    #[serde(default)]
+    transport: Transport,
+    /// What is refreshed, by name. A name has lower-case letters, digits and `_`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Target>")]
+    targets: Entries,
+}
+
+fn version<'de, D: Deserializer<'de>>(source: D) -> Result<(), D::Error> {
+    let version = Whole::<1, 1>::deserialize(source);
+    let fault = || Fault::bad("this version is not supported", "write `version: 1`");
+    version.map_or_else(|_| Err(D::Error::custom(fault())), |_| Ok(()))
+}
 
 /// The JSON Schema (draft 7, which editors support best).
 #[must_use]

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::de;
 use super::error::{At, ConfigError, Fault, did_you_mean, list, shown_target};
+use super::json_schema::File;
 use super::policy::Settings;
 use super::resolve::{Inputs, Resolver};
-use super::schema::File;
 use super::target::ResolvedTarget;
 use super::template::{Env, is_variable_name};
 use super::tree::{self, Entry, Node, Value};

@@ -1,5 +1,6 @@
 //! The format of the configuration's sections, as derived structs: they are read from the tree and
-//! describe the JSON Schema. [`super::kinds`] has those of the targets.
+//! describe the JSON Schema. [`super::kinds`] has those of the targets, [`super::json_schema`] the whole
+//! file.
 //!
 //! The serde names `by kind`, `by shape` and `parts` are explained in [`super::de`]. Doc comments
 //! are the descriptions in the schema.
@@ -9,64 +10,16 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::de::{Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
-use super::cloud::Cloud;
 use super::error::Fault;
-use super::kinds::Target;
 use super::values::{Filled, FilledList, Span, TextOr, Whole, Windows, client_id, tenant, word};
 use crate::outbound::Rule;
 use crate::verdict::Status;
 
 /// Entries that are read one by one, when they are needed.
 pub(crate) type Entries = BTreeMap<String, IgnoredAny>;
-
-/// The configuration of host-runner.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "refresh.yaml")]
-#[allow(
-    dead_code,
-    reason = "read for its errors and described; its sections are read on their own"
-)]
-pub(crate) struct File {
-    /// The version of the format.
-    #[serde(deserialize_with = "version")]
-    #[schemars(with = "Whole<1, 1>", example = 1)]
-    version: (),
-    /// The audit log, as in `sqlite:audit.db`. Relative paths start at this file.
-    audit: Option<Filled>,
-    /// Settings of all targets.
-    #[serde(default)]
-    defaults: Defaults,
-    /// Applications that sign in, by name. `default` is used if a target names none.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Credentials>")]
-    credentials: Entries,
-    /// The Microsoft cloud.
-    #[serde(default)]
-    cloud: Cloud,
-    /// Addresses that replace those of the cloud.
-    #[serde(default)]
-    endpoints: EndpointKeys,
-    /// What the component may reach.
-    #[serde(default)]
-    sandbox: Sandbox,
-    /// How the services are reached.
-    #[serde(default)]
-    transport: Transport,
-    /// What is refreshed, by name. A name has lower-case letters, digits and `_`.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Target>")]
-    targets: Entries,
-}
-
-fn version<'de, D: Deserializer<'de>>(source: D) -> Result<(), D::Error> {
-    let version = Whole::<1, 1>::deserialize(source);
-    let fault = || Fault::bad("this version is not supported", "write `version: 1`");
-    version.map_or_else(|_| Err(D::Error::custom(fault())), |_| Ok(()))
-}
 
 /// A value that `defaults` may set for all targets and that `none` removes from one.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

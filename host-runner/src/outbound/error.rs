@@ -10,7 +10,36 @@ use std::time::Duration;
 
 use super::address::AddressKind;
 use super::denial::Denial;
-use super::tls::TlsSetupError;
+
+/// Why the trusted certificates could not be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsSetupError {
+    /// The file cannot be read, or is not PEM.
+    #[error(
+        "`transport.ca_file` {path} cannot be read ({reason}); give a file of PEM certificates"
+    )]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The file contains no usable certificate.
+    #[error(
+        "`transport.ca_file` {path} contains no usable certificate; give a file with at least one `BEGIN CERTIFICATE` block"
+    )]
+    Empty {
+        /// The file.
+        path: String,
+    },
+    /// The TLS library refused its own settings.
+    #[error("TLS could not be set up ({reason}); please report this as a bug")]
+    Library {
+        /// Its message.
+        reason: String,
+    },
+}
 
 /// Whether a request may have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

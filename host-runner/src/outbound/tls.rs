@@ -12,37 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
-use super::error::Cause;
-
-/// Why the trusted certificates could not be loaded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsSetupError {
-    /// The file cannot be read, or is not PEM.
-    #[error(
-        "`transport.ca_file` {path} cannot be read ({reason}); give a file of PEM certificates"
-    )]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What was wrong.
-        reason: String,
-    },
-    /// The file contains no usable certificate.
-    #[error(
-        "`transport.ca_file` {path} contains no usable certificate; give a file with at least one `BEGIN CERTIFICATE` block"
-    )]
-    Empty {
-        /// The file.
-        path: String,
-    },
-    /// The TLS library refused its own settings.
-    #[error("TLS could not be set up ({reason}); please report this as a bug")]
-    Library {
-        /// Its message.
-        reason: String,
-    },
-}
+use super::error::{Cause, TlsSetupError};
 
 /// The TLS configuration of the process, made on first use.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::guards::{self, BlockingGuard};
-use super::request;
-use super::session::{OperationError, RefreshOptions, Session};
+use super::request::{self, RefreshOptions};
+use super::session::{OperationError, Session};
 use crate::audit_log::AuditLog;
 use crate::config::ResolvedTarget;
 pub use crate::contract::refresh::FindingLevel;

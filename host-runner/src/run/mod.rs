@@ -6,7 +6,7 @@
 //! known is lost if the process ends early.
 //!
 //! The files depend on each other in one direction only: `refresh` → `cancel` → `follow` → `call` →
-//! `session` → `active_run` → `boundary`.
+//! `session` → `active_run` → `request`, `boundary`.
 
 mod active_run;
 mod boundary;
@@ -29,7 +29,8 @@ pub use cancel::cancel;
 pub use follow::{follow_any, follow_recorded};
 pub use inspect::{Finding, FindingLevel, ListRow, Listing, check, list, plan};
 pub use refresh::refresh;
-pub use session::{AuditHandle, OperationError, RefreshOptions, Session};
+pub use request::RefreshOptions;
+pub use session::{AuditHandle, OperationError, Session};
 pub use signals::Signals;
 
 pub use crate::contract::refresh::{Cancellation, CancellationStatus};

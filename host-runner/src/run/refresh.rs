@@ -14,8 +14,8 @@ use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable, retr
 use super::call::{self, Call};
 use super::cancel::end_interrupted;
 use super::follow::follow_own;
-use super::request;
-use super::session::{AuditHandle, OperationError, RefreshOptions, Session, WaitError};
+use super::request::{self, RefreshOptions};
+use super::session::{AuditHandle, OperationError, Session, WaitError};
 use super::{guards, inspect};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};

@@ -8,14 +8,38 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::session::RefreshOptions;
 use crate::audit_log::{RunInfo, RunView, identity_digest};
 use crate::config::{ResolvedTarget, content_of, item_of};
 use crate::contract::types as wit;
 
+/// The options of a refresh.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshOptions {
+    /// Ignore earlier runs with the same key.
+    pub new: bool,
+    /// How far the run is followed.
+    pub follow: wit::FollowMode,
+    /// Override window, interval and quota.
+    pub force: bool,
+}
+
+impl RefreshOptions {
+    /// Whether the history of the content is not read at all, so that no token for it is needed.
+    pub(super) fn skip_history(self, target: &ResolvedTarget) -> bool {
+        self.follow == wit::FollowMode::NotAtAll && target.quota.is_none()
+    }
+
+    /// The target as the component gets it.
+    pub(super) fn wit_target(self, target: &ResolvedTarget) -> wit::Target {
+        if self.skip_history(target) {
+            return unwatched(target.wit.clone());
+        }
+        target.wit.clone()
+    }
+}
+
 /// The same target without verification by the history of the content.
-#[must_use]
-pub(super) fn unwatched(mut target: wit::Target) -> wit::Target {
+fn unwatched(mut target: wit::Target) -> wit::Target {
     if let wit::Target::PowerAutomate(flow) = &mut target
         && matches!(flow.verify, wit::Verification::Content(_))
     {

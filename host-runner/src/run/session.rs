@@ -10,12 +10,10 @@ use std::time::Duration;
 
 use super::active_run::{ActiveRun, HostServices, audit_unavailable};
 use super::boundary::Boundary;
-use super::request;
 use super::signals::Signals;
 use crate::audit_log::{AuditLog, AuditLogError, RENEW_EVERY, RunInfo};
 use crate::clock::SharedClock;
 use crate::config::ResolvedTarget;
-use crate::contract::types::{FollowMode, Target};
 use crate::engine::Loading;
 use crate::report::{Level, Reporter, Signal};
 use crate::verdict::Verdict;
@@ -46,32 +44,6 @@ pub struct AuditHandle {
     pub audit_log: Arc<AuditLog>,
     /// The key; empty if every start is a run of its own.
     pub key: String,
-}
-
-/// The options of a refresh.
-#[derive(Debug, Clone, Copy)]
-pub struct RefreshOptions {
-    /// Ignore earlier runs with the same key.
-    pub new: bool,
-    /// How far the run is followed.
-    pub follow: FollowMode,
-    /// Override window, interval and quota.
-    pub force: bool,
-}
-
-impl RefreshOptions {
-    /// Whether the history of the content is not read at all, so that no token for it is needed.
-    pub(super) fn skip_history(self, target: &ResolvedTarget) -> bool {
-        self.follow == FollowMode::NotAtAll && target.quota.is_none()
-    }
-
-    /// The target as the component gets it.
-    pub(super) fn wit_target(self, target: &ResolvedTarget) -> Target {
-        if self.skip_history(target) {
-            return request::unwatched(target.wit.clone());
-        }
-        target.wit.clone()
-    }
 }
 
 /// Why an operation has no result.
