@@ -4,8 +4,8 @@ use serde_json::json;
 use simulator::world::{RefreshType, Relay, ResponseAction};
 
 use crate::support::{
-    Platform, SIG, Setup, WORKSPACE, dataflow, endless, exhausted_dataflow, flow, verified, world,
-    world_of,
+    CLIENT, DATAFLOW, Platform, SIG, Setup, TENANT, WORKSPACE, dataflow, endless,
+    exhausted_dataflow, flow, verified, world, world_of,
 };
 
 #[test]
@@ -84,6 +84,8 @@ fn without_verification_a_trigger_is_accepted_unless_completed_is_required() {
     assert_eq!(setup.event_kinds(), ["intent", "triggered", "outcome"]);
     let required = setup.refresh("--require completed");
     required.ends("accepted", "yes", 12);
+    let by_file = setup.replacing("timeout: 1s", "timeout: 1s, require: completed");
+    by_file.refresh("").ends("accepted", "yes", 12);
 }
 
 #[test]
@@ -163,4 +165,33 @@ fn a_response_may_take_longer_than_another_call() {
     let platform = Platform::start(&world_of(dataflow(), flow().responding(late)));
     let outcome = Setup::by_response(&platform).refresh("");
     outcome.is("completed", "", 0);
+}
+
+#[test]
+fn a_target_of_options_gets_everything_else_from_the_configuration() {
+    let (platform, setup) = verified(&world());
+    let target = format!("--kind dataflow --workspace {WORKSPACE} --dataflow {DATAFLOW}");
+    // Endpoints, sandbox, audit log, defaults and credentials are those of the file.
+    let outcome = setup.run(&format!("refresh {target} --output json"));
+    outcome.is("completed", "", 0);
+    assert_eq!(outcome.field("target"), "dataflow");
+    assert_eq!(platform.requests_for("refresh").len(), 1);
+    assert!(!setup.event_kinds().is_empty());
+    // Without `default`, the credentials are those of the usual variables.
+    let named = setup
+        .replacing("  default:\n", "  other:\n")
+        .env("AZURE_TENANT_ID", &TENANT.to_string());
+    let outcome = named.run(&format!("refresh {target}"));
+    outcome.exits(2).says("AZURE_CLIENT_ID");
+    let client = named.env("AZURE_CLIENT_ID", &CLIENT.to_string());
+    client.run(&format!("refresh {target}")).exits(0);
+    // A named file must exist, and an invalid one is refused.
+    let client = client.appending("flavour: red\n");
+    for (file, says) in [
+        ("nowhere.yaml", "nowhere.yaml"),
+        ("refresh.yaml", "flavour"),
+    ] {
+        let outcome = client.run(&format!("refresh {target} --config {file}"));
+        outcome.exits(2).says(says);
+    }
 }

@@ -102,9 +102,12 @@ pub enum Command {
 
 /// A target given by options, and the component to run.
 #[derive(Debug, Args, Default)]
-#[command(next_help_heading = "A target without a configuration file")]
+#[command(
+    next_help_heading = "A target given by options; everything else comes from the configuration, if there is one"
+)]
 pub struct TargetArgs {
-    /// Kind of the target; credentials come from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
+    /// Kind of the target; credentials are `default` of the configuration, otherwise AZURE_TENANT_ID,
+    /// AZURE_CLIENT_ID and AZURE_CLIENT_SECRET
     #[arg(long, value_parser = ["power-automate", "dataflow", "dataflow-gen2", "semantic-model"])]
     pub kind: Option<String>,
     /// Environment variable that holds the flow's SAS URL
@@ -189,7 +192,7 @@ pub struct RefreshArgs {
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
-    /// The target, if no configuration defines it.
+    /// A target given by options.
     #[command(flatten)]
     pub target: TargetArgs,
 }
@@ -218,7 +221,7 @@ pub struct FollowArgs {
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_enum, hide_possible_values = true)]
     pub exit_zero_on: Vec<Status>,
-    /// The target, if no configuration defines it.
+    /// A target given by options.
     #[command(flatten)]
     pub target: TargetArgs,
 }
@@ -236,7 +239,7 @@ pub struct CancelArgs {
     /// A target in the configuration, or a run id from the audit log
     #[arg(value_name = "NAME|RUN")]
     pub subject: String,
-    /// The target, if no configuration defines it.
+    /// A target given by options.
     #[command(flatten)]
     pub target: TargetArgs,
 }
@@ -287,7 +290,7 @@ pub struct CheckArgs {
     /// Targets in the configuration [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// The target, if no configuration defines it.
+    /// A target given by options.
     #[command(flatten)]
     pub target: TargetArgs,
 }

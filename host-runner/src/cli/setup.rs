@@ -99,14 +99,16 @@ impl Start {
         }
     }
 
-    /// The configuration from the options if they define a target, otherwise from the file.
+    /// The configuration of the file, with the target that options define, if any. Such a target
+    /// needs no file, unless one is named.
     pub(super) fn config(&self, target: &TargetArgs) -> anyhow::Result<Config> {
-        if let Some(options) = target.options() {
-            return Ok(Config::from_options(&options)?);
-        }
-        let env = &*self.surroundings.env;
-        let path = find_config(self.config.as_deref(), env, Path::new(""))?;
-        Ok(Config::load(&path)?)
+        let named = self.config.as_deref();
+        let found = find_config(named, &*self.surroundings.env, Path::new(""));
+        Ok(match (target.options(), found) {
+            (Some(options), Err(_)) if named.is_none() => Config::from_options(&options)?,
+            (Some(options), path) => Config::load(&path?)?.with_target(&options)?,
+            (None, path) => Config::load(&path?)?,
+        })
     }
 
     /// The location of the audit log: from the option or the environment, then from the
@@ -299,7 +301,7 @@ pub(super) fn exit_rules(
         given => given.to_vec(),
     };
     ExitRules {
-        require_completed,
+        require_completed: require_completed || settings.require_completed,
         zero_on,
     }
 }

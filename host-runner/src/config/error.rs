@@ -125,7 +125,7 @@ impl ConfigError {
 
     /// Adds an error at a place with this key path.
     pub(crate) fn add(&mut self, at: At, path: &str, fault: Fault) {
-        let key = self.key(path).to_owned();
+        let key = self.key(at, path).to_owned();
         let problem = Problem { at, key, fault };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
@@ -145,25 +145,25 @@ impl ConfigError {
     /// A text that starts with its place.
     pub(crate) fn placed(&self, at: At, path: &str, text: impl Display) -> String {
         let mut out = String::new();
-        if let Some(file) = &self.file {
-            out = file.display().to_string();
-            if at.line > 0 {
-                out += &format!(":{}:{}", at.line, at.column);
+        match &self.file {
+            Some(file) if at.line > 0 => {
+                out = format!("{}:{}:{}: ", file.display(), at.line, at.column);
             }
-            out += ": ";
+            Some(file) if path.is_empty() => out = format!("{}: ", file.display()),
+            _ => {}
         }
-        match self.key(path) {
+        match self.key(at, path) {
             "" => format!("{out}{text}"),
             key => format!("{out}{key}: {text}"),
         }
     }
 
     /// A key path of the file, or the option or variable that a target of the command line has it
-    /// from.
-    fn key<'p>(&self, path: &'p str) -> &'p str {
+    /// from: such a target has no place in the file.
+    fn key<'p>(&self, at: At, path: &'p str) -> &'p str {
         let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
         match key {
-            _ if self.file.is_some() => path,
+            _ if self.file.is_some() && at.line > 0 => path,
             "kind" => "--kind",
             "url" => "--url-env",
             "workspace" => "--workspace",

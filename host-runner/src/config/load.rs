@@ -1,10 +1,12 @@
-//! Where a configuration comes from, and what it gives: a file, or the options of the command line.
+//! Where a configuration comes from, and what it gives: a file, the options of the command line, or
+//! both.
 //!
 //! The file is `--config` or `HOST_RUNNER_CONFIG`, or `./refresh.yaml`, or the one in the user's
 //! configuration folder. A named file must exist: another one in its place would refresh something
-//! else. The options become the same tree that a file would have given, so that the same rules
-//! apply; errors name the option. No option takes a secret: the URL comes from the variable that
-//! `--url-env` names, the client secret from `AZURE_CLIENT_SECRET`.
+//! else. A target that options give replaces the file's targets, and everything else in the file
+//! applies. It becomes the same tree that a file would have given, so that the same rules apply;
+//! errors name the option. No option takes a secret: the URL comes from the variable that `--url-env`
+//! names, and without credentials in the file the client secret from `AZURE_CLIENT_SECRET`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use super::policy::Settings;
 use super::resolve::{Inputs, Resolver};
 use super::target::ResolvedTarget;
 use super::template::{Env, is_variable_name};
-use super::tree::{self, Entry, Node, Value};
+use super::tree::{self, Node, Value};
 
 /// The name of the configuration file if none is given.
 pub const FILE_NAME: &str = "refresh.yaml";
@@ -76,15 +78,35 @@ impl Config {
         problems.finish(config)
     }
 
-    /// The configuration of one target that options give.
+    /// The configuration of one target that options give, without a file.
     pub fn from_options(options: &TargetOptions) -> Result<Self, ConfigError> {
-        let config = Self {
+        let empty = Self {
             file: None,
             base: PathBuf::new(),
-            tree: options.tree()?,
+            tree: map([("version", node(Value::Number(1.into())))]),
         };
-        config.check()?;
-        Ok(config)
+        empty.with_target(options)
+    }
+
+    /// The same configuration with this target instead of its own. The target's credentials are
+    /// `default`; if there are none, they come from the variables that the tools for Azure use.
+    pub fn with_target(mut self, options: &TargetOptions) -> Result<Self, ConfigError> {
+        let target = map([(options.name().as_str(), options.target()?)]);
+        self.tree = self.tree.with("targets", target);
+        if self.tree.get(&["credentials", "default"]).is_none() {
+            let default = map([
+                ("kind", literal("client-secret")),
+                ("tenant", variable("AZURE_TENANT_ID")),
+                ("client_id", variable("AZURE_CLIENT_ID")),
+                ("client_secret", variable("AZURE_CLIENT_SECRET")),
+            ]);
+            let credentials = self.tree.get(&["credentials"]).cloned();
+            let credentials = credentials.unwrap_or_else(|| map([]));
+            self.tree = self
+                .tree
+                .with("credentials", credentials.with("default", default));
+        }
+        Ok(self)
     }
 
     /// The file, if there is one.
@@ -288,8 +310,13 @@ pub struct TargetOptions {
 }
 
 impl TargetOptions {
-    /// The tree that a file with this target would have given.
-    fn tree(&self) -> Result<Node, ConfigError> {
+    /// The target's name.
+    fn name(&self) -> String {
+        self.kind.replace('-', "_")
+    }
+
+    /// The target as a file would have given it.
+    fn target(&self) -> Result<Node, ConfigError> {
         let given = |key, value: &Option<String>| Some((key, literal(value.as_deref()?)));
         let mut target = vec![("kind", literal(&self.kind))];
         if let Some(name) = &self.url_env {
@@ -312,8 +339,7 @@ impl TargetOptions {
         .into_iter()
         .flatten()
         .collect();
-        let signs_in = !content.is_empty();
-        if signs_in && self.kind == "power-automate" {
+        if !content.is_empty() && self.kind == "power-automate" {
             let kind = match self.dataflow {
                 Some(_) => "dataflow",
                 None => "semantic-model",
@@ -323,22 +349,7 @@ impl TargetOptions {
         } else {
             target.extend(content);
         }
-        let name = self.kind.replace('-', "_");
-        let mut file = vec![
-            ("version", node(Value::Number(1.into()))),
-            ("targets", map([(name.as_str(), map(target))])),
-        ];
-        if signs_in {
-            // The variables that the tools for Azure use.
-            let default = map([
-                ("kind", literal("client-secret")),
-                ("tenant", variable("AZURE_TENANT_ID")),
-                ("client_id", variable("AZURE_CLIENT_ID")),
-                ("client_secret", variable("AZURE_CLIENT_SECRET")),
-            ]);
-            file.push(("credentials", map([("default", default)])));
-        }
-        Ok(map(file))
+        Ok(map(target))
     }
 }
 
@@ -350,12 +361,9 @@ fn node(value: Value) -> Node {
 }
 
 fn map<'k>(keys: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
-    let entry = |(key, node): (&str, Node)| Entry {
-        key: key.to_owned(),
-        at: At::default(),
-        node,
-    };
-    node(Value::Map(keys.into_iter().map(entry).collect()))
+    let empty = node(Value::Map(Vec::new()));
+    let keys = keys.into_iter();
+    keys.fold(empty, |all, (key, value)| all.with(key, value))
 }
 
 /// A value that is taken literally.

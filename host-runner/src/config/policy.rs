@@ -21,6 +21,8 @@ use crate::verdict::Status;
 pub struct Settings {
     /// Statuses that exit 0.
     pub exit_zero_on: Vec<Status>,
+    /// Whether `accepted` does not count as success.
+    pub require_completed: bool,
     /// The entries of `sandbox.allow`.
     pub allow: Vec<Rule>,
     /// Whether this machine may be reached, also without encryption.

@@ -120,7 +120,7 @@ impl<'a> Resolver<'a> {
         let defaults: Option<Defaults> = self.section("defaults");
         let sandbox: Option<Sandbox> = self.section("sandbox");
         let transport: Option<Transport> = self.section("transport");
-        let (sandbox, transport) = (sandbox?, transport?);
+        let (sandbox, transport, defaults) = (sandbox?, transport?, defaults?.own);
         if let Some(Value::List(items)) = self.tree.get(&["sandbox", "allow"]).map(|n| &n.value) {
             for (index, (item, entry)) in items.iter().zip(&sandbox.allow).enumerate() {
                 if entry.0.is_loopback() && !sandbox.allow_loopback {
@@ -140,7 +140,8 @@ impl<'a> Resolver<'a> {
         }
         let trimmed = |text: SecretString| SecretString::from(text.expose_secret().trim());
         Some(Settings {
-            exit_zero_on: defaults?.own.exit_zero_on.iter().map(|one| one.0).collect(),
+            exit_zero_on: defaults.exit_zero_on.iter().map(|one| one.0).collect(),
+            require_completed: defaults.require.is_some(),
             allow: sandbox.allow.into_iter().map(|entry| entry.0).collect(),
             allow_loopback: sandbox.allow_loopback,
             ca_file,

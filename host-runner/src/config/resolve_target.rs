@@ -26,6 +26,9 @@ use crate::contract::types as wit;
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours and may have to
 /// wait before.
 const DEADLINE: Duration = Duration::from_secs(3 * 3600 + 30 * 60);
+/// Network faults before the trigger: longer than a restart of a network, far shorter than the wait
+/// for a refresh.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// One HTTP call.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A flow may keep its caller waiting for 120 s (Power Automate's limit for synchronous requests).
@@ -366,6 +369,7 @@ impl Resolver<'_> {
             own.or(usual).map_or(otherwise, |span| span.0)
         };
         let timeout = span(own.timeout, usual.timeout, TIMEOUT);
+        let patience = here.base.defaults.own.connect_patience;
         ResolvedTarget {
             name: here.name.to_owned(),
             trigger: None,
@@ -375,6 +379,7 @@ impl Resolver<'_> {
             credential,
             timeout,
             deadline: span(own.deadline, usual.deadline, DEADLINE),
+            connect_patience: span(patience, None, CONNECT_PATIENCE),
             if_lost: common.if_lost,
             if_running: match own.if_running.or(usual.if_running) {
                 None | Some(IfRunning::Wait) => wit::IfRunning::Wait,

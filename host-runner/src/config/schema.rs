@@ -72,6 +72,19 @@ pub(crate) struct DefaultsKeys {
     /// Statuses that exit 0.
     #[serde(default)]
     pub(crate) exit_zero_on: Vec<ExitZero>,
+    /// The only status that counts as success: with `completed`, `accepted` exits 12.
+    pub(crate) require: Option<Required>,
+    /// How long network faults before the trigger are retried, at most until the deadline.
+    pub(crate) connect_patience: Option<Span>,
+}
+
+/// The only status that counts as success.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum Required {
+    /// The service reports that the refresh succeeded.
+    Completed,
 }
 
 /// A status that may exit 0. A bug in the runner never does.

@@ -36,6 +36,8 @@ pub struct ResolvedTarget {
     pub timeout: Duration,
     /// How long one invocation may take from its start.
     pub deadline: Duration,
+    /// How long network faults before the trigger are retried, at most until the deadline.
+    pub connect_patience: Duration,
     /// What to do if an earlier run may have been sent and cannot be followed.
     pub if_lost: IfLost,
     /// What to do if the content is already being refreshed.

@@ -76,6 +76,21 @@ impl Node {
         }
     }
 
+    /// The same mapping with this entry, which replaces one with its key.
+    pub(crate) fn with(&self, key: &str, node: Self) -> Self {
+        let others = self.entries().iter().filter(|entry| entry.key != key);
+        let mut entries: Vec<Entry> = others.cloned().collect();
+        entries.push(Entry {
+            key: key.to_owned(),
+            at: node.at,
+            node,
+        });
+        Self {
+            at: self.at,
+            value: Value::Map(entries),
+        }
+    }
+
     /// The value at this path of keys.
     pub(crate) fn get(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, key| {

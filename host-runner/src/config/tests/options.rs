@@ -132,6 +132,25 @@ fn an_error_names_the_option_or_the_variable() {
 }
 
 #[test]
+fn an_option_over_a_file_is_named_without_the_file_and_the_file_with_its_line() {
+    let text = "version: 1\ncloud: moon\n";
+    let file = parse(text).unwrap();
+    let error = |options: &TargetOptions| {
+        let config = file.clone().with_target(options)?;
+        resolve(&config, Selection::All)
+    };
+    let watch = Some((" Data Admin", DATAFLOW));
+    let error = error(&options("dataflow", None, watch))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("\n--workspace: this name has blanks"),
+        "{error}"
+    );
+    assert!(error.contains("refresh.yaml:2:"), "{error}");
+}
+
+#[test]
 fn a_missing_credential_names_its_variable() {
     let config =
         Config::from_options(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
