@@ -100,6 +100,16 @@ impl CallError {
         }
     }
 
+    /// The same error, which names the end of the patience if that, and not the deadline, came first.
+    pub(crate) fn after_patience(mut self, session: &Session<'_>) -> Self {
+        if self.status.is_none() && session.patience_left_ms() < session.remaining_ms() {
+            let patience = duration_text(session.connect_patience_ms);
+            self.message +=
+                &format!(" No request got a response for {patience} (`connect_patience`).");
+        }
+        self
+    }
+
     /// Whether the same call may succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self.class, Class::Later | Class::Lost | Class::Busy)
@@ -189,9 +199,11 @@ pub(crate) fn retry<T>(
             Err(error) => error,
         };
         tries = tries.saturating_add(1);
-        let wait = session.wait_before_retry(error.retry_after_ms, tries);
-        let Some(wait) = wait.filter(|_| session.retries && error.is_temporary()) else {
+        if !session.retries || !error.is_temporary() {
             return Ok(Err(error));
+        }
+        let Some(wait) = session.wait_before_retry(error.retry_after_ms, tries) else {
+            return Ok(Err(error.after_patience(session)));
         };
         let message = format!("{} Trying again in {}.", error.message, duration_text(wait));
         session.report(Phase::WaitingToRetry, Level::Warning, message);

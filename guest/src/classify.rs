@@ -13,7 +13,7 @@ use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, S
 use crate::ports::{HttpAnswer, TransportKind};
 use crate::redact::Redactor;
 
-/// The header by which a host marks a response as its own: it could not get a token.
+/// The header by which a host marks a response as its own: it could not get a token, and sent nothing.
 const HOST_TOKEN_HEADER: &str = "x-host-runner-answer";
 
 /// How a semantic model reports that a refresh is running, with a code that is only
@@ -145,7 +145,7 @@ pub(crate) struct Classified {
 /// Classifies a response that is not a success.
 pub(crate) fn classify(call: CallKind, answer: &HttpAnswer, redactor: &Redactor) -> Classified {
     let error = ErrorDetails::of(answer);
-    let of_token = answer.status == 401 && answer.header(HOST_TOKEN_HEADER) == Some("token");
+    let of_token = answer.header(HOST_TOKEN_HEADER) == Some("token");
     let code = if of_token {
         "invalid_client"
     } else if error.message.to_ascii_lowercase().contains(IS_EXECUTING) {
@@ -153,8 +153,12 @@ pub(crate) fn classify(call: CallKind, answer: &HttpAnswer, redactor: &Redactor)
     } else {
         &error.code
     };
+    let row = match answer.status {
+        503 if of_token => &NO_TOKEN,
+        status => row_of(call, status, code),
+    };
     Classified {
-        row: row_of(call, answer.status, code),
+        row,
         service_error: error.redacted(redactor),
     }
 }
@@ -255,6 +259,9 @@ macro_rules! no_response {
 
 /// What applies if no row fits; the last rows of the table fit everything.
 const NO_ROW: Row = on!(ALL ANY 0..=999 "" => Later "unexpected_response", ENDPOINT, true);
+
+/// The identity provider is down. No service can claim this, because the host removes the header.
+const NO_TOKEN: Row = on!(ALL ANY 503..=503 "" => Later "token_unavailable", LATER, true);
 
 /// A response with a success status that cannot be read.
 pub(crate) const UNREADABLE: Row =

@@ -68,6 +68,10 @@ pub(crate) struct Session<'p> {
     offset: Offset,
     started_ms: u64,
     deadline_ms: u64,
+    /// How long network faults are retried; without a limit once the trigger may have arrived.
+    pub(crate) connect_patience_ms: u64,
+    /// When the first request without a response was sent, if none had one since.
+    unanswered_since_ms: Option<u64>,
     /// How many HTTP calls were made.
     pub(crate) calls: u32,
     /// Whether a failed read is repeated until the deadline.
@@ -114,6 +118,8 @@ impl<'p> Session<'p> {
             offset,
             started_ms: ports.clock.monotonic_ms(),
             deadline_ms: call_context.deadline_ms,
+            connect_patience_ms: call_context.connect_patience_ms,
+            unanswered_since_ms: None,
             calls: 0,
             retries: true,
             service_clock: None,
@@ -168,7 +174,22 @@ impl<'p> Session<'p> {
     /// Sends a request and counts it.
     pub(crate) fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
         self.calls = self.calls.saturating_add(1);
-        self.ports.http.send(request)
+        let sent_ms = self.elapsed_ms();
+        let answer = self.ports.http.send(request);
+        self.unanswered_since_ms = match answer {
+            Ok(_) => None,
+            Err(_) => self.unanswered_since_ms.or(Some(sent_ms)),
+        };
+        answer
+    }
+
+    /// The time left for network faults.
+    pub(crate) fn patience_left_ms(&self) -> u64 {
+        let down_ms = self
+            .unanswered_since_ms
+            .map(|since| self.elapsed_ms().saturating_sub(since));
+        self.connect_patience_ms
+            .saturating_sub(down_ms.unwrap_or_default())
     }
 
     /// Sends a request without a body to the Power BI or Fabric API.
@@ -202,10 +223,10 @@ impl<'p> Session<'p> {
         timeout_ms.min(self.remaining_ms().max(LEAST_TIMEOUT_MS))
     }
 
-    /// The wait after `tries` tries; `None` if the deadline comes first. The last waits are halved,
-    /// so that one try comes close to the deadline.
+    /// The wait after `tries` tries; `None` if the deadline or the end of the patience comes first. The
+    /// last waits are halved, so that one try comes close to it.
     pub(crate) fn wait_before_retry(&self, retry_after_ms: Option<u64>, tries: u32) -> Option<u64> {
-        let remaining = self.remaining_ms();
+        let remaining = self.remaining_ms().min(self.patience_left_ms());
         if let Some(wait) = retry_after_ms {
             let wait = wait.max(FIRST_BACKOFF_MS);
             return (wait < remaining).then_some(wait);

@@ -617,6 +617,7 @@ pub(crate) fn call_context() -> CallContext {
     CallContext {
         now: START.into(),
         deadline_ms: 3_600_000,
+        connect_patience_ms: u64::MAX,
         call_timeout_ms: 30_000,
         endpoints: endpoints(),
         credentials: Credentials::HostAttached,

@@ -51,6 +51,11 @@ impl Time {
             .expect("within the calendar")
     }
 
+    /// The time since the start of the test.
+    pub fn passed(&self) -> Duration {
+        self.inner().elapsed
+    }
+
     /// Advances the clock.
     pub fn pass(&self, by: Duration) {
         let mut inner = self.inner();

@@ -1,11 +1,11 @@
 //! Refreshes that take longer than a token, a deadline or a day.
 
 use host_runner::verdict::Status;
-use simulator::faults::Operation;
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::World;
 
 use super::lab::{Lab, assert_ends, ms};
-use super::subjects::{Subject, truth};
+use super::subjects::{Phase, Subject, truth};
 
 const HOUR: u64 = 3_600_000;
 
@@ -63,4 +63,61 @@ fn a_detached_run_is_accepted_and_followed_the_next_day() {
             assert_eq!(truth(lab).effective, 1, "{subject:?}");
         });
     }
+}
+
+#[test]
+fn network_faults_end_after_the_patience_before_the_trigger_and_at_the_deadline_after_it() {
+    // The deadline of the lab is 45 minutes, the patience ten.
+    for subject in FOLLOWED {
+        for (phase, minutes, status) in [
+            (Phase::Token, 10, Status::Unavailable),
+            (Phase::Look, 10, Status::Unavailable),
+            (Phase::Follow, 45, Status::Unknown),
+        ] {
+            let (operation, after) = subject.operation(phase).expect("a phase of this kind");
+            for (fault, minutes) in [
+                (Fault::DropBefore, minutes),
+                (Fault::from(CannedReply::status(503)), 45),
+            ] {
+                let rule = FaultRule::on(operation, fault).after(after);
+                subject.lab(subject.world().fault(rule), "", async |lab: &Lab| {
+                    let result = lab.refresh().await;
+                    assert_eq!(result.status, status, "{subject:?} {phase:?}: {result:?}");
+                    let took = lab.time.passed().as_secs() / 60;
+                    let expected = minutes - 2..=minutes + 1;
+                    assert!(
+                        expected.contains(&took),
+                        "{subject:?} {phase:?} took {took} min: {result:?}"
+                    );
+                    let gave_up = result.message.contains("connect_patience");
+                    assert_eq!(gave_up, minutes == 10, "{result:?}");
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_patience_begins_again_after_a_response_and_is_set_in_defaults() {
+    let subject = Subject::Dataflow;
+    let unreachable = FaultRule::on(Operation::Transactions, Fault::DropBefore).times(3);
+    let config = subject
+        .config("")
+        .replace("timeout: 30s", "timeout: 30s, connect_patience: 1m");
+    Lab::run(
+        subject.world().fault(unreachable),
+        &config,
+        async |lab: &Lab| {
+            lab.completes().await;
+        },
+    );
+    let unreachable = FaultRule::on(Operation::Transactions, Fault::DropBefore);
+    Lab::run(
+        subject.world().fault(unreachable),
+        &config,
+        async |lab: &Lab| {
+            assert_eq!(lab.refresh().await.status, Status::Unavailable);
+            assert!(lab.time.passed() <= ms(90_000));
+        },
+    );
 }

@@ -193,13 +193,22 @@ impl Subject {
 
     /// Runs `scenario` with this kind as the target, with more keys.
     pub fn lab<T>(self, world: World, keys: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
-        lab(world, &format!("{{{}, {keys}}}", self.keys()), scenario)
+        Lab::run(world, &self.config(keys), scenario)
+    }
+
+    /// The configuration of this kind, with more keys.
+    pub fn config(self, keys: &str) -> String {
+        config(&format!("{{{}, {keys}}}", self.keys()))
     }
 }
 
 /// Runs `scenario` with this target.
 pub fn lab<T>(world: World, target: &str, scenario: impl AsyncFnOnce(&Lab) -> T) -> T {
-    let config = format!(
+    Lab::run(world, &config(target), scenario)
+}
+
+fn config(target: &str) -> String {
+    format!(
         "version: 1
 defaults: {{deadline: 45m, timeout: 30s}}
 credentials:
@@ -213,8 +222,7 @@ sandbox: {{allow_loopback: true}}
 targets:
   it: {target}
 "
-    );
-    Lab::run(world, &config, scenario)
+    )
 }
 
 /// What happened at the services.

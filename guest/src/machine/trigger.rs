@@ -164,7 +164,7 @@ fn not_started(
     let wait = wait_before_attempt(session, attempt, &error).filter(|_| tries_again);
     let (phase, level) = match wait {
         None if is_busy => return Err(guard::rejected_as_busy(facts, request, error).into()),
-        None => return Err(error.into()),
+        None => return Err(error.after_patience(session).into()),
         Some(_) if is_busy => (Phase::WaitingForOther, Level::Info),
         Some(_) => (Phase::WaitingToRetry, Level::Warning),
     };
@@ -182,6 +182,7 @@ fn lost(
     error: CallError,
 ) -> Step<Verdict> {
     facts.sent = Sent::Maybe;
+    session.connect_patience_ms = u64::MAX;
     facts.service_error = error.service_error.clone();
     let poll_from = poll_from(session, attempt, error.retry_after_ms);
     session.append_triggered(Triggered {
@@ -257,6 +258,7 @@ fn accepted(
 ) -> Step<Verdict> {
     let work = attempt.work;
     facts.sent = Sent::Yes;
+    session.connect_patience_ms = u64::MAX;
     facts.flow_run = flow_run(&answer);
     if answer.header("date").is_some() {
         session.learn_service_clock(&answer);

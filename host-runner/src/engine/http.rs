@@ -144,7 +144,6 @@ mod tests {
                 Sent::No => vec![
                     Cause::NoToken {
                         reason: reason.clone(),
-                        retry_after: None,
                     },
                     Cause::Unreachable(reason.clone()),
                 ],

@@ -112,8 +112,6 @@ pub enum Cause {
     NoToken {
         /// Why.
         reason: String,
-        /// When to ask again, if that is known.
-        retry_after: Option<Duration>,
     },
     /// The connection ended without a response.
     #[error("closed the connection without a response ({reason}){}", whether(*.sent))]

@@ -90,10 +90,10 @@ pub struct Gateway {
     places: NamedPlaces,
 }
 
-/// A response, or a refused credential that becomes one.
+/// A response, or an identity provider's answer without a token, which becomes one.
 enum Got {
     Answer(Answer),
-    Refused(TokenError),
+    NoToken(TokenError),
 }
 
 impl Gateway {
@@ -130,14 +130,14 @@ impl Gateway {
             path: url.as_ref().map_or("", Url::path),
             end: match &got {
                 Ok(Got::Answer(answer)) => CallEnd::Answered(answer.status),
-                Ok(Got::Refused(error)) => CallEnd::NoToken(error),
+                Ok(Got::NoToken(error)) => CallEnd::NoToken(error),
                 Err(error) => CallEnd::Failed(error),
             },
             took: self.config.clock.monotonic().saturating_sub(started),
         });
         got.map(|got| match got {
             Got::Answer(answer) => answer,
-            Got::Refused(error) => token_answer(&error),
+            Got::NoToken(error) => token_answer(&error),
         })
     }
 
@@ -206,24 +206,15 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
-        let no_token = |reason, retry_after| {
-            let cause = Cause::NoToken {
-                reason,
-                retry_after,
-            };
-            cause.at(call.permit.origin().authority())
-        };
+        let no_token = |reason| Cause::NoToken { reason }.at(call.permit.origin().authority());
         let Some(source) = self.config.tokens.get(credential) else {
             let reason = format!("there is no credential named {credential}");
-            return Err(no_token(reason, None));
+            return Err(no_token(reason));
         };
         let token = match source.token(scope).await {
             Ok(token) => token,
-            Err(error @ TokenError::Refused { .. }) => return Ok(Got::Refused(error)),
-            Err(TokenError::Unavailable {
-                reason,
-                retry_after,
-            }) => return Err(no_token(reason, retry_after)),
+            Err(TokenError::Unreachable(reason)) => return Err(no_token(reason)),
+            Err(error) => return Ok(Got::NoToken(error)),
         };
         let answer = self.send(call, None, Some(&token)).await?;
         if !wants_another_token(&answer) {

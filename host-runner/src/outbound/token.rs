@@ -174,10 +174,7 @@ impl TokenSource {
             }
             Err(error) => {
                 report(CallEnd::Failed(&error));
-                Err(TokenError::Unavailable {
-                    reason: error.to_string(),
-                    retry_after: None,
-                })
+                Err(TokenError::Unreachable(error.to_string()))
             }
         }
     }
@@ -274,6 +271,7 @@ impl Slot {
         let hold = match &error {
             TokenError::Refused { .. } => REMEMBER_REFUSAL,
             TokenError::Unavailable { retry_after, .. } => retry_after.unwrap_or_default(),
+            TokenError::Unreachable(_) => Duration::ZERO,
         };
         self.refused = Some((error.clone(), now + hold));
         match self.token.as_ref().filter(|kept| now < kept.ends_at) {
@@ -290,7 +288,7 @@ fn still(error: &TokenError, left: Duration) -> TokenError {
             reason: reason.clone(),
             retry_after: Some(left),
         },
-        refused => refused.clone(),
+        other => other.clone(),
     }
 }
 

@@ -46,6 +46,9 @@ pub enum TokenError {
         /// When to ask again, if that is known.
         retry_after: Option<Duration>,
     },
+    /// No response, for this reason.
+    #[error("the identity provider did not respond ({0})")]
+    Unreachable(String),
 }
 
 impl TokenError {
@@ -54,7 +57,7 @@ impl TokenError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused { .. } => "token_refused",
-            Self::Unavailable { .. } => "token_unavailable",
+            Self::Unavailable { .. } | Self::Unreachable(_) => "token_unavailable",
         }
     }
 }
@@ -285,19 +288,27 @@ pub(crate) fn wants_another_token(answer: &Answer) -> bool {
     }
 }
 
-/// The response that a refused credential becomes.
+/// The response that an answer without a token becomes: 401 for a refused credential, 503 for an
+/// outage.
 pub(crate) fn token_answer(error: &TokenError) -> Answer {
-    let code = match error {
-        TokenError::Refused { error, .. } => error.as_str(),
-        TokenError::Unavailable { .. } => error.code(),
-    };
-    let body = json!({"error": {"code": code, "message": error.to_string()}}).to_string();
     let mut headers = HeaderMap::new();
+    let (status, code) = match error {
+        TokenError::Refused { error, .. } => (StatusCode::UNAUTHORIZED, error.as_str()),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, error.code()),
+    };
+    if let TokenError::Unavailable {
+        retry_after: Some(wait),
+        ..
+    } = error
+    {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    let body = json!({"error": {"code": code, "message": error.to_string()}}).to_string();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ANSWERED_BY, HeaderValue::from_static("token"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     Answer {
-        status: StatusCode::UNAUTHORIZED,
+        status,
         headers,
         body: Bytes::from(body),
     }

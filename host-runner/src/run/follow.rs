@@ -11,7 +11,7 @@ use super::request;
 use super::session::{AuditHandle, Session};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, IfLost, RunState, RunView};
 use crate::config::ResolvedTarget;
-use crate::contract::types::{FollowRequest, Subject};
+use crate::contract::types::{CallContext, FollowRequest, Subject};
 use crate::verdict::{Status, Verdict};
 
 /// Follows a run of ours that this process holds.
@@ -127,7 +127,11 @@ async fn follow(
         run_id: run.info.run.clone(),
         name: target.name.clone(),
         target: target.wit.clone(),
-        call_context: request::call_context(target, run.clock.now(), run.left()),
+        call_context: CallContext {
+            // The trigger was sent, so only the deadline limits the waits.
+            connect_patience_ms: u64::MAX,
+            ..request::call_context(target, run.clock.now(), run.left())
+        },
         subject,
         taken_runs,
     };

@@ -64,6 +64,7 @@ pub(super) fn call_context(
     wit::CallContext {
         now: now.to_string(),
         deadline_ms: millis(left),
+        connect_patience_ms: millis(target.connect_patience),
         call_timeout_ms: millis(target.timeout),
         endpoints: wit::Endpoints {
             power_bi: target.endpoints.powerbi.url.clone(),

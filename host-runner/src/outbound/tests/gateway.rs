@@ -426,18 +426,14 @@ async fn a_service_cannot_pretend_to_be_the_runner() {
 }
 
 #[tokio::test]
-async fn an_identity_provider_that_is_down_means_that_nothing_was_sent() {
+async fn an_identity_provider_that_is_down_becomes_a_503_and_nothing_is_sent() {
     let service = Server::answering(|_| answer(200, &[], ""));
     let tokens = Tokens::answered(|_| answer(429, &[("retry-after", "9")], "{}"));
     let door = Door::to(service, tokens);
-    let error = door.call(Method::POST, "/api/x").await.unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("NoToken".to_owned(), Sent::No)
-    );
-    assert!(
-        matches!(error.cause, Cause::NoToken { retry_after: Some(wait), .. } if wait == Duration::from_secs(9))
-    );
+    let got = door.call(Method::POST, "/api/x").await.unwrap();
+    assert_eq!(got.status, 503);
+    assert_eq!(got.headers[ANSWERED_BY], "token");
+    assert_eq!(got.headers["retry-after"], "9");
     assert_eq!(door.service.connections(), 0);
 }
 
