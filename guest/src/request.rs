@@ -62,7 +62,9 @@ impl<'t> Work<'t> {
             false => session.call_timeout_ms,
         };
         let body = match self.target {
-            Target::PowerAutomate(flow) => flow::trigger_body(&flow.body, &session.local_now())?,
+            Target::PowerAutomate(flow) => {
+                flow::trigger_body(&flow.body, &session.host_now().to_string())?
+            }
             Target::Dataflow(target) => dataflow::refresh_body(target.mail_on_failure),
             Target::DataflowGen2(target) => gen2::execute_body(target)?,
             Target::SemanticModel(target) => model::refresh_body(&target.refresh),

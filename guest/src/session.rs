@@ -17,7 +17,7 @@ use crate::contract::{
 };
 use crate::ports::{HttpAnswer, HttpRequest, Method, Ports, TransportError};
 use crate::redact::Redactor;
-use crate::time::{Moment, Offset};
+use crate::time::Moment;
 use crate::url::Parts;
 
 /// The shortest timeout of a request near the deadline.
@@ -65,7 +65,6 @@ pub(crate) struct Session<'p> {
     pub(crate) call_timeout_ms: u64,
     bearer: Option<String>,
     now: Moment,
-    offset: Offset,
     started_ms: u64,
     deadline_ms: u64,
     /// How long network faults are retried; without a limit once the trigger may have arrived.
@@ -92,7 +91,7 @@ impl<'p> Session<'p> {
         call_context: &'p CallContext,
         target: Option<&Target>,
     ) -> Result<Self, RefreshError> {
-        let Some((now, offset)) = Moment::parse_with_offset(&call_context.now) else {
+        let Some(now) = Moment::parse_with_offset(&call_context.now) else {
             return Err(invalid(
                 "now_not_a_timestamp",
                 "`now` is not an RFC 3339 timestamp with an offset.",
@@ -115,7 +114,6 @@ impl<'p> Session<'p> {
             call_timeout_ms: call_context.call_timeout_ms,
             bearer,
             now,
-            offset,
             started_ms: ports.clock.monotonic_ms(),
             deadline_ms: call_context.deadline_ms,
             connect_patience_ms: call_context.connect_patience_ms,
@@ -138,11 +136,6 @@ impl<'p> Session<'p> {
     /// The time of day by the host's clock.
     pub(crate) fn host_now(&self) -> Moment {
         self.now.after_ms(self.elapsed_ms())
-    }
-
-    /// The time of day by the host's clock, with the offset of the request's `now`.
-    pub(crate) fn local_now(&self) -> String {
-        self.host_now().at(self.offset)
     }
 
     /// The time of day by the service's clock; by the host's clock until the service's is known.

@@ -19,10 +19,6 @@ const DAYS_IN_400_YEARS: i64 = 146_097;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(i64);
 
-/// The offset of a local time from UTC, in minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Offset(i32);
-
 impl Moment {
     /// The moment this many milliseconds later, or earlier if negative.
     pub(crate) fn plus_ms(self, milliseconds: i64) -> Self {
@@ -39,17 +35,16 @@ impl Moment {
         u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0)
     }
 
-    /// Parses RFC 3339 with its offset.
-    pub(crate) fn parse_with_offset(text: &str) -> Option<(Self, Offset)> {
-        let (local, offset) = parse_local(text.trim())?;
-        let offset = offset?;
-        Some((local.plus_ms(-offset.ms()), offset))
+    /// Parses RFC 3339, which requires an offset.
+    pub(crate) fn parse_with_offset(text: &str) -> Option<Self> {
+        let (local, offset_ms) = parse_local(text.trim())?;
+        Some(local.plus_ms(-offset_ms?))
     }
 
     /// Parses RFC 3339; a time without an offset is UTC, as the services mean it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (local, offset) = parse_local(text.trim())?;
-        Some(local.plus_ms(-offset.unwrap_or(Offset::UTC).ms()))
+        let (local, offset_ms) = parse_local(text.trim())?;
+        Some(local.plus_ms(-offset_ms.unwrap_or(0)))
     }
 
     /// Parses the date of an HTTP header, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -71,49 +66,24 @@ impl Moment {
         let days = days_of(year, i64::try_from(month).ok()?.checked_add(1)?, day)?;
         Some(Self(days.checked_mul(DAY_MS)?.checked_add(time)?))
     }
+}
 
-    /// Formats as RFC 3339 with this offset.
-    pub(crate) fn at(self, offset: Offset) -> String {
-        let mut text = self.plus_ms(offset.ms()).digits();
-        if offset == Offset::UTC {
-            text.push('Z');
-        } else {
-            let sign = if offset.0 < 0 { '-' } else { '+' };
-            let minutes = offset.0.unsigned_abs();
-            text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
-        }
-        text
-    }
-
-    /// Date and time of day without an offset; milliseconds only if there are any.
-    fn digits(self) -> String {
+impl fmt::Display for Moment {
+    /// RFC 3339 in UTC; milliseconds only if there are any.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil(self.0.div_euclid(DAY_MS));
         let time = self.0.rem_euclid(DAY_MS);
-        let mut text = format!(
+        write!(
+            f,
             "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
             time / HOUR_MS,
             time / MINUTE_MS % 60,
             time / 1000 % 60,
-        );
-        if time % 1000 != 0 {
-            text.push_str(&format!(".{:03}", time % 1000));
+        )?;
+        match time % 1000 {
+            0 => f.write_str("Z"),
+            milliseconds => write!(f, ".{milliseconds:03}Z"),
         }
-        text
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.at(Offset::UTC))
-    }
-}
-
-impl Offset {
-    /// No offset.
-    pub(crate) const UTC: Self = Self(0);
-
-    fn ms(self) -> i64 {
-        i64::from(self.0).saturating_mul(MINUTE_MS)
     }
 }
 
@@ -138,7 +108,8 @@ pub(crate) fn duration_text(milliseconds: u64) -> String {
     }
 }
 
-fn parse_local(text: &str) -> Option<(Moment, Option<Offset>)> {
+/// The local time, and its offset from UTC in milliseconds.
+fn parse_local(text: &str) -> Option<(Moment, Option<i64>)> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let [year, month, day] = three_numbers(date, '-', [4, 2, 2])?;
     let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
@@ -149,12 +120,12 @@ fn parse_local(text: &str) -> Option<(Moment, Option<Offset>)> {
 }
 
 /// Parses `Z`, `+01:00` or an empty text; the outer `None` is an error.
-fn parse_offset(zone: &str) -> Option<Option<Offset>> {
+fn parse_offset(zone: &str) -> Option<Option<i64>> {
     if zone.is_empty() {
         return Some(None);
     }
     if zone.eq_ignore_ascii_case("z") {
-        return Some(Some(Offset::UTC));
+        return Some(Some(0));
     }
     let (sign, digits) = match zone.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -165,8 +136,7 @@ fn parse_offset(zone: &str) -> Option<Option<Offset>> {
     if hours > 23 || minutes > 59 {
         return None;
     }
-    let total = hours.checked_mul(60)?.checked_add(minutes)?;
-    Some(Some(Offset(i32::try_from(total.checked_mul(sign)?).ok()?)))
+    Some(Some(sign * (hours * HOUR_MS + minutes * MINUTE_MS)))
 }
 
 /// Milliseconds since midnight of `08:15:37.1234567`.
@@ -311,15 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_kept() {
-        let (at, offset) = Moment::parse_with_offset("2026-11-23T18:15:37+10:00").unwrap();
-        assert_eq!(at.to_string(), "2026-11-23T08:15:37Z");
-        assert_eq!(
-            at.after_ms(1_500).at(offset),
-            "2026-11-23T18:15:38.500+10:00"
-        );
-        let (at, offset) = Moment::parse_with_offset("2026-11-23T00:15:37-03:30").unwrap();
-        assert_eq!(at.at(offset), "2026-11-23T00:15:37-03:30");
+    fn an_offset_is_subtracted() {
+        for (text, utc) in [
+            ("2026-11-23T18:15:37+10:00", "2026-11-23T08:15:37Z"),
+            ("2026-11-23T00:15:37-03:30", "2026-11-23T03:45:37Z"),
+        ] {
+            let at = Moment::parse_with_offset(text).unwrap();
+            assert_eq!(at.to_string(), utc);
+        }
     }
 
     #[test]

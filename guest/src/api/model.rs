@@ -3,7 +3,7 @@
 //! Sources: the Power BI REST reference for datasets, and "Enhanced refresh with the Power BI REST
 //! API" (<https://learn.microsoft.com/power-bi/connect-data/asynchronous-refresh>).
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::dataflow;
 use super::error::{ErrorBody, ErrorDetails};
@@ -15,34 +15,6 @@ use crate::ports::HttpAnswer;
 
 /// The status shown for a running refresh, where the service has only `Unknown`.
 const IN_PROGRESS: &str = "InProgress";
-/// An enhanced refresh must not have a `notifyOption`, and must have another field. [V]
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EnhancedBody<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commit_mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_parallelism: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    objects: Vec<ObjectBody<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apply_refresh_policy: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effective_date: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ObjectBody<'a> {
-    table: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    partition: Option<&'a str>,
-}
 
 /// The body of a refresh.
 pub(crate) fn refresh_body(refresh: &ModelRefresh) -> String {
@@ -52,27 +24,38 @@ pub(crate) fn refresh_body(refresh: &ModelRefresh) -> String {
     }
 }
 
+/// An enhanced refresh must not have a `notifyOption`, and must have another field. [V]
 fn enhanced_body(refresh: &EnhancedRefresh) -> String {
-    let objects = refresh.objects.iter().map(|object| ObjectBody {
-        table: &object.table,
-        partition: object.partition.as_deref(),
+    let objects = refresh
+        .objects
+        .iter()
+        .map(|object| without_nulls(json!({"table": object.table, "partition": object.partition})));
+    let objects: Vec<Value> = objects.collect();
+    let timeout = refresh.timeout_seconds.map(|seconds| {
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
     });
-    to_json(&EnhancedBody {
-        kind: refresh.type_.as_deref().unwrap_or("automatic"),
-        commit_mode: refresh.partial_batch.map(|partial| match partial {
-            true => "partialBatch",
-            false => "transactional",
-        }),
-        max_parallelism: refresh.max_parallelism,
-        retry_count: refresh.retry_count,
-        timeout: refresh.timeout_seconds.map(|seconds| {
-            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-            format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
-        }),
-        objects: objects.collect(),
-        apply_refresh_policy: refresh.apply_refresh_policy,
-        effective_date: refresh.effective_date.as_deref(),
-    })
+    let commit_mode = refresh.partial_batch.map(|partial| match partial {
+        true => "partialBatch",
+        false => "transactional",
+    });
+    to_json(&without_nulls(json!({
+        "type": refresh.type_.as_deref().unwrap_or("automatic"),
+        "commitMode": commit_mode,
+        "maxParallelism": refresh.max_parallelism,
+        "retryCount": refresh.retry_count,
+        "timeout": timeout,
+        "objects": (!objects.is_empty()).then_some(objects),
+        "applyRefreshPolicy": refresh.apply_refresh_policy,
+        "effectiveDate": refresh.effective_date,
+    })))
+}
+
+fn without_nulls(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    body
 }
 
 /// The run that the response to a trigger names: an enhanced one in `Location` and

@@ -186,12 +186,12 @@ fn restore(facts: &mut Facts, trace: &TriggerTrace) {
 }
 
 fn moment(field: &str, text: &str) -> Result<Moment, RefreshError> {
-    match Moment::parse_with_offset(text) {
-        Some((moment, _)) => Ok(moment),
-        None => Err(invalid(
+    Moment::parse_with_offset(text).ok_or_else(|| {
+        let message = format!("`{field}` is not an RFC 3339 timestamp with an offset.");
+        invalid(
             "trace_not_readable",
-            format!("`{field}` is not an RFC 3339 timestamp with an offset."),
+            message,
             "Pass it as it is in the audit log.",
-        )),
-    }
+        )
+    })
 }

@@ -24,7 +24,7 @@ fn a_trigger_carries_the_standard_fields_and_our_id() {
     verdict(&world, &request);
     let sent = &world.posts()[0];
     let body: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
-    assert_eq!(body["timestamp"], "2026-11-23T18:00:00+10:00");
+    assert_eq!(body["timestamp"], "2026-11-23T08:00:00Z");
     assert_eq!(body["trigger_type"], "Gen1_Dataflow_Refresh");
     assert_eq!(
         sent.headers,
