@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 
-use crate::support::{Outcome, Platform, Setup, dataflow, flow, verified, world, world_of};
+use crate::support::{
+    Outcome, Platform, Setup, dataflow, endless, flow, verified, world, world_of,
+};
 
 const KEY: &str = "--idempotency-key invented-task-run";
 
@@ -98,7 +100,7 @@ fn refreshes_of_one_dataflow_never_match_each_others_run() {
 }
 
 #[test]
-fn a_resolved_run_is_closed() {
+fn a_resolved_run_is_closed_until_a_person_corrects_the_decision() {
     let (platform, setup) = verified(&world_of(dataflow().never_starting(), flow()));
     let lost = setup.refresh(KEY);
     lost.exits(12);
@@ -107,8 +109,118 @@ fn a_resolved_run_is_closed() {
     again.exits(0).says("seen in the portal");
     assert_eq!(again.field("replayed"), "true");
     assert_eq!(platform.triggers(), 1);
-    let open = setup.run("audit list --open --output json");
-    assert_eq!(open.results.len(), 0, "{open:#?}");
+    assert_eq!(setup.open_runs(), Vec::<String>::new());
+    // Nobody knows when it ended, and the time of the decision says nothing about it.
+    assert_eq!(again.field("ended_at"), "");
+    // A person may be wrong, and corrects it.
+    setup.resolve(&lost, "failed").exits(0);
+    setup.refresh(KEY).exits(12);
+    assert_eq!(platform.triggers(), 2);
+}
+
+#[test]
+fn a_decision_overrides_a_verdict_only_if_asked_to_and_never_completed() {
+    for (end, exit, overrides) in [
+        ("Failed", 10, true),
+        ("Cancelled", 17, true),
+        ("Success", 0, false),
+    ] {
+        let (platform, setup) = verified(&world_of(dataflow().ends(end), flow()));
+        let first = setup.refresh(KEY);
+        first.exits(exit);
+        let status = first.field("status");
+        let refused = setup.resolve(&first, "never_started");
+        refused.exits(2).says(&status);
+        let decided = setup.resolve(&first, "completed --override");
+        if !overrides {
+            decided.exits(2).says("no decision overrides");
+            assert_eq!(setup.event_kinds().last().unwrap(), "outcome");
+            continue;
+        }
+        refused.says("--override");
+        decided.exits(0);
+        let show = format!("audit show {}", first.field("run"));
+        setup.run(&show).says(&format!("overrides: {status}"));
+        for later in [&format!("refresh order_list {KEY}"), "follow order_list"] {
+            let later = setup.run(&format!("{later} --output json"));
+            later.is("completed", "", 0);
+            later.says(&format!("overriding {status}"));
+            for field in ["started_at", "ended_at", "duration_ms"] {
+                assert_eq!(later.field(field), first.field(field), "{field}");
+            }
+        }
+        assert_eq!(platform.triggers(), 1);
+    }
+}
+
+#[test]
+fn a_run_that_was_not_sent_needs_no_decision() {
+    let (_platform, setup) = verified(&world());
+    let setup = setup.env("AZURE_CLIENT_SECRET", "INVENTED~another-secret_9876543210");
+    let outcome = setup.refresh(KEY);
+    outcome.ends("unauthorized", "no", 14);
+    for decision in ["failed", "failed --override"] {
+        setup
+            .resolve(&outcome, decision)
+            .exits(2)
+            .says("was not sent");
+    }
+}
+
+#[test]
+fn the_environment_makes_no_decision() {
+    let (_platform, setup) = verified(&world_of(dataflow().ends("Failed"), flow()));
+    let failed = setup.refresh(KEY);
+    let setup = setup
+        .env("HOST_RUNNER_AS", "completed")
+        .env("HOST_RUNNER_REASON", "by accident")
+        .env("HOST_RUNNER_OVERRIDE", "true");
+    let run = failed.field("run");
+    for options in ["", "--as completed", "--as completed --reason 'on purpose'"] {
+        setup
+            .run(&format!("audit resolve {run} {options}"))
+            .exits(2);
+    }
+    assert_eq!(setup.event_kinds().last().unwrap(), "outcome");
+}
+
+#[test]
+fn a_detached_run_is_open_until_a_follow_or_a_start_that_requires_completed_reports_its_end() {
+    let strict = format!("refresh order_list {KEY} --require completed");
+    for settling in [strict.as_str(), "follow order_list"] {
+        let (platform, setup) = verified(&endless());
+        let detached = setup.refresh(&format!("{KEY} --detach"));
+        detached.ends("accepted", "yes", 0);
+        let run = detached.field("run");
+        assert_eq!(setup.open_runs(), [run.as_str()]);
+        let again = setup.refresh(KEY);
+        again.ends("accepted", "yes", 0);
+        assert_eq!(again.field("replayed"), "true");
+        platform.complete("Success");
+        let end = setup.run(&format!("{settling} --output json"));
+        end.is("completed", "", 0);
+        let found = (end.field("run"), end.field("replayed"));
+        assert_eq!(found, (run, "false".to_owned()), "{settling}");
+        assert_eq!(setup.open_runs(), Vec::<String>::new());
+        setup.refresh(KEY).is("completed", "", 0);
+        assert_eq!(platform.triggers(), 1, "{settling}");
+    }
+}
+
+#[test]
+fn a_start_that_requires_completed_waits_for_a_detaching_start_and_follows_its_run() {
+    let slow = dataflow().ends("Never").appear_after_ms(700);
+    let (platform, setup) = verified(&world_of(slow, flow()));
+    let detaching = setup.start_refresh(&format!("{KEY} --detach"));
+    platform.wait_until("the trigger", |platform| platform.triggers() == 1);
+    let strict = setup.start_refresh(&format!("{KEY} --require completed"));
+    let detached = Outcome::end_of(detaching);
+    detached.ends("accepted", "yes", 0);
+    platform.complete("Success");
+    let end = Outcome::end_of(strict);
+    end.is("completed", "", 0);
+    assert_eq!(end.field("run"), detached.field("run"));
+    assert_eq!(platform.triggers(), 1);
 }
 
 #[test]

@@ -84,6 +84,9 @@ fn without_verification_a_trigger_is_accepted_unless_completed_is_required() {
     assert_eq!(setup.event_kinds(), ["intent", "triggered", "outcome"]);
     let required = setup.refresh("--require completed");
     required.ends("accepted", "yes", 12);
+    setup.refresh("--detach").ends("accepted", "yes", 0);
+    // Nothing can be followed, so no run is open.
+    assert_eq!(setup.open_runs(), Vec::<String>::new());
     let by_file = setup.replacing("timeout: 1s", "timeout: 1s, require: completed");
     by_file.refresh("").ends("accepted", "yes", 12);
 }

@@ -1,6 +1,7 @@
 //! Behaviour of single kinds: limits of the services, their own retries, and names instead of ids.
 
-use host_runner::run::{FollowMode, RefreshOptions};
+use host_runner::audit_log::event::{Decision, Resolution};
+use host_runner::run::{self, FollowMode, OperationError, RefreshOptions};
 use host_runner::verdict::{Matched, Sent, Status};
 use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{Cloud, Failure, Item, RefreshType};
@@ -283,6 +284,31 @@ fn a_cancelled_run_is_cancelled_when_followed() {
             assert!(lab.services.violations().is_empty(), "{subject:?}");
         });
     }
+}
+
+#[test]
+fn a_decision_on_a_run_that_completed_meanwhile_is_refused_by_the_store() {
+    Subject::Dataflow.lab(Subject::Dataflow.world(), "", async |lab: &Lab| {
+        lab.completes().await;
+        let invocation = lab.invocation();
+        let run = invocation.newest_run().expect("a run").run;
+        // As if the run had been open when the command looked at it.
+        let late = Resolution {
+            decision: Decision::NeverStarted,
+            reason: "not in the history".to_owned(),
+            overrides: None,
+        };
+        let audit_log = &invocation.audit.audit_log;
+        let refused = run::resolve(&invocation.session, audit_log, run, &late).await;
+        let Err(OperationError::Failed(verdict)) = refused else {
+            panic!("{refused:?}");
+        };
+        let found = (verdict.status, verdict.code.as_str());
+        assert_eq!(found, (Status::Invalid, "run_changed"), "{verdict:?}");
+        assert!(verdict.message.contains("completed"), "{verdict:?}");
+        let end = lab.invocation().follow().await;
+        assert_eq!(end.status, Status::Completed, "{end:?}");
+    });
 }
 
 #[test]

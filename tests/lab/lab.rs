@@ -40,6 +40,7 @@ pub struct Lab {
 pub fn options() -> RefreshOptions {
     RefreshOptions {
         new: false,
+        require_completed: false,
         follow: FollowMode::ToTheEnd,
         force: false,
     }

@@ -1,10 +1,11 @@
 //! Refreshes that take longer than a token, a deadline or a day.
 
+use host_runner::run::RefreshOptions;
 use host_runner::verdict::Status;
 use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::World;
 
-use super::lab::{Lab, assert_ends, ms};
+use super::lab::{Lab, assert_ends, ms, options};
 use super::subjects::{Phase, Subject, truth};
 
 const HOUR: u64 = 3_600_000;
@@ -61,6 +62,24 @@ fn a_detached_run_is_accepted_and_followed_the_next_day() {
             let end = lab.invocation().follow().await;
             assert_eq!(end.status, Status::Completed, "{subject:?}: {end:?}");
             assert_eq!(truth(lab).effective, 1, "{subject:?}");
+        });
+        subject.lab(taking(subject, HOUR), "", async |lab: &Lab| {
+            lab.detach().await;
+            let strict = RefreshOptions {
+                require_completed: true,
+                ..options()
+            };
+            for (options, status, replayed, passes) in [
+                (options(), Status::Accepted, true, 0),
+                (strict, Status::Completed, false, 20 * HOUR),
+                (options(), Status::Completed, true, 0),
+            ] {
+                lab.time.pass(ms(passes));
+                let end = lab.invocation().refresh(options).await;
+                let found = (end.status, end.replayed);
+                assert_eq!(found, (status, replayed), "{subject:?}: {end:?}");
+                assert_eq!(truth(lab).effective, 1, "{subject:?}: triggered once");
+            }
         });
     }
 }

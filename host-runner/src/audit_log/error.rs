@@ -38,11 +38,20 @@ pub enum AuditLogError {
         what: String,
     },
     /// The audit log has no such run.
-    #[error("the audit log has no run {run}")]
-    UnknownRun {
-        /// The run.
-        run: String,
-    },
+    #[error("the audit log has no run {0}")]
+    UnknownRun(String),
+    /// The verdict of a run that is to be decided on is still to come.
+    #[error("run {0} is in progress: a process is working on it")]
+    RunInProgress(String),
+    /// There is nothing to decide on: the next start triggers anyway.
+    #[error("run {0} was not sent, so no decision is needed")]
+    RunNotSent(String),
+    /// The service or the flow reported that the run succeeded.
+    #[error("run {0} completed, which no decision overrides")]
+    RunCompleted(String),
+    /// The run ended in another final status, which the decision does not override.
+    #[error("run {0} is not open: it ended as `{1}`")]
+    RunEnded(String, &'static str),
 }
 
 /// What is wrong with the file of the audit log.
@@ -152,7 +161,14 @@ impl AuditLogError {
             ),
             Self::File { problem, .. } => problem.code_and_hint(),
             Self::ClaimLost { .. } => ("claim_lost", "start again"),
-            Self::UnknownRun { .. } => ("run_not_found", "`host-runner audit list` shows the runs"),
+            Self::UnknownRun(_) => ("run_not_found", "`host-runner audit list` shows the runs"),
+            Self::RunInProgress(_) => ("run_in_progress", "wait for its end, or stop that process"),
+            Self::RunNotSent(_) => ("run_not_sent", "start the refresh again"),
+            Self::RunCompleted(_) => ("run_completed", "to refresh again, start with --new"),
+            Self::RunEnded(..) => (
+                "override_required",
+                "see `host-runner audit show`; if that status is wrong, add --override",
+            ),
         }
     }
 

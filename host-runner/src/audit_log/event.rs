@@ -166,6 +166,9 @@ pub struct Resolution {
     pub decision: Decision,
     /// The reason, without secrets.
     pub reason: String,
+    /// The final status that it overrides; none if the run was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<Status>,
 }
 
 /// The outcome that a decision states.
@@ -288,12 +291,15 @@ mod tests {
             detail: Detail::Resolved(Resolution {
                 decision: Decision::NeverStarted,
                 reason: "seen in the portal".into(),
+                overrides: None,
             }),
         };
         let json = serde_json::to_value(&event).unwrap();
         assert_eq!(json["event"], "resolved");
         assert_eq!(json["run"], "r");
-        assert_eq!(json["detail"]["word"], "never_started");
+        // As in logs of versions that knew no overriding decision.
+        let stored = serde_json::json!({"word": "never_started", "reason": "seen in the portal"});
+        assert_eq!(json["detail"], stored);
         assert_eq!(serde_json::from_value::<StoredEvent>(json).unwrap(), event);
     }
 
@@ -307,6 +313,7 @@ mod tests {
         let resolution = Resolution {
             decision: Decision::Failed,
             reason: String::new(),
+            overrides: None,
         };
         let note = Note {
             topic: String::new(),

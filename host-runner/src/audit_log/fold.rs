@@ -7,7 +7,7 @@
 //!   from the invocation that wrote the intent. A later invocation that cannot reach the service does
 //!   not know. After a 2xx it never counts.
 //! - What is settled stays settled: a later `unknown` or interruption does not replace a `completed`,
-//!   `failed`, `cancelled` or `skipped`, or a manual decision.
+//!   `failed`, `cancelled` or `skipped`, or a manual decision. A later settled outcome replaces all.
 
 use super::actor::Actor;
 use super::event::{
@@ -47,26 +47,14 @@ pub struct RunView {
     pub poll_from: String,
     /// The last state of the service's run.
     pub service_state: Option<ServiceRun>,
-    /// The last outcome of the last attempt.
+    /// The outcome of the last attempt, unless an interruption replaced it.
     pub outcome: Option<Outcome>,
-    /// The last interruption of the last attempt.
+    /// The interruption of the last attempt, unless an outcome replaced it.
     pub interrupted: Option<Interrupted>,
-    /// The last decision or reconciliation, and its author.
+    /// The decision or reconciliation that counts instead of both, and its author.
     pub resolved: Option<(Resolution, Actor)>,
-    /// Which of the three counts.
-    conclusion: Conclusion,
     /// The invocation that wrote the intent.
     sender: String,
-}
-
-/// Which of a run's concluding events counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Conclusion {
-    #[default]
-    None,
-    Outcome,
-    Interrupted,
-    Resolved,
 }
 
 /// The state of a run, as it affects another start of the same identity.
@@ -76,6 +64,8 @@ pub enum RunState {
     NotSent,
     /// It ended in `completed`, `accepted`, `failed`, `skipped` or `cancelled`.
     Ended(Status),
+    /// It is `accepted` because its history showed that it had started, and its end was not awaited.
+    Detached,
     /// A decision states that its trigger started nothing.
     NeverStarted,
     /// Its trigger may have started a refresh, and the outcome is not known yet.
@@ -114,12 +104,13 @@ impl RunView {
             Detail::Outcome(outcome) => self.end(outcome, &actor),
             Detail::Interrupted(interrupted) => {
                 self.update_sent(interrupted.sent, &actor);
-                self.interrupted = Some(interrupted);
-                self.conclude(Conclusion::Interrupted, false);
+                if !self.is_settled() {
+                    self.interrupted = Some(interrupted);
+                    self.outcome = None;
+                }
             }
             Detail::Reconciled(resolution) | Detail::Resolved(resolution) => {
                 self.resolved = Some((resolution, actor));
-                self.conclude(Conclusion::Resolved, true);
             }
             Detail::Note(note) if note.topic == Note::CANCEL => {
                 let mut fields = note.fields.into_iter();
@@ -183,8 +174,10 @@ impl RunView {
             self.matched = verdict.matched;
         }
         update(&mut self.flow_run, Some(verdict.flow_run.clone()));
-        if self.conclude(Conclusion::Outcome, verdict.status.settles()) {
+        if verdict.status.settles() || !self.is_settled() {
             self.outcome = Some(outcome);
+            self.interrupted = None;
+            self.resolved = None;
         }
     }
 
@@ -198,35 +191,29 @@ impl RunView {
         }
     }
 
-    /// Makes `conclusion` count unless a settled one counts already.
-    fn conclude(&mut self, conclusion: Conclusion, settles: bool) -> bool {
-        let counts = settles || !self.is_settled();
-        if counts {
-            self.conclusion = conclusion;
-        }
-        counts
-    }
-
     fn is_settled(&self) -> bool {
-        match self.conclusion {
-            Conclusion::Resolved => true,
-            Conclusion::Outcome => {
-                (self.outcome.as_ref()).is_some_and(|outcome| outcome.verdict.status.settles())
-            }
-            Conclusion::None | Conclusion::Interrupted => false,
-        }
+        let settles = |outcome: &Outcome| outcome.verdict.status.settles();
+        self.resolved.is_some() || self.outcome.as_ref().is_some_and(settles)
     }
 
     /// The state of the run.
     #[must_use]
     pub fn state(&self) -> RunState {
-        let ended = match self.conclusion {
-            Conclusion::Resolved | Conclusion::Outcome => self.verdict().map(|known| known.status),
-            Conclusion::None | Conclusion::Interrupted => None,
-        };
-        match ended {
-            None if self.conclusion == Conclusion::Resolved => RunState::NeverStarted,
-            Some(status) if status.settles() || status == Status::Accepted => {
+        match &self.resolved {
+            Some((resolution, _)) => {
+                let status = resolution.decision.status();
+                status.map_or(RunState::NeverStarted, RunState::Ended)
+            }
+            None => self.state_without_decision(),
+        }
+    }
+
+    /// The state of the run without a manual decision.
+    pub(super) fn state_without_decision(&self) -> RunState {
+        let outcome = self.outcome.as_ref().map(|outcome| &outcome.verdict);
+        match outcome.map(|verdict| (verdict.status, verdict.evidence)) {
+            Some((Status::Accepted, Evidence::Service)) => RunState::Detached,
+            Some((status, _)) if status.settles() || status == Status::Accepted => {
                 RunState::Ended(status)
             }
             _ if self.sent == Sent::No => RunState::NotSent,
@@ -248,20 +235,20 @@ impl RunView {
     /// decision. `None` for `never_started`, which is not a status.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        match self.conclusion {
-            Conclusion::None => None,
-            Conclusion::Outcome => self.outcome.as_ref().map(|outcome| outcome.verdict.clone()),
-            Conclusion::Interrupted => self.interrupted.as_ref().map(|event| {
-                let message = format!("stopped by {}: {}", event.signal, event.message);
-                self.verdict_with(Status::Interrupted, message)
-            }),
-            Conclusion::Resolved => self.resolved.as_ref().and_then(|(resolution, actor)| {
-                let (decision, author) = (resolution.decision, actor.name());
-                let (name, reason) = (decision.name(), &resolution.reason);
-                let message = format!("resolved as {name} by {author}: {reason}");
-                Some(self.verdict_with(decision.status()?, message))
-            }),
+        if let Some((resolution, actor)) = &self.resolved {
+            let (decision, author) = (resolution.decision, actor.name());
+            let (name, reason) = (decision.name(), &resolution.reason);
+            let message = match resolution.overrides.map(Status::name) {
+                Some(old) => format!("resolved as {name} by {author}, overriding {old}: {reason}"),
+                None => format!("resolved as {name} by {author}: {reason}"),
+            };
+            return Some(self.verdict_with(decision.status()?, message));
         }
+        if let Some(event) = &self.interrupted {
+            let message = format!("stopped by {}: {}", event.signal, event.message);
+            return Some(self.verdict_with(Status::Interrupted, message));
+        }
+        self.outcome.as_ref().map(|outcome| outcome.verdict.clone())
     }
 
     /// A verdict without evidence, with what is known about the run.

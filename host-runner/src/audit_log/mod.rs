@@ -26,7 +26,7 @@ mod tests;
 
 pub use actor::{Actor, KestraContext};
 pub use chain::{Verification, identity_digest};
-pub use decide::{Begin, BeginOptions, IfLost};
+pub use decide::{Begin, BeginOptions, IfLost, overridden};
 pub use error::{AuditLogError, FileProblem};
 pub use event::{Detail, RunInfo, StoredEvent};
 pub use fold::{RunState, RunView};

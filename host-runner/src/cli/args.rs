@@ -1,7 +1,7 @@
 //! The command line: options and help texts.
 //!
-//! Every option except `--component` can also be set by the environment variable
-//! `HOST_RUNNER_<OPTION>`; [`command`] adds these in one place. An option overrides the environment,
+//! Every option except `--component` and those of `audit resolve` can also be set by the environment
+//! variable `HOST_RUNNER_<OPTION>`; [`command`] adds these in one place. An option overrides the environment,
 //! which overrides the file. No option takes a secret: `--url-env` takes the name of the variable
 //! that holds one.
 
@@ -26,7 +26,7 @@ use crate::verdict::Status;
         follows the run at the service, stores every step in a durable audit log, and exits with a \
         code that states the outcome.",
     after_help = "Run `host-runner help refresh` for examples and exit codes. Every option except --component \
-        can also be set by an environment variable: HOST_RUNNER_DRY_RUN=true is --dry-run.",
+        and those of `audit resolve` can also be set by an environment variable: HOST_RUNNER_DRY_RUN=true is --dry-run.",
     propagate_version = true,
     arg_required_else_help = true,
     max_term_width = 120
@@ -185,7 +185,8 @@ pub struct RefreshArgs {
     /// JSON or YAML file that replaces the target's payload
     #[arg(long, value_name = "FILE")]
     pub payload: Option<PathBuf>,
-    /// Only status that counts as success: with `completed`, `accepted` exits 12 instead of 0
+    /// Only status that counts as success: with `completed`, `accepted` exits 12 instead of 0, and a
+    /// detached refresh with the same key is followed
     #[arg(long, value_name = "STATUS", value_parser = ["completed"])]
     pub require: Option<String>,
     /// Statuses that also exit 0, separated by commas, for example skipped,cancelled
@@ -337,7 +338,7 @@ pub enum AuditCommand {
         /// Only runs of this target
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
-        /// Only unfinished runs that no process is working on
+        /// Only runs whose outcome is not known and that no process is working on
         #[arg(long)]
         open: bool,
         /// Maximum number of runs
@@ -351,18 +352,34 @@ pub enum AuditCommand {
         run: String,
     },
     /// Record a manual decision on a run whose outcome cannot be verified
-    Resolve {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// The outcome
-        #[arg(long = "as", value_enum, value_name = "STATUS")]
-        decision: Decision,
-        /// How you know
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
+    Resolve(ResolveArgs),
 }
+
+/// Options of `audit resolve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Settles a run that is open, `unknown` or `interrupted`. Any other run that was sent needs --override, \
+    and `completed` is never overridden. A later decision corrects an earlier one. These options have no environment \
+    variables.\n\nExample:\n  \
+    host-runner audit resolve RUN --as never_started --reason 'not in the refresh history'"
+)]
+pub struct ResolveArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The outcome
+    #[arg(long = "as", value_enum, value_name = "STATUS")]
+    pub decision: Decision,
+    /// How you know
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Also override `accepted`, `failed`, `cancelled` or `skipped`
+    #[arg(long = "override")]
+    pub overrides: bool,
+}
+
+/// The options without an environment variable: code to run, and a decision, must be given on purpose.
+const WITHOUT_VARIABLE: [&str; 4] = ["component", "decision", "overrides", "reason"];
 
 /// The command line with the environment variables of its options.
 pub(super) fn command() -> clap::Command {
@@ -389,7 +406,8 @@ fn with_environment(command: clap::Command) -> clap::Command {
 }
 
 fn variable(arg: &Arg) -> Option<String> {
-    let long = arg.get_long().filter(|long| *long != "component")?;
+    let has_variable = !WITHOUT_VARIABLE.contains(&arg.get_id().as_str());
+    let long = arg.get_long().filter(|_| has_variable)?;
     Some(format!(
         "HOST_RUNNER_{}",
         long.to_uppercase().replace('-', "_")
@@ -415,11 +433,13 @@ mod tests {
     }
 
     #[test]
-    fn every_option_but_the_component_has_an_environment_variable_of_its_name() {
+    fn every_option_has_an_environment_variable_of_its_name_but_the_component_and_a_decision() {
         fn check(command: &clap::Command) {
             for arg in command.get_arguments() {
                 let expected = match arg.get_long() {
                     Some("help" | "version" | "component") | None => None,
+                    // It shares its name with an option of `list`, and nothing may decide unasked.
+                    Some(_) if command.get_name() == "resolve" => None,
                     Some(long) => Some(format!(
                         "HOST_RUNNER_{}",
                         long.to_uppercase().replace('-', "_")

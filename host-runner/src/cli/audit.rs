@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::args::{AuditCommand, TargetArgs};
-use super::failure::{Failure, has_code, invalid};
+use super::args::{AuditCommand, ResolveArgs, TargetArgs};
+use super::failure::{Failure, has_code};
 use super::setup::Start;
-use crate::audit_log::event::Decision;
-use crate::audit_log::{Actor, AuditLog, AuditLogError, Filter, RunSummary, StoredEvent};
+use crate::audit_log::event::Resolution;
+use crate::audit_log::{
+    Actor, AuditLog, AuditLogError, Filter, RunStatus, RunSummary, StoredEvent, overridden,
+};
 use crate::report::{Level, Mode};
 use crate::run;
-use crate::verdict::Sent;
+use crate::verdict::{Sent, Status};
 
 /// Runs the command and returns its exit code.
 pub(super) async fn run(start: &Start, command: &AuditCommand) -> anyhow::Result<u8> {
@@ -39,11 +41,7 @@ pub(super) async fn run(start: &Start, command: &AuditCommand) -> anyhow::Result
             list(start, &audit_log.list(&filter)?);
         }
         AuditCommand::Show { run } => show(start, &audit_log, run)?,
-        AuditCommand::Resolve {
-            run,
-            decision,
-            reason,
-        } => resolve(start, audit_log, run, *decision, reason).await?,
+        AuditCommand::Resolve(args) => resolve(start, audit_log, args).await?,
     }
     Ok(0)
 }
@@ -133,8 +131,7 @@ fn show(start: &Start, audit_log: &AuditLog, run: &str) -> anyhow::Result<()> {
 }
 
 fn unknown_run(run: &str) -> anyhow::Error {
-    let run = run.to_owned();
-    AuditLogError::UnknownRun { run }.into()
+    AuditLogError::UnknownRun(run.to_owned()).into()
 }
 
 /// The author of the events that follow, with the Kestra task if there is one.
@@ -183,30 +180,33 @@ fn flatten(out: &mut String, name: &str, value: &Value) {
     }
 }
 
-async fn resolve(
-    start: &Start,
-    audit_log: AuditLog,
-    run: &str,
-    decision: Decision,
-    reason: &str,
-) -> anyhow::Result<()> {
-    let view = audit_log.run(run)?.ok_or_else(|| unknown_run(run))?;
-    if audit_log.watch(run)?.alive {
-        return Err(invalid(
-            "run_in_progress",
-            format!("a process is working on run {run}"),
-            "wait until it has finished, or stop that process",
-        ));
-    }
-    let (session, decision) = (start.offline_session()?, decision.name());
-    let audit_log = Arc::new(audit_log);
-    let resolved = run::resolve(&session, &audit_log, view.run, decision, reason).await;
+async fn resolve(start: &Start, audit_log: AuditLog, args: &ResolveArgs) -> anyhow::Result<()> {
+    let run = &args.run;
+    let RunStatus { view, alive } = audit_log.watch(run)?;
+    let view = view.ok_or_else(|| unknown_run(run))?;
+    let outcome = view.outcome.as_ref().filter(|_| args.overrides);
+    let allowed = outcome.map(|outcome| outcome.verdict.status);
+    let resolution = Resolution {
+        decision: args.decision,
+        reason: args.reason.clone(),
+        // The store checks this again, because the run may conclude meanwhile.
+        overrides: overridden(&view, alive, allowed)?,
+    };
+    let (session, audit_log) = (start.offline_session()?, Arc::new(audit_log));
+    let resolved = run::resolve(&session, &audit_log, view.run, &resolution).await;
     let number = resolved.map_err(Failure::from)?;
+    let decision = args.decision.name();
     if start.reporter.mode() == Mode::Text {
         let text = format!("run {run} is resolved as {decision} (event {number})\n");
         start.reporter.print(&text);
     } else {
-        let row = json!({"run": run, "resolved_as": decision, "audit_event": number});
+        let overrides = resolution.overrides.map_or("", Status::name);
+        let row = json!({
+            "run": run,
+            "resolved_as": decision,
+            "overrides": overrides,
+            "audit_event": number,
+        });
         start.reporter.print_json(&row);
     }
     Ok(())

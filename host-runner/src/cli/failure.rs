@@ -50,14 +50,14 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
     }
     let (status, code, hint) = if let Some(error) = error.downcast_ref::<AuditLogError>() {
         let status = match error {
-            AuditLogError::UnsupportedLocation { .. }
-            | AuditLogError::NoStateFolder
-            | AuditLogError::UnknownRun { .. }
-            | AuditLogError::File {
+            AuditLogError::File {
                 problem: FileProblem::NotFound,
                 ..
             } => Status::Invalid,
-            _ => Status::AuditUnavailable,
+            AuditLogError::File { .. } | AuditLogError::ClaimLost { .. } => {
+                Status::AuditUnavailable
+            }
+            _ => Status::Invalid,
         };
         (status, error.code(), error.hint())
     } else if let Some(error) = error.downcast_ref::<BoundaryError>() {

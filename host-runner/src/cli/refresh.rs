@@ -69,6 +69,7 @@ async fn carry_out(
     let options = RefreshOptions {
         new: args.new,
         force: args.force,
+        require_completed: rules.require_completed,
         follow: match (args.no_verify, args.detach) {
             (true, _) => FollowMode::NotAtAll,
             (false, true) => FollowMode::UntilStarted,

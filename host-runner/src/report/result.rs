@@ -55,7 +55,7 @@ pub struct Invocation {
     pub run: String,
     /// When this invocation sent its trigger, if it sent one.
     pub trigger_sent_at: Option<Timestamp>,
-    /// When this invocation reached its verdict.
+    /// When this invocation reached its verdict; none for a manual decision.
     pub concluded_at: Option<Timestamp>,
     /// Which trigger of this run it was, from 1; 0 if none was sent.
     pub attempt: u32,
@@ -104,7 +104,8 @@ pub struct RefreshResult {
     /// The target's kind, for example `power-automate`.
     pub kind: String,
     /// The verdict. If the service does not report when the run started or ended, a verdict with a
-    /// final status has the times of the trigger and of the verdict instead.
+    /// final status has the times of the trigger and of the verdict instead, but never that of a
+    /// manual decision.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// Our id of the run.

@@ -93,7 +93,12 @@ impl FinishedRun {
         let mut finished = Self::new(&view.run, verdict);
         let invocation = &mut finished.invocation;
         invocation.trigger_sent_at = time(&view.intent_time);
-        invocation.concluded_at = time(&view.last_time);
+        // A later decision or note does not change when the refresh ended.
+        let settled = view
+            .outcome
+            .as_ref()
+            .filter(|outcome| outcome.verdict.status.settles());
+        invocation.concluded_at = settled.and_then(|outcome| time(&outcome.invocation.ended_at));
         invocation.attempt = view.intent.as_ref().map_or(0, |intent| intent.attempt);
         invocation.audit_event = view.last_event;
         invocation.replayed = true;
@@ -128,6 +133,8 @@ pub(super) struct RunProgress {
     pub(super) has_outcome: bool,
     /// Whether this run holds the claim on its resource.
     pub(super) holds_resource: bool,
+    /// The final status that a manual decision on this run may override.
+    pub(super) may_override: Option<Status>,
 }
 
 /// A run in progress.
@@ -345,6 +352,7 @@ impl audit_store::Host for HostServices {
                     StoreError::Refused(format!("`{}` is not a status", resolution.word))
                 })?,
                 reason: resolution.reason,
+                overrides: run.progress().may_override,
             }),
             Event::Outcome(conclusion) => {
                 let verdict = run.enriched(match conclusion {
@@ -373,10 +381,8 @@ impl audit_store::Host for HostServices {
             Sent::Yes | Sent::Maybe => run.left().max(MIN_STORE_TIME),
         };
         run.store(detail, limit).await.map_err(|error| match error {
-            AuditLogError::ClaimLost { .. } | AuditLogError::UnknownRun { .. } => {
-                StoreError::Refused(error.to_string())
-            }
-            other => StoreError::Unavailable(other.to_string()),
+            AuditLogError::File { .. } => StoreError::Unavailable(error.to_string()),
+            refusal => StoreError::Refused(refusal.to_string()),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::active_run::{ActiveRun, FinishedRun, HostServices, Stopped};
 use super::boundary::BoundaryError;
 use super::session::{OperationError, Session, WaitError};
-use crate::audit_log::{AuditLog, RunInfo};
+use crate::audit_log::{AuditLog, RunInfo, event};
 use crate::config::ResolvedTarget;
 use crate::contract::audit::AuditError;
 use crate::contract::audit_store::{Entry, Event, Resolution};
@@ -147,18 +147,18 @@ pub async fn resolve(
     session: &Session,
     audit_log: &Arc<AuditLog>,
     info: RunInfo,
-    status: &str,
-    reason: &str,
+    resolution: &event::Resolution,
 ) -> Result<u64, OperationError> {
     let entry = Entry {
         run_id: info.run.clone(),
         event: Event::Resolved(Resolution {
-            word: status.to_owned(),
-            reason: reason.to_owned(),
+            word: resolution.decision.name().to_owned(),
+            reason: resolution.reason.clone(),
         }),
     };
     let deadline = session.clock.monotonic().saturating_add(RESOLVE_LIMIT);
     let run = session.run(audit_log, info, deadline);
+    run.progress().may_override = resolution.overrides;
     let call = Call {
         session,
         target: None,
@@ -173,11 +173,13 @@ pub async fn resolve(
     let (status, code, why) = match called.await? {
         Ok(receipt) => return Ok(receipt.number),
         Err(AuditError::Invalid(why)) => (Status::Invalid, "invalid_value", why),
-        Err(AuditError::Unavailable(why) | AuditError::Refused(why)) => {
+        Err(AuditError::Refused(why)) => (Status::Invalid, "run_changed", why),
+        Err(AuditError::Unavailable(why)) => {
             (Status::AuditUnavailable, "audit_log_unavailable", why)
         }
     };
-    Err(Verdict::not_sent(status, code, why, "").into())
+    let hint = "nothing was stored; `host-runner audit show` shows the run";
+    Err(Verdict::not_sent(status, code, why, hint).into())
 }
 
 #[cfg(test)]

@@ -81,9 +81,11 @@ pub async fn follow_recorded(
     let skipped =
         |code, message| Verdict::not_sent(Status::Skipped, code, message, "start a refresh");
     let settled = match view.state() {
-        // An `accepted` run was only sent: its outcome may be known by now.
-        RunState::Ended(Status::Accepted) if target.content().is_some() => None,
-        RunState::Ended(_) => view.verdict(),
+        // An `accepted` run was only sent or seen to start: its outcome may be known by now.
+        RunState::Ended(Status::Accepted) | RunState::Detached if target.content().is_some() => {
+            None
+        }
+        RunState::Ended(_) | RunState::Detached => view.verdict(),
         RunState::NeverStarted => Some(skipped(
             "never_started",
             "this run was resolved as never started",
@@ -101,6 +103,7 @@ pub async fn follow_recorded(
     // log keeps what is settled.
     let options = BeginOptions {
         new: false,
+        require_completed: true,
         followable: true,
         if_lost: IfLost::Hold,
     };

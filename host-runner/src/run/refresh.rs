@@ -145,6 +145,7 @@ impl Attempt<'_> {
     async fn claim_and_run(&self, info: RunInfo) -> Result<FinishedRun, Ended> {
         let options = BeginOptions {
             new: self.options.new,
+            require_completed: self.options.require_completed,
             // Without verification there is neither a look nor a token for one.
             followable: self.target.content().is_some()
                 && self.options.follow != FollowMode::NotAtAll,
@@ -229,10 +230,11 @@ impl Attempt<'_> {
         let what = format!("the verdict of run {other}");
         match self.wait(run, watching, run.left(), &what).await {
             Ok(view) => Ok(view.and_then(|view| {
-                // An interrupted process has no verdict for others: the run has to be followed.
+                // An interrupted process has no verdict for others: the run has to be followed. A
+                // detached run may have to be followed.
                 let verdict = view.verdict()?;
-                let has_ended = verdict.status != Status::Interrupted;
-                has_ended.then(|| FinishedRun::replayed(&view, verdict))
+                let is_final = !matches!(verdict.status, Status::Interrupted | Status::Accepted);
+                is_final.then(|| FinishedRun::replayed(&view, verdict))
             })),
             // Our own run is not in the audit log yet, so the interruption is stored under the other
             // one, which continues.

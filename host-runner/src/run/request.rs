@@ -17,6 +17,9 @@ use crate::contract::types as wit;
 pub struct RefreshOptions {
     /// Ignore earlier runs with the same key.
     pub new: bool,
+    /// Whether `accepted` does not count as success, so that a detached run with the same key is
+    /// followed.
+    pub require_completed: bool,
     /// How far the run is followed.
     pub follow: wit::FollowMode,
     /// Override window, interval and quota.

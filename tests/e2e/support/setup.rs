@@ -199,6 +199,16 @@ targets:
         ))
     }
 
+    /// The runs whose outcome is not known and that no process works on.
+    #[track_caller]
+    pub fn open_runs(&self) -> Vec<String> {
+        let open = self.run("audit list --open --output json");
+        open.exits(0);
+        let runs = open.results.iter();
+        runs.filter_map(|run| run["run"].as_str().map(str::to_owned))
+            .collect()
+    }
+
     /// Locks the audit log until the connection is dropped.
     pub fn lock_audit_log(&self) -> rusqlite::Connection {
         let holder = rusqlite::Connection::open(self.path("audit.db")).expect("an audit log");

@@ -5,8 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::Value;
 
 use super::events::{timestamp, unreadable, unsigned};
+use super::lists::RunSummary;
 use super::{AuditLog, Durability, Fault, claims};
 use crate::audit_log::chain::{Columns, GENESIS, canonical, link};
+use crate::audit_log::decide::overridden;
 use crate::audit_log::error::AuditLogError;
 use crate::audit_log::event::{Detail, RunInfo, StoredEvent};
 use crate::secret::map_texts;
@@ -23,12 +25,13 @@ pub struct Receipt {
 impl AuditLog {
     /// Appends an event. Returns when it is on disk.
     ///
-    /// An intent is stored only while this process holds the run, and its resource if it claimed one;
-    /// the same transaction checks both. Every other event is a fact and is stored if the run is
-    /// known, no matter who holds it.
+    /// An intent is stored only while this process holds the run, and its resource if it claimed one; a
+    /// manual decision only while the run accepts it. The same transaction checks this. Every other
+    /// event is a fact and is stored if the run is known, no matter who holds it.
     ///
     /// # Errors
-    /// [`AuditLogError::ClaimLost`], [`AuditLogError::UnknownRun`] and [`AuditLogError::File`].
+    /// [`AuditLogError::ClaimLost`], [`AuditLogError::UnknownRun`], [`AuditLogError::File`], and for a
+    /// decision those of [`overridden`].
     pub fn append(&self, run: &RunInfo, detail: Detail) -> Result<Receipt, AuditLogError> {
         self.write(Durability::Full, |transaction| {
             self.store(transaction, run, detail)
@@ -55,11 +58,17 @@ impl AuditLog {
         &self,
         transaction: &Transaction<'_>,
         run: &RunInfo,
-        detail: Detail,
+        mut detail: Detail,
     ) -> Result<Receipt, Fault> {
-        match &detail {
+        match &mut detail {
             Detail::Intent(_) => claims::check_claim(transaction, run, self.holder())?,
             Detail::Note(_) if run.run.is_empty() => {}
+            Detail::Resolved(decision) => {
+                let known = self.summary(transaction, &run.run)?;
+                let RunSummary { view, alive } =
+                    known.ok_or_else(|| AuditLogError::UnknownRun(run.run.clone()))?;
+                decision.overrides = overridden(&view, alive, decision.overrides)?;
+            }
             _ => check_known(transaction, &run.run)?,
         }
         let stored_at = self.clock.now();
@@ -130,6 +139,5 @@ fn check_known(connection: &Connection, run: &str) -> Result<(), Fault> {
     if known {
         return Ok(());
     }
-    let run = run.to_owned();
-    Err(AuditLogError::UnknownRun { run }.into())
+    Err(AuditLogError::UnknownRun(run.to_owned()).into())
 }

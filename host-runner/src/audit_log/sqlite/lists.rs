@@ -46,10 +46,10 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Returns whether the run may have been sent, is not settled, and no process holds it.
+    /// Returns whether the run may have been sent, its outcome is not known, and no process holds it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.alive && self.view.state() == RunState::Unsettled
+        !self.alive && matches!(self.view.state(), RunState::Unsettled | RunState::Detached)
     }
 }
 
@@ -98,8 +98,9 @@ impl AuditLog {
                 let Some(view) = events::view_of(connection, &run)? else {
                     continue;
                 };
-                if let RunState::Unsettled | RunState::Ended(Status::Completed | Status::Accepted) =
-                    view.state()
+                if let RunState::Unsettled
+                | RunState::Detached
+                | RunState::Ended(Status::Completed | Status::Accepted) = view.state()
                 {
                     return Ok(view.intent_time.parse().ok());
                 }
@@ -136,7 +137,11 @@ impl AuditLog {
         })
     }
 
-    fn summary(&self, connection: &Connection, run: &str) -> Result<Option<RunSummary>, Fault> {
+    pub(super) fn summary(
+        &self,
+        connection: &Connection,
+        run: &str,
+    ) -> Result<Option<RunSummary>, Fault> {
         let alive = self.is_alive(connection, run, self.now_ms())?;
         Ok(events::view_of(connection, run)?.map(|view| RunSummary { view, alive }))
     }

@@ -50,6 +50,7 @@ fn each_row_of_the_table_holds() {
     let reconciled = Detail::Reconciled(Resolution {
         decision: Decision::NeverStarted,
         reason: String::new(),
+        overrides: None,
     });
     let rows = [
         (vec![intent(), reconciled], "start"),
@@ -57,6 +58,9 @@ fn each_row_of_the_table_holds() {
         (vec![outcome(Status::Skipped, Sent::No)], "start"),
         (ended(Status::Completed, Sent::Yes), "replay"),
         (ended(Status::Accepted, Sent::Yes), "replay"),
+        (vec![intent(), detached()], "replay"),
+        (vec![intent(), detached(), interrupted(Sent::Yes)], "lost"),
+        (vec![intent(), detached(), failed()], "start"),
         (vec![intent()], "lost"),
         (vec![intent(), triggered(Some(202))], "lost"),
         (vec![intent(), triggered(Some(502))], "lost"),
@@ -106,6 +110,77 @@ fn a_live_run_is_waited_for_unless_it_has_a_result() {
     }
     let completed = alive(&ended(Status::Completed, Sent::Yes));
     assert_eq!(name(&completed), "replay");
+}
+
+#[test]
+fn if_completed_is_required_a_detached_run_is_followed() {
+    let unfollowable = BeginOptions {
+        followable: false,
+        ..REQUIRING
+    };
+    let new = BeginOptions {
+        new: true,
+        ..REQUIRING
+    };
+    let then = |last| vec![intent(), detached(), last];
+    let unknown = outcome(Status::Unknown, Sent::Yes);
+    for (details, options, alone, alive) in [
+        (vec![intent(), detached()], REQUIRING, "follow", "wait"),
+        (vec![intent(), detached()], FOLLOWING, "replay", "replay"),
+        // Without verification nothing can be followed.
+        (vec![intent(), detached()], unfollowable, "replay", "replay"),
+        (vec![intent(), detached()], new, "start", "start"),
+        (
+            ended(Status::Accepted, Sent::Yes),
+            REQUIRING,
+            "replay",
+            "replay",
+        ),
+        (
+            ended(Status::Completed, Sent::Yes),
+            REQUIRING,
+            "replay",
+            "replay",
+        ),
+        (
+            then(outcome_of(Status::Completed, "ours")),
+            REQUIRING,
+            "replay",
+            "replay",
+        ),
+        (
+            then(outcome_of(Status::Failed, "ours")),
+            REQUIRING,
+            "start",
+            "wait",
+        ),
+        (then(unknown), REQUIRING, "follow", "wait"),
+        (
+            then(resolved(Decision::Completed)),
+            REQUIRING,
+            "replay",
+            "replay",
+        ),
+        (
+            then(resolved(Decision::NeverStarted)),
+            REQUIRING,
+            "start",
+            "wait",
+        ),
+    ] {
+        for (latest_alive, expected) in [(false, alone), (true, alive)] {
+            let earlier = Earlier {
+                latest_alive,
+                ..earlier(&details)
+            };
+            let begin = decide(earlier, options);
+            assert_eq!(
+                name(&begin),
+                expected,
+                "{options:?} {latest_alive}: {details:?}"
+            );
+        }
+    }
 }
 
 #[test]

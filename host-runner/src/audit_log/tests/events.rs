@@ -13,10 +13,10 @@ fn events_are_numbered_from_one_and_round_trip() {
         matched("ours"),
         outcome_of(Status::Completed, "ours"),
         interrupted(Sent::Yes),
-        resolved(Decision::Failed),
         Detail::Reconciled(Resolution {
             decision: Decision::Completed,
             reason: "the history says so".into(),
+            overrides: None,
         }),
         note("over"),
     ];
@@ -67,8 +67,7 @@ fn a_fact_is_stored_no_matter_who_holds_the_run() {
     let (_bench, first, second) = Bench::shared();
     first.begin(&run("r"), FOLLOWING).unwrap();
     first.append(&run("r"), intent()).unwrap();
-    let decision = resolved(Decision::NeverStarted);
-    second.append(&run("r"), decision).unwrap();
+    second.append(&run("r"), note("by another")).unwrap();
     first.finish("r").unwrap();
     let unknown = outcome(Status::Unknown, Sent::Maybe);
     first.append(&run("r"), unknown).unwrap();

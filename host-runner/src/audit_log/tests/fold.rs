@@ -1,6 +1,5 @@
 use super::*;
 use crate::audit_log::{RunState, RunView};
-use crate::verdict::Evidence;
 
 fn of_one(details: &[Detail]) -> RunView {
     view(
@@ -52,6 +51,13 @@ fn each_row_of_events_has_its_state() {
         (later.into(), Sent::Yes, RunState::Ended(Status::Completed)),
         (corrected.into(), Sent::Yes, RunState::Ended(Status::Failed)),
         (vec![accepted, unknown(Sent::Yes)], Sent::Yes, unsettled),
+        (vec![detached()], Sent::Yes, RunState::Detached),
+        (vec![detached(), unknown(Sent::Yes)], Sent::Yes, unsettled),
+        (
+            vec![detached(), interrupted(Sent::Yes)],
+            Sent::Yes,
+            unsettled,
+        ),
     ] {
         let view = of_one(&[vec![intent()], details.clone()].concat());
         assert_eq!((view.sent, view.state()), (sent, state), "{details:?}");

@@ -69,6 +69,36 @@ fn open_runs_are_neither_settled_nor_held_by_a_process() {
 }
 
 #[test]
+fn a_detached_run_is_open_until_its_end_is_known_unless_a_process_follows_it() {
+    let (_bench, first, second) = Bench::shared();
+    let open = || ids(&second, None, true, 10);
+    for (id, end) in [
+        ("a", detached()),
+        ("b", outcome(Status::Accepted, Sent::Yes)),
+    ] {
+        let run = run_of("orders", id);
+        first.begin(&run, FOLLOWING).unwrap();
+        first.append(&run, intent()).unwrap();
+        first.append_and_finish(&run, end).unwrap();
+    }
+    // What was not verified can never be.
+    assert_eq!(open(), ["a"]);
+    let sent = second.last_refresh_of_target("orders").unwrap();
+    assert!(sent.is_some());
+    first.begin(&run_of("orders", "a"), REQUIRING).unwrap();
+    assert_eq!(open(), Vec::<String>::new());
+    let unknown = outcome(Status::Unknown, Sent::Yes);
+    first
+        .append_and_finish(&run_of("orders", "a"), unknown)
+        .unwrap();
+    assert_eq!(open(), ["a"]);
+    first
+        .append(&run_of("orders", "a"), outcome_of(Status::Failed, "ours"))
+        .unwrap();
+    assert_eq!(open(), Vec::<String>::new());
+}
+
+#[test]
 fn the_latest_run_of_a_target_has_the_newest_intent() {
     let (_bench, audit_log) = filled();
     let (skipped, end) = (run_of("sales", "e"), outcome(Status::Skipped, Sent::No));

@@ -8,6 +8,7 @@ mod files;
 mod fold;
 mod lists;
 mod processes;
+mod resolve;
 mod verify;
 
 use std::path::Path;
@@ -27,13 +28,19 @@ use super::{
 };
 use crate::clock::{Clock, Sleep, SystemClock};
 use crate::secret::Redactor;
-use crate::verdict::{Matched, Sent, Status, Verdict};
+use crate::verdict::{Evidence, Matched, Sent, Status, Verdict};
 
 /// A lost run is followed.
 const FOLLOWING: BeginOptions = BeginOptions {
     new: false,
+    require_completed: false,
     followable: true,
     if_lost: IfLost::Hold,
+};
+/// The same, and `accepted` is not enough.
+const REQUIRING: BeginOptions = BeginOptions {
+    require_completed: true,
+    ..FOLLOWING
 };
 /// A lost run needs a manual decision.
 const HOLDING: BeginOptions = BeginOptions {
@@ -273,6 +280,18 @@ fn outcome_of(status: Status, service_run: &str) -> Detail {
     })
 }
 
+/// The outcome of a run that was only followed until its history showed that it had started.
+fn detached() -> Detail {
+    concluded(Verdict {
+        sent: Sent::Yes,
+        evidence: Evidence::Service,
+        own_run: true,
+        matched: Matched::Inferred,
+        service_run: "ours".to_owned(),
+        ..Verdict::not_sent(Status::Accepted, "", "the run has started", "")
+    })
+}
+
 fn interrupted(sent: Sent) -> Detail {
     Detail::Interrupted(Interrupted {
         signal: "SIGTERM".to_owned(),
@@ -285,6 +304,7 @@ fn resolved(decision: Decision) -> Detail {
     Detail::Resolved(Resolution {
         decision,
         reason: "seen in the portal".to_owned(),
+        overrides: None,
     })
 }
 
