@@ -1,10 +1,11 @@
 //! The context that an orchestrator passes: its ids, labels and trace.
 //!
-//! Kestra passes them in environment variables that the flow sets or, since 2.0 with
-//! `executionContext: true`, in a file. Both are read; the environment wins, because the flow's author
-//! wrote it. The inputs, outputs and variables in the file, and the payload of a trigger, are never
-//! read: they contain secrets in plain text. What cannot be used is ignored with a warning, because
-//! nothing here may hold back a refresh.
+//! Kestra passes them in one variable that the flow sets, `KESTRA_CONTEXT`, in single variables or, since
+//! 2.0 with `executionContext: true`, in a file. Each value comes from the first of these that has it: its
+//! single variable, because the flow's author wrote it, then a context, in the order of Kestra's own
+//! libraries. The inputs, outputs and variables in a context, and the payload of a trigger, are never
+//! read: they contain secrets in plain text. What cannot be used is ignored with a warning that does not
+//! quote it, because nothing here may hold back a refresh.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,6 +21,10 @@ use crate::config::Env;
 use crate::report::clean::{cut, printable};
 use crate::report::mode::CONTEXT_FILE;
 use crate::trace::Trace;
+
+/// The line for a Kestra task's `env:` that passes the whole context. `trigger` alone fails a task that
+/// a person started. Without `base64encode`, Kestra evaluates expressions in labels.
+pub const CONTEXT_LINE: &str = r#"KESTRA_CONTEXT: "{{ {'execution': execution, 'taskrun': taskrun, 'flow': flow, 'labels': labels, 'trigger': {'_context': trigger._context ?? {}}, 'trace': trace ?? {}} | toJson | base64encode }}""#;
 
 /// The most that is read of a context file, in bytes: it contains whole inputs and outputs.
 const CONTEXT_LIMIT: u64 = 16 << 20;
@@ -51,58 +56,63 @@ pub struct CallerContext {
 /// Reads the context of this process.
 #[must_use]
 pub fn caller_context(env: Env<'_>, working_dir: &Path) -> CallerContext {
-    // An empty variable counts as missing: it is what an expression without a value produces.
-    let env: Env<'_> = &|name| env(name).filter(|value| !value.is_empty());
-    let file = context(env, working_dir);
-    let from_file = |pointer: &str| match file.as_ref()?.pointer(pointer)? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let id = |text: Option<String>| cut(&printable(&text.unwrap_or_default()), ID_LENGTH);
-    let either = |name: &str, pointer: &str| id(env(name).or_else(|| from_file(pointer)));
-    let trigger = |name: &str, field: &str| {
-        let paths = [
-            format!("/trigger/_context/{field}"),
-            format!("/trigger/{field}"),
-        ];
-        id(env(name).or_else(|| paths.iter().find_map(|path| from_file(path))))
-    };
+    // A blank variable counts as missing: it is what an expression without a value produces.
+    let env: Env<'_> = &|name| env(name).filter(|value| !value.trim().is_empty());
     let mut warnings = Vec::new();
-    let context = KestraContext {
-        execution: either("KESTRA_EXECUTION_ID", "/execution/id"),
-        task_run: either("KESTRA_TASKRUN_ID", "/taskrun/id"),
-        attempt: either("KESTRA_ATTEMPT", "/taskrun/attemptsCount"),
-        flow: either("KESTRA_FLOW_ID", "/flow/id"),
-        namespace: either("KESTRA_NAMESPACE", "/flow/namespace"),
-        revision: either("KESTRA_FLOW_REVISION", "/flow/revision"),
-        tenant: either("KESTRA_TENANT_ID", "/flow/tenantId"),
-        trigger: trigger("KESTRA_TRIGGER_ID", "id"),
-        trigger_type: trigger("KESTRA_TRIGGER_TYPE", "type"),
-        labels: labels(env, file.as_ref(), &mut warnings),
+    let contexts = contexts(env, working_dir, &mut warnings);
+    let from_context = |pointer: &str| {
+        let values = contexts.iter().filter_map(|json| json.pointer(pointer));
+        let mut texts = values.filter_map(|value| match value {
+            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        texts.next()
     };
+    let id = |name: &str, pointer: &str| {
+        let text = env(name).or_else(|| from_context(pointer));
+        cut(&printable(&text.unwrap_or_default()), ID_LENGTH)
+    };
+    let context = KestraContext {
+        execution: id("KESTRA_EXECUTION_ID", "/execution/id"),
+        task_run: id("KESTRA_TASKRUN_ID", "/taskrun/id"),
+        attempt: id("KESTRA_ATTEMPT", "/taskrun/attemptsCount"),
+        flow: id("KESTRA_FLOW_ID", "/flow/id"),
+        namespace: id("KESTRA_NAMESPACE", "/flow/namespace"),
+        revision: id("KESTRA_FLOW_REVISION", "/flow/revision"),
+        tenant: id("KESTRA_TENANT_ID", "/flow/tenantId"),
+        trigger: id("KESTRA_TRIGGER_ID", "/trigger/_context/id"),
+        trigger_type: id("KESTRA_TRIGGER_TYPE", "/trigger/_context/type"),
+        labels: labels(env, &contexts, &mut warnings),
+    };
+    let traces = [
+        ("TRACEPARENT", env("TRACEPARENT")),
+        ("trace.parent of the context", from_context("/trace/parent")),
+    ];
+    let trace = traces.into_iter().find_map(|(name, text)| {
+        Trace::parse(&text?)
+            .map_err(|error| warnings.push(format!("{name} is ignored: {error}")))
+            .ok()
+    });
     CallerContext {
         kestra: (context != KestraContext::default()).then_some(context),
-        trace: trace(env, &mut warnings),
+        trace,
         warnings,
     }
 }
 
-/// The labels of `KESTRA_LABELS`, otherwise those of the file.
-fn labels(env: Env<'_>, file: Option<&Value>, warnings: &mut Vec<String>) -> Labels {
+/// The labels of `KESTRA_LABELS`, otherwise those of the first context that has any.
+fn labels(env: Env<'_>, contexts: &[Value], warnings: &mut Vec<String>) -> Labels {
     let given = env("KESTRA_LABELS").and_then(|text| {
         let labels = serde_json::from_str(&text).ok();
         if labels.is_none() {
-            warnings.push(
-                "KESTRA_LABELS is not a JSON object and is ignored; add to the task's `env:` the line \
-                 KESTRA_LABELS: \"{{ labels | toJson }}\""
-                    .to_owned(),
-            );
+            warnings.push(ignored("KESTRA_LABELS is not a JSON object"));
         }
         labels
     });
+    let mut all = contexts.iter().filter_map(|json| json.get("labels"));
     let fields: Option<Map<String, Value>> =
-        given.or_else(|| file?.get("labels")?.as_object().cloned());
+        given.or_else(|| all.find_map(Value::as_object).cloned());
     let mut labels = flat_labels(&fields.unwrap_or_default());
     let left_out = labels.split_off(labels.len().min(LABELS)).len();
     if left_out > 0 {
@@ -138,33 +148,28 @@ fn flat_labels(fields: &Map<String, Value>) -> Vec<(String, String)> {
     labels
 }
 
-/// `TRACEPARENT`. Blank counts as missing: `{{ trace.parent ?? '' }}` is blank without tracing.
-fn trace(env: Env<'_>, warnings: &mut Vec<String>) -> Option<Trace> {
-    let text = env("TRACEPARENT").filter(|text| !text.trim().is_empty())?;
-    Trace::parse(&text)
-        .map_err(|error| {
-            warnings.push(format!(
-                "TRACEPARENT is ignored: {error}; the line for a Kestra task's `env:` is TRACEPARENT: \
-                 \"{{{{ trace.parent ?? '' }}}}\""
-            ));
-        })
-        .ok()
+/// The contexts: the named file, the file in the working directory, the variable (as text or base64).
+/// A file that cannot be read is skipped.
+fn contexts(env: Env<'_>, working_dir: &Path, warnings: &mut Vec<String>) -> Vec<Value> {
+    let named = env("KESTRA_EXECUTION_CONTEXT_FILE").and_then(|file| read(Path::new(&file)));
+    let variable = env("KESTRA_CONTEXT").and_then(|text| {
+        let decoded = STANDARD.decode(text.trim());
+        let json = serde_json::from_slice(&decoded.unwrap_or(text.into_bytes())).ok();
+        let json = json.filter(Value::is_object);
+        if json.is_none() {
+            warnings.push(ignored("KESTRA_CONTEXT is not a JSON object"));
+        }
+        json
+    });
+    let here = read(&working_dir.join(CONTEXT_FILE));
+    [named, here, variable].into_iter().flatten().collect()
 }
 
-/// The context as JSON, in the order of Kestra's own libraries: the named file, the file in the working
-/// directory, the variable (as text or base64). What cannot be read is skipped.
-fn context(env: Env<'_>, working_dir: &Path) -> Option<Value> {
-    env("KESTRA_EXECUTION_CONTEXT_FILE")
-        .and_then(|named| read_context(Path::new(&named)))
-        .or_else(|| read_context(&working_dir.join(CONTEXT_FILE)))
-        .or_else(|| {
-            let text = env("KESTRA_CONTEXT")?;
-            let decoded = STANDARD.decode(text.trim()).ok();
-            serde_json::from_slice(&decoded.unwrap_or(text.into_bytes())).ok()
-        })
+fn ignored(what: &str) -> String {
+    format!("{what} and is ignored; the line for a Kestra task's `env:` is {CONTEXT_LINE}")
 }
 
-fn read_context(path: &Path) -> Option<Value> {
+fn read(path: &Path) -> Option<Value> {
     let file = File::open(path).ok()?.take(CONTEXT_LIMIT);
     serde_json::from_reader(BufReader::new(file)).ok()
 }
@@ -210,10 +215,77 @@ mod tests {
 
     #[test]
     fn without_a_valid_context_there_is_none() {
-        let invalid = read(Some("{"), &[("KESTRA_CONTEXT", "no base64!")]);
-        for read in [of(&[]), invalid] {
+        for read in [of(&[]), read(Some("{"), &[("KESTRA_CONTEXT", " \n")])] {
             assert_eq!(read, CallerContext::default());
         }
+    }
+
+    #[test]
+    fn an_invalid_context_is_warned_about_without_its_content() {
+        let secret = |text: &str| STANDARD.encode(text);
+        for text in [
+            "invented-secret!",
+            "{\"invented-secret\"",
+            "\"invented-secret\"",
+            "[\"invented-secret\"]",
+            "null",
+            "{{ execution | toJson }}",
+            &secret("invented-secret"),
+            &secret("[\"invented-secret\"]"),
+            &secret("{\"execution\": {\"id\": \"invented-secret\"}"),
+        ] {
+            let read = of(&[("KESTRA_CONTEXT", text), ("KESTRA_FLOW_ID", "f")]);
+            assert_eq!(read.kestra.unwrap().flow, "f", "{text}");
+            let [warning] = &read.warnings[..] else {
+                panic!("{:?}", read.warnings)
+            };
+            assert!(warning.starts_with("KESTRA_CONTEXT is not"), "{warning}");
+            assert!(warning.ends_with(CONTEXT_LINE), "{warning}");
+            assert!(!warning.contains("invented-secret"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn one_variable_passes_the_whole_context_as_text_or_base64() {
+        let mut json: Value = serde_json::from_str(FILE).unwrap();
+        json["trace"] = json!({ "parent": TRACEPARENT });
+        let text = json.to_string();
+        for text in [&text, &STANDARD.encode(&text), &format!(" {text}\n")] {
+            let read = of(&[("KESTRA_CONTEXT", text)]);
+            assert!(!format!("{read:?}").contains("invented-secret"));
+            let CallerContext {
+                kestra,
+                trace,
+                warnings,
+            } = read;
+            assert_eq!(kestra, self::read(Some(FILE), &[]).kestra);
+            assert_eq!(trace.unwrap().to_string(), TRACEPARENT);
+            assert_eq!(warnings, [""; 0]);
+        }
+    }
+
+    #[test]
+    fn the_payload_of_a_trigger_is_not_mistaken_for_its_context() {
+        let payload = json!({"trigger": {"id": "invented-secret", "type": "invented-secret"}});
+        let read = of(&[("KESTRA_CONTEXT", &payload.to_string())]);
+        assert_eq!(read, CallerContext::default());
+    }
+
+    #[test]
+    fn a_value_that_one_source_lacks_comes_from_the_next() {
+        let variable = json!({
+            "execution": {"id": "ex2", "state": "RUNNING"},
+            "flow": {"tenantId": "main"},
+            "labels": {"team": "etl"},
+            "trace": {"parent": TRACEPARENT},
+        });
+        let pairs = [("KESTRA_CONTEXT", variable.to_string())];
+        let pairs = pairs.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let read = read(Some(FILE), &pairs);
+        let kestra = read.kestra.unwrap();
+        let found = [&kestra.execution, &kestra.tenant, &kestra.labels["team"]];
+        assert_eq!(found, ["ex1", "main", "bi"]);
+        assert_eq!(read.trace.unwrap().to_string(), TRACEPARENT);
     }
 
     #[test]
@@ -262,7 +334,6 @@ mod tests {
 
     #[test]
     fn invalid_labels_are_warned_about_and_those_of_the_file_are_used() {
-        let line = r#"KESTRA_LABELS: "{{ labels | toJson }}""#;
         for (text, team, warnings) in [
             ("team:bi", "bi", 1),
             ("[]", "bi", 1),
@@ -273,7 +344,11 @@ mod tests {
             let read = read(Some(FILE), &[("KESTRA_LABELS", text)]);
             assert_eq!(read.kestra.unwrap().labels["team"], team, "{text}");
             assert_eq!(read.warnings.len(), warnings, "{text}");
-            assert!(read.warnings.iter().all(|warning| warning.contains(line)));
+            assert!(
+                read.warnings
+                    .iter()
+                    .all(|warning| warning.ends_with(CONTEXT_LINE))
+            );
         }
     }
 
@@ -285,10 +360,39 @@ mod tests {
         for text in ["", " ", "\n"] {
             assert_eq!(of(&[("TRACEPARENT", text)]), CallerContext::default());
         }
-        let read = of(&[("TRACEPARENT", "00-nonsense")]);
-        assert_eq!(read.trace, None);
-        assert!(read.warnings[0].starts_with("TRACEPARENT is ignored: it does not have the form"));
-        assert!(read.warnings[0].ends_with("TRACEPARENT: \"{{ trace.parent ?? '' }}\""));
+        let context = |parent: &str| json!({"trace": {"parent": parent}}).to_string();
+        let valid = context(TRACEPARENT);
+        let other = TRACEPARENT.replace("-00f0", "-11f0");
+        for (variable, context, trace, warned) in [
+            (
+                "00-nonsense",
+                "",
+                None,
+                "TRACEPARENT is ignored: it does not have the form",
+            ),
+            (
+                "00-nonsense",
+                &valid,
+                Some(TRACEPARENT),
+                "TRACEPARENT is ignored",
+            ),
+            (&other, &valid, Some(other.as_str()), ""),
+            ("", &valid, Some(TRACEPARENT), ""),
+            (
+                "",
+                &context("00-nonsense"),
+                None,
+                "trace.parent of the context is ignored",
+            ),
+            ("", &context(""), None, ""),
+        ] {
+            let read = of(&[("TRACEPARENT", variable), ("KESTRA_CONTEXT", context)]);
+            let found = read.trace.map(|trace| trace.to_string());
+            assert_eq!(found.as_deref(), trace, "{variable} {context}");
+            let warning = read.warnings.first().map_or("", String::as_str);
+            assert_eq!(warning.is_empty(), warned.is_empty(), "{warning}");
+            assert!(warning.starts_with(warned), "{warning}");
+        }
     }
 
     #[test]

@@ -150,10 +150,7 @@ fn a_check_an_empty_list_and_a_missing_execution_id_are_logged() {
     for (line, logged) in [
         ("check order_list", "is writable"),
         ("list models 'Data Admin'", "nothing found"),
-        (
-            "refresh order_list",
-            r#"KESTRA_EXECUTION_ID: \"{{ execution.id }}\""#,
-        ),
+        ("refresh order_list", "the line KESTRA_CONTEXT: "),
     ] {
         let outcome = task.run(line);
         outcome.exits(0);

@@ -1,6 +1,7 @@
 //! Mistakes in a task are logged with the line to add, and that line fixes them.
 
 use kestra_engine::{Execution, Line};
+use serde_json::json;
 
 use crate::fixture::{Fixture, Task};
 use crate::shipped;
@@ -15,27 +16,37 @@ fn logged(execution: &Execution, level: &str) -> String {
     execution.logged(level).join("\n")
 }
 
-/// The pipeline with the namespace file `host-runner` in its last task, and with `first` as the task's first
-/// command.
-fn with_binary_as_namespace_file(first: &str) -> String {
-    let text = shipped::flow("order-list-pipeline");
-    let text = text.replace(
-        "    timeout: PT4H\n",
-        "    timeout: PT4H\n    namespaceFiles: {enabled: true, include: [host-runner]}\n",
-    );
-    let guard = "    beforeCommands:\n";
-    assert!(text.contains(guard) && text.contains("include: [host-runner]"));
-    text.replace(guard, &format!("{guard}{first}"))
+/// The first flow with the binary as a namespace file, and with these lines before its command.
+fn with_binary_as_namespace_file(lines: &str) -> String {
+    let text = shipped::flow("first-refresh");
+    let changed = text
+        .replace(
+            "include: [refresh.yaml]",
+            "include: [refresh.yaml, host-runner]",
+        )
+        .replace(
+            "    commands: [host-runner",
+            &format!("{lines}    commands: [./host-runner"),
+        );
+    assert!(changed.contains(", host-runner]") && changed.contains("[./host-runner"));
+    changed
 }
 
 on_both_lines! {
-    fn a_missing_task_run_id_is_a_warning_with_the_line_to_add(line) {
+    fn a_missing_context_is_a_warning_with_the_line_to_add(line) {
         let fixture = Fixture::new(line, &world());
-        let execution = fixture.run_task(&task().without_env("KESTRA_TASKRUN_ID"));
+        let without = task().without_env("KESTRA_CONTEXT");
+        let execution = fixture.run_task(&without);
         assert_eq!(execution.state(), "SUCCESS");
-        let text = logged(&execution, "WARN");
-        assert!(text.contains("KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\""), "{text}");
         assert_eq!(execution.task("refresh").unwrap().var("idempotency_key"), "");
+        let text = logged(&execution, "WARN");
+        let (_, line_to_add) = text.split_once("the line ").expect("the line to add");
+        let (name, value) = line_to_add.trim_end_matches('"').split_once(": \"").unwrap();
+
+        let execution = fixture.run_task(&without.env(name, value));
+        assert_eq!(execution.logged("WARN"), [""; 0]);
+        let refresh = execution.task("refresh").unwrap();
+        assert_eq!(refresh.var("idempotency_key"), refresh.id());
     }
 
     fn an_audit_log_that_would_not_outlive_the_task_is_refused_with_the_line_to_add(line) {
@@ -54,36 +65,33 @@ on_both_lines! {
         assert_eq!(fixture.platform.triggers(), 0);
     }
 
-    fn a_binary_that_is_not_executable_is_an_error_with_the_line_to_add(line) {
+    fn a_binary_as_a_namespace_file_must_be_made_executable(line) {
         let fixture = Fixture::new(line, &world());
         // A small program that runs the binary.
         let program = format!("#!/bin/sh\nexec '{}' \"$@\"\n", host_runner().display());
         fixture.upload("host-runner", program.as_bytes());
         fixture.load_text(&with_binary_as_namespace_file(""));
-        let execution = fixture.run("order_list_pipeline", &Fixture::ids());
+        let execution = fixture.run("first_refresh", &json!({}));
         assert_eq!(execution.state(), "FAILED");
-        assert_eq!(execution.task("refresh").unwrap().exit_code(), 2);
+        assert_eq!(execution.task("refresh").unwrap().exit_code(), 126);
         let text = logged(&execution, "ERROR");
-        let (_, line_to_add) = text.split_once("Add the line ").expect("the line to add");
-        let (line_to_add, _) = line_to_add.split_once("  as the first line").expect("and where");
-        assert_eq!(line_to_add.trim(), "- chmod +x host-runner");
+        assert!(text.contains("host-runner") && text.contains("Permission denied"), "{text}");
 
-        fixture.load_text(&with_binary_as_namespace_file(&format!("      {}\n", line_to_add.trim())));
-        fixture.succeeds("order_list_pipeline", &Fixture::ids());
+        let line_of_the_readme = "    beforeCommands: [chmod +x host-runner]\n";
+        assert!(shipped::file("README.md").contains(line_of_the_readme));
+        fixture.load_text(&with_binary_as_namespace_file(line_of_the_readme));
+        fixture.succeeds("first_refresh", &json!({}));
         assert_eq!(fixture.platform.triggers(), 1);
     }
 
-    fn a_missing_binary_is_an_error_with_a_hint(line) {
+    fn a_missing_binary_is_an_error_that_names_it(line) {
         let fixture = Fixture::new(line, &world());
-        let text = shipped::flow("order-list-pipeline");
-        fixture.load_text(&text.replace(
-            "      HOST_RUNNER_AUDIT:",
-            "      PATH: /usr/bin:/bin\n      HOST_RUNNER_AUDIT:",
-        ));
-        let execution = fixture.run("order_list_pipeline", &Fixture::ids());
+        let text = shipped::flow("first-refresh");
+        fixture.load_text(&text.replace("    env:\n", "    env:\n      PATH: /usr/bin:/bin\n"));
+        let execution = fixture.run("first_refresh", &json!({}));
         assert_eq!(execution.state(), "FAILED");
-        assert_eq!(execution.task("refresh").unwrap().exit_code(), 2);
+        assert_eq!(execution.task("refresh").unwrap().exit_code(), 127);
         let text = logged(&execution, "ERROR");
-        assert!(text.contains("host-runner is not on the PATH of this worker"), "{text}");
+        assert!(text.contains("host-runner: not found"), "{text}");
     }
 }

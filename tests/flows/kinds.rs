@@ -41,10 +41,16 @@ on_both_lines! {
             json!({"kind": "dataflow-gen2", "item_id": GEN2}),
             json!({"kind": "semantic-model", "item_id": MODEL}),
             json!({"kind": "semantic-model", "item_id": MODEL, "refresh_type": "full"}),
-            json!({"kind": "power-automate"}),
+            json!({"kind": "power-automate", "name": "orders"}),
         ] {
             let execution = fixture.run("refresh_one", &fixture.refresh_one_inputs(&more));
             ends(&execution, "SUCCESS", "completed");
+            // The only name in outputs and metrics is the one that was given.
+            let name = more["name"].as_str().unwrap_or("refresh_one");
+            let outputs = execution.task("refresh").unwrap().var("refreshes");
+            assert!(outputs.as_object().unwrap().keys().eq([name]), "{outputs:#}");
+            let timer = format!("powerbi.refresh.{name}.duration");
+            assert_eq!(execution.metrics(&timer).len(), 1, "{:#}", execution.raw());
         }
         let enhanced = fixture.platform.requests_for("model_refresh")[1].body.clone();
         assert!(enhanced.to_string().contains("full"), "{enhanced}");

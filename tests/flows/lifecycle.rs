@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::fixture::worlds::never_starting;
 use crate::fixture::{Fixture, Task, VERIFY};
-use crate::shipped;
 use crate::support::endless;
 
 const FLOW: &str = "order_list_pipeline";
@@ -20,11 +19,9 @@ fn status(execution: &Execution) -> Value {
 on_both_lines! {
     fn a_kill_also_cancels_the_refresh_if_configured(line) {
         let fixture = Fixture::new(line, &endless());
-        let deadline = "          deadline: 3h30m\n";
-        let text = shipped::flow("order-list-pipeline");
-        assert!(text.contains(deadline));
-        fixture.load_text(&text.replace(deadline, &format!("{deadline}          on_interrupt: cancel\n")));
-        let execution = fixture.start(FLOW, &Fixture::ids());
+        fixture.configure(&[("deadline: 3h30m", "deadline: 3h30m\n  on_interrupt: cancel")]);
+        fixture.load("order-list-pipeline");
+        let execution = fixture.start(FLOW, &json!({}));
         fixture.wait_for_match();
         fixture.kill(&execution);
         fixture.wait_for("the service receives the cancellation", |fixture| {
@@ -65,7 +62,7 @@ on_both_lines! {
     fn a_restart_after_an_unknown_outcome_checks_again_and_triggers_nothing(line) {
         let fixture = Fixture::new(line, &never_starting());
         fixture.load("order-list-pipeline");
-        let first = fixture.run(FLOW, &Fixture::ids());
+        let first = fixture.run(FLOW, &json!({}));
         assert_eq!((first.state(), &status(&first)), ("FAILED", &json!("unknown")));
         let again = fixture.restart(first.id());
         assert_eq!((again.state(), &status(&again)), ("FAILED", &json!("unknown")));

@@ -47,6 +47,7 @@ mod shipped;
 mod alerts;
 mod context;
 mod diagnostics;
+mod first;
 mod frames;
 mod kinds;
 mod lifecycle;

@@ -25,7 +25,7 @@ struct Refreshing {
 }
 
 const ALL: [Refreshing; 5] = [
-    refreshing("order-list-pipeline", "order_list_pipeline", false),
+    refreshing("order-list-pipeline", "order_list_pipeline", true),
     refreshing("refresh-one", "refresh_one", false),
     refreshing("refresh-after", "refresh_after", true),
     refreshing("refresh-webhook", "refresh_webhook", true),
@@ -47,26 +47,21 @@ const fn refreshing(file: &'static str, id: &'static str, shared: bool) -> Refre
 impl Refreshing {
     /// Loads it into a new fixture, with replacements in its text and its configuration.
     fn on(self, line: Line, world: &World, changes: &[(&str, &str)]) -> Fixture {
-        let change = |text: String| {
-            changes
-                .iter()
-                .fold(text, |text, (from, to)| text.replace(from, to))
-        };
+        let change = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
         let fixture = Fixture::new(line, world);
         fixture.secret("REFRESH_WEBHOOK_KEY", "INVENTED-webhook-key");
-        let shared = change(fixture.adapted(&shipped::file("files/refresh.yaml")));
-        fixture.upload("refresh.yaml", shared.as_bytes());
+        fixture.configure(changes);
         let name = match self.file {
             "refresh-after" => format!("{}.{}", self.file, line.suffix()),
             file => file.to_owned(),
         };
-        fixture.load_text(&change(shipped::flow(&name)));
+        fixture.load_text(&changes.iter().fold(shipped::flow(&name), change));
         fixture
     }
 
     fn inputs(self, fixture: &Fixture) -> Value {
         match self.id {
-            "order_list_pipeline" => Fixture::ids(),
+            "order_list_pipeline" => json!({}),
             "refresh_one" => fixture.refresh_one_inputs(&json!({"kind": "power-automate"})),
             _ => json!({"target": "order_list"}),
         }

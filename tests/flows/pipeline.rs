@@ -10,8 +10,13 @@ use crate::support::{CLIENT_SECRET, SIG, exhausted_dataflow, flow, world, world_
 /// Runs the pipeline with these services.
 fn ran(line: Line, world: &World) -> (Fixture, Execution) {
     let fixture = Fixture::new(line, world);
+    // Without its quota, so that a refresh that the service will not start is sent.
+    fixture.configure(&[(
+        "quota: {limit: 8, count: [on_demand, scheduled], mode: block}",
+        "# no quota",
+    )]);
     fixture.load("order-list-pipeline");
-    let execution = fixture.run("order_list_pipeline", &Fixture::ids());
+    let execution = fixture.run("order_list_pipeline", &json!({}));
     (fixture, execution)
 }
 
@@ -102,7 +107,7 @@ on_both_lines! {
         let text = crate::shipped::flow("order-list-pipeline");
         assert!(text.contains("- test -s sorted.csv"));
         fixture.load_text(&text.replace("- test -s sorted.csv", "- test -s nothing.csv"));
-        let execution = fixture.run("order_list_pipeline", &Fixture::ids());
+        let execution = fixture.run("order_list_pipeline", &json!({}));
         assert_eq!(execution.state(), "FAILED");
         assert!(execution.task("refresh").is_none());
         assert_eq!(execution.label("verdict"), "none");

@@ -11,13 +11,12 @@ use crate::support::DATAFLOW;
 on_both_lines! {
     fn a_refresh_starts_after_another_flow_has_succeeded_and_not_after_it_failed(line) {
         let fixture = Fixture::new(line, &with_model());
-        fixture.upload_configuration();
         fixture.load(&format!("refresh-after.{}", line.suffix()));
         fixture.load("order-list-pipeline");
         fixture.platform.change(DATAFLOW, json!({"ends": "Failed"}));
-        assert_eq!(fixture.run("order_list_pipeline", &Fixture::ids()).state(), "FAILED");
+        assert_eq!(fixture.run("order_list_pipeline", &json!({})).state(), "FAILED");
         fixture.platform.change(DATAFLOW, json!({"ends": "Success"}));
-        fixture.succeeds("order_list_pipeline", &Fixture::ids());
+        fixture.succeeds("order_list_pipeline", &json!({}));
         let after = fixture.executions("refresh_after", 1);
         assert_eq!(after.len(), 1, "a failure starts nothing");
         assert_eq!(after[0].state(), "SUCCESS", "{:#}", after[0].raw());
@@ -28,7 +27,6 @@ on_both_lines! {
 
     fn a_webhook_refreshes_only_the_targets_in_its_list(line) {
         let fixture = Fixture::new(line, &with_model());
-        fixture.upload_configuration();
         fixture.secret("REFRESH_WEBHOOK_KEY", "INVENTED-webhook-key");
         fixture.load("refresh-webhook");
         assert_eq!(fixture.webhook("refresh_webhook", &json!({"target": "sales_model"})), 200);
@@ -59,7 +57,6 @@ on_both_lines! {
 
     fn the_schedule_starts_a_refresh_with_a_quota(line) {
         let fixture = Fixture::new(line, &with_model());
-        fixture.upload_configuration();
         let text = fixture.adapted(&shipped::flow("schedule-with-quota"));
         // Every second instead of four times a day.
         let disabled = "cron: \"0 0 29 2 *\"";

@@ -11,7 +11,7 @@ use crate::support::{endless, exhausted_dataflow, flow, world_of};
 /// Leaves an open run: its execution is killed while the refresh continues.
 fn leave_open(fixture: &Fixture) {
     fixture.load("order-list-pipeline");
-    let execution = fixture.start("order_list_pipeline", &Fixture::ids());
+    let execution = fixture.start("order_list_pipeline", &json!({}));
     fixture.wait_for_match();
     fixture.kill(&execution);
     fixture.wait_for("the run is open", |fixture| {
@@ -25,7 +25,6 @@ fn leave_open(fixture: &Fixture) {
 on_both_lines! {
     fn an_open_run_is_followed_until_it_has_a_verdict(line) {
         let fixture = Fixture::new(line, &endless().item(model()));
-        fixture.upload_configuration();
         fixture.load(&format!("follow-open-runs.{}", line.suffix()));
         leave_open(&fixture);
 
@@ -44,7 +43,6 @@ on_both_lines! {
 
     fn an_open_run_that_failed_is_red_and_in_the_log(line) {
         let fixture = Fixture::new(line, &endless().item(model()));
-        fixture.upload_configuration();
         fixture.load(&format!("follow-open-runs.{}", line.suffix()));
         leave_open(&fixture);
         fixture.platform.complete("Failed");
@@ -58,7 +56,6 @@ on_both_lines! {
 
     fn without_an_audit_log_the_pass_is_green_with_a_warning(line) {
         let fixture = Fixture::new(line, &with_model());
-        fixture.upload_configuration();
         fixture.load(&format!("follow-open-runs.{}", line.suffix()));
         let pass = fixture.succeeds("follow_open_runs", &json!({}));
         assert_eq!(pass.output("status"), "nothing_open");
@@ -67,7 +64,6 @@ on_both_lines! {
 
     fn the_quota_watch_reports_what_the_next_refresh_would_do(line) {
         let fixture = Fixture::new(line, &with_model());
-        fixture.upload_configuration();
         fixture.load("quota-watch");
         let watch = fixture.succeeds("quota_watch", &json!({}));
         assert_eq!(watch.label("verdict"), "quota_left");
@@ -81,7 +77,6 @@ on_both_lines! {
 
     fn an_exhausted_quota_is_a_warning_with_the_next_slot(line) {
         let fixture = Fixture::new(line, &world_of(exhausted_dataflow(RefreshType::OnDemand), flow()).item(model()));
-        fixture.upload_configuration();
         fixture.load("quota-watch");
         let watch = fixture.run("quota_watch", &json!({}));
         assert_eq!(watch.state(), "WARNING", "{:#}", watch.raw());

@@ -3,9 +3,12 @@
 use kestra_engine::Line;
 use serde_json::{Value, json};
 
-use crate::fixture::Fixture;
+use crate::fixture::{CONTEXT, Fixture};
 use crate::shipped;
 use crate::support::world;
+
+/// The flow that has only what a safe refresh needs.
+const FIRST: &str = "first-refresh";
 
 fn parsed(text: &str) -> Value {
     serde_saphyr::from_str(text).expect("a flow is YAML")
@@ -68,14 +71,15 @@ fn every_flow_is_safe_to_import() {
         for name in shipped::flows_of(line) {
             let text = shipped::flow(&name);
             let flow = parsed(&text);
-            for key in [
+            let keys = [
                 "description",
                 "labels",
                 "concurrency",
                 "sla",
                 "errors",
                 "finally",
-            ] {
+            ];
+            for key in keys.iter().filter(|_| name != FIRST) {
                 assert!(!flow[key].is_null(), "{name} has no {key}");
             }
             assert_eq!(flow["namespace"], "company.bi", "{name}");
@@ -92,7 +96,9 @@ fn every_flow_is_safe_to_import() {
                         task["taskRunner"]["type"], "io.kestra.plugin.core.runner.Process",
                         "{name}: {id}"
                     );
-                    assert!(!task["timeout"].is_null(), "{name}: {id} has no timeout");
+                    let has_timeout = !task["timeout"].is_null() || name == FIRST;
+                    assert!(has_timeout, "{name}: {id} has no timeout");
+                    assert!(task["beforeCommands"].is_null(), "{name}: {id}");
                 }
                 assert!(
                     !task["commands"].to_string().contains("secret("),
@@ -103,19 +109,42 @@ fn every_flow_is_safe_to_import() {
                         task["retry"].is_null(),
                         "{name}: {id}: retries belong in the runner"
                     );
-                    for variable in [
-                        "HOST_RUNNER_AUDIT",
-                        "KESTRA_TASKRUN_ID",
-                        "KESTRA_EXECUTION_ID",
-                        "TRACEPARENT",
-                    ] {
-                        assert!(
-                            !task["env"][variable].is_null(),
-                            "{name}: {id} has no {variable} in its env"
-                        );
-                    }
+                    assert_eq!(task["env"]["KESTRA_CONTEXT"], CONTEXT, "{name}: {id}");
+                    let includes = task["namespaceFiles"]["include"].to_string();
+                    assert!(
+                        includes.contains("refresh.yaml")
+                            || !task["env"]["HOST_RUNNER_AUDIT"].is_null(),
+                        "{name}: {id} names no audit log"
+                    );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn flows_are_short_and_name_their_context_once() {
+    let yaml = shipped::flow(FIRST);
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    assert!(yaml.lines().filter(is_code).count() <= 12, "{yaml}");
+    assert!(shipped::file("README.md").lines().count() <= 150);
+    let hint = host_runner::orchestrator::CONTEXT_LINE;
+    assert_eq!(hint, format!("KESTRA_CONTEXT: \"{CONTEXT}\""));
+    for line in Line::ALL {
+        for name in shipped::flows_of(line) {
+            let text = shipped::flow(&name);
+            let limit = if name == "order-list-pipeline" {
+                110
+            } else {
+                90
+            };
+            let lines = text.lines().count();
+            assert!(lines <= limit, "{name} has {lines} lines, at most {limit}");
+            let others = text.replace("KESTRA_CONTEXT", "");
+            assert!(
+                !others.contains("KESTRA_") && !others.contains("TRACEPARENT"),
+                "{name}"
+            );
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::{SharedClock, SystemClock};
 use crate::config::{
     Config, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
 };
-use crate::orchestrator::caller_context;
+use crate::orchestrator::{CONTEXT_LINE, caller_context};
 use crate::report::{ExitRules, Level, Otlp, ReportOptions, Reporter, Surroundings, threshold};
 use crate::run::{
     Boundary, BoundaryConfig, Component, Operation, Session, Signals, retry_while_busy,
@@ -187,21 +187,22 @@ impl Start {
         let kestra = self.kestra.as_ref();
         let task_run = kestra.map_or("", |kestra| &kestra.task_run);
         let key = option.filter(|key| !key.is_empty()).unwrap_or(task_run);
-        if self.surroundings.in_kestra_task {
-            if key.is_empty() {
-                self.reporter.log(
-                    Level::Warn,
-                    "this Kestra task has no idempotency key, so a retry starts a second refresh; add to the task's \
-                     `env:` the line KESTRA_TASKRUN_ID: \"{{ taskrun.id }}\"",
-                );
-            }
-            if kestra.is_none_or(|kestra| kestra.execution.is_empty()) {
-                self.reporter.log(
-                    Level::Info,
-                    "the audit log will not contain the execution's id; add to the task's `env:` the line \
-                     KESTRA_EXECUTION_ID: \"{{ execution.id }}\"",
-                );
-            }
+        let execution = kestra.map_or("", |kestra| &kestra.execution);
+        let missing = match (key, execution) {
+            _ if !self.surroundings.in_kestra_task => None,
+            ("", _) => Some((
+                Level::Warn,
+                "this Kestra task has no idempotency key, so a retry starts a second refresh",
+            )),
+            (_, "") => Some((
+                Level::Info,
+                "the audit log will not contain the execution's id",
+            )),
+            _ => None,
+        };
+        if let Some((level, missing)) = missing {
+            let advice = format!("{missing}; add to the task's `env:` the line {CONTEXT_LINE}");
+            self.reporter.log(level, &advice);
         }
         key.to_owned()
     }

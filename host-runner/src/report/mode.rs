@@ -135,8 +135,8 @@ pub struct Surroundings {
     pub env: Environment,
     /// The canonical working directory; empty if it cannot be read.
     pub cwd: PathBuf,
-    /// Whether this is a Kestra task: it has a task run id or a context file, or runs in the working
-    /// directory that Kestra created for it.
+    /// Whether this is a Kestra task: it has a context (a variable or a file) or a task run id, or runs
+    /// in the working directory that Kestra created for it.
     pub in_kestra_task: bool,
     /// Whether stdout is a terminal.
     pub stdout_is_terminal: bool,
@@ -166,7 +166,7 @@ impl Surroundings {
         let has_context_file = cwd.join(CONTEXT_FILE).is_file();
         let cwd = canonical(cwd).unwrap_or_default();
         Self {
-            in_kestra_task: set("KESTRA_TASKRUN_ID").is_some()
+            in_kestra_task: ["KESTRA_CONTEXT", "KESTRA_TASKRUN_ID"].map(set) != [None, None]
                 || has_context_file
                 || task_dir.as_ref() == Some(&cwd),
             cwd,
@@ -221,15 +221,17 @@ pub(super) mod tests {
 
     #[test]
     fn an_explicit_choice_wins_and_auto_means_kestra_in_a_task_only() {
-        for (choice, task_run, mode) in [
-            (OutputChoice::Text, "7abc", Mode::Text),
-            (OutputChoice::Json, "7abc", Mode::Json),
-            (OutputChoice::Auto, "7abc", Mode::Kestra),
-            (OutputChoice::Kestra, "", Mode::Kestra),
-            (OutputChoice::Auto, "", Mode::Text),
-        ] {
-            let here = surroundings(&[("KESTRA_TASKRUN_ID", task_run)]);
-            assert_eq!(choice.mode(&here), mode, "{choice:?} {task_run}");
+        for name in ["KESTRA_TASKRUN_ID", "KESTRA_CONTEXT"] {
+            for (choice, value, mode) in [
+                (OutputChoice::Text, "7abc", Mode::Text),
+                (OutputChoice::Json, "7abc", Mode::Json),
+                (OutputChoice::Auto, "7abc", Mode::Kestra),
+                (OutputChoice::Kestra, "", Mode::Kestra),
+                (OutputChoice::Auto, "", Mode::Text),
+            ] {
+                let here = surroundings(&[(name, value)]);
+                assert_eq!(choice.mode(&here), mode, "{choice:?} {name}={value}");
+            }
         }
     }
 
