@@ -67,7 +67,7 @@ on_both_lines! {
 }
 
 #[test]
-fn on_2_0_the_context_file_identifies_the_task_without_variables() {
+fn the_context_file_identifies_the_task_without_variables_on_kestra_2_0() {
     let fixture = Fixture::new(Line::V2, &world());
     let task = Task::new("host-runner refresh order_list", "")
         .without_env("KESTRA_CONTEXT")

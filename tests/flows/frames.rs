@@ -126,7 +126,7 @@ on_both_lines! {
 }
 
 #[test]
-fn kestra_2_0_reads_otlp_frames_and_1_3_ignores_them() {
+fn otlp_frames_are_read_on_kestra_2_0_and_ignored_on_kestra_1_3() {
     let run = |line| {
         let fixture = Fixture::new(line, &world());
         fixture.run_task(&Task::new(

@@ -1,14 +1,12 @@
 //! What Kestra does to tasks: kill, retry, a lost worker, Restart. Exactly one refresh is triggered, and
 //! the audit log has it. `matrix` runs the other cases in every flow.
 
-use std::process::Command;
-
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 
 use crate::fixture::worlds::never_starting;
 use crate::fixture::{Fixture, Task, VERIFY};
-use crate::support::endless;
+use crate::support::{endless, kill};
 
 const FLOW: &str = "order_list_pipeline";
 
@@ -46,7 +44,7 @@ on_both_lines! {
         let execution = fixture.start("one_task", &json!({}));
         fixture.wait_for_match();
         let pid = fixture.only_run_events()[0]["actor"]["pid"].to_string();
-        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        assert!(kill("9", &pid));
         fixture.wait_until(&execution, "a second attempt", |execution| {
             execution.task("refresh").is_some_and(|task| task.attempts() == 2)
         });

@@ -1,8 +1,6 @@
 //! Every flow that refreshes, in every case except success: outputs, label, metrics, log and audit log are
 //! the same in every flow.
 
-use std::process::{Command, Stdio};
-
 use kestra_engine::{Execution, Line};
 use serde_json::{Value, json};
 use simulator::faults::{CannedReply, FaultRule, Operation};
@@ -11,7 +9,9 @@ use simulator::world::{RefreshType, World};
 use crate::fixture::Fixture;
 use crate::fixture::worlds::never_starting;
 use crate::shipped;
-use crate::support::{DATAFLOW, dataflow, endless, exhausted_dataflow, flow, world, world_of};
+use crate::support::{
+    DATAFLOW, dataflow, endless, exhausted_dataflow, flow, kill, world, world_of,
+};
 
 /// A flow that refreshes, started by hand for the target `order_list`.
 #[derive(Clone, Copy)]
@@ -114,11 +114,7 @@ fn ends(fixture: &Fixture, execution: &Execution, state: &str, status: &str, exi
 }
 
 fn is_running(pid: &Value) -> bool {
-    Command::new("kill")
-        .args(["-0", &pid.to_string()])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    kill("0", pid)
 }
 
 on_both_lines! {

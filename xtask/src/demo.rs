@@ -2,6 +2,9 @@
 //!
 //! Everything shown is the real output of the real program, over HTTP. The demo fails if the program
 //! does not report what each scene expects.
+//!
+//! With `--keep` the command stays in the foreground until Ctrl-C, instead of leaving a process in the
+//! background that somebody has to find and stop later.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -48,14 +51,47 @@ const AUDIT_LOG: &str =
 
 const SUMMARY: &str = "Three triggers, two of them answered with 202, one refresh. Only that one was reported as a
 success (exit code 0). The rejection inside the flow is `unknown` (12), with its likely cause and the
-time of the next slot; the one that the flow reported is `failed` (10). The simulator and the folder
-with the audit log have been removed.";
+time of the next slot; the one that the flow reported is `failed` (10).";
+
+const REMOVED: &str = "The simulator and the folder with the audit log have been removed.";
+
+/// What to try with `--keep`: what it shows, and the command.
+const COMMANDS: [(&str, &str); 5] = [
+    (
+        "Check every target; nothing is triggered:",
+        "host-runner check",
+    ),
+    (
+        "The history that the service keeps of the second dataflow:",
+        "host-runner list runs order_list_swallowed",
+    ),
+    (
+        "Everything but the trigger:",
+        "host-runner refresh order_list --dry-run",
+    ),
+    (
+        "Refresh; with the same key again, the stored result is returned and nothing is sent:",
+        "host-runner refresh order_list --idempotency-key today",
+    ),
+    (
+        "Every run, those of the demo included:",
+        "host-runner audit list",
+    ),
+];
+
+/// Options of `demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Keep the simulator and the folder until Ctrl-C, and print five commands to try in another terminal
+    #[arg(long)]
+    keep: bool,
+}
 
 /// Builds, runs the scenes, checks them, cleans up.
 ///
 /// # Errors
 /// If something cannot be built or started, or a scene does not end as expected.
-pub(crate) fn run() -> Result<ExitCode> {
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     eprintln!("xtask: building host-runner and the simulator; the first build takes a few minutes");
     let programs = cargo::build(Profile::Dev, &[])?;
     let interrupt = Interrupt::listen()?;
@@ -83,8 +119,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     let (_, code) = demo.run(&["audit", "show", run], |line| line.contains('#'), out)?;
     ensure!(code == Some(0), "`audit show` failed");
     interrupt.check()?;
-    drop(demo);
     writeln!(out, "\n{SUMMARY}")?;
+    if options.keep {
+        writeln!(out, "\n{}", demo.instructions())?;
+        interrupt.wait();
+    }
+    drop(demo);
+    writeln!(out, "{REMOVED}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,8 +160,9 @@ fn run_of<'a>(list: &'a str, target: &str) -> Option<&'a str> {
 struct Demo {
     folder: tempfile::TempDir,
     runner: PathBuf,
+    colors: bool,
     env: Vec<(&'static str, String)>,
-    _simulator: Simulator,
+    simulator: Simulator,
 }
 
 impl Demo {
@@ -132,11 +174,7 @@ impl Demo {
             .context("no folder for temporary files")?;
         let configuration = configuration(simulator.base());
         std::fs::write(folder.path().join("refresh.yaml"), configuration)?;
-        let color = if colors { "always" } else { "never" };
-        let mut env = vec![
-            ("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET.to_owned()),
-            ("HOST_RUNNER_COLOR", color.to_owned()),
-        ];
+        let mut env = vec![("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET.to_owned())];
         let world = scenario::demo();
         for (variable, id) in [
             ("ORDER_LIST_FLOW_URL", scenario::COMPLETING_FLOW),
@@ -150,9 +188,35 @@ impl Demo {
         Ok(Self {
             runner: cargo::program(programs, "host-runner"),
             folder,
+            colors,
             env,
-            _simulator: simulator,
+            simulator,
         })
+    }
+
+    /// What somebody needs who wants to try more commands, for any POSIX shell. There are no comments
+    /// behind commands: an interactive zsh would pass them on as arguments.
+    fn instructions(&self) -> String {
+        let folder = self.folder.path();
+        let bin = self.runner.parent().unwrap_or(folder);
+        let mut text = format!(
+            "The simulator keeps running at {} until you press Ctrl-C here. Its folder, with the configuration\n\
+             and the audit log, is then removed:\n\n    {}\n\nPaste this in another terminal:\n\n\
+             export PATH={}:\"$PATH\"\n",
+            self.simulator.base(),
+            folder.display(),
+            quoted(&bin.to_string_lossy()),
+        );
+        let configuration = folder.join("refresh.yaml").display().to_string();
+        let exports = [("HOST_RUNNER_CONFIG", configuration)];
+        for (name, value) in exports.iter().chain(&self.env) {
+            text += &format!("export {name}={}\n", quoted(value));
+        }
+        text += "\nThen try:\n";
+        for (shows, command) in COMMANDS {
+            text += &format!("\n{shows}\n    {command}\n");
+        }
+        text
     }
 
     /// Runs `host-runner`, and passes the lines that `keep` selects on to `out`. Returns stdout and
@@ -164,6 +228,7 @@ impl Demo {
         out: &mut dyn Write,
     ) -> Result<(String, Option<i32>)> {
         let (output, stdout) = std::io::pipe()?;
+        let color = if self.colors { "always" } else { "never" };
         let mut command = Command::new(&self.runner);
         command
             .args(arguments)
@@ -171,6 +236,7 @@ impl Demo {
             // Neither this machine's proxies nor a user's HOST_RUNNER_… variables apply.
             .env_clear()
             .env("HOME", self.folder.path())
+            .env("HOST_RUNNER_COLOR", color)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(stdout.try_clone()?)
@@ -185,6 +251,11 @@ impl Demo {
         }
         Ok((text, status.code()))
     }
+}
+
+/// A text as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Copies the selected lines to `out` as they come, and returns all of them.
@@ -290,6 +361,15 @@ mod tests {
         );
         assert_eq!(text.unwrap(), "a #1\n  b\nc #2\n");
         assert_eq!(shown, b"a #1\nc #2\n");
+    }
+
+    #[test]
+    fn a_shell_reads_any_text_as_it_is() {
+        for text in ["https://h/a?sig=x&b=1", "it's $HOME `id` \\ \"x\"", ""] {
+            let script = format!("printf %s {}", quoted(text));
+            let printed = Command::new("/bin/sh").args(["-c", &script]).output();
+            assert_eq!(printed.unwrap().stdout, text.as_bytes());
+        }
     }
 
     #[test]

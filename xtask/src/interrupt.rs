@@ -1,10 +1,11 @@
-//! Ctrl-C and SIGTERM set a flag, so that a command that is stopped still cleans up.
+//! Ctrl-C, SIGTERM and the end of the terminal set a flag, so that a command that is stopped still cleans up.
 //!
 //! A terminal's Ctrl-C also reaches the program that a command is running; that program ends by
 //! itself, and the command then finds the flag, returns, and drops what it holds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +28,7 @@ impl Interrupt {
         let entered = runtime.enter();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         drop(entered);
         let flag = received.clone();
         // Never joined: it ends with the process.
@@ -35,11 +37,19 @@ impl Interrupt {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
                 }
             });
             flag.store(true, Ordering::SeqCst);
         })?;
         Ok(Self(received))
+    }
+
+    /// Waits for a signal.
+    pub(crate) fn wait(&self) {
+        while !self.0.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Returns unless a signal was received.

@@ -11,6 +11,14 @@ use crate::{EngineError, Line};
 /// How many lines of Maven's output are shown if it fails.
 const SHOWN: usize = 30;
 
+/// What Maven prints if it cannot reach its repository: now, during an earlier build, or because it is
+/// told to work offline.
+const TRANSFER_FAILED: [&str; 3] = [
+    "Could not transfer artifact",
+    "failed to transfer from",
+    "in offline mode",
+];
+
 /// A built program.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -23,7 +31,7 @@ pub struct Program {
 /// Builds the program for this line below `target` unless it is up to date.
 ///
 /// # Errors
-/// [`EngineError::Build`], [`EngineError::Io`].
+/// [`EngineError::Fetch`], [`EngineError::Build`], [`EngineError::Io`].
 pub fn program(line: Line, tools: &Tools, target: &Path) -> Result<Program, EngineError> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine");
     let folder = target.join("kestra").join(line.name());
@@ -76,10 +84,18 @@ fn maven(
     }
     let printed = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    Err(EngineError::Build {
-        line: line.name(),
-        output: last_lines(&printed, SHOWN),
-    })
+    Err(failure(line, &printed))
+}
+
+/// Why Maven failed, from what it printed. Only a transfer that failed is the network's fault: an artifact
+/// that does not exist is ours.
+fn failure(line: Line, printed: &str) -> EngineError {
+    let is_transfer = TRANSFER_FAILED.iter().any(|text| printed.contains(text));
+    let (line, output) = (line.name(), last_lines(printed, SHOWN));
+    match is_transfer {
+        true => EngineError::Fetch { line, output },
+        false => EngineError::Build { line, output },
+    }
 }
 
 /// Everything that the build depends on.
@@ -125,6 +141,40 @@ mod tests {
         assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
         assert_eq!(last_lines("a", 2), "a");
         assert_eq!(last_lines("", 2), "");
+    }
+
+    #[test]
+    fn only_a_failed_transfer_is_the_networks_fault() {
+        for (printed, is_transfer) in [
+            (
+                "[ERROR] Non-resolvable import POM: Could not transfer artifact io.kestra:platform:pom:2.0.0 from/to central: Unknown host",
+                true,
+            ),
+            (
+                "io.kestra:core:jar:2.0.0 failed to transfer from https://x during a previous attempt. This failure was cached",
+                true,
+            ),
+            (
+                "Cannot access central (https://x) in offline mode and the artifact has not been downloaded from it before.",
+                true,
+            ),
+            (
+                "Could not find artifact io.kestra:platform:pom:2.0.99 in central (https://x)",
+                false,
+            ),
+            (
+                "[ERROR] COMPILATION ERROR : [ERROR] Main.java:[3,5] cannot find symbol",
+                false,
+            ),
+            ("", false),
+        ] {
+            let error = failure(Line::V2, printed);
+            assert_eq!(
+                matches!(error, EngineError::Fetch { .. }),
+                is_transfer,
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -24,6 +24,16 @@ pub enum EngineError {
          engine, for example with `apt-get install maven` or `brew install maven`"
     )]
     NoMaven,
+    /// Maven could not fetch what the engine is made of.
+    #[error(
+        "Maven could not fetch the modules of Kestra {line}; it needs the network for that, once:\n{output}"
+    )]
+    Fetch {
+        /// The line.
+        line: &'static str,
+        /// The end of its output.
+        output: String,
+    },
     /// Maven failed.
     #[error("Maven could not build the test engine for Kestra {line}:\n{output}")]
     Build {

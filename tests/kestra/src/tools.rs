@@ -1,4 +1,4 @@
-//! Finds the JDK and Maven.
+//! Finds the JDK and Maven, and what else the tests on the engine need.
 
 use std::path::{Path, PathBuf};
 
@@ -45,44 +45,77 @@ impl Tools {
     /// # Errors
     /// [`EngineError::NoJdk`], [`EngineError::NoMaven`].
     pub fn find() -> Result<Self, EngineError> {
-        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let path: Vec<PathBuf> = std::env::var_os("PATH")
-            .map(|path| std::env::split_paths(&path).collect())
-            .unwrap_or_default();
-        let release = pinned("jdk");
-        let mut candidates: Vec<PathBuf> = variable("JAVA_HOME").into_iter().collect();
-        // `java` on the PATH is usually a link into a JDK's `bin`.
-        let of_path = on_path(&path, "java").and_then(|java| java.canonicalize().ok());
-        candidates.extend(of_path.and_then(|java| Some(java.parent()?.parent()?.to_owned())));
-        let mut folders: Vec<PathBuf> = JDK_FOLDERS.iter().map(PathBuf::from).collect();
-        if let Some(home) = variable("HOME") {
-            folders.extend(JDK_FOLDERS_AT_HOME.iter().map(|folder| home.join(folder)));
-        }
-        for folder in &folders {
-            candidates.extend(jdks_in(folder));
-        }
-        let java_home = candidates
-            .into_iter()
-            .find(|candidate| is_jdk(candidate, release))
-            .ok_or_else(|| EngineError::NoJdk {
-                release: release.to_owned(),
-                places: folders
-                    .iter()
-                    .map(|folder| folder.display().to_string())
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })?;
-        let maven = variable("MAVEN_HOME")
-            .map(|home| home.join("bin/mvn"))
-            .filter(|maven| maven.is_file())
-            .or_else(|| on_path(&path, "mvn"))
-            .ok_or(EngineError::NoMaven)?;
-        Ok(Self { java_home, maven })
+        Ok(Self {
+            java_home: jdk()?,
+            maven: maven().ok_or(EngineError::NoMaven)?,
+        })
     }
 }
 
-fn on_path(path: &[PathBuf], program: &str) -> Option<PathBuf> {
-    path.iter()
+/// Something that the tests on the engine need and this machine lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What it is, for a sentence.
+    pub name: String,
+    /// Debian's package.
+    pub package: String,
+}
+
+/// What the tests on the engine need and this machine lacks.
+#[must_use]
+pub fn missing() -> Vec<Missing> {
+    let release = pinned("jdk");
+    let jdk_package = format!("openjdk-{release}-jdk-headless");
+    [
+        (format!("a JDK {release}"), jdk_package, jdk().is_ok()),
+        ("Maven".into(), "maven".into(), maven().is_some()),
+        // The shipped flows send alerts with it.
+        ("curl".into(), "curl".into(), on_path("curl").is_some()),
+    ]
+    .into_iter()
+    .filter(|(.., found)| !found)
+    .map(|(name, package, _)| Missing { name, package })
+    .collect()
+}
+
+fn jdk() -> Result<PathBuf, EngineError> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let release = pinned("jdk");
+    let mut candidates: Vec<PathBuf> = variable("JAVA_HOME").into_iter().collect();
+    // `java` on the PATH is usually a link into a JDK's `bin`.
+    let of_path = on_path("java").and_then(|java| java.canonicalize().ok());
+    candidates.extend(of_path.and_then(|java| Some(java.parent()?.parent()?.to_owned())));
+    let mut folders: Vec<PathBuf> = JDK_FOLDERS.iter().map(PathBuf::from).collect();
+    if let Some(home) = variable("HOME") {
+        folders.extend(JDK_FOLDERS_AT_HOME.iter().map(|folder| home.join(folder)));
+    }
+    for folder in &folders {
+        candidates.extend(jdks_in(folder));
+    }
+    candidates
+        .into_iter()
+        .find(|candidate| is_jdk(candidate, release))
+        .ok_or_else(|| EngineError::NoJdk {
+            release: release.to_owned(),
+            places: folders
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}
+
+fn maven() -> Option<PathBuf> {
+    std::env::var_os("MAVEN_HOME")
+        .map(|home| Path::new(&home).join("bin/mvn"))
+        .filter(|maven| maven.is_file())
+        .or_else(|| on_path("mvn"))
+}
+
+/// A program on the PATH.
+#[must_use]
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
 }
