@@ -53,31 +53,23 @@ const SUMMARY: &str = "Three triggers, two of them answered with 202, one refres
 success (exit code 0). The rejection inside the flow is `unknown` (12), with its likely cause and the
 time of the next slot; the one that the flow reported is `failed` (10).";
 
-const REMOVED: &str = "The simulator and the folder with the audit log have been removed.";
+/// What to try with `--keep`. A shell may pass a comment behind a command on as arguments.
+const COMMANDS: &str = "Then try these commands:
 
-/// What to try with `--keep`: what it shows, and the command.
-const COMMANDS: [(&str, &str); 5] = [
-    (
-        "Check every target; nothing is triggered:",
-        "host-runner check",
-    ),
-    (
-        "The history that the service keeps of the second dataflow:",
-        "host-runner list runs order_list_swallowed",
-    ),
-    (
-        "Everything but the trigger:",
-        "host-runner refresh order_list --dry-run",
-    ),
-    (
-        "Refresh; with the same key again, the stored result is returned and nothing is sent:",
-        "host-runner refresh order_list --idempotency-key today",
-    ),
-    (
-        "Every run, those of the demo included:",
-        "host-runner audit list",
-    ),
-];
+Check every target; nothing is triggered:
+    host-runner check
+
+The history that the service keeps of the second dataflow:
+    host-runner list runs order_list_swallowed
+
+Everything but the trigger:
+    host-runner refresh order_list --dry-run
+
+Refresh; with the same key again, the stored result is returned and nothing is sent:
+    host-runner refresh order_list --idempotency-key today
+
+Every run, those of the demo included:
+    host-runner audit list";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
@@ -121,11 +113,21 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     interrupt.check()?;
     writeln!(out, "\n{SUMMARY}")?;
     if options.keep {
-        writeln!(out, "\n{}", demo.instructions())?;
+        writeln!(
+            out,
+            "\nThe simulator keeps running at {} until Ctrl-C. The configuration and the audit log are in\n\n    \
+             {}\n\nPaste this in another terminal:\n\n{}\n{COMMANDS}\n",
+            demo.simulator.base(),
+            demo.folder.path().display(),
+            demo.exports(),
+        )?;
         interrupt.wait();
     }
     drop(demo);
-    writeln!(out, "{REMOVED}")?;
+    writeln!(
+        out,
+        "The simulator and the folder with the audit log have been removed."
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -172,9 +174,12 @@ impl Demo {
             .prefix("host-runner-demo-")
             .tempdir()
             .context("no folder for temporary files")?;
-        let configuration = configuration(simulator.base());
-        std::fs::write(folder.path().join("refresh.yaml"), configuration)?;
-        let mut env = vec![("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET.to_owned())];
+        let file = folder.path().join("refresh.yaml");
+        std::fs::write(&file, configuration(simulator.base()))?;
+        let mut env = vec![
+            ("HOST_RUNNER_CONFIG", file.display().to_string()),
+            ("AZURE_CLIENT_SECRET", scenario::CLIENT_SECRET.to_owned()),
+        ];
         let world = scenario::demo();
         for (variable, id) in [
             ("ORDER_LIST_FLOW_URL", scenario::COMPLETING_FLOW),
@@ -194,27 +199,12 @@ impl Demo {
         })
     }
 
-    /// What somebody needs who wants to try more commands, for any POSIX shell. There are no comments
-    /// behind commands: an interactive zsh would pass them on as arguments.
-    fn instructions(&self) -> String {
-        let folder = self.folder.path();
-        let bin = self.runner.parent().unwrap_or(folder);
-        let mut text = format!(
-            "The simulator keeps running at {} until you press Ctrl-C here. Its folder, with the configuration\n\
-             and the audit log, is then removed:\n\n    {}\n\nPaste this in another terminal:\n\n\
-             export PATH={}:\"$PATH\"\n",
-            self.simulator.base(),
-            folder.display(),
-            quoted(&bin.to_string_lossy()),
-        );
-        let configuration = folder.join("refresh.yaml").display().to_string();
-        let exports = [("HOST_RUNNER_CONFIG", configuration)];
-        for (name, value) in exports.iter().chain(&self.env) {
+    /// What a POSIX shell needs to run more commands against the simulator.
+    fn exports(&self) -> String {
+        let bin = self.runner.parent().unwrap_or(&self.runner);
+        let mut text = format!("export PATH={}:\"$PATH\"\n", quoted(&bin.to_string_lossy()));
+        for (name, value) in &self.env {
             text += &format!("export {name}={}\n", quoted(value));
-        }
-        text += "\nThen try:\n";
-        for (shows, command) in COMMANDS {
-            text += &format!("\n{shows}\n    {command}\n");
         }
         text
     }

@@ -1,18 +1,17 @@
-//! Ctrl-C, SIGTERM and the end of the terminal set a flag, so that a command that is stopped still cleans up.
+//! Ctrl-C, SIGTERM and SIGHUP end a thread instead of the process, so that a command that is stopped
+//! still cleans up.
 //!
 //! A terminal's Ctrl-C also reaches the program that a command is running; that program ends by
-//! itself, and the command then finds the flag, returns, and drops what it holds.
+//! itself, and the command then finds that thread ended, returns, and drops what it holds.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Whether a signal was received.
-#[derive(Debug, Clone)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+/// A thread that ends with the first signal, or with the process.
+#[derive(Debug)]
+pub(crate) struct Interrupt(JoinHandle<()>);
 
 impl Interrupt {
     /// Starts to listen; from here on the signals no longer end the process by themselves.
@@ -20,7 +19,6 @@ impl Interrupt {
     /// # Errors
     /// If the system provides no handler or no thread.
     pub(crate) fn listen() -> Result<Self> {
-        let received = Arc::new(AtomicBool::new(false));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -30,9 +28,7 @@ impl Interrupt {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         drop(entered);
-        let flag = received.clone();
-        // Never joined: it ends with the process.
-        std::thread::Builder::new().spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = interrupt.recv() => {}
@@ -40,16 +36,14 @@ impl Interrupt {
                     _ = hangup.recv() => {}
                 }
             });
-            flag.store(true, Ordering::SeqCst);
         })?;
-        Ok(Self(received))
+        Ok(Self(thread))
     }
 
     /// Waits for a signal.
-    pub(crate) fn wait(&self) {
-        while !self.0.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    pub(crate) fn wait(self) {
+        // The thread does nothing that could panic.
+        let _ = self.0.join();
     }
 
     /// Returns unless a signal was received.
@@ -57,7 +51,7 @@ impl Interrupt {
     /// # Errors
     /// If a signal was received.
     pub(crate) fn check(&self) -> Result<()> {
-        let received = self.0.load(Ordering::SeqCst);
+        let received = self.0.is_finished();
         ensure!(!received, "stopped by a signal; everything was cleaned up");
         Ok(())
     }

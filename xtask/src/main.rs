@@ -29,21 +29,11 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask demo                   what the program does, in half a minute after the build
-  cargo xtask demo --keep            the same, then a simulator to try your own commands on
+  cargo xtask demo --keep            the same; then try your own commands in another terminal, until Ctrl-C
+  cargo xtask demo --keep &          the same in one terminal, until `kill %1`
   cargo xtask test                   every test that this machine can run
-  cargo xtask test --strict          every test, or none
+  cargo xtask test --strict          every test, or a failure
   cargo xtask bench --only process   the benchmark without Kestra";
-
-const DEMO_EXAMPLES: &str = "Examples:
-  cargo xtask demo
-  cargo xtask demo --keep      paste the printed exports and commands in another terminal; Ctrl-C ends it
-  cargo xtask demo --keep &    the same in one terminal; `kill %1` ends it";
-
-const TEST_EXAMPLES: &str = "Examples:
-  cargo xtask test
-  cargo xtask test --strict
-  JAVA_HOME=/path/to/jdk cargo xtask test
-  cargo test --workspace --test kestra -- pipeline    some of the tests on Kestra's engines, afterwards";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -52,7 +42,7 @@ enum Command {
     /// Builds host-runner and a simulator of Power Automate, Power BI and Entra, refreshes three targets over
     /// HTTP in a temporary folder, shows the audit log, and removes everything. Fails if a refresh does not
     /// report what it should.
-    #[command(after_long_help = DEMO_EXAMPLES)]
+    #[command(after_long_help = EXAMPLES)]
     Demo(demo::Options),
     /// Run every test that this machine can run, and name the others
     ///
@@ -62,7 +52,7 @@ enum Command {
     ///
     /// The last line names the tests that could not be run and the command that changes that. The exit code is
     /// 0 if all tests that ran passed.
-    #[command(after_long_help = TEST_EXAMPLES)]
+    #[command(after_long_help = EXAMPLES)]
     Test(test::Options),
     /// Compare a refresh with curl and a Python script, as a process and as a Kestra task
     Bench(bench::Options),
