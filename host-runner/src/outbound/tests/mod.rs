@@ -54,6 +54,10 @@ fn transport() -> Transport {
     Transport::new(TransportConfig::new(SystemClock::shared()))
 }
 
+async fn fails_on(transport: &Transport, request: OutboundRequest) -> SendError {
+    transport.send(request).await.unwrap_err()
+}
+
 /// A request that the policy of its own place permits.
 fn request(method: Method, target: &str) -> OutboundRequest {
     let target = url(target);

@@ -31,18 +31,29 @@ fn https(host: &str, server: &Server) -> String {
     format!("https://{host}:{}/", server.port)
 }
 
+/// Asserts that a call fails with this cause before anything is sent.
+async fn is_not_sent(transport: &Transport, request: OutboundRequest, expected: &str) -> String {
+    let error = fails_on(transport, request).await;
+    assert_eq!((cause(&error).as_str(), error.sent()), (expected, Sent::No));
+    format!("{error} {error:?}")
+}
+
 #[tokio::test]
-async fn a_certificate_that_nobody_trusts_is_refused_before_anything_is_sent() {
+async fn an_untrusted_certificate_is_refused_before_anything_is_sent() {
+    let request = |server| post(&https("127.0.0.1", server));
     let server = speaking(&Identity::for_host("127.0.0.1"));
-    let error = transport()
-        .send(post(&https("127.0.0.1", &server)))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("TlsUntrusted".to_owned(), Sent::No)
-    );
-    assert!(error.to_string().contains("ca_file"), "{error}");
+    let shown = is_not_sent(&transport(), request(&server), "TlsUntrusted").await;
+    assert!(shown.contains("ca_file"), "{shown}");
+    let identity = Identity::for_host("other.example");
+    let (server, trusting) = (speaking(&identity), trusting(&identity, |_| {}));
+    let shown = is_not_sent(&trusting.transport, request(&server), "TlsUntrusted").await;
+    assert!(shown.contains("another host"), "{shown}");
+    let server = speaking(&Identity::for_host("127.0.0.1"));
+    let without_file = Transport::new(TransportConfig {
+        ca_file: Some("does/not/exist.pem".into()),
+        ..TransportConfig::new(SystemClock::shared())
+    });
+    is_not_sent(&without_file, request(&server), "TlsSetup").await;
 }
 
 #[tokio::test]
@@ -59,51 +70,25 @@ async fn a_certificate_of_the_ca_file_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_host_is_refused() {
-    let identity = Identity::for_host("other.example");
-    let server = speaking(&identity);
-    let trusting = trusting(&identity, |_| {});
-    let error = trusting
-        .transport
-        .send(post(&https("127.0.0.1", &server)))
-        .await
-        .unwrap_err();
-    assert_eq!(cause(&error), "TlsUntrusted");
-    assert!(error.to_string().contains("another host"), "{error}");
-}
-
-#[tokio::test]
 async fn a_handshake_that_never_ends_ends_within_the_connect_limit() {
     let server = Server::raw(|_, stream| {
         let _held = stream;
         std::thread::sleep(LONG);
     });
-    let timeouts = Timeouts {
-        connect: SHORT,
-        ..patient()
-    };
-    let request = OutboundRequest {
-        timeouts,
-        ..post(&https("127.0.0.1", &server))
-    };
-    let error = transport().send(request).await.unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("ConnectTimeout".to_owned(), Sent::No)
-    );
-    let timeouts = Timeouts {
-        total: SHORT,
-        ..patient()
-    };
-    let request = OutboundRequest {
-        timeouts,
-        ..post(&https("127.0.0.1", &server))
-    };
-    let error = transport().send(request).await.unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("TotalTimeout".to_owned(), Sent::No)
-    );
+    for (expected, connect, total) in [
+        ("ConnectTimeout", SHORT, LONG),
+        ("TotalTimeout", LONG, SHORT),
+    ] {
+        let request = OutboundRequest {
+            timeouts: Timeouts {
+                connect,
+                total,
+                ..patient()
+            },
+            ..post(&https("127.0.0.1", &server))
+        };
+        is_not_sent(&transport(), request, expected).await;
+    }
 }
 
 #[tokio::test]
@@ -112,14 +97,8 @@ async fn a_server_in_the_clear_on_an_encrypted_port_is_named_so() {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         read_request(&mut stream);
     });
-    let error = transport()
-        .send(post(&https("127.0.0.1", &server)))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("TlsFailed".to_owned(), Sent::No)
-    );
+    let request = post(&https("127.0.0.1", &server));
+    is_not_sent(&transport(), request, "TlsFailed").await;
 }
 
 #[tokio::test]
@@ -128,23 +107,6 @@ async fn a_call_in_the_clear_does_not_pay_for_certificates() {
     let transport = transport();
     transport.send(post(&server.url("/"))).await.unwrap();
     assert!(!transport.has_tls());
-}
-
-#[tokio::test]
-async fn an_unreadable_ca_file_sends_nothing() {
-    let server = speaking(&Identity::for_host("127.0.0.1"));
-    let transport = Transport::new(TransportConfig {
-        ca_file: Some("does/not/exist.pem".into()),
-        ..TransportConfig::new(SystemClock::shared())
-    });
-    let error = transport
-        .send(post(&https("127.0.0.1", &server)))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("TlsSetup".to_owned(), Sent::No)
-    );
 }
 
 /// A proxy that answers CONNECT with `head` and then is the target itself.
@@ -192,16 +154,8 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
     let proxy = proxy_of(&identity, "HTTP/1.1 403 Forbidden\r\n\r\n");
     for (user, status) in [("user:INVENTED-pass@", "403"), ("", "407")] {
         let trusting = proxied(&identity, &proxy, user);
-        let error = trusting
-            .transport
-            .send(post("https://api.example/"))
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (cause(&error), error.sent()),
-            ("ProxyFailed".to_owned(), Sent::No)
-        );
-        let shown = format!("{error} {error:?}");
+        let request = post("https://api.example/");
+        let shown = is_not_sent(&trusting.transport, request, "ProxyFailed").await;
         assert!(
             shown.contains(status) && !shown.contains("INVENTED"),
             "{shown}"
@@ -214,11 +168,7 @@ async fn an_address_in_the_url_is_judged_on_the_way_to_a_proxy_too() {
     let identity = Identity::for_host("api.example");
     let proxy = proxy_of(&identity, "HTTP/1.1 200 OK\r\n\r\n");
     let trusting = proxied(&identity, &proxy, "");
-    let error = trusting
-        .transport
-        .send(post("https://169.254.169.254/"))
-        .await
-        .unwrap_err();
-    assert_eq!(cause(&error), "AddressRefused");
+    let request = post("https://169.254.169.254/");
+    is_not_sent(&trusting.transport, request, "AddressRefused").await;
     assert_eq!(proxy.connections(), 0);
 }

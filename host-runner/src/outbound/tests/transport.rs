@@ -14,12 +14,14 @@ fn keep_silent(stream: TcpStream) {
     std::thread::sleep(LONG);
 }
 
-async fn fails(request: OutboundRequest) -> (String, Sent) {
-    fails_on(&transport(), request).await
+/// Reads the request, then sends this.
+fn reply(mut stream: &TcpStream, text: &str) {
+    read_request(&mut stream);
+    let _ = stream.write_all(text.as_bytes());
 }
 
-async fn fails_on(transport: &Transport, request: OutboundRequest) -> (String, Sent) {
-    let error = transport.send(request).await.unwrap_err();
+async fn fails(request: OutboundRequest) -> (String, Sent) {
+    let error = fails_on(&transport(), request).await;
     (cause(&error), error.sent())
 }
 
@@ -58,31 +60,22 @@ async fn an_empty_post_says_that_it_is_empty() {
 }
 
 #[tokio::test]
-async fn a_refused_port_is_not_sent() {
+async fn a_refused_port_and_a_name_that_does_not_resolve_are_not_sent() {
     let target = format!("http://127.0.0.1:{}/", closed_port());
-    assert_eq!(
-        fails(post(&target)).await,
-        ("ConnectionRefused".to_owned(), Sent::No)
-    );
-}
-
-#[tokio::test]
-async fn a_name_that_does_not_resolve_is_not_sent() {
     let nowhere = transport_with(FixedNames::new(&[]));
-    let request = post("https://flow.example/");
-    assert_eq!(
-        fails_on(&nowhere, request).await,
-        ("NameNotResolved".to_owned(), Sent::No)
-    );
+    for (transport, target, expected) in [
+        (transport(), target.as_str(), "ConnectionRefused"),
+        (nowhere, "https://flow.example/", "NameNotResolved"),
+    ] {
+        let error = fails_on(&transport, post(target)).await;
+        assert_eq!((cause(&error).as_str(), error.sent()), (expected, Sent::No));
+    }
 }
 
 #[tokio::test]
 async fn the_machines_own_name_service_knows_no_invalid_name() {
     // RFC 6761, 6.4: never resolves. A machine without a name service may take its time to say so.
-    let error = transport()
-        .send(post("https://no-such-host.invalid/"))
-        .await
-        .unwrap_err();
+    let error = fails_on(&transport(), post("https://no-such-host.invalid/")).await;
     assert!(
         ["NameNotResolved", "ConnectTimeout"].contains(&cause(&error).as_str()),
         "{error}"
@@ -100,8 +93,9 @@ async fn a_name_that_leads_to_a_special_address_is_not_connected_to() {
         "fd00::1",
     ] {
         let names = transport_with(FixedNames::new(&[address]));
-        let end = fails_on(&names, post("https://flow.example/")).await;
-        assert_eq!(end, ("AddressRefused".to_owned(), Sent::No), "{address}");
+        let error = fails_on(&names, post("https://flow.example/")).await;
+        assert_eq!(cause(&error), "AddressRefused", "{address}");
+        assert_eq!(error.sent(), Sent::No);
     }
 }
 
@@ -126,119 +120,95 @@ async fn the_next_address_is_tried_where_one_refuses() {
 }
 
 #[tokio::test]
-async fn a_listener_that_never_speaks_has_perhaps_taken_the_request() {
-    let server = Server::raw(|_, stream| keep_silent(stream));
-    let timeouts = Timeouts {
-        first_byte: SHORT,
-        ..patient()
+async fn a_server_that_stalls_or_resets_has_perhaps_taken_the_request() {
+    type Behaviour = fn(TcpStream);
+    let limited = |change: fn(&mut Timeouts)| {
+        let mut timeouts = patient();
+        change(&mut timeouts);
+        timeouts
     };
-    let request = OutboundRequest {
-        timeouts,
-        ..post(&server.url("/"))
-    };
-    assert_eq!(
-        fails(request).await,
-        ("FirstByteTimeout".to_owned(), Sent::Maybe)
-    );
-}
-
-#[tokio::test]
-async fn the_whole_call_has_a_limit_of_its_own() {
-    let server = Server::raw(|_, stream| keep_silent(stream));
-    let timeouts = Timeouts {
-        total: SHORT,
-        ..patient()
-    };
-    let request = OutboundRequest {
-        timeouts,
-        ..post(&server.url("/"))
-    };
-    assert_eq!(
-        fails(request).await,
-        ("TotalTimeout".to_owned(), Sent::Maybe)
-    );
-}
-
-#[tokio::test]
-async fn a_body_that_stalls_is_given_up() {
-    let server = Server::raw(|_, mut stream| {
-        read_request(&mut stream);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab")
-            .unwrap();
-        keep_silent(stream);
-    });
-    let timeouts = Timeouts {
-        between_bytes: SHORT,
-        ..patient()
-    };
-    let error = transport()
-        .send(OutboundRequest {
+    let cases: [(&str, Behaviour, Timeouts); 6] = [
+        (
+            "FirstByteTimeout",
+            keep_silent,
+            limited(|timeouts| timeouts.first_byte = SHORT),
+        ),
+        (
+            "TotalTimeout",
+            keep_silent,
+            limited(|timeouts| timeouts.total = SHORT),
+        ),
+        (
+            "BetweenBytesTimeout",
+            |stream| {
+                reply(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab");
+                keep_silent(stream);
+            },
+            limited(|timeouts| timeouts.between_bytes = SHORT),
+        ),
+        (
+            "TotalTimeout",
+            |mut stream| {
+                reply(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+                while stream.write_all(b"a").is_ok() {
+                    std::thread::sleep(SHORT / 10);
+                }
+            },
+            limited(|timeouts| timeouts.total = SHORT * 3),
+        ),
+        (
+            // Refused by its length, before it is read.
+            "TooLarge",
+            |stream| {
+                reply(
+                    &stream,
+                    "HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n",
+                );
+                keep_silent(stream);
+            },
+            patient(),
+        ),
+        (
+            "Closed",
+            // Closing with unread bytes makes the kernel send a reset.
+            |stream| drop(stream.peek(&mut [0])),
+            patient(),
+        ),
+    ];
+    for (expected, behaviour, timeouts) in cases {
+        let server = Server::raw(move |_, stream| behaviour(stream));
+        let request = OutboundRequest {
             timeouts,
             ..post(&server.url("/"))
-        })
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (cause(&error), error.sent()),
-        ("BetweenBytesTimeout".to_owned(), Sent::Maybe)
-    );
-    assert!(error.to_string().contains("status 200"), "{error}");
-}
-
-#[tokio::test]
-async fn a_body_that_drips_for_ever_is_given_up() {
-    let server = Server::raw(|_, mut stream| {
-        read_request(&mut stream);
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
-        while stream.write_all(b"a").is_ok() {
-            std::thread::sleep(SHORT / 10);
-        }
-    });
-    let timeouts = Timeouts {
-        total: SHORT * 3,
-        ..patient()
-    };
-    let request = OutboundRequest {
-        timeouts,
-        ..post(&server.url("/"))
-    };
-    assert_eq!(
-        fails(request).await,
-        ("TotalTimeout".to_owned(), Sent::Maybe)
-    );
-}
-
-#[tokio::test]
-async fn a_truncated_body_is_no_answer() {
-    for text in [
-        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab",
-        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
-    ] {
-        let server = Server::once(text);
-        let error = transport().send(post(&server.url("/"))).await.unwrap_err();
-        assert_eq!(
-            (cause(&error), error.sent()),
-            ("Truncated".to_owned(), Sent::Maybe),
-            "{text}"
-        );
-        assert!(error.to_string().contains("status 200"), "{error}");
+        };
+        assert_eq!(fails(request).await, (expected.to_owned(), Sent::Maybe));
     }
 }
 
 #[tokio::test]
-async fn a_huge_answer_is_refused_by_its_length_before_it_is_read() {
-    let server = Server::raw(|_, mut stream| {
-        read_request(&mut stream);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n")
-            .unwrap();
-        keep_silent(stream);
-    });
-    assert_eq!(
-        fails(post(&server.url("/"))).await,
-        ("TooLarge".to_owned(), Sent::Maybe)
-    );
+async fn a_reply_that_is_cut_or_not_http_may_have_been_carried_out() {
+    for (text, expected) in [
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nab",
+            "Truncated",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab",
+            "Truncated",
+        ),
+        ("", "Closed"),
+        ("HTTP/1.1 20", "Closed"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "NotHttp"),
+    ] {
+        let server = Server::once(text);
+        let error = fails_on(&transport(), post(&server.url("/"))).await;
+        assert_eq!(
+            (cause(&error).as_str(), error.sent()),
+            (expected, Sent::Maybe)
+        );
+        let names_status = error.to_string().contains("status 200");
+        assert_eq!(names_status, expected == "Truncated", "{error}");
+    }
 }
 
 #[tokio::test]
@@ -260,8 +230,11 @@ async fn a_huge_answer_without_a_length_is_cut_at_the_cap() {
         longest_answer: 1 << 20,
         ..TransportConfig::new(SystemClock::shared())
     });
-    let end = fails_on(&transport, post(&server.url("/"))).await;
-    assert_eq!(end, ("TooLarge".to_owned(), Sent::Maybe));
+    let error = fails_on(&transport, post(&server.url("/"))).await;
+    assert_eq!(
+        (cause(&error).as_str(), error.sent()),
+        ("TooLarge", Sent::Maybe)
+    );
     assert!(written.load(Ordering::SeqCst) < 100 << 20);
 }
 
@@ -271,38 +244,6 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let got = transport().send(get(&server.url("/"))).await.unwrap();
     assert_eq!(got.status.as_u16(), 302);
     assert_eq!(server.seen().len(), 1);
-}
-
-#[tokio::test]
-async fn a_reset_after_the_request_arrived_may_have_been_carried_out() {
-    let server = Server::raw(|_, stream| {
-        // Closing with unread bytes makes the kernel send a reset.
-        let _ = stream.peek(&mut [0]);
-    });
-    assert_eq!(
-        fails(post(&server.url("/"))).await,
-        ("Closed".to_owned(), Sent::Maybe)
-    );
-}
-
-#[tokio::test]
-async fn a_close_instead_of_an_answer_may_have_been_carried_out() {
-    for text in ["", "HTTP/1.1 20"] {
-        let server = Server::once(text);
-        assert_eq!(
-            fails(post(&server.url("/"))).await,
-            ("Closed".to_owned(), Sent::Maybe)
-        );
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_http_is_named_so() {
-    let server = Server::once("SSH-2.0-OpenSSH_9.9\r\n");
-    assert_eq!(
-        fails(post(&server.url("/"))).await,
-        ("NotHttp".to_owned(), Sent::Maybe)
-    );
 }
 
 #[tokio::test]
