@@ -52,9 +52,17 @@ fn silent_reporter() -> Reporter {
         threshold: Level::Error,
         color_stdout: false,
         color_stderr: false,
+        progress_lines: false,
     };
     let sink = || Sink::new(Box::new(std::io::sink()));
-    Reporter::new(settings, Redactor::new(), sink(), sink(), None)
+    Reporter::new(
+        settings,
+        Redactor::new(),
+        sink(),
+        sink(),
+        None,
+        SystemClock::shared(),
+    )
 }
 
 fn first_and_median(times: &[Duration]) -> serde_json::Value {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 
 /// Minutes per day.
 const DAY: u16 = 24 * 60;
@@ -191,14 +191,11 @@ pub fn is_open(windows: &[Window], at: Timestamp) -> bool {
     windows.is_empty() || windows.iter().any(|window| window.is_open(at))
 }
 
-/// The first time from `at` at which one of the windows is open; without windows it is `at`.
+/// The first time from `at` at which one of the windows is open, in the time zone of that window.
 #[must_use]
-pub fn next_opening(windows: &[Window], at: Timestamp) -> Option<Timestamp> {
-    if windows.is_empty() {
-        return Some(at);
-    }
-    let openings = windows.iter().map(|window| window.next_opening(at));
-    openings.flatten().min()
+pub fn next_opening(windows: &[Window], at: Timestamp) -> Option<Zoned> {
+    let local = |window: &Window| Some(window.next_opening(at)?.to_zoned(window.zone.clone()));
+    windows.iter().filter_map(local).min()
 }
 
 /// When a refresh may be sent again, if it is too early at `now`; otherwise `None`. `last_sent` is the

@@ -4,12 +4,14 @@
 //! absent value is an empty string, never null, because a missing key fails an expression of the
 //! orchestrator.
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use serde::{Deserialize, Serialize};
 
 pub use crate::contract::types::ServiceError;
 use crate::contract::types::{self as wit, RefreshError};
 
-/// The status of a refresh.
+/// The status of a refresh. The help shows the comments of its variants.
 #[derive(
     Debug,
     Clone,
@@ -32,9 +34,9 @@ pub enum Status {
     Accepted,
     /// The service or the flow rejected the trigger, or reports that the refresh failed.
     Failed,
-    /// Held back by a guard.
+    /// Held back by a guard: a running refresh, quota, window or interval.
     Skipped,
-    /// The outcome is not known yet.
+    /// The outcome is not known yet; `follow` checks again and never triggers.
     Unknown,
     /// The refresh was stopped, by us or by someone else.
     Cancelled,
@@ -42,13 +44,13 @@ pub enum Status {
     Denied,
     /// No token, or 401/403 before or at the trigger.
     Unauthorized,
-    /// No usable answer.
+    /// No usable answer: no connection, throttled or down until the deadline.
     Unavailable,
-    /// The intent could not be stored.
+    /// The intent could not be stored, so nothing was triggered.
     AuditUnavailable,
-    /// A usage, configuration or input error.
+    /// Usage, configuration or input error.
     Invalid,
-    /// SIGINT or SIGTERM.
+    /// SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`.
     Interrupted,
     /// A bug in the runner.
     #[default]
@@ -68,70 +70,39 @@ impl Status {
     /// Its name in results, options and the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Accepted => "accepted",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Unknown => "unknown",
-            Self::Cancelled => "cancelled",
-            Self::Denied => "denied",
-            Self::Unauthorized => "unauthorized",
-            Self::Unavailable => "unavailable",
-            Self::AuditUnavailable => "audit_unavailable",
-            Self::Invalid => "invalid",
-            Self::Interrupted => "interrupted",
-            Self::InternalError => "internal_error",
-        }
-    }
-
-    /// What it means, for `--help` and the README's table.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Completed => {
-                "the service reports that the refresh, started after our request, succeeded"
-            }
-            Self::Accepted => "triggered; the outcome was not verified",
-            Self::Failed => {
-                "the service or the flow rejected the trigger, or reports that the refresh failed"
-            }
-            Self::Skipped => "held back by a guard: a running refresh, quota, window or interval",
-            Self::Unknown => {
-                "the outcome is not known yet; `follow` checks again and never triggers"
-            }
-            Self::Cancelled => "the refresh was stopped, by us or by someone else",
-            Self::Denied => "blocked by the sandbox policy",
-            Self::Unauthorized => "no token, or 401/403 before or at the trigger",
-            Self::Unavailable => {
-                "no usable answer: no connection, throttled or down until the deadline"
-            }
-            Self::AuditUnavailable => "the intent could not be stored, so nothing was triggered",
-            Self::Invalid => "usage, configuration or input error",
-            Self::Interrupted => {
-                "SIGINT or SIGTERM; a refresh that was sent keeps running unless `on_interrupt: cancel`"
-            }
-            Self::InternalError => "a bug in the runner",
-        }
+        self.name_and_codes().0
     }
 
     /// Its exit codes. The last one counts if no signal is known.
     #[must_use]
     pub fn exit_codes(self) -> &'static [u8] {
+        self.name_and_codes().1
+    }
+
+    fn name_and_codes(self) -> (&'static str, &'static [u8]) {
         match self {
-            Self::Completed | Self::Accepted => &[0],
-            Self::InternalError => &[1],
-            Self::Invalid => &[2],
-            Self::Failed => &[10],
-            Self::Skipped => &[11],
-            Self::Unknown => &[12],
-            Self::Denied => &[13],
-            Self::Unauthorized => &[14],
-            Self::Unavailable => &[15],
-            Self::AuditUnavailable => &[16],
-            Self::Cancelled => &[17],
-            Self::Interrupted => &[EXIT_SIGINT, EXIT_SIGTERM],
+            Self::Completed => ("completed", &[0]),
+            Self::Accepted => ("accepted", &[0]),
+            Self::Failed => ("failed", &[10]),
+            Self::Skipped => ("skipped", &[11]),
+            Self::Unknown => ("unknown", &[12]),
+            Self::Cancelled => ("cancelled", &[17]),
+            Self::Denied => ("denied", &[13]),
+            Self::Unauthorized => ("unauthorized", &[14]),
+            Self::Unavailable => ("unavailable", &[15]),
+            Self::AuditUnavailable => ("audit_unavailable", &[16]),
+            Self::Invalid => ("invalid", &[2]),
+            Self::Interrupted => ("interrupted", &[EXIT_SIGINT, EXIT_SIGTERM]),
+            Self::InternalError => ("internal_error", &[1]),
         }
+    }
+
+    /// What it means, for the help and the README's table: the comment of its variant.
+    #[must_use]
+    pub fn meaning(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(PossibleValue::get_help);
+        help.map(ToString::to_string).unwrap_or_default()
     }
 
     /// The exit code of a process whose only target has this status. An interruption has the code of
@@ -255,20 +226,20 @@ pub struct Verdict {
     pub http_calls: u32,
     /// The error that the service reported; empty where it reported none.
     pub service_error: ServiceError,
-    /// The state of the quota; all zero without one.
+    /// The state of the quota.
     #[serde(default)]
     pub quota: Quota,
 }
 
 /// The state of a quota of refreshes in 24 hours.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// The maximum number of refreshes; 0 without a quota, or if they could not be counted.
     pub limit: u32,
     /// The refreshes of the last 24 hours that count.
     pub counted: u32,
-    /// How many are left.
-    pub left: u32,
+    /// How many are left; -1 without a count, so that it cannot be mistaken for an exhausted quota.
+    pub left: i64,
     /// When the next refresh is available, if none is left: RFC 3339, UTC; otherwise empty.
     pub next_slot: String,
 }
@@ -292,6 +263,18 @@ impl Verdict {
     }
 }
 
+/// No quota, or one that could not be counted.
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            limit: 0,
+            counted: 0,
+            left: -1,
+            next_slot: String::new(),
+        }
+    }
+}
+
 #[allow(clippy::derivable_impls, reason = "the type is generated")]
 impl Default for ServiceError {
     fn default() -> Self {
@@ -308,7 +291,7 @@ impl From<wit::QuotaState> for Quota {
         Self {
             limit: state.limit,
             counted: state.counted,
-            left: state.left,
+            left: state.left.into(),
             next_slot: state.next_slot.unwrap_or_default(),
         }
     }
@@ -420,8 +403,6 @@ impl wit::Operation {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum as _;
-
     use super::*;
 
     #[test]

@@ -21,6 +21,7 @@ mod kill;
 mod kinds;
 mod limits;
 mod migration;
+mod output;
 mod sandbox;
 mod secrets;
 mod signals;

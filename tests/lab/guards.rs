@@ -2,7 +2,7 @@
 
 use host_runner::audit_log::Filter;
 use host_runner::run::RefreshOptions;
-use host_runner::verdict::Status;
+use host_runner::verdict::{Sent, Status};
 use simulator::faults::{CannedReply, FaultRule, Operation};
 use simulator::world::{Item, RefreshType, World};
 
@@ -88,6 +88,74 @@ fn force_overrides_the_quota_but_not_a_running_refresh() {
 }
 
 #[test]
+fn no_message_of_a_forced_refresh_claims_that_nothing_was_sent() {
+    let used_up = "quota: {limit: 8}";
+    let unreadable = "when_unreadable: accept, quota: {limit: 8, when_unreadable: skip}";
+    let unreadable_to_apps = Subject::Dataflow.with(Item::unreadable_to_apps);
+    for (world, keys, says) in [
+        (
+            used(0),
+            "window: \"20:00-06:00 Europe/Copenhagen\"",
+            "--force overrides window: ",
+        ),
+        (
+            used(0),
+            "min_interval: 2h",
+            "--force overrides min_interval: ",
+        ),
+        (used(8), used_up, "Triggering anyway."),
+        (unreadable_to_apps, unreadable, "Triggering anyway."),
+    ] {
+        lab(world, keys, async |lab: &Lab| {
+            let again = RefreshOptions {
+                new: true,
+                ..forced()
+            };
+            for _ in 0..2 {
+                let result = lab.invocation().refresh(again).await;
+                assert_eq!(result.sent, Sent::Yes, "{result:?}");
+                assert!(!result.message.contains("nothing was sent"), "{result:?}");
+            }
+            let log = lab.log.lines().join("\n");
+            assert!(log.contains(says), "{keys}: {log}");
+            assert!(!log.contains("nothing was"), "{keys}: {log}");
+        });
+    }
+}
+
+#[test]
+fn a_wait_for_another_refresh_is_logged_with_its_usual_duration_and_each_minute() {
+    let mut world = used(3);
+    world.items[0].run_ms = 40 * 60_000;
+    lab(world, "if_running: wait", async |lab: &Lab| {
+        lab.begin_scheduled_run();
+        lab.time.pass(ms(100));
+        lab.completes().await;
+        let waiting = "already being refreshed: Scheduled ";
+        let usual = ", started 2026-11-23T08:00:00Z; a refresh usually takes 1 min.";
+        let lines = lab.log.lines();
+        let of_wait = lines.iter().filter(|line| line.contains(waiting));
+        let (beats, changes): (Vec<&String>, Vec<_>) =
+            of_wait.partition(|line| line.contains(". (for "));
+        assert_eq!(changes.len(), 1, "{lines:#?}");
+        assert!(changes[0].ends_with(usual), "{changes:?}");
+        // The other run takes 40 minutes.
+        let minutes: Vec<String> = (1..40)
+            .map(|minute| format!("info: 2026-11-23T08:{minute:02}:"))
+            .collect();
+        assert_eq!(beats.len(), minutes.len(), "{lines:#?}");
+        for (beat, minute) in beats.iter().zip(minutes) {
+            assert!(beat.starts_with(&minute), "{beat} at {minute}");
+        }
+        // Then our own is followed in the same way.
+        let followed = lines
+            .iter()
+            .filter(|line| line.contains("state of the run"));
+        assert!(followed.count() > 30, "{lines:#?}");
+    });
+}
+
+#[test]
 fn an_unreadable_quota_is_sent_or_skipped_as_configured() {
     for (what, status, code) in [
         ("send", Status::Accepted, "history_unreadable"),
@@ -123,6 +191,8 @@ fn outside_its_window_a_refresh_is_skipped_with_the_next_opening() {
         let result = lab.refresh().await;
         assert_ends(&result, Status::Skipped, "outside_window");
         assert_eq!(result.retry_at, "2026-11-23T19:00:00Z");
+        let local = "it opens at 2026-11-23 20:00 Europe/Copenhagen; nothing was sent";
+        assert!(result.message.ends_with(local), "{}", result.message);
         assert!(lab.services.requests().is_empty(), "a request was sent");
         let invocation = lab.invocation();
         let forced = invocation.refresh(forced()).await;

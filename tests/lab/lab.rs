@@ -4,7 +4,7 @@
 //! boundary with tokens and policy, the audit log on disk, and the guards.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use host_runner::audit_log::{Actor, AuditLog, AuditLogLocation, RunView};
@@ -31,9 +31,35 @@ pub struct Lab {
     pub time: Time,
     /// The services.
     pub services: Simulator,
+    /// What the runner logged.
+    pub log: Log,
     dir: tempfile::TempDir,
     config: String,
     env: BTreeMap<&'static str, String>,
+}
+
+/// Collects what the runner writes to stderr.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The lines so far.
+    pub fn lines(&self) -> Vec<String> {
+        let bytes = self.0.lock().expect("a log").clone();
+        let text = String::from_utf8(bytes).expect("a text");
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("a log").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The options of a usual start.
@@ -73,6 +99,7 @@ impl Lab {
             let secret = ("AZURE_CLIENT_SECRET", SECRET.to_owned());
             let lab = Lab {
                 time: time.clone(),
+                log: Log::default(),
                 dir: folder(),
                 config: config.replace("BASE", base),
                 env: url.into_iter().chain([secret]).collect(),
@@ -161,14 +188,16 @@ impl Lab {
         let reporter = Arc::new(Reporter::new(
             ReportOptions {
                 mode: Mode::Json,
-                threshold: Level::Error,
+                threshold: Level::Warn,
                 color_stdout: false,
                 color_stderr: false,
+                progress_lines: true,
             },
             redactor.clone(),
             Sink::new(Box::new(std::io::sink())),
-            Sink::new(Box::new(std::io::sink())),
+            Sink::new(Box::new(self.log.clone())),
             None,
+            Arc::new(VirtualClock::of_runner(&self.time)),
         ));
         let network: SharedClock = Arc::new(VirtualClock::of_network(&self.time));
         let boundary = Boundary::new(&BoundaryConfig {

@@ -113,6 +113,17 @@ pub(crate) fn newest_running(history: &[Run], now: Moment) -> Option<&Run> {
     })
 }
 
+/// How long a refresh usually takes: the median of those that succeeded. Without sorting, which would
+/// add kilobytes to the component.
+pub(crate) fn usual_ms(history: &[Run]) -> Option<u64> {
+    let took = |run: &Run| Some(run.started?.until(run.ended?));
+    let succeeded = |run: &&Run| run.state == RunState::Succeeded;
+    let all: Vec<u64> = history.iter().filter(succeeded).filter_map(took).collect();
+    let at_most = |limit: u64| all.iter().filter(|ms| **ms <= limit).count();
+    let half = |ms: &u64| at_most(*ms) * 2 >= all.len();
+    all.iter().copied().filter(half).min()
+}
+
 /// The ids of all runs that could later be mistaken for ours: started in the 24 h before the
 /// history was read, started at an unknown time, or not ended. Older runs are too early to match.
 pub(crate) fn baseline(history: &[Run], read_at: Moment) -> Vec<String> {
@@ -193,6 +204,31 @@ mod tests {
                 running,
                 "{run:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_refresh_usually_takes_the_median_of_those_that_succeeded() {
+        for (minutes, status, expected) in [
+            (&[][..], "Success", None),
+            (&[4], "Success", Some(4)),
+            (&[4], "Failed", None),
+            (&[9, 1, 5], "Success", Some(5)),
+            (&[2, 50, 3, 4], "Success", Some(3)),
+            (&[7, 7, 7, 59], "Success", Some(7)),
+        ] {
+            let runs: Vec<Run> = minutes
+                .iter()
+                .map(|minutes| {
+                    let end = format!("2026-11-23T09:{minutes:02}:00Z");
+                    run("a", "", status, Some("2026-11-23T09:00:00Z"), Some(&end))
+                })
+                .collect();
+            let expected = expected.map(|minutes: u64| minutes * 60_000);
+            // A run without an end says nothing.
+            let running = run("b", "", "InProgress", Some("2026-11-23T09:00:00Z"), None);
+            let history: Vec<Run> = [running].into_iter().chain(runs).collect();
+            assert_eq!(usual_ms(&history), expected, "{minutes:?} {status}");
         }
     }
 

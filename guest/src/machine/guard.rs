@@ -8,7 +8,7 @@ use super::verdicts::{Facts, is_followed, skipped_for_other};
 use super::watch::watch_other;
 use crate::api::content::WatchedContent;
 use crate::api::quota;
-use crate::api::run::{Run, newest_running};
+use crate::api::run::{Run, newest_running, usual_ms};
 use crate::call::{CallError, History, Step, Stop, look, retry};
 use crate::classify::Class;
 use crate::contract::{
@@ -18,6 +18,7 @@ use crate::contract::{
 use crate::lookup::explain;
 use crate::request::Work;
 use crate::session::{Pace, Session};
+use crate::time::duration_text;
 
 /// The name of the quota among the guards that can be overridden.
 const QUOTA: &str = "quota";
@@ -108,10 +109,10 @@ fn without_running(
     content: &WatchedContent<'_>,
 ) -> Step<Result<History, CallError>> {
     let mut pace = Pace::up_to(content.item.poll_ms);
-    let mut reported: Option<String> = None;
+    let mut stored: Option<String> = None;
+    let message = format!("Reading the history of the {}.", content.noun());
+    session.report(Phase::Looking, Level::Debug, message);
     loop {
-        let message = format!("Reading the history of the {}.", content.noun());
-        session.report(Phase::Looking, Level::Debug, message);
         let history = match first_history(session, request, content)? {
             Ok(history) => history,
             Err(error) => return Ok(Err(error)),
@@ -123,25 +124,21 @@ fn without_running(
         let Some(running) = running else {
             return Ok(Ok(history));
         };
-        if reported.as_ref() != Some(&running.id) {
-            reported = Some(running.id.clone());
-            report_running(session, content, &running);
+        let message = running_message(content, &running, &history);
+        // Every time, so that the status shows it again after a retry.
+        session.report(Phase::WaitingForOther, Level::Info, message.as_str());
+        if stored.as_ref() != Some(&running.id) {
+            stored = Some(running.id.clone());
+            session.append_observed("other_run", Some(running.to_service_run()), &message);
         }
-        let follows = request.follow == FollowMode::ToTheEnd;
         match request.if_running {
             IfRunning::Wait => {}
-            IfRunning::Follow if follows => {
+            IfRunning::Follow if request.follow == FollowMode::ToTheEnd => {
                 return Err(followed(session, request, content, &running, &history)?);
             }
             IfRunning::Skip | IfRunning::Follow => {
-                let reason = "is already being refreshed";
-                return Err(held_back(
-                    facts,
-                    request,
-                    &running,
-                    "already_running",
-                    reason,
-                ));
+                let (code, reason) = ("already_running", "is already being refreshed");
+                return Err(held_back(facts, request, &running, code, reason));
             }
         }
         let remaining = session.remaining_ms();
@@ -179,11 +176,13 @@ pub(crate) fn is_accepted(content: &WatchedContent<'_>, error: &CallError) -> bo
         && content.item.when_unreadable == WhenUnreadable::Accept
 }
 
-fn report_running(session: &mut Session<'_>, content: &WatchedContent<'_>, running: &Run) {
+fn running_message(content: &WatchedContent<'_>, running: &Run, history: &History) -> String {
     let (noun, description) = (content.noun(), running.describe());
-    let message = format!("The {noun} is already being refreshed: {description}.");
-    session.report(Phase::WaitingForOther, Level::Info, message.as_str());
-    session.append_observed("other_run", Some(running.to_service_run()), &message);
+    let message = format!("The {noun} is already being refreshed: {description}");
+    match usual_ms(&history.runs).map(duration_text) {
+        Some(usual) => format!("{message}; a refresh usually takes {usual}."),
+        None => format!("{message}."),
+    }
 }
 
 /// Follows a run that is not ours to its end. The audit log only notes that it was running.
@@ -261,8 +260,7 @@ fn check_quota(
         used = format!("{used}; the next slot opens at {at}");
     }
     if guard.mode == QuotaMode::Warn || request.force {
-        let why = if request.force { " (forced)" } else { "" };
-        let message = format!("{used}. Triggering anyway{why}.");
+        let message = format!("{used}. Triggering anyway.");
         session.report(Phase::Looking, Level::Warning, message);
         return Ok(request.force && guard.mode == QuotaMode::Block);
     }

@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::audit_log::event::Decision;
@@ -25,8 +25,9 @@ use crate::verdict::Status;
         A flow that answers 202 has not refreshed anything yet. host-runner triggers the refresh, \
         follows the run at the service, stores every step in a durable audit log, and exits with a \
         code that states the outcome.",
-    after_help = "Run `host-runner help refresh` for examples and exit codes. Every option except --component \
-        and those of `audit resolve` can also be set by an environment variable: HOST_RUNNER_DRY_RUN=true is --dry-run.",
+    after_help = "Run `host-runner help refresh` for examples and exit codes. Every option of every command except \
+        --component and those of `audit resolve` can also be set by an environment variable: HOST_RUNNER_DRY_RUN=true \
+        is --dry-run. An empty variable is ignored.",
     propagate_version = true,
     arg_required_else_help = true,
     max_term_width = 120
@@ -70,7 +71,8 @@ pub struct Common {
     /// 2.0: older versions drop these logs
     #[arg(long, global = true)]
     pub kestra_otlp: bool,
-    /// Do not show the live status line
+    /// Show no progress: neither the status line on a terminal nor, without one, a line per change of
+    /// state and per minute of a long wait
     #[arg(long, global = true)]
     pub no_progress: bool,
 }
@@ -391,12 +393,14 @@ pub(super) fn command() -> clap::Command {
 }
 
 fn with_environment(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| match variable(&arg) {
+    // Kestra renders a missing value as an empty text.
+    let is_empty = |name: &String| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command.mut_args(|arg| match variable(&arg).filter(|name| !is_empty(name)) {
         Some(name) => {
             let flag = matches!(arg.get_action(), ArgAction::SetTrue);
-            let arg = arg.env(name).hide_env_values(true);
+            let arg = arg.env(name).hide_env(true);
             if flag {
-                arg.value_parser(FalseyValueParser::new())
+                arg.value_parser(BoolishValueParser::new())
             } else {
                 arg
             }
@@ -414,13 +418,29 @@ fn variable(arg: &Arg) -> Option<String> {
     ))
 }
 
-/// The command line with the examples and exit codes, which only the help needs.
-pub(super) fn with_help() -> clap::Command {
+/// The command line with the examples and exit codes, which only the help needs. It is `width` columns
+/// wide.
+pub(super) fn with_help(width: usize) -> clap::Command {
     let after_help = format!(
         "{REFRESH_EXAMPLES}\n\nExit codes:\n{}",
-        crate::report::text::exit_codes()
+        crate::report::text::exit_codes(width)
     );
-    command().mut_subcommand("refresh", |refresh| refresh.after_help(after_help))
+    let command = command()
+        .term_width(width)
+        .mut_subcommand("refresh", |refresh| refresh.after_help(after_help));
+    let globals = command.get_arguments().filter(|arg| arg.is_global_set());
+    let hidden: Vec<Arg> = globals.map(|arg| arg.clone().hide(true)).collect();
+    command.mut_subcommands(|command| without_globals(command, &hidden))
+}
+
+/// The command whose help refers to that of the program for the options of every command.
+fn without_globals(command: clap::Command, hidden: &[Arg]) -> clap::Command {
+    let before = command.get_after_help();
+    let before = before.map(|text| format!("{text}\n\n")).unwrap_or_default();
+    command
+        .args(hidden)
+        .after_help(before + "Global options and environment variables: host-runner help")
+        .mut_subcommands(|command| without_globals(command, hidden))
 }
 
 #[cfg(test)]
@@ -430,6 +450,36 @@ mod tests {
     #[test]
     fn the_command_line_is_valid() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn the_global_options_are_described_once() {
+        fn check(command: &mut clap::Command) {
+            for command in command.get_subcommands_mut() {
+                // clap writes the help of `help` itself.
+                if command.get_name() == "help" {
+                    continue;
+                }
+                for help in [command.render_long_help(), command.render_help()] {
+                    let help = help.to_string();
+                    assert!(!help.contains("--kestra-otlp"), "{help}");
+                    assert!(!help.contains("[env"), "{help}");
+                    let end = "Global options and environment variables: host-runner help\n";
+                    assert!(help.ends_with(end), "{help}");
+                }
+                check(command);
+            }
+        }
+        let mut all = with_help(100);
+        all.build();
+        let help = all.render_long_help().to_string();
+        check(&mut all);
+        for option in command().get_arguments().filter_map(Arg::get_long) {
+            assert!(help.contains(&format!("--{option}")), "{option}");
+        }
+        for text in ["Global options:", "HOST_RUNNER_DRY_RUN=true is --dry-run"] {
+            assert!(help.contains(text), "{help}");
+        }
     }
 
     #[test]

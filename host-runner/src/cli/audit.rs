@@ -11,7 +11,7 @@ use crate::audit_log::event::Resolution;
 use crate::audit_log::{
     Actor, AuditLog, AuditLogError, Filter, RunStatus, RunSummary, StoredEvent, overridden,
 };
-use crate::report::{Level, Mode};
+use crate::report::{Level, Mode, text, width_of_stdout};
 use crate::run;
 use crate::verdict::{Sent, Status};
 
@@ -91,10 +91,11 @@ fn list(start: &Start, runs: &[RunSummary]) {
         start.reporter.print("no runs\n");
         return;
     }
-    let mut out = format!(
-        "{:36}  {:20}  {:16}  {:5}  target\n",
-        "run", "started", "status", "sent"
-    );
+    let mut rows = vec![
+        ["run", "started", "status", "sent", "target"]
+            .map(str::to_owned)
+            .into(),
+    ];
     for RunSummary { view, alive, .. } in runs {
         let status = if *alive { "running" } else { view.state_name() };
         let started: String = view.first_time.chars().take(19).collect();
@@ -103,10 +104,16 @@ fn list(start: &Start, runs: &[RunSummary]) {
             Sent::Maybe => "maybe",
             Sent::Yes => "yes",
         };
-        let (run, target) = (&view.run.run, &view.run.target);
-        out += &format!("{run:36}  {started:19}Z  {status:16}  {sent:5}  {target}\n");
+        let (run, target) = (view.run.run.clone(), view.run.target.clone());
+        rows.push(vec![
+            run,
+            started + "Z",
+            status.to_owned(),
+            sent.to_owned(),
+            target,
+        ]);
     }
-    start.reporter.print(&out);
+    start.reporter.print(&text::table(&rows, width_of_stdout()));
 }
 
 fn show(start: &Start, audit_log: &AuditLog, run: &str) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use super::setup::Start;
 use crate::engine::{ComponentFile, PORTABLE};
 use crate::report::Mode;
 
-/// The contract, as in the repository.
+/// The contract, as in the repository: the files of one package, each with its name in the first line.
 const WIT: [&str; 3] = [
     include_str!("../../../wit/types.wit"),
     include_str!("../../../wit/host.wit"),
@@ -18,7 +18,15 @@ const WIT: [&str; 3] = [
 /// Runs the command and returns its exit code.
 pub(super) fn run(start: &Start, args: &ComponentArgs) -> anyhow::Result<u8> {
     if args.wit {
-        start.reporter.print(&WIT.join("\n"));
+        let [types, others @ ..] = WIT;
+        let without_package = |text: &str| {
+            text.lines()
+                .skip(1)
+                .map(|line| format!("{line}\n"))
+                .collect()
+        };
+        let others = others.map(without_package as fn(&str) -> String);
+        start.reporter.print(&(types.to_owned() + &others.concat()));
         return Ok(0);
     }
     if let Some(path) = &args.export {

@@ -1,11 +1,16 @@
 //! Errors of a command: each becomes a verdict with a stable code and an exit code.
 
+use std::io;
+
 use crate::audit_log::{AuditLogError, FileProblem};
 use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::report::{ExitRules, Invocation, RefreshResult, Reporter, Summary};
 use crate::run::{BoundaryError, OperationError};
 use crate::verdict::{Status, Verdict};
+
+/// The exit code of a process that a closed pipe ends, by the convention 128 + signal number.
+const EXIT_SIGPIPE: u8 = 141;
 
 /// An error that is a verdict already.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +88,20 @@ pub(super) fn has_code(error: &anyhow::Error, code: &str) -> bool {
     verdict(error).code == code
 }
 
+/// Returns the exit code of a command that only prints if stdout could not be written. A reader that
+/// has gone away, as after `| head`, is no error to report.
+pub(super) fn unprinted(reporter: &Reporter, error: &io::Error) -> u8 {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return EXIT_SIGPIPE;
+    }
+    let message = format!("cannot write to stdout: {error}");
+    reporter.error(
+        &message,
+        "the output is incomplete; send it to another file",
+    );
+    Status::Invalid.exit_code()
+}
+
 /// Reports an error for each of the targets and returns the exit code.
 pub(super) fn report(reporter: &Reporter, names: &[String], error: &anyhow::Error) -> u8 {
     let verdict = verdict(error);
@@ -92,14 +111,17 @@ pub(super) fn report(reporter: &Reporter, names: &[String], error: &anyhow::Erro
         reporter.summary(&summary);
         return summary.exit_code;
     }
-    let result = |name: &String| {
-        let invocation = Invocation {
-            target: name.clone(),
-            ..Invocation::default()
-        };
-        RefreshResult::new(&verdict, &invocation, &ExitRules::default())
+    let results = names.iter().map(|name| result(name, &verdict));
+    report_results(reporter, &results.collect::<Vec<_>>())
+}
+
+/// The result of a target that was not started.
+pub(super) fn result(name: &str, verdict: &Verdict) -> RefreshResult {
+    let invocation = Invocation {
+        target: name.to_owned(),
+        ..Invocation::default()
     };
-    report_results(reporter, &names.iter().map(result).collect::<Vec<_>>())
+    RefreshResult::new(verdict, &invocation, &ExitRules::default())
 }
 
 /// Reports results and their summary, and returns the exit code.

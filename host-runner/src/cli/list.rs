@@ -7,7 +7,7 @@ use super::failure::{Failure, has_code, invalid};
 use super::setup::{self, Start};
 use crate::config::{Config, ResolvedTarget, Selection, TargetOptions, item_of};
 use crate::contract::types as wit;
-use crate::report::Mode;
+use crate::report::{Mode, text, width_of_stdout};
 use crate::run::{self, ListRow, Listing, Operation, OperationError};
 
 /// The id of a target that is only used for its credentials.
@@ -31,6 +31,8 @@ pub(super) async fn run(start: &Start, command: &ListCommand) -> anyhow::Result<
     let mut target = resolve(start, &config, credentials)?;
     if listing != Listing::Runs {
         target = only_credentials(target)?;
+    } else if target.content().is_none() {
+        return Err(no_history(&target.name));
     }
     let targets = std::slice::from_ref(&target);
     let signals = start.signals()?;
@@ -111,12 +113,29 @@ fn no_credentials() -> anyhow::Error {
     )
 }
 
+fn no_history(name: &str) -> anyhow::Error {
+    let message = format!(
+        "{name} has no refresh history: a flow has one only in the dataflow or model that it refreshes, \
+         and the target does not name it"
+    );
+    let hint = "give the target a `verify:` with that content, or see its runs with `host-runner audit list`";
+    invalid("no_history", message, hint)
+}
+
 fn print(start: &Start, rows: &[ListRow]) {
     match (rows.first(), start.reporter.mode()) {
         (None, Mode::Json) => {}
         // An empty log would look as if the task had done nothing.
         (None, _) => start.reporter.print("nothing found"),
-        (Some(first), Mode::Text) => start.reporter.print(&table(first, rows)),
+        (Some(first), Mode::Text) => {
+            let names = first.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let cells = |row: &ListRow| row.iter().map(|(_, value)| value.clone()).collect();
+            let table: Vec<Vec<String>> =
+                [names].into_iter().chain(rows.iter().map(cells)).collect();
+            start
+                .reporter
+                .print(&text::table(&table, width_of_stdout()));
+        }
         (Some(_), _) => {
             for row in rows {
                 let fields = row.iter().map(|(name, value)| (*name, value));
@@ -125,25 +144,4 @@ fn print(start: &Start, rows: &[ListRow]) {
             }
         }
     }
-}
-
-fn table(first: &ListRow, rows: &[ListRow]) -> String {
-    let mut lines: Vec<Vec<&str>> = vec![first.iter().map(|(name, _)| *name).collect()];
-    for row in rows {
-        lines.push(row.iter().map(|(_, value)| value.as_str()).collect());
-    }
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..first.len()).map(width).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths);
-        let cells: String = cells
-            .map(|(cell, width)| format!("{cell:width$}  "))
-            .collect();
-        out += &format!("{}\n", cells.trim_end());
-    }
-    out
 }

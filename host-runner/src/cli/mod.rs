@@ -23,6 +23,7 @@ pub use args::Cli;
 use args::{CancelArgs, CheckArgs, Command, FollowArgs, RefreshArgs};
 use setup::Start;
 
+use crate::report::width_of_stdout;
 use crate::run::Component;
 use crate::verdict::Status;
 
@@ -39,8 +40,11 @@ pub fn main() -> u8 {
         Ok(cli) => return run(&cli, embedded),
         Err(error) => error,
     };
-    if error.kind() == ErrorKind::DisplayHelp {
-        error = args::with_help().try_get_matches().err().unwrap_or(error);
+    let no_arguments = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if [ErrorKind::DisplayHelp, no_arguments].contains(&error.kind()) {
+        // The limits are those of clap.
+        let help = args::with_help(width_of_stdout().unwrap_or(100).min(120));
+        error = help.try_get_matches().err().unwrap_or(error);
     }
     // A closed stream must not change the exit code.
     let _ = error.print();
@@ -92,5 +96,11 @@ async fn carry_out(start: &Start, command: &Command) -> u8 {
         Command::ImportConfig(args) => Ok(import::run(start, args)),
         Command::Audit(command) => audit::run(start, command).await,
     };
-    result.unwrap_or_else(|error| failure::report(&start.reporter, names, &error))
+    let code = result.unwrap_or_else(|error| failure::report(&start.reporter, names, &error));
+    // The exit code of these two states the outcome of a refresh, whoever reads it.
+    let reports_outcome = matches!(command, Command::Refresh(_) | Command::Follow(_));
+    match start.reporter.unprinted() {
+        Some(error) if code == 0 && !reports_outcome => failure::unprinted(&start.reporter, &error),
+        _ => code,
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::RefreshArgs;
-use super::failure::{self, Failure, report_results};
+use super::failure::{self, report_results};
 use super::setup::{self, Start};
 use crate::audit_log::AuditLogLocation;
 use crate::config::{ResolvedTarget, Settings};
@@ -12,7 +12,7 @@ use crate::report::{ExitRules, Invocation, Mode, RefreshResult, Signal, Summary}
 use crate::run::{
     self, AuditHandle, FollowMode, Operation, OperationError, RefreshOptions, Session,
 };
-use crate::verdict::{Status, Verdict, worst};
+use crate::verdict::{Status, Verdict};
 
 /// Runs the command and returns its exit code.
 pub(super) async fn run(start: &Start, args: &RefreshArgs) -> anyhow::Result<u8> {
@@ -138,27 +138,29 @@ async fn dry_run(
     targets: &[ResolvedTarget],
     options: RefreshOptions,
 ) -> u8 {
-    let (reporter, mut codes) = (&start.reporter, Vec::new());
+    let (reporter, mut failed) = (&start.reporter, Vec::new());
     for target in targets {
-        codes.push(
-            match run::plan(session, &audit.audit_log, target, options).await {
-                Ok(plan) => {
-                    match reporter.mode() {
-                        Mode::Text => reporter.print(&plan.to_string()),
-                        _ => reporter.plan(target.kind(), &plan, targets.len() == 1),
-                    }
-                    0
+        let result = match run::plan(session, &audit.audit_log, target, options).await {
+            Ok(plan) => {
+                match reporter.mode() {
+                    Mode::Text => reporter.print(&plan.to_string()),
+                    _ => reporter.plan(target.kind(), &plan),
                 }
-                Err(OperationError::Failed(verdict)) => {
-                    let names = std::slice::from_ref(&target.name);
-                    failure::report(reporter, names, &Failure(verdict).into())
-                }
-                Err(OperationError::Interrupted(signal)) => {
-                    let targets = std::slice::from_ref(target);
-                    stopped_early(start, targets, &ExitRules::default(), signal)
-                }
-            },
-        );
+                continue;
+            }
+            Err(OperationError::Failed(verdict)) => failure::result(&target.name, &verdict),
+            Err(OperationError::Interrupted(signal)) => {
+                not_started(target, signal, &ExitRules::default())
+            }
+        };
+        reporter.result(&result);
+        failed.push(result);
     }
-    worst(codes)
+    reporter.plans(targets.len() == 1);
+    if failed.is_empty() {
+        return 0;
+    }
+    let summary = Summary::of(&failed);
+    reporter.summary(&summary);
+    summary.exit_code
 }

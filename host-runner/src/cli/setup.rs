@@ -58,18 +58,20 @@ impl Start {
         let redactor = Redactor::new();
         let mode = common.output.mode(&surroundings);
         let colors = |terminal| common.color.colors(&surroundings, terminal);
+        let progress = !common.no_progress && !common.quiet;
+        let draws = progress && surroundings.draws_status(mode);
         let options = ReportOptions {
             mode,
             threshold: threshold(common.log_level, common.quiet, common.verbose, mode),
             color_stdout: colors(surroundings.stdout_is_terminal),
             color_stderr: colors(surroundings.stderr_is_terminal),
+            progress_lines: progress && !draws,
         };
-        let progress = surroundings.shows_progress(mode, common.no_progress, common.quiet);
         let caller = caller_context(&*surroundings.env, &surroundings.cwd);
-        let mut reporter = Reporter::of_process(options, redactor.clone(), clock.clone(), progress);
+        let mut reporter = Reporter::of_process(options, redactor.clone(), clock.clone(), draws);
         if common.kestra_otlp {
             let trace = caller.trace.clone();
-            reporter = reporter.in_otlp(Otlp { trace }, clock.clone());
+            reporter = reporter.in_otlp(Otlp { trace });
         }
         for warning in &caller.warnings {
             reporter.log(Level::Warn, warning);

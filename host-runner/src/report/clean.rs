@@ -104,18 +104,9 @@ pub fn cut(text: &str, limit: usize) -> String {
 pub fn json_line(value: &impl Serialize) -> String {
     // Output consists of strings, numbers and flags: serializing it cannot fail.
     let json = serde_json::to_string(value).unwrap_or_default();
-    if !json.contains(OTHER_LINE_ENDS) {
-        return json;
-    }
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if OTHER_LINE_ENDS.contains(&c) {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    OTHER_LINE_ENDS.iter().fold(json, |json, end| {
+        json.replace(*end, &format!("\\u{:04x}", u32::from(*end)))
+    })
 }
 
 #[cfg(test)]

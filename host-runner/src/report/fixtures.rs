@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::result::{ExitRules, Invocation, RefreshResult};
 use super::streams::Sink;
+use crate::clock::{Clock, Sleep};
 use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
 
 /// Collects what was written.
@@ -32,6 +34,25 @@ impl Write for Paper {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A clock that a test sets.
+#[derive(Debug, Default)]
+pub(super) struct SetClock(pub(super) Mutex<Duration>);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let start: Timestamp = "2026-11-23T08:00:00.5Z".parse().unwrap();
+        start.checked_add(self.monotonic()).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
     }
 }
 

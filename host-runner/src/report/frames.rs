@@ -70,18 +70,15 @@ pub fn result_level(result: &RefreshResult) -> Level {
     }
 }
 
-/// The outputs while more results may follow: all results so far, because Kestra replaces a key
-/// that comes again instead of merging it.
-#[must_use]
-pub fn outputs_so_far(results: &[RefreshResult]) -> Value {
-    let build = |kept: &[Value], _| json!({"outputs": {"refreshes": by_name(kept)}});
-    fit(&worst_first(results), build)
-}
-
-/// The final outputs: `refreshes`, `summary`, and for a single target its fields at top level.
+/// The outputs: `refreshes`, `summary`, and for a single target its fields at top level. There is one
+/// such frame, at the end, because Kestra replaces a key that comes again instead of merging it:
+/// results that come one by one would each have to repeat all earlier ones.
 #[must_use]
 pub fn outputs(results: &[RefreshResult], summary: &Summary) -> Value {
-    fit(&worst_first(results), |kept, left_out| {
+    let mut sorted: Vec<&RefreshResult> = results.iter().collect();
+    sorted.sort_by_key(|result| badness(result));
+    let rows: Vec<Value> = sorted.iter().map(|result| json!(result)).collect();
+    fit(&rows, |kept, left_out| {
         let mut summary = summary.clone();
         if left_out > 0 {
             summary.left_out = left_out;
@@ -99,18 +96,9 @@ fn named(key: &str, rows: &[Value], alone: bool) -> Map<String, Value> {
         [Value::Object(fields)] if alone => fields.clone(),
         _ => Map::new(),
     };
-    outputs.insert(key.to_owned(), by_name(rows));
+    let by_name = rows.iter().map(|row| (target(row), row.clone()));
+    outputs.insert(key.to_owned(), by_name.collect());
     outputs
-}
-
-fn worst_first(results: &[RefreshResult]) -> Vec<Value> {
-    let mut sorted: Vec<&RefreshResult> = results.iter().collect();
-    sorted.sort_by_key(|result| badness(result));
-    sorted.iter().map(|result| json!(result)).collect()
-}
-
-fn by_name(rows: &[Value]) -> Value {
-    rows.iter().map(|row| (target(row), row.clone())).collect()
 }
 
 fn target(row: &Value) -> String {
@@ -152,8 +140,7 @@ fn metric(form: &str, name: &str, value: &Value, target: &str, kind: &str) -> Va
     })
 }
 
-/// The outputs of a dry run: `plans` with all plans so far, and for a plan that is `alone` its fields
-/// at top level.
+/// The outputs of a dry run: `plans`, and for a plan that is `alone` its fields at top level.
 #[must_use]
 pub fn plans(plans: &[Value], alone: bool) -> Value {
     fit(

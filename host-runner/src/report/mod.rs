@@ -25,7 +25,7 @@ mod tests;
 pub use frames::Otlp;
 pub use mode::{ColorChoice, Level, Mode, OutputChoice, Surroundings, threshold};
 pub use plan::Plan;
-pub use reporter::{Phase, ReportOptions, Reporter, Update};
+pub use reporter::{ReportOptions, Reporter, Update, width_of_stdout};
 pub use result::{ExitRules, Invocation, RefreshResult, Signal};
 pub use streams::Sink;
 pub use summary::Summary;

@@ -188,15 +188,10 @@ impl Surroundings {
         (self.env)("TERM").as_deref() == Some("dumb")
     }
 
-    /// Returns whether to show a live status line: for a person at a capable terminal, unless
-    /// `--no-progress` or `-q` is given.
+    /// Returns whether to draw a live status line: for a person at a capable terminal.
     #[must_use]
-    pub fn shows_progress(&self, mode: Mode, no_progress: bool, quiet: bool) -> bool {
-        mode == Mode::Text
-            && self.stderr_is_terminal
-            && !self.dumb_terminal()
-            && !no_progress
-            && !quiet
+    pub fn draws_status(&self, mode: Mode) -> bool {
+        mode == Mode::Text && self.stderr_is_terminal && !self.dumb_terminal()
     }
 }
 
@@ -277,18 +272,16 @@ pub(super) mod tests {
 
     #[test]
     fn a_status_line_is_for_text_on_a_capable_terminal() {
-        for (terminal, term, mode, no_progress, quiet, shown) in [
-            (true, "xterm", Mode::Text, false, false, true),
-            (false, "xterm", Mode::Text, false, false, false),
-            (true, "xterm", Mode::Text, true, false, false),
-            (true, "xterm", Mode::Text, false, true, false),
-            (true, "xterm", Mode::Json, false, false, false),
-            (true, "xterm", Mode::Kestra, false, false, false),
-            (true, "dumb", Mode::Text, false, false, false),
+        for (terminal, term, mode, drawn) in [
+            (true, "xterm", Mode::Text, true),
+            (false, "xterm", Mode::Text, false),
+            (true, "xterm", Mode::Json, false),
+            (true, "xterm", Mode::Kestra, false),
+            (true, "dumb", Mode::Text, false),
         ] {
             let mut here = surroundings(&[("TERM", term)]);
             here.stderr_is_terminal = terminal;
-            assert_eq!(here.shows_progress(mode, no_progress, quiet), shown);
+            assert_eq!(here.draws_status(mode), drawn);
         }
     }
 

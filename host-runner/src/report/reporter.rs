@@ -6,10 +6,10 @@
 //!
 //! Reporting never fails and returns nothing, because nothing may depend on being read. Every text is
 //! cleaned here, once. The same progress is not reported twice in a row, so that polling does not
-//! fill a log.
+//! fill a log; without a status line, a heartbeat shows what a long wait is for.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -23,11 +23,13 @@ use super::streams::{Live, Sink};
 use super::summary::Summary;
 use super::text;
 use crate::clock::SharedClock;
-pub use crate::contract::control::Phase;
 use crate::secret::{Redactor, map_texts};
 
 /// The width of a terminal that does not report its own.
 const DEFAULT_WIDTH: u16 = 80;
+
+/// How long nothing may be logged about a run before a heartbeat is.
+const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy)]
@@ -40,21 +42,8 @@ pub struct ReportOptions {
     pub color_stdout: bool,
     /// Whether log lines are colored.
     pub color_stderr: bool,
-}
-
-impl Phase {
-    /// The description for an update without a message.
-    #[must_use]
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Looking => "reading the refresh history",
-            Self::WaitingForOther => "waiting for another run to end",
-            Self::Triggering => "sending the trigger",
-            Self::WaitingToRetry => "waiting before a retry",
-            Self::Matching => "looking for the run",
-            Self::Following => "following the run",
-        }
-    }
+    /// Whether changes of state are logged at the usual threshold too, and a heartbeat.
+    pub progress_lines: bool,
 }
 
 /// The progress of a target.
@@ -62,9 +51,7 @@ impl Phase {
 pub struct Update<'a> {
     /// The target's name.
     pub target: &'a str,
-    /// The step.
-    pub phase: Phase,
-    /// A sentence; may be empty.
+    /// A sentence.
     pub message: &'a str,
     /// The number of HTTP calls so far.
     pub http_calls: u32,
@@ -75,10 +62,12 @@ pub struct Update<'a> {
 /// What was reported so far and affects later output.
 #[derive(Debug, Default)]
 struct Reported {
-    /// The results, cleaned; one per target.
+    /// The results, cleaned.
     results: Vec<RefreshResult>,
-    /// The last progress of each target.
-    progress: BTreeMap<String, String>,
+    /// What the current target is doing, and since when.
+    activity: Option<(String, Duration)>,
+    /// When progress was last logged.
+    logged_at: Duration,
     /// The plans, cleaned.
     plans: Vec<Value>,
 }
@@ -91,7 +80,8 @@ pub struct Reporter {
     stdout: Sink,
     stderr: Sink,
     live: Option<Live>,
-    otlp: Option<(Otlp, SharedClock)>,
+    otlp: Option<Otlp>,
+    clock: SharedClock,
     reported: Mutex<Reported>,
 }
 
@@ -104,6 +94,7 @@ impl Reporter {
         stdout: Sink,
         stderr: Sink,
         live: Option<Live>,
+        clock: SharedClock,
     ) -> Self {
         Self {
             options,
@@ -112,36 +103,43 @@ impl Reporter {
             stderr,
             live,
             otlp: None,
+            clock,
             reported: Mutex::new(Reported::default()),
         }
     }
 
-    /// Sends logs and metrics to Kestra as OTLP, with times from this clock.
+    /// Sends logs and metrics to Kestra as OTLP.
     #[must_use]
-    pub fn in_otlp(mut self, otlp: Otlp, clock: SharedClock) -> Self {
-        self.otlp = Some((otlp, clock));
+    pub fn in_otlp(mut self, otlp: Otlp) -> Self {
+        self.otlp = Some(otlp);
         self
     }
 
-    /// A reporter over stdout and stderr of this process. `progress` draws a live status line
-    /// ([`super::Surroundings::shows_progress`]).
+    /// A reporter over stdout and stderr of this process. `draws` a live status line
+    /// ([`super::Surroundings::draws_status`]).
     #[must_use]
     pub fn of_process(
         options: ReportOptions,
         redactor: Redactor,
         clock: SharedClock,
-        progress: bool,
+        draws: bool,
     ) -> Self {
         let stdout = Sink::new(Box::new(std::io::stdout()));
         let stderr = Sink::new(Box::new(std::io::stderr()));
-        let live = progress.then(|| Live::new(stderr.clone(), width_of_stderr, clock));
-        Self::new(options, redactor, stdout, stderr, live)
+        let live = draws.then(|| Live::new(stderr.clone(), width_of_stderr, clock.clone()));
+        Self::new(options, redactor, stdout, stderr, live, clock)
     }
 
     /// The form of the output.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.options.mode
+    }
+
+    /// Returns why stdout could not be written, if a write has failed.
+    #[must_use]
+    pub fn unprinted(&self) -> Option<std::io::Error> {
+        self.stdout.failure()
     }
 
     /// Logs a message: as one line on stderr, or with its lines under Kestra.
@@ -179,13 +177,10 @@ impl Reporter {
         }
     }
 
-    /// Logs the progress of a target, and shows it on the status line.
+    /// Logs the progress of a target if it is new, and shows it on the status line.
     pub fn progress(&self, update: &Update<'_>) {
         let target = safe_line(&self.redactor, update.target);
-        let message = match safe_line(&self.redactor, update.message) {
-            empty if empty.is_empty() => update.phase.description().to_owned(),
-            message => message,
-        };
+        let message = safe_line(&self.redactor, update.message);
         if let Some(live) = &self.live {
             let calls = match update.http_calls {
                 1 => "1 call".to_owned(),
@@ -194,16 +189,52 @@ impl Reporter {
             live.show(&target, &format!("{message} ({calls})"));
         }
         let line = format!("{target}: {message}");
-        let before = self.reported().progress.insert(target, message.clone());
-        if before != Some(message) {
-            self.log(update.level, &line);
+        let now = self.clock.monotonic();
+        let mut reported = self.reported();
+        if matches!(&reported.activity, Some((known, _)) if *known == line) {
+            return;
+        }
+        reported.activity = Some((line.clone(), now));
+        drop(reported);
+        self.log_progress(update.level, &line);
+    }
+
+    /// Logs again what the current target is doing, and for how long, if nothing was logged about it
+    /// for a minute.
+    pub fn heartbeat(&self) {
+        let now = self.clock.monotonic();
+        let reported = self.reported();
+        let is_due = now.saturating_sub(reported.logged_at) >= HEARTBEAT;
+        let is_due = is_due && self.options.progress_lines;
+        let Some((line, since)) = reported.activity.clone().filter(|_| is_due) else {
+            return;
+        };
+        drop(reported);
+        let waited = text::duration(now.saturating_sub(since));
+        self.log_progress(Level::Info, &format!("{line} (for {waited})"));
+    }
+
+    /// Logs progress. At the usual threshold, without a status line, nothing else would show that the
+    /// program is alive.
+    fn log_progress(&self, level: Level, line: &str) {
+        let (lines, threshold) = (self.options.progress_lines, self.options.threshold);
+        let is_change = lines && (level, threshold) == (Level::Info, Level::Warn);
+        if level < threshold && !is_change {
+            return;
+        }
+        self.reported().logged_at = self.clock.monotonic();
+        if lines && self.options.mode != Mode::Kestra {
+            self.write_log(level, &format!("{:.0} {line}", self.clock.now()));
+        } else {
+            self.write_log(level, line);
         }
     }
 
-    /// Reports the outcome of a target. Under Kestra the outputs so far and the target's metrics
-    /// follow at once, so that they survive the end of the process.
+    /// Reports the outcome of a target. Under Kestra its log entry and its metrics follow at once;
+    /// the outputs come with the summary.
     pub fn result(&self, result: &RefreshResult) {
         let result = self.cleaned(result);
+        self.reported().activity = None;
         if let Some(live) = &self.live {
             live.done(&result.target);
         }
@@ -216,12 +247,8 @@ impl Reporter {
             Mode::Kestra => {
                 let message = text::paragraph(&result, false);
                 self.write_log(frames::result_level(&result), &message);
-                // The lock is held while writing, so that older outputs cannot replace newer ones.
-                let results = &mut self.reported().results;
-                results.retain(|known| known.target != result.target);
-                results.push(result.clone());
-                self.frame(&frames::outputs_so_far(results));
                 self.frame(&frames::metrics(&result));
+                self.reported().results.push(result);
             }
         }
     }
@@ -284,18 +311,25 @@ impl Reporter {
         }
     }
 
-    /// Prints the plan of a dry run as JSON; under Kestra also as outputs and metrics. The fields of a
-    /// plan that is `alone` are outputs of their own.
-    pub fn plan(&self, kind: &str, plan: &Plan, alone: bool) {
+    /// Prints the plan of a dry run as JSON; under Kestra also as metrics. The outputs come with
+    /// [`plans`](Self::plans).
+    pub fn plan(&self, kind: &str, plan: &Plan) {
         let plan = self.cleaned_value(plan);
         self.print_row(&plan);
         if self.options.mode == Mode::Kestra {
-            let plans = &mut self.reported().plans;
-            plans.push(plan.clone());
-            self.frame(&frames::plans(plans, alone));
             if let Some(metrics) = frames::plan_metrics(kind, &plan) {
                 self.frame(&metrics);
             }
+            self.reported().plans.push(plan);
+        }
+    }
+
+    /// Ends a dry run: under Kestra its plans are outputs. The fields of a plan that is `alone` are
+    /// outputs of their own.
+    pub fn plans(&self, alone: bool) {
+        let plans = &self.reported().plans;
+        if !plans.is_empty() {
+            self.frame(&frames::plans(plans, alone));
         }
     }
 
@@ -310,7 +344,7 @@ impl Reporter {
 
     fn frame(&self, content: &Value) {
         let line = match &self.otlp {
-            Some((otlp, clock)) => frames::frame(&otlp.translate(content, clock.now())),
+            Some(otlp) => frames::frame(&otlp.translate(content, self.clock.now())),
             None => frames::frame(content),
         };
         self.stdout.line(&line);
@@ -362,6 +396,13 @@ impl Reporter {
     fn cleaned_value(&self, value: &impl Serialize) -> Value {
         map_texts(&json!(value), &|text| safe(&self.redactor, text))
     }
+}
+
+/// The width of stdout if it is a terminal.
+#[must_use]
+pub fn width_of_stdout() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|(width, _)| width.0.into())
 }
 
 fn width_of_stderr() -> u16 {

@@ -188,9 +188,13 @@ impl RefreshResult {
                 retry_at: text(utc(&verdict.retry_at)),
                 started_at: text(started),
                 ended_at: text(ended),
-                quota: Quota {
-                    next_slot: text(utc(&verdict.quota.next_slot)),
-                    ..verdict.quota.clone()
+                quota: match &verdict.quota {
+                    // An old audit log has `left: 0` here.
+                    Quota { limit: 0, .. } => Quota::default(),
+                    counted => Quota {
+                        next_slot: text(utc(&counted.next_slot)),
+                        ..counted.clone()
+                    },
                 },
                 ..verdict.clone()
             },

@@ -23,8 +23,20 @@ fn every_field_is_present_and_never_null_even_when_nothing_is_known() {
     }
     let error = json!({"code": "", "message": "", "activity_id": ""});
     assert_eq!(value["service_error"], error);
-    let quota = json!({"limit": 0, "counted": 0, "left": 0, "next_slot": ""});
+    // Without a count nothing reads as an exhausted quota, and neither does an old audit log.
+    let quota = json!({"limit": 0, "counted": 0, "left": -1, "next_slot": ""});
     assert_eq!(value["quota"], quota);
+    let mut old = nothing.clone();
+    old.quota =
+        serde_json::from_value(json!({"limit": 0, "counted": 0, "left": 0, "next_slot": ""}))
+            .unwrap();
+    assert_eq!(json!(result(&old, &Invocation::default()))["quota"], quota);
+    let counted = json!({"limit": 8, "counted": 8, "left": 0, "next_slot": ""});
+    old.quota = serde_json::from_value(counted.clone()).unwrap();
+    assert_eq!(
+        json!(result(&old, &Invocation::default()))["quota"],
+        counted
+    );
 }
 
 #[test]

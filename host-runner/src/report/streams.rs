@@ -36,7 +36,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// several threads do not mix.
 #[derive(Clone)]
 pub struct Sink {
-    writer: Arc<Mutex<Option<Box<dyn Write + Send>>>>,
+    writer: Arc<Mutex<io::Result<Box<dyn Write + Send>>>>,
 }
 
 impl fmt::Debug for Sink {
@@ -52,7 +52,7 @@ impl Sink {
     #[must_use]
     pub fn new(writer: Box<dyn Write + Send>) -> Self {
         Self {
-            writer: Arc::new(Mutex::new(Some(writer))),
+            writer: Arc::new(Mutex::new(Ok(writer))),
         }
     }
 
@@ -74,19 +74,27 @@ impl Sink {
     /// Writes text unchanged, without a line end.
     fn raw(&self, text: &str) {
         let mut writer = lock(&self.writer);
-        let Some(open) = writer.as_mut() else {
+        let Ok(open) = writer.as_mut() else {
             return;
         };
         let written = open.write_all(text.as_bytes()).and_then(|()| open.flush());
-        if written.is_err() {
-            *writer = None;
+        if let Err(error) = written {
+            *writer = Err(error);
         }
     }
 
     /// Returns whether a write has failed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        lock(&self.writer).is_none()
+        lock(&self.writer).is_err()
+    }
+
+    /// Returns why a write has failed, if one has.
+    #[must_use]
+    pub fn failure(&self) -> Option<io::Error> {
+        let writer = lock(&self.writer);
+        let error = writer.as_ref().err()?;
+        Some(io::Error::new(error.kind(), error.to_string()))
     }
 }
 
@@ -127,8 +135,7 @@ impl Live {
         let clock = self.clock.clone();
         let since = clock.monotonic();
         let elapsed = move |_: &ProgressState, out: &mut dyn fmt::Write| {
-            let milliseconds = clock.monotonic().saturating_sub(since).as_millis();
-            let _ = out.write_str(&duration(u64::try_from(milliseconds).unwrap_or(u64::MAX)));
+            let _ = out.write_str(&duration(clock.monotonic().saturating_sub(since)));
         };
         let style = ProgressStyle::with_template("{spinner} {prefix}  {so_far}  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner())

@@ -1,5 +1,8 @@
 //! The output in every mode.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -25,6 +28,7 @@ fn options(mode: Mode, threshold: Level) -> ReportOptions {
         threshold,
         color_stdout: false,
         color_stderr: false,
+        progress_lines: false,
     }
 }
 
@@ -40,7 +44,14 @@ fn stage_with(options: ReportOptions, live: impl FnOnce(Sink) -> Option<Live>) -
     let (stdout, stderr, redactor) = (Paper::default(), Paper::default(), Redactor::new());
     let (out, err, live) = (stdout.sink(), stderr.sink(), live(stderr.sink()));
     Stage {
-        reporter: Reporter::new(options, redactor.clone(), out, err, live),
+        reporter: Reporter::new(
+            options,
+            redactor.clone(),
+            out,
+            err,
+            live,
+            SystemClock::shared(),
+        ),
         stdout,
         stderr,
         redactor,
@@ -96,7 +107,6 @@ impl Stage {
 fn update<'a>(message: &'a str, level: Level) -> Update<'a> {
     Update {
         target: "order_list",
-        phase: Phase::Following,
         message,
         http_calls: 3,
         level,
@@ -135,8 +145,8 @@ fn the_threshold_hides_log_lines_but_never_a_result() {
     assert_eq!(quiet.stderr.read(), "error: e\n");
     assert!(quiet.stdout.read().starts_with("failed  a "));
     let loud = stage(Mode::Text, Level::Debug);
-    loud.reporter.progress(&update("", Level::Debug));
-    assert_eq!(loud.stderr.read(), "debug: order_list: following the run\n");
+    loud.reporter.progress(&update("polling", Level::Debug));
+    assert_eq!(loud.stderr.read(), "debug: order_list: polling\n");
 }
 
 #[test]
@@ -192,20 +202,128 @@ fn kestra_reads_frames_only_and_nothing_on_stderr() {
 }
 
 #[test]
-fn kestra_gets_each_result_at_once() {
+fn kestra_gets_logs_and_metrics_at_once_and_the_outputs_at_the_end() {
     let stage = stage(Mode::Kestra, Level::Debug);
-    let statuses = || {
-        let refreshes = &stage.outputs()["refreshes"];
-        ["a", "b"].map(|name| refreshes[name]["status"].clone())
+    let results = [("a", Status::Completed), ("b", Status::Failed)];
+    let results = results.map(|(name, status)| result(name, status));
+    for (number, result) in results.iter().enumerate() {
+        stage.reporter.result(result);
+        let frames = stage.frames();
+        let metrics = frames.iter().filter(|frame| frame["metrics"].is_array());
+        assert_eq!(metrics.count(), number + 1);
+        assert_eq!(stage.logs().len(), number + 1);
+        assert!(stage.outputs().is_empty());
+    }
+    stage.reporter.summary(&Summary::of(&results));
+    let refreshes = &stage.outputs()["refreshes"];
+    let statuses = ["a", "b"].map(|name| refreshes[name]["status"].clone());
+    assert_eq!(statuses, ["completed", "failed"]);
+}
+
+fn plan(target: &str) -> Plan {
+    Plan {
+        target: target.to_owned(),
+        dry_run: true,
+        would: "send",
+        code: String::new(),
+        retry_at: String::new(),
+        quota: crate::verdict::Quota::default(),
+        request: plan::PlannedRequest {
+            method: "POST".to_owned(),
+            url: "https://h.example/x".to_owned(),
+            headers: std::collections::BTreeMap::new(),
+            body: "{}".to_owned(),
+        },
+        running: plan::PlannedRun::default(),
+        newest: plan::PlannedRun::default(),
+    }
+}
+
+#[test]
+fn twice_as_many_targets_print_twice_as_many_bytes() {
+    let refreshed = |count: usize| {
+        let stage = stage(Mode::Kestra, Level::Debug);
+        let targets = (0..count).map(|n| result(&format!("target_{n}"), Status::Failed));
+        stage.report(&targets.collect::<Vec<_>>());
+        stage
     };
-    stage.reporter.result(&result("a", Status::Completed));
-    assert_eq!(statuses(), [json!("completed"), Value::Null]);
-    stage.reporter.result(&result("b", Status::Failed));
-    assert_eq!(statuses(), ["completed", "failed"]);
-    // Each target has its metrics once.
-    let frames = stage.frames();
-    let metrics = frames.iter().filter(|frame| frame["metrics"].is_array());
-    assert_eq!(metrics.count(), 2);
+    let planned = |count: usize| {
+        let stage = stage(Mode::Kestra, Level::Debug);
+        for n in 0..count {
+            stage
+                .reporter
+                .plan("dataflow", &plan(&format!("target_{n}")));
+        }
+        stage.reporter.plans(false);
+        stage
+    };
+    let runs: [&dyn Fn(usize) -> Stage; 2] = [&refreshed, &planned];
+    for run in runs {
+        let [half, full] = [50, 100].map(|count| {
+            let stage = run(count);
+            let frames = stage.frames();
+            let outputs = frames.iter().filter(|frame| frame["outputs"].is_object());
+            assert_eq!(outputs.count(), 1);
+            stage.stdout.read().len()
+        });
+        // Names get a digit longer.
+        assert!(full * 100 <= half * 205, "{half} bytes, then {full}");
+    }
+}
+
+#[test]
+fn a_long_wait_is_logged_each_minute_with_its_time_unless_it_is_not_wanted() {
+    use Level::{Debug, Error, Info, Warn};
+    for (mode, threshold, progress_lines, beats) in [
+        (Mode::Text, Warn, true, true),
+        (Mode::Text, Info, true, true),
+        (Mode::Json, Warn, true, true),
+        (Mode::Kestra, Debug, true, true),
+        (Mode::Kestra, Info, true, true),
+        (Mode::Text, Error, true, false),
+        (Mode::Kestra, Error, true, false),
+        // With --no-progress, or a status line.
+        (Mode::Text, Warn, false, false),
+        (Mode::Kestra, Debug, false, false),
+    ] {
+        let options = ReportOptions {
+            progress_lines,
+            ..options(mode, threshold)
+        };
+        let clock = Arc::new(SetClock::default());
+        let (stdout, stderr) = (Paper::default(), Paper::default());
+        let (out, err) = (stdout.sink(), stderr.sink());
+        let reporter = Reporter::new(options, Redactor::new(), out, err, None, clock.clone());
+        reporter.heartbeat();
+        reporter.progress(&update("waiting for r1", Info));
+        let written = || stdout.read() + &stderr.read();
+        let is_logged = written().contains("order_list: waiting for r1");
+        assert_eq!(is_logged, beats || threshold <= Info, "{mode:?}");
+        for (second, times) in [(59, 0), (60, 1), (70, 1), (119, 1), (120, 2), (185, 3)] {
+            *clock.0.lock().unwrap() = Duration::from_secs(second);
+            // Polling reports the same again.
+            reporter.progress(&update("waiting for r1", Info));
+            reporter.heartbeat();
+            let count = written().matches("waiting for r1 (for ").count();
+            assert_eq!(count, if beats { times } else { 0 }, "{mode:?} {second}");
+        }
+        let line = "order_list: waiting for r1 (for 3m 05s)";
+        match mode {
+            _ if !beats => {}
+            Mode::Kestra => assert!(stdout.read().contains(line)),
+            _ => assert!(
+                stderr
+                    .read()
+                    .ends_with(&format!("info: 2026-11-23T08:03:05Z {line}\n"))
+            ),
+        }
+        // A target that has ended is not waited for.
+        reporter.result(&result("order_list", Status::Completed));
+        let before = written();
+        *clock.0.lock().unwrap() = Duration::from_secs(1_000);
+        reporter.heartbeat();
+        assert_eq!(written(), before);
+    }
 }
 
 #[test]
@@ -279,7 +397,14 @@ fn readers_that_are_gone_stop_only_the_output() {
         let options = options(mode, Level::Trace);
         let (stdout, stderr) = (broken_pipe(), broken_pipe());
         let live = Some(live(stderr.clone()));
-        let reporter = Reporter::new(options, Redactor::new(), stdout.clone(), stderr, live);
+        let reporter = Reporter::new(
+            options,
+            Redactor::new(),
+            stdout.clone(),
+            stderr,
+            live,
+            SystemClock::shared(),
+        );
         reporter.log(Level::Warn, "w");
         reporter.progress(&update("p", Level::Info));
         let result = result("a", Status::Failed);
@@ -304,6 +429,7 @@ fn results_of_several_threads_are_whole_frames() {
             });
         }
     });
+    stage.reporter.summary(&Summary::of(&[]));
     assert_eq!(stage.outputs()["refreshes"].as_object().unwrap().len(), 8);
 }
 

@@ -3,9 +3,11 @@
 //! Foreign text is put on one line or indented, so that a service's message cannot add a row to a
 //! paragraph.
 
-use clap::ValueEnum as _;
+use std::time::Duration;
 
-use super::clean::one_line;
+use clap::{Command, ValueEnum as _};
+
+use super::clean::{cut, one_line};
 use super::mode::Level;
 use super::result::RefreshResult;
 use super::summary::Summary;
@@ -79,7 +81,8 @@ fn ended(result: &RefreshResult) -> String {
     if !result.has_duration() {
         return result.ended_at.clone();
     }
-    format!("{} ({})", result.ended_at, duration(result.duration_ms))
+    let took = duration(Duration::from_millis(result.duration_ms));
+    format!("{} ({took})", result.ended_at)
 }
 
 fn service_run(result: &RefreshResult) -> String {
@@ -147,13 +150,13 @@ pub fn log_line(level: Level, message: &str, colored: bool) -> String {
     format!("{prefix} {message}")
 }
 
-/// A duration, from milliseconds: `850ms`, `12s`, `4m 12s`, `2h 05m`.
+/// A duration: `850ms`, `12s`, `4m 12s`, `2h 05m`.
 #[must_use]
-pub fn duration(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     match (hours, minutes, seconds) {
-        (0, 0, 0) => format!("{milliseconds}ms"),
+        (0, 0, 0) => format!("{}ms", duration.as_millis()),
         (0, 0, _) => format!("{seconds}s"),
         (0, _, _) => format!("{minutes}m {:02}s", seconds % 60),
         _ => format!("{hours}h {:02}m", minutes % 60),
@@ -181,16 +184,47 @@ fn paint(word: &str, sgr: &str, colored: bool) -> String {
     }
 }
 
-/// The statuses and their exit codes, for `--help`. The README has the same table with a column
-/// more.
+/// The statuses and their exit codes, for `--help`, as a list of clap, which wraps the meanings in
+/// their column. The README has the same table with a column more.
 #[must_use]
-pub fn exit_codes() -> String {
-    let line = |exit: &str, name, means| format!("  {exit:13}  {name:17}  {means}");
-    let mut lines = vec![line("exit", "status", "meaning")];
-    for status in Status::value_variants() {
-        lines.push(line(&codes(*status), status.name(), status.meaning()));
+pub fn exit_codes(width: usize) -> String {
+    let row = |status: &Status| {
+        let (codes, name) = (codes(*status), status.name());
+        Command::new(format!("{codes:8}  {name}")).about(status.meaning())
+    };
+    let mut list = Command::new("")
+        .help_template("{subcommands}")
+        .disable_help_subcommand(true)
+        .term_width(width)
+        .subcommands(Status::value_variants().iter().map(row));
+    list.render_help().to_string()
+}
+
+/// A table with aligned columns. If it is wider than `width`, its widest column is truncated, but
+/// never the first one, which holds ids.
+#[must_use]
+pub fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
+    let mut widths = Vec::new();
+    for row in rows {
+        widths.resize(row.len(), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
     }
-    lines.join("\n")
+    let all: usize = widths.iter().map(|width| width + 2).sum();
+    let excess = width.map_or(0, |width| all.saturating_sub(width + 2));
+    if let Some(widest) = widths.iter_mut().skip(1).max() {
+        // A dozen characters are still readable.
+        *widest = widest.saturating_sub(excess).max(12.min(*widest));
+    }
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells: String = cells
+            .map(|(cell, width)| format!("{:width$}  ", cut(cell, *width)))
+            .collect();
+        format!("{}\n", cells.trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// For example `130, 143`.

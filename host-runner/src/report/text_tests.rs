@@ -99,7 +99,7 @@ fn durations_are_as_exact_as_a_person_needs() {
         (7_500_000, "2h 05m"),
         (100 * 3_600_000, "100h 00m"),
     ] {
-        assert_eq!(duration(milliseconds), expected);
+        assert_eq!(duration(Duration::from_millis(milliseconds)), expected);
     }
 }
 
@@ -138,13 +138,57 @@ fn the_readme_has_the_exit_codes_of_the_process() {
 }
 
 #[test]
-fn the_help_has_every_exit_code_in_aligned_columns() {
-    let text = exit_codes();
-    let column = text.lines().next().unwrap().find("meaning").unwrap();
-    let all = Status::value_variants();
-    assert_eq!(text.lines().count(), all.len() + 1);
-    for (line, status) in text.lines().skip(1).zip(all) {
-        assert!(line.contains(status.name()));
-        assert_eq!(&line[column..], status.meaning());
+fn the_help_has_every_exit_code_in_columns_that_fit() {
+    for width in [60, 80, 100, 120] {
+        let text = exit_codes(width);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= width),
+            "{text}"
+        );
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        for status in Status::value_variants() {
+            let (codes, name, meaning) = (codes(*status), status.name(), status.meaning());
+            assert!(
+                words.contains(&format!("{codes} {name} {meaning}")),
+                "{text}"
+            );
+        }
+        // In a narrow terminal the meanings are below the names.
+        let column = |word| text.lines().find_map(|line| line.find(word));
+        if width >= 80 {
+            assert_eq!(column("Triggered;"), column("Blocked by"), "{text}");
+            assert_eq!(column("accepted"), column("denied"), "{text}");
+        }
     }
+}
+
+#[test]
+fn a_table_fits_its_terminal_and_keeps_its_ids() {
+    let id = "33333333-3333-3333-3333-333333333333";
+    let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+    let long = "Master Order List of the whole company, with everything that was ever ordered";
+    let rows = [
+        row(["id", "name", "kind"]),
+        row([id, long, "dataflow"]),
+        row([id, "Short", "model"]),
+    ];
+    let full = table(&rows, None);
+    assert!(
+        full.contains(&format!("{id}  {long}  dataflow\n")),
+        "{full}"
+    );
+    assert_eq!(table(&rows, Some(500)), full);
+    for width in [70, 80, 100] {
+        let cut = table(&rows, Some(width));
+        let longest = cut.lines().map(|line| line.chars().count()).max();
+        assert_eq!(longest, Some(width), "{cut}");
+        assert_eq!(cut.matches(id).count(), 2, "{cut}");
+        assert!(cut.contains("…  dataflow\n"), "{cut}");
+        let kind = cut.lines().next().unwrap().find("kind");
+        assert_eq!(cut.lines().nth(2).unwrap().find("model"), kind, "{cut}");
+    }
+    // A terminal that is narrower than the ids wraps them itself.
+    assert_eq!(table(&rows, Some(20)).matches(id).count(), 2);
+    assert_eq!(table(&[], Some(20)), "");
 }

@@ -396,7 +396,6 @@ impl control::Host for HostServices {
     async fn progress(&mut self, update: control::Update) {
         self.reporter.progress(&Update {
             target: &self.target,
-            phase: update.phase,
             message: &update.message,
             http_calls: update.http_calls,
             level: match update.level {

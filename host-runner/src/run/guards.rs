@@ -16,20 +16,27 @@ use crate::verdict::{Status, Verdict};
 pub(super) struct BlockingGuard {
     /// The guard's key in the configuration.
     pub(super) name: &'static str,
+    /// Why it holds back the refresh.
+    pub(super) reason: String,
     /// The verdict on the refresh.
     pub(super) verdict: Verdict,
 }
 
 impl BlockingGuard {
     /// `opens_at` is when the guard would let the refresh through; none for never.
-    fn new(name: &'static str, code: &str, message: String, opens_at: Option<Timestamp>) -> Self {
+    fn new(name: &'static str, code: &str, reason: String, opens_at: Option<Timestamp>) -> Self {
+        let message = format!("{reason}; nothing was sent");
         let hint = "start again at that time, or use --force to trigger now";
         let verdict = Verdict {
             retryable: true,
             retry_at: opens_at.map(|at| at.to_string()).unwrap_or_default(),
             ..Verdict::not_sent(Status::Skipped, code, message, hint)
         };
-        Self { name, verdict }
+        Self {
+            name,
+            reason,
+            verdict,
+        }
     }
 }
 
@@ -47,11 +54,11 @@ pub(super) fn blocking(
         let last = audit_log.last_refresh_of_target(&target.name)?;
         let opens_at = too_early(last, interval, now);
         guards.extend(opens_at.zip(last).map(|(at, last)| {
-            let message = format!(
-                "the last refresh of {} was sent at {last}, and `min_interval` allows the next one at {at}; nothing was sent",
+            let reason = format!(
+                "the last refresh of {} was sent at {last}, and `min_interval` allows the next one at {at}",
                 target.name
             );
-            BlockingGuard::new("min_interval", "too_soon", message, Some(at))
+            BlockingGuard::new("min_interval", "too_soon", reason, Some(at))
         }));
     }
     Ok(guards)
@@ -63,14 +70,18 @@ fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuar
         return None;
     }
     let opens_at = next_opening(&target.windows, now);
-    let next = match opens_at {
+    let next = match &opens_at {
         None => "it never opens again".to_owned(),
-        Some(at) => format!("it opens at {at}"),
+        Some(at) => format!("it opens at {}", at.strftime("%Y-%m-%d %H:%M %Q")),
     };
-    let name = &target.name;
-    let message = format!("the window of {name} is closed, {next}; nothing was sent");
-    let guard = BlockingGuard::new("window", "outside_window", message, opens_at);
-    Some(guard)
+    let reason = format!("the window of {} is closed, {next}", target.name);
+    let opens_at = opens_at.map(|at| at.timestamp());
+    Some(BlockingGuard::new(
+        "window",
+        "outside_window",
+        reason,
+        opens_at,
+    ))
 }
 
 /// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.

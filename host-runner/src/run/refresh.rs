@@ -20,7 +20,8 @@ use super::{guards, inspect};
 use crate::audit_log::{AuditLogError, Begin, BeginOptions, ResourceClaim, RunInfo, RunView};
 use crate::config::{OnInterrupt, ResolvedTarget};
 use crate::contract::types::{FollowMode, RefreshError, Target};
-use crate::report::{Level, Phase, Update};
+use crate::report::text::duration;
+use crate::report::{Level, Update};
 use crate::verdict::{Status, Verdict};
 
 /// The pause between two looks at a run that another process holds.
@@ -60,12 +61,11 @@ pub async fn refresh(
         };
         session.reporter.progress(&Update {
             target: &target.name,
-            phase: Phase::WaitingToRetry,
             message: &format!(
                 "attempt {triggers} of {} failed ({}); the next one starts in {}",
                 target.retry.max_attempts.0,
                 verdict.code,
-                crate::report::text::duration(request::millis(wait))
+                duration(wait)
             ),
             http_calls: verdict.http_calls,
             level: Level::Warn,
@@ -300,8 +300,7 @@ impl Attempt<'_> {
             return Err(run.conclude(first.verdict.clone()).await.into());
         }
         for guard in &blocking {
-            let message = &guard.verdict.message;
-            let message = format!("--force overrides {}: {message}", guard.name);
+            let message = format!("--force overrides {}: {}", guard.name, guard.reason);
             run.reporter.log(Level::Warn, &message);
         }
         Ok(blocking.iter().map(|guard| guard.name.to_owned()).collect())
@@ -364,7 +363,6 @@ impl Attempt<'_> {
     fn report_waiting(&self, message: &str) {
         self.session.reporter.progress(&Update {
             target: &self.target.name,
-            phase: Phase::WaitingForOther,
             message,
             http_calls: 0,
             level: Level::Info,

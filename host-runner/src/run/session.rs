@@ -120,7 +120,7 @@ impl Session {
     }
 
     /// Waits for `future`, a signal, or the end of `limit`. Meanwhile it renews the leases that this
-    /// process holds in `audit_log`.
+    /// process holds in `audit_log`, and shows that it is alive.
     pub(super) async fn drive<T>(
         &self,
         audit_log: Option<&AuditLog>,
@@ -137,6 +137,7 @@ impl Session {
                 done = &mut future => return Ok(done),
                 () = &mut overdue => return Err(WaitError::TimeLimit),
                 () = self.clock.sleep(RENEW_EVERY) => {
+                    self.reporter.heartbeat();
                     if let Some(Err(error)) = audit_log.map(AuditLog::renew) {
                         self.reporter.log(Level::Debug, &format!("the lease was not renewed: {error}"));
                     }
