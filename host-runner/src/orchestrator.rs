@@ -113,7 +113,8 @@ fn labels(env: Env<'_>, contexts: &[Value], warnings: &mut Vec<String>) -> Label
     let mut all = contexts.iter().filter_map(|json| json.get("labels"));
     let fields: Option<Map<String, Value>> =
         given.or_else(|| all.find_map(Value::as_object).cloned());
-    let mut labels = flat_labels(&fields.unwrap_or_default());
+    let mut labels = Vec::new();
+    add_flat(&mut labels, "", &fields.unwrap_or_default(), LABEL_DEPTH);
     let left_out = labels.split_off(labels.len().min(LABELS)).len();
     if left_out > 0 {
         warnings.push(format!(
@@ -123,29 +124,28 @@ fn labels(env: Env<'_>, contexts: &[Value], warnings: &mut Vec<String>) -> Label
     labels.into_iter().collect()
 }
 
-/// The labels with printable texts. A nested label gets the dotted name that Kestra's own pages show,
-/// for example `system.correlationId`.
-fn flat_labels(fields: &Map<String, Value>) -> Vec<(String, String)> {
-    fn add(labels: &mut Vec<(String, String)>, name: &str, value: &Value, depth: usize) {
+/// Adds the labels with printable texts. A nested label gets the dotted name that Kestra's own pages
+/// show, for example `system.correlationId`.
+fn add_flat(
+    labels: &mut Vec<(String, String)>,
+    prefix: &str,
+    fields: &Map<String, Value>,
+    depth: usize,
+) {
+    for (field, value) in fields {
+        let name = format!("{prefix}{field}");
         let text = match value {
-            Value::Object(fields) if depth > 0 => {
-                for (field, value) in fields {
-                    add(labels, &format!("{name}.{field}"), value, depth - 1);
-                }
-                return;
+            Value::Object(inner) if depth > 0 => {
+                add_flat(labels, &format!("{name}."), inner, depth - 1);
+                continue;
             }
-            Value::Null => return,
+            Value::Null => continue,
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let name = cut(&printable(name), LABEL_NAME_LENGTH);
+        let name = cut(&printable(&name), LABEL_NAME_LENGTH);
         labels.push((name, cut(&printable(&text), LABEL_VALUE_LENGTH)));
     }
-    let mut labels = Vec::new();
-    for (name, value) in fields {
-        add(&mut labels, name, value, LABEL_DEPTH);
-    }
-    labels
 }
 
 /// The contexts: the named file, the file in the working directory, the variable (as text or base64).

@@ -123,8 +123,6 @@ impl Observed {
     pub const STATUS: &'static str = "status";
     /// The trigger was not sent, or was rejected for now.
     pub const NOT_SENT: &'static str = "not_sent";
-    /// A run that is not ours.
-    pub const OTHER_RUN: &'static str = "other_run";
 }
 
 /// The end of an invocation.

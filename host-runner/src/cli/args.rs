@@ -397,12 +397,10 @@ fn with_environment(command: clap::Command) -> clap::Command {
     let is_empty = |name: &String| std::env::var_os(name).is_some_and(|value| value.is_empty());
     command.mut_args(|arg| match variable(&arg).filter(|name| !is_empty(name)) {
         Some(name) => {
-            let flag = matches!(arg.get_action(), ArgAction::SetTrue);
             let arg = arg.env(name).hide_env(true);
-            if flag {
-                arg.value_parser(BoolishValueParser::new())
-            } else {
-                arg
+            match arg.get_action() {
+                ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+                _ => arg,
             }
         }
         None => arg,

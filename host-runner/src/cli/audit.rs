@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{AuditCommand, ResolveArgs, TargetArgs};
 use super::failure::{Failure, has_code};
-use super::setup::Start;
+use super::setup::{SHORT_PATIENCE, Start};
 use crate::audit_log::event::Resolution;
 use crate::audit_log::{
     Actor, AuditLog, AuditLogError, Filter, RunStatus, RunSummary, StoredEvent, overridden,
@@ -54,7 +54,8 @@ async fn open(start: &Start) -> anyhow::Result<AuditLog> {
         config => Some(config?),
     };
     let location = start.location(config.as_ref())?;
-    Ok(start.existing_audit_log(&location).await?)
+    let audit_log = start.audit_log(&location, SHORT_PATIENCE, AuditLog::open_existing);
+    Ok(audit_log.await?)
 }
 
 /// A run as a script sees it. Every field is always present.

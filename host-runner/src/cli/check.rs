@@ -5,6 +5,7 @@ use serde_json::json;
 use super::args::CheckArgs;
 use super::failure;
 use super::setup::{self, SHORT_PATIENCE, Start};
+use crate::audit_log::AuditLog;
 use crate::config::ResolvedTarget;
 use crate::report::{Level, Mode};
 use crate::run::{self, Finding, FindingLevel, Operation};
@@ -25,7 +26,7 @@ pub(super) async fn run(start: &Start, args: &CheckArgs) -> anyhow::Result<u8> {
 
     warn(start, "", &settings.warnings);
     let opened = start
-        .audit_log(&location, SHORT_PATIENCE)
+        .audit_log(&location, SHORT_PATIENCE, AuditLog::open)
         .await
         .and_then(|audit_log| audit_log.writable());
     let audit_log = match opened {

@@ -18,15 +18,14 @@ const WIT: [&str; 3] = [
 /// Runs the command and returns its exit code.
 pub(super) fn run(start: &Start, args: &ComponentArgs) -> anyhow::Result<u8> {
     if args.wit {
-        let [types, others @ ..] = WIT;
-        let without_package = |text: &str| {
-            text.lines()
-                .skip(1)
-                .map(|line| format!("{line}\n"))
-                .collect()
+        let [types, host, refresh] = WIT;
+        let after_package = |text: &str| {
+            text.split_once('\n')
+                .map_or("", |(_, rest)| rest)
+                .to_owned()
         };
-        let others = others.map(without_package as fn(&str) -> String);
-        start.reporter.print(&(types.to_owned() + &others.concat()));
+        let text = types.to_owned() + &after_package(host) + &after_package(refresh);
+        start.reporter.print(&text);
         return Ok(0);
     }
     if let Some(path) = &args.export {

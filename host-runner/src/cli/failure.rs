@@ -55,13 +55,10 @@ pub(super) fn verdict(error: &anyhow::Error) -> Verdict {
     }
     let (status, code, hint) = if let Some(error) = error.downcast_ref::<AuditLogError>() {
         let status = match error {
-            AuditLogError::File {
-                problem: FileProblem::NotFound,
-                ..
-            } => Status::Invalid,
-            AuditLogError::File { .. } | AuditLogError::ClaimLost { .. } => {
+            AuditLogError::File { problem, .. } if !matches!(problem, FileProblem::NotFound) => {
                 Status::AuditUnavailable
             }
+            AuditLogError::ClaimLost { .. } => Status::AuditUnavailable,
             _ => Status::Invalid,
         };
         (status, error.code(), error.hint())

@@ -42,9 +42,11 @@ async fn prepare(
     let signals = start.signals()?;
     let (audit_log, view) = if any {
         // Nothing is read or stored, but a session needs an audit log.
-        (start.audit_log(&location, SHORT_PATIENCE).await?, None)
+        let audit_log = start.audit_log(&location, SHORT_PATIENCE, AuditLog::open);
+        (audit_log.await?, None)
     } else {
-        let audit_log = start.existing_audit_log(&location).await?;
+        let audit_log = start.audit_log(&location, SHORT_PATIENCE, AuditLog::open_existing);
+        let audit_log = audit_log.await?;
         let view = find_run(&audit_log, subject, &config)?;
         (audit_log, Some(view))
     };

@@ -12,7 +12,6 @@ mod follow;
 mod import;
 mod list;
 mod refresh;
-mod schema;
 mod setup;
 
 use anyhow::Context as _;
@@ -23,7 +22,8 @@ pub use args::Cli;
 use args::{CancelArgs, CheckArgs, Command, FollowArgs, RefreshArgs};
 use setup::Start;
 
-use crate::report::width_of_stdout;
+use crate::config::json_schema;
+use crate::report::{Mode, width_of_stdout};
 use crate::run::Component;
 use crate::verdict::Status;
 
@@ -92,7 +92,14 @@ async fn carry_out(start: &Start, command: &Command) -> u8 {
         Command::List(command) => list::run(start, command).await,
         Command::Check(args) => check::run(start, args).await,
         Command::Component(args) => component::run(start, args),
-        Command::Schema => Ok(schema::run(start)),
+        Command::Schema => {
+            let schema = json_schema();
+            match start.reporter.mode() {
+                Mode::Text => start.reporter.print(&format!("{schema:#}\n")),
+                Mode::Json | Mode::Kestra => start.reporter.print_json(&schema),
+            }
+            Ok(0)
+        }
         Command::ImportConfig(args) => Ok(import::run(start, args)),
         Command::Audit(command) => audit::run(start, command).await,
     };

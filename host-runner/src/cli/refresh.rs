@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::args::RefreshArgs;
 use super::failure::{self, report_results};
 use super::setup::{self, Start};
-use crate::audit_log::AuditLogLocation;
+use crate::audit_log::{AuditLog, AuditLogLocation};
 use crate::config::{ResolvedTarget, Settings};
 use crate::report::{ExitRules, Invocation, Mode, RefreshResult, Signal, Summary};
 use crate::run::{
@@ -59,8 +59,11 @@ async fn carry_out(
         .unwrap_or_default();
     let audit_log = tokio::select! {
         biased;
-        signal = stop.wait() => return Ok(stopped_early(start, targets, &rules, signal)),
-        audit_log = start.audit_log(location, patience) => audit_log?,
+        signal = stop.wait() => {
+            let results = targets.iter().map(|target| not_started(target, signal, &rules));
+            return Ok(report_results(&start.reporter, &results.collect::<Vec<_>>()));
+        }
+        audit_log = start.audit_log(location, patience, AuditLog::open) => audit_log?,
     };
     let audit = AuditHandle {
         audit_log: Arc::new(audit_log),
@@ -99,18 +102,7 @@ async fn carry_out(
     Ok(summary.exit_code)
 }
 
-/// Reports targets that a signal stopped before they started.
-fn stopped_early(
-    start: &Start,
-    targets: &[ResolvedTarget],
-    rules: &ExitRules,
-    signal: Signal,
-) -> u8 {
-    let not_started = |target| not_started(target, signal, rules);
-    let results: Vec<RefreshResult> = targets.iter().map(not_started).collect();
-    report_results(&start.reporter, &results)
-}
-
+/// The result of a target that a signal stopped before it started.
 fn not_started(target: &ResolvedTarget, signal: Signal, rules: &ExitRules) -> RefreshResult {
     let verdict = Verdict {
         retryable: true,

@@ -161,18 +161,9 @@ impl Start {
         }
     }
 
-    /// Opens the audit log, or creates it. Waits up to `patience` for a locked one.
-    pub(super) async fn audit_log(&self, place: &AuditLogLocation, patience: Duration) -> Opened {
-        self.open(place, patience, AuditLog::open).await
-    }
-
-    /// Opens an existing audit log. Waits a few seconds for a locked one.
-    pub(super) async fn existing_audit_log(&self, place: &AuditLogLocation) -> Opened {
-        self.open(place, SHORT_PATIENCE, AuditLog::open_existing)
-            .await
-    }
-
-    async fn open(
+    /// Opens the audit log in this way ([`AuditLog::open`], [`AuditLog::open_existing`]). Waits up to
+    /// `patience` for a locked one.
+    pub(super) async fn audit_log(
         &self,
         place: &AuditLogLocation,
         patience: Duration,
@@ -299,13 +290,12 @@ pub(super) fn exit_rules(
     exit_zero_on: &[Status],
     settings: &Settings,
 ) -> ExitRules {
-    let zero_on = match exit_zero_on {
-        [] => settings.exit_zero_on.clone(),
-        given => given.to_vec(),
-    };
     ExitRules {
         require_completed: require_completed || settings.require_completed,
-        zero_on,
+        zero_on: match exit_zero_on {
+            [] => settings.exit_zero_on.clone(),
+            given => given.to_vec(),
+        },
     }
 }
 

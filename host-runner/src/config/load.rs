@@ -93,18 +93,17 @@ impl Config {
     pub fn with_target(mut self, options: &TargetOptions) -> Result<Self, ConfigError> {
         let target = map([(options.name().as_str(), options.target()?)]);
         self.tree = self.tree.with("targets", target);
-        if self.tree.get(&["credentials", "default"]).is_none() {
+        let credentials = self.tree.get(&["credentials"]).cloned();
+        let credentials = credentials.unwrap_or_else(|| map([]));
+        if credentials.get(&["default"]).is_none() {
             let default = map([
                 ("kind", literal("client-secret")),
                 ("tenant", variable("AZURE_TENANT_ID")),
                 ("client_id", variable("AZURE_CLIENT_ID")),
                 ("client_secret", variable("AZURE_CLIENT_SECRET")),
             ]);
-            let credentials = self.tree.get(&["credentials"]).cloned();
-            let credentials = credentials.unwrap_or_else(|| map([]));
-            self.tree = self
-                .tree
-                .with("credentials", credentials.with("default", default));
+            let credentials = credentials.with("default", default);
+            self.tree = self.tree.with("credentials", credentials);
         }
         Ok(self)
     }

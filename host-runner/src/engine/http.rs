@@ -142,9 +142,7 @@ mod tests {
             ];
             causes.extend(match sent {
                 Sent::No => vec![
-                    Cause::NoToken {
-                        reason: reason.clone(),
-                    },
+                    Cause::NoToken(reason.clone()),
                     Cause::Unreachable(reason.clone()),
                 ],
                 Sent::Maybe => vec![

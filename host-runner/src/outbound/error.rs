@@ -108,11 +108,8 @@ pub enum Cause {
     #[error("the TLS handshake failed ({0}); check that the port serves https")]
     TlsFailed(String),
     /// There is no token for a call that needs one, for now.
-    #[error("no token: {reason}; try again later")]
-    NoToken {
-        /// Why.
-        reason: String,
-    },
+    #[error("no token: {0}; try again later")]
+    NoToken(String),
     /// The connection ended without a response.
     #[error("closed the connection without a response ({reason}){}", whether(*.sent))]
     Closed {
@@ -196,7 +193,7 @@ impl SendError {
             | Cause::TlsSetup(_)
             | Cause::TlsUntrusted(_)
             | Cause::TlsFailed(_)
-            | Cause::NoToken { .. } => Sent::No,
+            | Cause::NoToken(_) => Sent::No,
             Cause::Closed { sent, .. } | Cause::TotalTimeout { sent, .. } => *sent,
             Cause::FirstByteTimeout(_)
             | Cause::BetweenBytesTimeout { .. }

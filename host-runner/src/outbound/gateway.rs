@@ -206,7 +206,7 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
-        let no_token = |reason| Cause::NoToken { reason }.at(call.permit.origin().authority());
+        let no_token = |reason| Cause::NoToken(reason).at(call.permit.origin().authority());
         let Some(source) = self.config.tokens.get(credential) else {
             let reason = format!("there is no credential named {credential}");
             return Err(no_token(reason));

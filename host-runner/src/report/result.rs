@@ -7,8 +7,7 @@
 use std::ops::Deref;
 
 use jiff::{Timestamp, Unit};
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::verdict::{EXIT_SIGINT, EXIT_SIGTERM, Quota, Status, Verdict};
 
@@ -97,7 +96,7 @@ impl ExitRules {
 /// The result of one target. Timestamps are RFC 3339 in UTC, or empty.
 ///
 /// It dereferences to its verdict, because a result is a verdict with a few more fields.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshResult {
     /// The target's name.
     pub target: String,
@@ -129,43 +128,6 @@ impl Deref for RefreshResult {
 
     fn deref(&self) -> &Verdict {
         &self.verdict
-    }
-}
-
-/// Writes the fields in the order of the contract, which derived code cannot: the fields of the
-/// verdict and of the invocation alternate.
-impl Serialize for RefreshResult {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let verdict = &self.verdict;
-        let mut fields = serializer.serialize_struct("RefreshResult", 27)?;
-        fields.serialize_field("target", &self.target)?;
-        fields.serialize_field("kind", &self.kind)?;
-        fields.serialize_field("status", &verdict.status)?;
-        fields.serialize_field("sent", &verdict.sent)?;
-        fields.serialize_field("evidence", &verdict.evidence)?;
-        fields.serialize_field("matched", &verdict.matched)?;
-        fields.serialize_field("own_run", &verdict.own_run)?;
-        fields.serialize_field("code", &verdict.code)?;
-        fields.serialize_field("likely_cause", &verdict.likely_cause)?;
-        fields.serialize_field("message", &verdict.message)?;
-        fields.serialize_field("hint", &verdict.hint)?;
-        fields.serialize_field("retryable", &verdict.retryable)?;
-        fields.serialize_field("retry_at", &verdict.retry_at)?;
-        fields.serialize_field("run", &self.run)?;
-        fields.serialize_field("service_run", &verdict.service_run)?;
-        fields.serialize_field("flow_run", &verdict.flow_run)?;
-        fields.serialize_field("started_at", &verdict.started_at)?;
-        fields.serialize_field("ended_at", &verdict.ended_at)?;
-        fields.serialize_field("duration_ms", &self.duration_ms)?;
-        fields.serialize_field("http_calls", &verdict.http_calls)?;
-        fields.serialize_field("attempt", &self.attempt)?;
-        fields.serialize_field("idempotency_key", &self.idempotency_key)?;
-        fields.serialize_field("replayed", &self.replayed)?;
-        fields.serialize_field("audit_event", &self.audit_event)?;
-        fields.serialize_field("exit_code", &self.exit_code)?;
-        fields.serialize_field("service_error", &verdict.service_error)?;
-        fields.serialize_field("quota", &verdict.quota)?;
-        fields.end()
     }
 }
 

@@ -200,7 +200,7 @@ impl Boundary {
     pub(super) fn explain(&self, mut verdict: Verdict) -> Verdict {
         let no_response = matches!(verdict.status, Status::Denied | Status::Unavailable);
         if let Some(failure) = self.last_failure().filter(|_| no_response) {
-            if matches!(failure.cause, Cause::NoToken { .. }) {
+            if matches!(failure.cause, Cause::NoToken(_)) {
                 // WASI has no error code for it.
                 "token_unavailable".clone_into(&mut verdict.code);
             }

@@ -76,12 +76,8 @@ fn closed_window(target: &ResolvedTarget, now: Timestamp) -> Option<BlockingGuar
     };
     let reason = format!("the window of {} is closed, {next}", target.name);
     let opens_at = opens_at.map(|at| at.timestamp());
-    Some(BlockingGuard::new(
-        "window",
-        "outside_window",
-        reason,
-        opens_at,
-    ))
+    let (name, code) = ("window", "outside_window");
+    Some(BlockingGuard::new(name, code, reason, opens_at))
 }
 
 /// How long to wait before the next attempt, after `triggers` of them; none if there is no next one.

@@ -2,7 +2,6 @@
 
 mod client;
 mod faults;
-mod https;
 
 use std::io;
 use std::sync::Arc;

@@ -15,31 +15,6 @@ fn looked(world: World) -> (World, &'static str, Problem) {
 }
 
 #[test]
-fn rejected_credentials_before_the_trigger_are_unauthorized() {
-    for (answer, code) in [
-        (
-            refusal(401, "PowerBINotAuthorizedException"),
-            "not_authorized",
-        ),
-        (refusal(403, "TokenExpired"), "token_expired"),
-        (refusal(403, ""), "not_authorized"),
-        (
-            Ok(with(
-                answer(401, r#"{"error":{"code":"invalid_client"}}"#),
-                "x-host-runner-answer",
-                "token",
-            )),
-            "token_refused",
-        ),
-    ] {
-        let (_, kind, problem) = looked(World::new().answers_get(answer));
-        assert_eq!((kind, problem.code.as_str()), ("unauthorized", code));
-        assert_eq!(problem.http_calls, 1);
-        assert!(problem.service_error.is_some());
-    }
-}
-
-#[test]
 fn a_missing_dataflow_is_invalid() {
     for (status, code) in [(404, "entity_not_found"), (400, "request_rejected")] {
         let (_, kind, problem) = looked(World::new().answers_get(refusal(status, "")));
@@ -67,52 +42,6 @@ fn an_untrusted_certificate_is_not_retried() {
         ("unavailable", "tls_certificate_untrusted")
     );
     assert_eq!(world.gets().len(), 1);
-}
-
-#[test]
-fn an_unusable_history_is_read_again_until_the_deadline() {
-    let too_many = Ok(with(answer(429, "{}"), "Retry-After", "10"));
-    for (answer, code) in [
-        (broken(TransportKind::NameNotResolved), "name_not_resolved"),
-        (
-            broken(TransportKind::ConnectionRefused),
-            "connection_refused",
-        ),
-        (broken(TransportKind::AnswerTimeout), "response_timed_out"),
-        (broken(TransportKind::TooLarge), "response_too_large"),
-        (refusal(503, ""), "service_unavailable"),
-        (refusal(500, ""), "service_unavailable"),
-        (refusal(302, ""), "redirected"),
-        (page(), "response_unreadable"),
-        (
-            Ok(answer(200, r#"{"value":[{"id":"#)),
-            "response_unreadable",
-        ),
-        (Ok(answer(204, "")), "response_unreadable"),
-        (too_many, "throttled"),
-    ] {
-        let (world, kind, problem) = looked(World::new().answers_every_get(answer));
-        assert_eq!((kind, problem.code.as_str()), ("unavailable", code));
-        assert!(problem.retryable, "{code}");
-        assert!(world.gets().len() > 30, "{code}: {}", world.gets().len());
-        assert!(
-            (3_500_000..3_660_000).contains(&world.elapsed()),
-            "{code}: {}",
-            world.elapsed()
-        );
-        assert_eq!(world.warnings().len(), world.gets().len() - 1);
-    }
-}
-
-#[test]
-fn a_history_that_recovers_is_used() {
-    let world = World::new()
-        .with(our_run("Success"))
-        .answers_get(refusal(503, ""))
-        .answers_get(broken(TransportKind::ConnectionLost))
-        .answers_get(page());
-    assert_eq!(verdict(&world, &request(verified())).code, "");
-    assert!(world.warnings()[0].contains("HTTP 503"));
 }
 
 #[test]

@@ -9,22 +9,6 @@ fn other(took: i64, end: &str) -> Scripted {
 }
 
 #[test]
-fn wait_triggers_after_the_other_run() {
-    let world = World::new()
-        .with(other(100_000, "Failed"))
-        .with(our_run("Success"));
-    let verdict = verdict(&world, &request(verified()));
-    assert_eq!(
-        (verdict.status, verdict.service_run.as_deref()),
-        (Status::Completed, Some("ours"))
-    );
-    assert!(world.intents()[0].baseline.contains(&"other".to_owned()));
-    assert_eq!(world.kinds()[..2], ["other_run", "intent"]);
-    let looked_at = world.intents()[0].looked_at.clone().unwrap();
-    assert!(looked_at.as_str() >= "2026-11-23T08:00:40Z", "{looked_at}");
-}
-
-#[test]
 fn the_deadline_while_waiting_ends_in_skipped() {
     let world = World::new().with(other(80_000_000, "Success"));
     let verdict = verdict(&world, &request(verified()));

@@ -68,22 +68,6 @@ fn the_state_at_the_service_is_the_verdict_for_every_kind() {
 }
 
 #[test]
-fn an_unknown_state_is_never_success_for_every_kind() {
-    for (target, _) in targets() {
-        let mut odd = ours("Success");
-        odd.states = vec![(1_000, "Polishing".into())];
-        let world = World::new().with(odd);
-        let verdict = end_of(&world, &target);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Unknown, "still_running"),
-            "{target:?}"
-        );
-        assert_eq!(world.warnings().len(), 1, "{:?}", world.warnings());
-    }
-}
-
-#[test]
 fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
     for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
         for target in named() {
@@ -95,34 +79,6 @@ fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
                 (status, Some(OURS))
             );
         }
-    }
-}
-
-#[test]
-fn a_named_run_that_is_missing_for_a_while_has_not_failed() {
-    for target in named() {
-        let world = World::new().with(ours("Success").seen_after(200_000));
-        assert_eq!(end_of(&world, &target).status, Status::Completed);
-    }
-}
-
-#[test]
-fn a_dropped_request_is_unknown_and_not_sent_again() {
-    for target in named() {
-        // Another run does not count as ours, nor as a late run of ours.
-        let other = timed("other", "ViaApi", 20_000, 10_000, "Success").by_trigger();
-        let late = timed("late", "ViaApi", 305_000, 10_000, "Success").by_trigger();
-        let world = World::new().with(other).with(late);
-        let verdict = end_of(&world, &target);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Unknown, "refresh_not_started")
-        );
-        assert_eq!(
-            (verdict.sent, verdict.matched, verdict.likely_cause.as_str()),
-            (Sent::Yes, Matched::Exact, "")
-        );
-        assert_eq!(world.posts().len(), 1);
     }
 }
 
@@ -186,33 +142,6 @@ fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
             .with(other)
             .answers_post(broken(TransportKind::ConnectionLost));
         assert_eq!(end_of(&world, &target).code, "ambiguous_run");
-    }
-}
-
-#[test]
-fn a_throttled_trigger_is_sent_again_later_for_every_kind() {
-    for (target, _) in targets() {
-        let blocked = r#"{"requestId":"r","errorCode":"RequestBlocked","message":"Request is blocked by the upstream service until: 9/2/2025 6:17:18 PM (UTC)"}"#;
-        let world = World::new().with(ours("Success")).answers_post(Ok(with(
-            answer(429, blocked),
-            "Retry-After",
-            "58",
-        )));
-        assert_eq!(end_of(&world, &target).status, Status::Completed);
-        assert_eq!(world.posts().len(), 2);
-        assert_eq!(world.intents().len(), 2);
-    }
-}
-
-#[test]
-fn rejected_credentials_start_nothing_for_every_kind() {
-    for (target, _) in targets() {
-        for status in [401, 403] {
-            let world = World::new().answers_post(refusal(status, ""));
-            let (kind, _) = error(&world, &request(target.clone()));
-            assert_eq!(kind, "unauthorized");
-            assert_eq!(world.posts().len(), 1);
-        }
     }
 }
 
@@ -425,31 +354,6 @@ fn detached_waits_until_a_queued_run_has_started() {
 fn busy() -> Vec<Answer> {
     let said = r#"{"error":{"code":"InvalidRequest","message":"Invalid dataset refresh request. Another refresh request is already executing"}}"#;
     vec![Ok(answer(400, said)), refusal(409, "")]
-}
-
-#[test]
-fn a_busy_model_is_triggered_later() {
-    for target in [standard(), enhanced()] {
-        for refused in busy() {
-            // The history shows the other run only after the rejection.
-            let other = timed("other", "ViaXmlaEndpoint", 0, 100_000, "Success").seen_after(500);
-            let world = World::new()
-                .with(other)
-                .with(ours("Success"))
-                .answers_post(refused);
-            let verdict = end_of(&world, &target);
-            assert_eq!(
-                (verdict.status, verdict.service_run.as_deref()),
-                (Status::Completed, Some(OURS))
-            );
-            assert_eq!(world.posts().len(), 2);
-            assert_eq!(
-                world.kinds()[..4],
-                ["intent", "not_sent", "other_run", "intent"]
-            );
-            assert!(world.intents()[1].baseline.contains(&"other".to_owned()));
-        }
-    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod chance;
 mod follow;
 mod golden;
 mod guard;
-mod invariants;
 mod kinds;
 mod names;
 mod quota;

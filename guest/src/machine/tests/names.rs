@@ -78,20 +78,6 @@ fn sound() -> World {
 }
 
 #[test]
-fn names_are_resolved_exactly_for_every_kind() {
-    for target in targets() {
-        let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Success").by_trigger());
-        let verdict = verdict(&world, &request(target));
-        assert_eq!(verdict.status, Status::Completed);
-        for call in world.gets().iter().skip(2) {
-            assert!(call.url.contains(WORKSPACE) && call.url.contains(DATAFLOW));
-        }
-        let intent = &world.intents()[0].request.url;
-        assert!(!intent.contains("Master"));
-    }
-}
-
-#[test]
 fn a_similar_name_is_never_taken_and_the_names_are_listed() {
     for (workspaces, items, code, expected) in [
         (
@@ -192,38 +178,6 @@ fn unresolved_names_leave_a_follow_unknown() {
             (Status::Unknown, code)
         );
         assert_eq!(world.kinds(), ["verdict"]);
-    }
-}
-
-#[test]
-fn an_item_of_another_generation_is_reported() {
-    let fabric =
-        "https://api.fabric.example/v1/workspaces/33333333-3333-3333-3333-333333333333/dataflows";
-    let power_bi = "/v1.0/myorg/groups/33333333-3333-3333-3333-333333333333/dataflows";
-    for (target, here, there, hint) in [
-        (verified(), power_bi, fabric, "Set `kind: dataflow-gen2`."),
-        (gen2(), fabric, power_bi, "Set `kind: dataflow`."),
-    ] {
-        let history = match target {
-            Target::DataflowGen2(_) => "/jobs/instances",
-            _ => "/transactions",
-        };
-        let world = World::new()
-            .serves(history, refusal(404, "ItemNotFound"))
-            .serves(here, list(&[]))
-            .serves(there, list(&[(&DATAFLOW.to_uppercase(), "order_list")]));
-        let (kind, problem) = error(&world, &request(target.clone()));
-        assert_eq!(
-            (kind, problem.code.as_str()),
-            ("invalid", "wrong_generation")
-        );
-        assert_eq!(problem.hint, hint);
-        assert!(world.posts().is_empty());
-        let newest = crate::follow_refresh(world.ports(), &follow(target, Subject::Newest));
-        assert_eq!(
-            super::problem(newest.unwrap_err()).1.code,
-            "wrong_generation"
-        );
     }
 }
 

@@ -233,35 +233,6 @@ fn accepting() -> Vec<Target> {
 }
 
 #[test]
-fn a_forbidden_history_is_accepted_if_configured() {
-    for target in accepting() {
-        for status in [401, 403] {
-            let world = World::new().answers_every_get(refusal(status, ""));
-            let verdict = verdict(&world, &request(target.clone()));
-            assert_eq!(
-                (verdict.status, verdict.code.as_str(), verdict.sent),
-                (Status::Accepted, "history_unreadable", Sent::Yes),
-                "{target:?}"
-            );
-            assert_eq!(verdict.evidence, Evidence::None);
-            assert!(verdict.message.contains(&format!("HTTP {status}")));
-            assert_eq!((world.gets().len(), world.posts().len()), (1, 1));
-            let intent = &world.intents()[0];
-            assert!(intent.looked_at.is_none() && intent.baseline.is_empty());
-        }
-    }
-}
-
-#[test]
-fn a_forbidden_history_stops_before_the_trigger_by_default() {
-    for target in [verified(), gen2(), standard(), enhanced()] {
-        let world = World::new().answers_every_get(refusal(403, ""));
-        assert_eq!(error(&world, &request(target)).0, "unauthorized");
-        assert!(world.posts().is_empty());
-    }
-}
-
-#[test]
 fn only_a_forbidden_history_is_accepted() {
     let token = with(
         crate::testing::answer(401, r#"{"error":{"code":"invalid_client"}}"#),

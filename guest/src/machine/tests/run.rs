@@ -43,27 +43,6 @@ fn a_run_is_matched_followed_and_completed() {
 }
 
 #[test]
-fn the_final_state_is_the_verdict() {
-    for (text, status, code) in [
-        ("Failed", Status::Failed, "refresh_failed"),
-        ("failure", Status::Failed, "refresh_failed"),
-        ("Cancelled", Status::Cancelled, ""),
-        ("Canceled", Status::Cancelled, ""),
-        ("Succeeded", Status::Completed, ""),
-        ("COMPLETED", Status::Completed, ""),
-    ] {
-        let world = World::new().with(our_run(text));
-        let verdict = end(&world);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (status, code),
-            "{text}"
-        );
-        assert_eq!(verdict.evidence, Evidence::Service);
-    }
-}
-
-#[test]
 fn an_unknown_state_is_watched_further_with_one_warning() {
     let mut ours = our_run("Success");
     ours.states = vec![
@@ -87,57 +66,11 @@ fn an_unknown_state_is_watched_further_with_one_warning() {
 }
 
 #[test]
-fn a_run_that_is_running_at_the_deadline_is_unknown() {
-    let world =
-        World::new().with(timed("ours", "OnDemand", 1_000, 9_000_000, "Success").by_trigger());
-    let verdict = end(&world);
-    assert_eq!(
-        (verdict.status, verdict.code.as_str()),
-        (Status::Unknown, "still_running")
-    );
-    assert_eq!(
-        (verdict.sent, verdict.matched),
-        (Sent::Yes, Matched::Inferred)
-    );
-    assert!(!verdict.retryable && verdict.hint.contains("Follow"));
-    assert!((3_599_000..3_640_000).contains(&world.elapsed()));
-}
-
-#[test]
 fn a_run_that_is_seen_late_is_still_ours() {
     let ours = timed("ours", "OnDemand", 200_000, 60_000, "Success")
         .by_trigger()
         .seen_after(30_000);
     assert_eq!(end(&World::new().with(ours)).status, Status::Completed);
-}
-
-#[test]
-fn a_run_that_never_starts_is_unknown_and_not_failed() {
-    let world = World::new();
-    let verdict = end(&world);
-    assert_eq!(
-        (verdict.status, verdict.code.as_str()),
-        (Status::Unknown, "refresh_not_started")
-    );
-    assert_eq!(
-        (verdict.sent, verdict.evidence),
-        (Sent::Yes, Evidence::Service)
-    );
-    assert_eq!(
-        (verdict.likely_cause.as_str(), verdict.retry_at),
-        ("", None)
-    );
-    assert!(
-        verdict.message.contains("within 5 min"),
-        "{}",
-        verdict.message
-    );
-    assert!(
-        (300_000..301_000).contains(&world.elapsed()),
-        "{}",
-        world.elapsed()
-    );
-    assert_eq!(world.kinds(), ["intent", "triggered", "verdict"]);
 }
 
 #[test]
@@ -166,26 +99,6 @@ fn a_hidden_rejection_names_the_daily_limit_and_the_next_slot() {
     );
     assert!(verdict.message.contains("2026-11-24T00:00:00Z"));
     assert!(!verdict.retryable);
-}
-
-#[test]
-fn a_scheduled_run_in_the_same_minute_is_not_taken() {
-    let world = World::new()
-        .with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger())
-        .with(our_run("Failed"));
-    let verdict = end(&world);
-    assert_eq!(
-        (verdict.status, verdict.service_run.as_deref()),
-        (Status::Failed, Some("ours"))
-    );
-
-    let world = World::new().with(timed("plan", "Scheduled", 500, 30_000, "Success").by_trigger());
-    let verdict = end(&world);
-    assert_eq!(verdict.code, "refresh_not_started");
-    assert!(
-        verdict.message.contains("plan") && verdict.message.contains("not started by a trigger")
-    );
-    assert_eq!(verdict.service_run, None);
 }
 
 #[test]
@@ -278,28 +191,6 @@ fn an_earlier_run_that_appears_late_is_not_taken() {
     let hidden = timed("hidden", "OnDemand", -5_000, 100_000, "Success").seen_after(8_000);
     let verdict = end(&World::new().with(hidden));
     assert_eq!(verdict.code, "refresh_not_started");
-}
-
-#[test]
-fn detached_ends_when_the_run_has_started() {
-    let mut request = request(verified());
-    request.follow = FollowMode::UntilStarted;
-    let world = World::new().with(our_run("Success"));
-    let detached = verdict(&world, &request);
-    assert_eq!(
-        (detached.status, detached.evidence),
-        (Status::Accepted, Evidence::Service)
-    );
-    assert_eq!(
-        (detached.matched, detached.own_run),
-        (Matched::Inferred, true)
-    );
-    assert!(world.elapsed() < 10_000);
-
-    let world = World::new().with(timed("ours", "OnDemand", 1_000, 0, "Failed").by_trigger());
-    assert_eq!(verdict(&world, &request).status, Status::Failed);
-    let world = World::new();
-    assert_eq!(verdict(&world, &request).code, "refresh_not_started");
 }
 
 #[test]

@@ -184,21 +184,6 @@ fn denied_and_untrusted_end_immediately() {
 }
 
 #[test]
-fn a_throttled_trigger_respects_retry_after() {
-    let date = "Mon, 23 Nov 2026 08:10:00 GMT";
-    for (value, waited) in [("300", 300_020), (date, 600_020)] {
-        let world = World::new().answers_post(Ok(with(answer(429, "{}"), "Retry-After", value)));
-        let verdict = verdict(&world, &unverified());
-        assert_eq!(verdict.status, Status::Accepted);
-        assert_eq!(world.call_times(), [0, waited]);
-        assert_eq!(
-            world.kinds(),
-            ["intent", "not_sent", "intent", "triggered", "verdict"]
-        );
-    }
-}
-
-#[test]
 fn a_retry_after_beyond_the_deadline_is_unavailable_immediately() {
     let world = World::new().answers_post(Ok(with(
         answer(429, r#"{"message":"Retry in 7200 seconds."}"#),
@@ -213,22 +198,6 @@ fn a_retry_after_beyond_the_deadline_is_unavailable_immediately() {
     );
     assert!(problem.retryable && world.elapsed() == 20);
     assert_eq!(world.kinds(), ["intent", "not_sent", "error"]);
-}
-
-#[test]
-fn an_unauthorized_trigger_starts_nothing() {
-    for (status, service_code, code) in [
-        (401, "AuthorizationFailed", "sas_rejected"),
-        (401, "DirectApiAuthorizationRequired", "sas_missing"),
-        (403, "MisMatchingOAuthClaims", "oauth_claims_mismatch"),
-        (403, "", "not_authorized"),
-    ] {
-        let world = World::new().answers_post(refusal(status, service_code));
-        let (kind, problem) = error(&world, &unverified());
-        assert_eq!((kind, problem.code.as_str()), ("unauthorized", code));
-        assert_eq!(world.kinds(), ["intent", "triggered", "error"]);
-        assert_eq!(world.posts().len(), 1);
-    }
 }
 
 #[test]
@@ -367,40 +336,6 @@ fn a_lost_trigger_without_a_history_is_unknown() {
 }
 
 #[test]
-fn a_lost_trigger_is_searched_for_and_found() {
-    for (answer, _) in lost() {
-        let world = World::new()
-            .with(our_run("Success"))
-            .answers_post(answer.clone());
-        let verdict = verdict(&world, &request(verified()));
-        assert_eq!(
-            (verdict.status, verdict.sent),
-            (Status::Completed, Sent::Yes),
-            "{answer:?}"
-        );
-        assert_eq!(
-            (verdict.matched, verdict.own_run),
-            (Matched::Inferred, true)
-        );
-        assert_eq!(world.posts().len(), 1);
-    }
-}
-
-#[test]
-fn a_lost_trigger_that_is_not_found_stays_maybe() {
-    for (answer, _) in lost() {
-        let world = World::new().answers_post(answer);
-        let verdict = verdict(&world, &request(verified()));
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Unknown, "refresh_not_started")
-        );
-        assert_eq!(verdict.sent, Sent::Maybe);
-        assert_eq!(world.posts().len(), 1);
-    }
-}
-
-#[test]
 fn an_html_page_with_a_flow_run_comes_from_the_flow() {
     let page = page().map(|page| with(page, "x-ms-workflow-run-id", "0858CU18"));
     let world = World::new().answers_post(page);
@@ -435,20 +370,6 @@ fn the_intent_is_stored_before_the_trigger_is_sent() {
         }
     }
     assert_eq!(posts, 2);
-}
-
-#[test]
-fn without_a_stored_intent_nothing_is_sent() {
-    let world = World::new();
-    world.store_says(StoreError::Unavailable("database is locked".into()));
-    let (kind, problem) = error(&world, &unverified());
-    assert_eq!(
-        (kind, problem.code.as_str()),
-        ("audit_unavailable", "audit_unavailable")
-    );
-    assert!(problem.message.contains("database is locked"));
-    assert!(world.posts().is_empty());
-    assert_eq!(world.kinds(), ["error"]);
 }
 
 #[test]

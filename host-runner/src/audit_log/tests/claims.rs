@@ -129,7 +129,7 @@ fn matched_service_runs_are_listed_per_resource() {
         ("a", "one", matched("run of a")),
         ("a", "one", outcome_of(Status::Completed, "run of a")),
         ("b", "two", outcome_of(Status::Failed, "run of b")),
-        ("c", "three", seen(Observed::OTHER_RUN)),
+        ("c", "three", seen("other_run")),
         ("c", "three", seen(Observed::STATUS)),
     ] {
         audit_log.append(&other(id, target), detail).unwrap();

@@ -69,7 +69,7 @@ fn a_match_sets_the_run_and_a_status_sets_its_state() {
     let view = of_one(&[
         intent(),
         triggered(Some(202)),
-        observed(Observed::OTHER_RUN, Some("other"), "InProgress"),
+        observed("other_run", Some("other"), "InProgress"),
         matched("ours"),
         observed(Observed::STATUS, Some("ours"), "Success"),
     ]);
