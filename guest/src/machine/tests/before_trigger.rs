@@ -4,7 +4,7 @@ use super::*;
 use crate::contract::{Content, Credentials, FollowMode, Target, Verification};
 use crate::ports::TransportKind;
 use crate::testing::{
-    answer, broken, dataflow, error as refusal, flow, item, page, request, verified, with,
+    answer, broken, dataflow, error as refusal, flow, item, request, verified, with,
 };
 
 fn looked(world: World) -> (World, &'static str, Problem) {

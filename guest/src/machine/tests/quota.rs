@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::contract::{
-    Evidence, FollowMode, Matched, QuotaGuard, QuotaMode, QuotaUnreadable, Sent, Status, Target,
+    FollowMode, Matched, QuotaGuard, QuotaMode, QuotaUnreadable, Sent, Status, Target,
     Verification, WatchedItem, WhenUnreadable,
 };
 use crate::ports::TransportKind;

@@ -1,7 +1,7 @@
 //! Matching the run that the trigger started, and following it to its end.
 
 use super::*;
-use crate::contract::{Event, Evidence, FollowMode, Matched, Sent, Status};
+use crate::contract::{Event, Evidence, Matched, Sent, Status};
 use crate::ports::TransportKind;
 use crate::testing::{broken, error as refusal, ok, request, verified};
 
