@@ -9,7 +9,7 @@ use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::World;
 
 use crate::support::{
-    Outcome, Platform, Setup, dataflow, endless, flow, interrupt, signal, verified, world, world_of,
+    Outcome, Platform, Setup, dataflow, endless, flow, interrupt, kill, verified, world, world_of,
 };
 
 #[test]
@@ -175,8 +175,8 @@ fn a_run_that_appears_late_is_found_and_cancelled() {
 fn a_second_signal_changes_nothing() {
     let (platform, setup) = cancelling(&endless());
     let child = started(&platform, &setup, "--output json");
-    signal(&child, "TERM");
-    signal(&child, "INT");
+    assert!(kill("TERM", child.id()));
+    assert!(kill("INT", child.id()));
     Outcome::end_of(child).exits(143);
     ends_with_answer(&setup, "requested");
 }
@@ -187,7 +187,7 @@ fn a_signal_after_the_streams_were_closed_ends_the_process() {
     let mut child = started(&platform, &setup, "--output kestra");
     drop(child.stdout.take());
     drop(child.stderr.take());
-    signal(&child, "TERM");
+    assert!(kill("TERM", child.id()));
     assert_eq!(child.wait().unwrap().code(), Some(143));
     ends_with_answer(&setup, "requested");
 }

@@ -71,16 +71,17 @@ fn lacks(missing: &[Missing], not_root: bool) -> String {
     let listed = |part: fn(&Missing) -> &str, separator| {
         missing.iter().map(part).collect::<Vec<_>>().join(separator)
     };
-    let names = listed(|tool| &tool.name, " and ");
+    let names = listed(|tool| &tool.name, ", no ");
     let packages = listed(|tool| &tool.package, " ");
     match not_root {
         true => format!(
-            "this machine lacks {names}. To run them: as root `apt-get update && apt-get install -y \
+            "this machine has no {names}. To run them: as root `apt-get update && apt-get install -y \
              --no-install-recommends {packages}`, then `cargo xtask test`"
         ),
         false => format!(
-            "this machine lacks {names}, and apt-get could not install {packages}. To run them: install {names} in \
-             another way, then `cargo xtask test` (with JAVA_HOME, if a JDK is in a folder of its own)"
+            "this machine has no {names}, and apt-get could not install {packages}. To run them: install what is \
+             missing in another way, then `cargo xtask test`, or `JAVA_HOME=FOLDER cargo xtask test` for a JDK in a \
+             folder of its own"
         ),
     }
 }

@@ -159,8 +159,8 @@ const INCOMPLETE: &[Case] = &[
         &[],
         &[SKIP_1_3, SKIP_2_0],
         &[
-            "Kestra 1.3 and 2.0, because this machine lacks curl",
-            "install curl in another way, then `cargo xtask test`",
+            "Kestra 1.3 and 2.0, because this machine has no curl, and apt-get",
+            "missing in another way, then `cargo xtask test`",
         ],
     ),
     (
@@ -168,7 +168,7 @@ const INCOMPLETE: &[Case] = &[
         &[],
         &[SKIP_1_3, SKIP_2_0],
         &[
-            "because this machine lacks Maven and curl",
+            "because this machine has no Maven, no curl.",
             "as root `apt-get update && ",
             INSTALL,
         ],
@@ -178,7 +178,7 @@ const INCOMPLETE: &[Case] = &[
         &[],
         &[SKIP_1_3, SKIP_2_0],
         &[
-            "because this machine lacks Maven and curl",
+            "because this machine has no Maven, no curl.",
             "as root `apt-get update && ",
             INSTALL,
         ],
@@ -188,8 +188,8 @@ const INCOMPLETE: &[Case] = &[
         &[UPDATE, INSTALL],
         &[SKIP_1_3, SKIP_2_0],
         &[
-            "lacks Maven and curl, and apt-get could not",
-            "install Maven and curl in another way",
+            "has no Maven, no curl, and apt-get could not install maven curl.",
+            "missing in another way, then `cargo xtask test`",
         ],
     ),
     (

@@ -8,7 +8,7 @@ mod platform;
 mod programs;
 mod setup;
 
-pub use outcome::{Outcome, frames, interrupt, kill, signal};
+pub use outcome::{Outcome, frames, interrupt, kill};
 pub use platform::Platform;
 pub use programs::host_runner;
 pub use setup::Setup;

@@ -102,16 +102,11 @@ pub fn kill(name: &str, process: impl Display) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Sends a signal.
-pub fn signal(child: &Child, name: &str) {
-    assert!(kill(name, child.id()));
-}
-
 /// Sends a signal, and waits for the end, which must come soon.
 #[track_caller]
 pub fn interrupt(child: Child, name: &str) -> Outcome {
     let signalled = Instant::now();
-    signal(&child, name);
+    assert!(kill(name, child.id()));
     let outcome = Outcome::end_of(child);
     let took = signalled.elapsed();
     // Promised to the orchestrator.

@@ -55,7 +55,7 @@ impl Tools {
 /// Something that the tests on the engine need and this machine lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// What it is, for a sentence.
+    /// Its name.
     pub name: String,
     /// Debian's package.
     pub package: String,
@@ -67,7 +67,7 @@ pub fn missing() -> Vec<Missing> {
     let release = pinned("jdk");
     let jdk_package = format!("openjdk-{release}-jdk-headless");
     [
-        (format!("a JDK {release}"), jdk_package, jdk().is_ok()),
+        (format!("JDK {release}"), jdk_package, jdk().is_ok()),
         ("Maven".into(), "maven".into(), maven().is_some()),
         // The shipped flows send alerts with it.
         ("curl".into(), "curl".into(), on_path("curl").is_some()),
