@@ -188,11 +188,11 @@ fn an_enhanced_refresh_has_the_given_fields_and_no_notify_option() {
         (nothing_special(), r#"{"type":"automatic"}"#),
         (
             transactional,
-            r#"{"type":"automatic","commitMode":"transactional","timeout":"00:00:05"}"#,
+            r#"{"commitMode":"transactional","timeout":"00:00:05","type":"automatic"}"#,
         ),
         (
             all,
-            r#"{"type":"full","commitMode":"partialBatch","maxParallelism":4,"retryCount":2,"timeout":"25:01:01","objects":[{"table":"Sales","partition":"2026 \"Q4\""},{"table":"Date"}],"applyRefreshPolicy":false,"effectiveDate":"2026-11-23"}"#,
+            r#"{"applyRefreshPolicy":false,"commitMode":"partialBatch","effectiveDate":"2026-11-23","maxParallelism":4,"objects":[{"partition":"2026 \"Q4\"","table":"Sales"},{"table":"Date"}],"retryCount":2,"timeout":"25:01:01","type":"full"}"#,
         ),
     ] {
         let target = Target::SemanticModel(ModelTarget {
