@@ -421,7 +421,7 @@ fn variable(arg: &Arg) -> Option<String> {
 pub(super) fn with_help(width: usize) -> clap::Command {
     let after_help = format!(
         "{REFRESH_EXAMPLES}\n\nExit codes:\n{}",
-        crate::report::text::exit_codes(width)
+        crate::report::text::exit_codes(width).trim_end()
     );
     let command = command()
         .term_width(width)
