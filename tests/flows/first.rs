@@ -1,14 +1,12 @@
 //! The first flow: started by a person, a schedule and another flow, and restarted.
 
-use std::process::Command;
-
 use kestra_engine::{Execution, Line};
 use serde_json::json;
 
 use crate::context::assert_task;
 use crate::fixture::Fixture;
 use crate::shipped;
-use crate::support::{endless, world};
+use crate::support::{endless, kill, world};
 
 const FLOW: &str = "first_refresh";
 
@@ -87,7 +85,7 @@ on_both_lines! {
         let execution = fixture.start(FLOW, &json!({}));
         fixture.wait_for_match();
         let pid = fixture.only_run_events()[0]["actor"]["pid"].to_string();
-        assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        assert!(kill("9", &pid));
         assert_eq!(fixture.finished(&execution).state(), "FAILED");
         fixture.platform.complete("Success");
         let again = fixture.restart(&execution);
