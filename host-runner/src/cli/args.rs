@@ -67,8 +67,8 @@ pub struct Common {
     /// When to use colors
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: ColorChoice,
-    /// Send logs and metrics to Kestra as OTLP, with exact times and the trace id. Requires Kestra
-    /// 2.0: older versions drop these logs
+    /// Send logs and metrics to Kestra as OTLP, with exact times and the trace id. Requires Kestra 2.0
+    /// or 1.3.34: older versions drop these logs
     #[arg(long, global = true)]
     pub kestra_otlp: bool,
     /// Show no progress: neither the status line on a terminal nor, without one, a line per change of

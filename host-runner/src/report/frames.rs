@@ -192,7 +192,7 @@ fn fit(rows: &[Value], build: impl Fn(&[Value], usize) -> Value) -> Value {
 /// `AGGREGATION_TEMPORALITY_DELTA`: Kestra adds such a sum to a counter.
 const DELTA: u8 = 1;
 
-/// Translates frames to OTLP/JSON, which Kestra 2.0 reads and Kestra 1.3 drops.
+/// Translates frames to OTLP/JSON, which Kestra 2.0 and 1.3.34 read, and 1.3.31 drops.
 ///
 /// Log entries then have the time at which they were written instead of the time at which the worker
 /// read them, and belong to the trace. Outputs stay as they are. Timers stay too: Kestra 2.0 turns
