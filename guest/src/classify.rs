@@ -10,11 +10,8 @@ use crate::api::content::ContentKind;
 use crate::api::error::{DAILY_LIMIT, ErrorDetails};
 use crate::contract::ServiceError;
 use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, SemanticModel};
-use crate::ports::{HttpAnswer, TransportKind};
+use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, TransportKind};
 use crate::redact::Redactor;
-
-/// The header by which a host marks a response as its own: it could not get a token, and sent nothing.
-const HOST_TOKEN_HEADER: &str = "x-host-runner-answer";
 
 /// How a semantic model reports that a refresh is running, with a code that is only
 /// `InvalidRequest`. [O]
@@ -260,7 +257,7 @@ macro_rules! no_response {
 /// What applies if no row fits; the last rows of the table fit everything.
 const NO_ROW: Row = on!(ALL ANY 0..=999 "" => Later "unexpected_response", ENDPOINT, true);
 
-/// The identity provider is down. No service can claim this, because the host removes the header.
+/// The identity provider is down, as the host reports.
 const NO_TOKEN: Row = on!(ALL ANY 503..=503 "" => Later "token_unavailable", LATER, true);
 
 /// A response with a success status that cannot be read.

@@ -16,6 +16,10 @@ use crate::contract::{Entry, Receipt, StoreError, Update, Wake};
 /// that flag uses the same text.
 pub const NOT_SENT_PREFIX: &str = "not sent:";
 
+/// The header by which such a host marks a response as its own: it could not get a token, and sent
+/// nothing. From any other host the mark may be a service's, and is ignored.
+pub(crate) const HOST_TOKEN_HEADER: &str = "x-host-runner-answer";
+
 /// The HTTP methods in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {

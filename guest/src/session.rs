@@ -15,7 +15,7 @@ use crate::contract::{
     CallContext, Credentials, Endpoints, Entry, Event, Intent, Level, Observed, Phase,
     RefreshError, ServiceRun, StoreError, Target, Triggered, Update, Wake, invalid,
 };
-use crate::ports::{HttpAnswer, HttpRequest, Method, Ports, TransportError};
+use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, HttpRequest, Method, Ports, TransportError};
 use crate::redact::Redactor;
 use crate::time::Moment;
 use crate::url::Parts;
@@ -168,21 +168,26 @@ impl<'p> Session<'p> {
     pub(crate) fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
         self.calls = self.calls.saturating_add(1);
         let sent_ms = self.elapsed_ms();
-        let answer = self.ports.http.send(request);
-        self.unanswered_since_ms = match answer {
-            Ok(_) => None,
+        let mut answer = self.ports.http.send(request);
+        self.unanswered_since_ms = match &mut answer {
+            Ok(answer) => {
+                let vouches = self.host_reports_unsent;
+                let is_mark = |name: &str| name.eq_ignore_ascii_case(HOST_TOKEN_HEADER);
+                answer.headers.retain(|(name, _)| vouches || !is_mark(name));
+                None
+            }
             Err(_) => self.unanswered_since_ms.or(Some(sent_ms)),
         };
         answer
     }
 
-    /// The time left for network faults.
+    /// The time left for network faults; without a limit after a response.
     pub(crate) fn patience_left_ms(&self) -> u64 {
-        let down_ms = self
-            .unanswered_since_ms
-            .map(|since| self.elapsed_ms().saturating_sub(since));
-        self.connect_patience_ms
-            .saturating_sub(down_ms.unwrap_or_default())
+        let Some(since) = self.unanswered_since_ms else {
+            return u64::MAX;
+        };
+        let down_ms = self.elapsed_ms().saturating_sub(since);
+        self.connect_patience_ms.saturating_sub(down_ms)
     }
 
     /// Sends a request without a body to the Power BI or Fabric API.

@@ -1,4 +1,4 @@
-//! What commands print, and how they end if nobody reads it: help, variables, tables, the WIT.
+//! What commands print (help, tables, the WIT), and their exit code if stdout cannot be written.
 
 use std::fs::File;
 use std::path::Path;

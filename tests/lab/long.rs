@@ -117,6 +117,25 @@ fn network_faults_end_after_the_patience_before_the_trigger_and_at_the_deadline_
 }
 
 #[test]
+fn a_service_that_asks_to_wait_longer_than_the_patience_is_waited_for() {
+    let later = || {
+        CannedReply::status(429)
+            .header("Retry-After", "1200")
+            .body("{}")
+    };
+    for subject in FOLLOWED {
+        for phase in [Phase::Token, Phase::Look, Phase::Trigger] {
+            let (operation, after) = subject.operation(phase).expect("a phase of this kind");
+            let rule = FaultRule::on(operation, later()).after(after).times(1);
+            subject.lab(subject.world().fault(rule), "", async |lab: &Lab| {
+                lab.completes().await;
+                assert!(lab.time.passed() >= ms(1_200_000), "{subject:?} {phase:?}");
+            });
+        }
+    }
+}
+
+#[test]
 fn the_patience_begins_again_after_a_response_and_is_set_in_defaults() {
     let subject = Subject::Dataflow;
     let unreachable = FaultRule::on(Operation::Transactions, Fault::DropBefore).times(3);

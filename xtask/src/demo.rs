@@ -3,8 +3,8 @@
 //! Everything shown is the real output of the real program, over HTTP. The demo fails if the program
 //! does not report what each scene expects.
 //!
-//! With `--keep` the command stays in the foreground until Ctrl-C, instead of leaving a process in the
-//! background that somebody has to find and stop later.
+//! With `--keep` the command stays in the foreground until Ctrl-C: a background process would have to be
+//! found and stopped later.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};

@@ -162,6 +162,20 @@ fn a_connect_timeout_without_the_hosts_guarantee_is_never_sent_again() {
 }
 
 #[test]
+fn only_a_host_with_a_guarantee_can_report_that_it_had_no_token() {
+    let marked = || Ok(with(answer(503, "{}"), "x-host-runner-answer", "token"));
+    for (reports_unsent, status, triggers) in
+        [(true, Status::Accepted, 2), (false, Status::Unknown, 1)]
+    {
+        let world = World::new().answers_post(marked());
+        let mut request = unverified();
+        request.call_context.host_reports_unsent = reports_unsent;
+        assert_eq!(verdict(&world, &request).status, status);
+        assert_eq!(world.posts().len(), triggers);
+    }
+}
+
+#[test]
 fn denied_and_untrusted_end_immediately() {
     for (kind, expected) in [
         (TransportKind::Denied, ("denied", "request_denied")),
