@@ -97,21 +97,21 @@ fn response(answer: Answer) -> http::Response<WasiBody> {
     response
 }
 
-/// The most specific error code. An error that has none and was certainly not sent becomes an
-/// `internal-error` that says so.
+/// The most specific error code. An error whose reason no code carries, and of which certainly nothing
+/// was sent, becomes an `internal-error` that says so, with the component's own code.
 fn wasi_error(error: &SendError) -> Error {
     match &error.cause {
         Cause::Denied(_) => Error::HttpRequestDenied,
-        Cause::AddressRefused(..) => Error::DestinationIpProhibited,
         Cause::NameNotResolved(reason) => Error::DnsError {
             rcode: Some(reason.clone()),
             info_code: None,
         },
         Cause::ConnectionRefused => Error::ConnectionRefused,
         Cause::ConnectTimeout(_) => Error::ConnectionTimeout,
-        Cause::TlsUntrusted(_) => Error::TlsCertificateError,
-        Cause::TlsFailed(_) => Error::TlsProtocolError,
-        _ if error.sent() == Sent::No => Error::InternalError(Some(format!("{NOT_SENT} {error}"))),
+        _ if error.sent() == Sent::No => {
+            let code = error.code();
+            Error::InternalError(Some(format!("{NOT_SENT} {code}: {error}")))
+        }
         Cause::Closed { .. } => Error::ConnectionTerminated,
         Cause::TotalTimeout { .. } | Cause::FirstByteTimeout(_) => Error::HttpResponseTimeout,
         Cause::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
@@ -142,7 +142,7 @@ mod tests {
             ];
             causes.extend(match sent {
                 Sent::No => vec![
-                    Cause::NoToken(reason.clone()),
+                    Cause::TlsUntrusted(reason.clone()),
                     Cause::Unreachable(reason.clone()),
                 ],
                 Sent::Maybe => vec![
@@ -161,6 +161,26 @@ mod tests {
                     "{shown}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_failed_sign_in_has_the_code_of_its_own_error_even_if_that_may_have_been_sent() {
+        for (cause, expected) in [
+            (
+                Cause::TlsUntrusted("why".to_owned()),
+                "not sent: tls_certificate_untrusted: signing in at login.example failed: the certificate is not trusted: why",
+            ),
+            (
+                Cause::Truncated(200),
+                "not sent: response_truncated: signing in at login.example failed: the response (status 200) is incomplete or damaged",
+            ),
+        ] {
+            let error = Cause::SignIn(Box::new(cause.at("login.example"))).at("api.example");
+            let Error::InternalError(Some(text)) = wasi_error(&error) else {
+                panic!("{error} has no code of its own");
+            };
+            assert_eq!(text, expected);
         }
     }
 }

@@ -6,17 +6,21 @@
 //!
 //! The whole body is in memory before anyone sees the response: only then is it certain that there
 //! is one. A body longer than the limit is refused, by its `Content-Length` before a byte of it is
-//! read, or by what has arrived so far.
+//! read, or by what has arrived so far. The limit holds for a decoded body too: requests ask for no
+//! coding, but some services and proxies compress anyway.
 //!
 //! A poll every few seconds to the same service should not need a handshake each time. A connection
 //! is kept per permit, not per host: one to a private address under a permit for it is never used
 //! by a request without one. Dropping a connection ends it.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
@@ -182,19 +186,20 @@ impl<'a> Call<'a> {
         connection: Connection,
         response: Response<Incoming>,
     ) -> Result<Answer, SendError> {
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let status = head.status.as_u16();
         let most = self.parts.longest_answer;
         let limit = self.timeouts.between_bytes;
-        match collect(body, most, limit, &self.deadline).await {
-            Ok(body) => {
-                self.parts.pool.put(self.permit.clone(), connection);
-                Ok(Answer {
-                    status: head.status,
-                    headers: head.headers,
-                    body,
-                })
-            }
+        let body = collect(body, most, limit, &self.deadline).await;
+        if body.is_ok() {
+            self.parts.pool.put(self.permit.clone(), connection);
+        }
+        match body.and_then(|body| decoded(&mut head.headers, body, most)) {
+            Ok(body) => Ok(Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+            }),
             Err(BodyFault::TooLarge) => {
                 let limit = most;
                 Err(self.failed(Cause::TooLarge { limit, status }))
@@ -261,6 +266,30 @@ async fn collect(
             return Err(BodyFault::TooLarge);
         }
         whole.extend_from_slice(&data);
+    }
+}
+
+/// The body without gzip. Another coding stays, with its header.
+fn decoded(headers: &mut HeaderMap, body: Bytes, most: u64) -> Result<Bytes, BodyFault> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let (Some(coding), None) = (codings.next(), codings.next()) else {
+        return Ok(body);
+    };
+    let coding = coding.to_str().unwrap_or_default().trim();
+    if !["gzip", "x-gzip"].contains(&coding.to_ascii_lowercase().as_str()) {
+        return Ok(body);
+    }
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    let mut whole = Vec::new();
+    if !body.is_empty() {
+        let decoder = MultiGzDecoder::new(body.reader());
+        let read = decoder.take(most.saturating_add(1)).read_to_end(&mut whole);
+        read.map_err(|_| BodyFault::Truncated)?;
+    }
+    match u64::try_from(whole.len()) {
+        Ok(length) if length <= most => Ok(whole.into()),
+        _ => Err(BodyFault::TooLarge),
     }
 }
 

@@ -22,7 +22,7 @@ use super::address::judge_address;
 use super::error::{Cause, SendError};
 use super::origin::{Origin, Scheme};
 use super::policy::Permit;
-use super::proxy::Proxy;
+use super::proxy::{Proxy, ProxyFault};
 use super::timeouts::Deadline;
 use super::tls::{LazyTls, handshake_failure};
 
@@ -118,20 +118,14 @@ impl Connector {
         if let Some(address) = target.literal_address() {
             allowed(target, vec![address], permit)?;
         }
-        let failed = |reason: String| {
+        let failed = |fault: ProxyFault| {
             let proxy = proxy.origin().authority();
-            Cause::ProxyFailed { proxy, reason }.at(target.authority())
+            Cause::ProxyFailed { proxy, fault }.at(target.authority())
         };
-        let found = self.addresses(proxy.origin()).await;
-        let found = found.map_err(|_| failed("its name could not be resolved".to_owned()))?;
+        let unreachable = |error: SendError| failed(ProxyFault::passing(error.cause.to_string()));
+        let found = self.addresses(proxy.origin()).await.map_err(unreachable)?;
         let stream = dial(proxy.origin(), &found, deadline).await;
-        let mut stream = stream.map_err(|error| {
-            failed(match error.cause {
-                Cause::ConnectionRefused => "connection refused".to_owned(),
-                Cause::ConnectTimeout(_) => "no connection in time".to_owned(),
-                cause => cause.to_string(),
-            })
-        })?;
+        let mut stream = stream.map_err(unreachable)?;
         proxy.open(&mut stream, target).await.map_err(failed)?;
         Ok(stream)
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::address::AddressKind;
 use super::denial::Denial;
+use super::proxy::ProxyFault;
 
 /// Why the trusted certificates could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +80,7 @@ pub enum Cause {
     ConnectionRefused,
     /// No connection, including the TLS handshake, within this time.
     #[error(
-        "no connection within {} ms (name lookup, TCP and TLS together); check the network, a firewall, or whether a proxy is needed (`transport.proxy`)",
+        "no connection within {} ms (name lookup, TCP and TLS together); check the network, and whether a firewall blocks it",
         .0.as_millis()
     )]
     ConnectTimeout(Duration),
@@ -87,31 +88,27 @@ pub enum Cause {
     #[error("cannot be reached ({0}); check the network")]
     Unreachable(String),
     /// The proxy did not open a connection.
-    #[error(
-        "the proxy {proxy} opened no connection ({reason}); check `transport.proxy`, HTTPS_PROXY and NO_PROXY"
-    )]
+    #[error("the proxy {proxy} opened no connection: {fault}")]
     ProxyFailed {
         /// The proxy, without credentials.
         proxy: String,
         /// Its reply, or what failed.
-        reason: String,
+        fault: ProxyFault,
     },
     /// The trusted certificates could not be loaded.
     #[error("{0}")]
     TlsSetup(TlsSetupError),
-    /// The certificate is not trusted, for this reason.
-    #[error(
-        "the certificate is not trusted ({0}); if a corporate proxy re-signs traffic, set `transport.ca_file` to its root"
-    )]
+    /// The certificate is not trusted, for this reason and with this remedy.
+    #[error("the certificate is not trusted: {0}")]
     TlsUntrusted(String),
     /// The TLS handshake failed.
     #[error("the TLS handshake failed ({0}); check that the port serves https")]
     TlsFailed(String),
-    /// There is no token for a call that needs one, for now.
-    #[error("no token: {0}; try again later")]
-    NoToken(String),
+    /// There is no token for a call that needs one: the identity provider did not respond.
+    #[error("signing in at {} failed: {}", .0.host, .0.cause)]
+    SignIn(Box<SendError>),
     /// The connection ended without a response.
-    #[error("closed the connection without a response ({reason}){}", whether(*.sent))]
+    #[error("closed the connection without a response ({reason})")]
     Closed {
         /// What happened.
         reason: String,
@@ -119,13 +116,10 @@ pub enum Cause {
         sent: Sent,
     },
     /// No response head within this time.
-    #[error("no response within {} ms; the request may have been carried out", .0.as_millis())]
+    #[error("no response within {} ms", .0.as_millis())]
     FirstByteTimeout(Duration),
     /// The body of the response stalled.
-    #[error(
-        "the response (status {status}) stalled for {} ms; the request may have been carried out",
-        .limit.as_millis()
-    )]
+    #[error("the response (status {status}) stalled for {} ms", .limit.as_millis())]
     BetweenBytesTimeout {
         /// The limit.
         limit: Duration,
@@ -133,15 +127,15 @@ pub enum Cause {
         status: u16,
     },
     /// The whole call took too long.
-    #[error("the call took longer than {} ms{}", .limit.as_millis(), whether(*.sent))]
+    #[error("the call took longer than {} ms", .limit.as_millis())]
     TotalTimeout {
         /// The limit.
         limit: Duration,
         /// `No` before the connection was established.
         sent: Sent,
     },
-    /// The body ended too early. The status came before it.
-    #[error("the response (status {0}) is incomplete; the request may have been carried out")]
+    /// The body ended too early, or cannot be decoded. The status came before it.
+    #[error("the response (status {0}) is incomplete or damaged")]
     Truncated(u16),
     /// The body is too long.
     #[error(
@@ -172,8 +166,12 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             // These name the place themselves, or are about none.
-            Cause::Denied(_) | Cause::TlsSetup(_) => write!(f, "{}", self.cause),
+            Cause::Denied(_) | Cause::TlsSetup(_) | Cause::SignIn(_) => write!(f, "{}", self.cause),
             cause => write!(f, "{}: {cause}", self.host),
+        }?;
+        match self.sent() {
+            Sent::Maybe => f.write_str("; the request may have been carried out"),
+            Sent::No => Ok(()),
         }
     }
 }
@@ -193,7 +191,7 @@ impl SendError {
             | Cause::TlsSetup(_)
             | Cause::TlsUntrusted(_)
             | Cause::TlsFailed(_)
-            | Cause::NoToken(_) => Sent::No,
+            | Cause::SignIn(_) => Sent::No,
             Cause::Closed { sent, .. } | Cause::TotalTimeout { sent, .. } => *sent,
             Cause::FirstByteTimeout(_)
             | Cause::BetweenBytesTimeout { .. }
@@ -202,12 +200,31 @@ impl SendError {
             | Cause::NotHttp(_) => Sent::Maybe,
         }
     }
-}
 
-fn whether(sent: Sent) -> &'static str {
-    match sent {
-        Sent::No => "; nothing was sent",
-        Sent::Maybe => "; the request may have been carried out",
+    /// The component's code for it. If the sign-in failed, that of its own error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match &self.cause {
+            Cause::Denied(_) => "request_denied",
+            Cause::AddressRefused(..) => "address_denied",
+            Cause::NameNotResolved(_) => "name_not_resolved",
+            Cause::ConnectionRefused => "connection_refused",
+            Cause::ConnectTimeout(_) => "connect_timeout",
+            Cause::TotalTimeout { sent: Sent::No, .. } => "connect_timeout",
+            Cause::Unreachable(_) => "destination_unreachable",
+            Cause::ProxyFailed { fault, .. } if fault.lasting => "proxy_refused",
+            Cause::ProxyFailed { .. } => "proxy_unavailable",
+            Cause::TlsSetup(_) | Cause::TlsUntrusted(_) => "tls_certificate_untrusted",
+            Cause::TlsFailed(_) => "tls_failed",
+            Cause::SignIn(error) => error.code(),
+            Cause::Closed { .. } => "connection_lost",
+            Cause::FirstByteTimeout(_)
+            | Cause::BetweenBytesTimeout { .. }
+            | Cause::TotalTimeout { .. } => "response_timed_out",
+            Cause::Truncated(_) => "response_truncated",
+            Cause::TooLarge { .. } => "response_too_large",
+            Cause::NotHttp(_) => "response_not_http",
+        }
     }
 }
 

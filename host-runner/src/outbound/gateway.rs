@@ -5,6 +5,7 @@
 //! set nor read a credential. If a service no longer accepts a token (401, or 403 `TokenExpired`),
 //! the request is repeated once with a new one: it was refused, so nothing was carried out. A
 //! credential that the identity provider refuses becomes a response too, marked by [`ANSWERED_BY`].
+//! All of this together gets the time of one call.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,13 +23,13 @@ use url::Url;
 use super::correlation::Called;
 use super::credentials::{Attachment, Attachments, forbidden_header};
 use super::denial::{Denial, DenialReason};
-use super::error::{Cause, SendError};
+use super::error::{Cause, SendError, Sent};
 use super::observe::{CallEnd, CallReport, Observer};
 use super::origin::Origin;
 use super::policy::Policy;
 use super::returned::{Bearer, NamedPlaces, ReturnedSignatures};
 use super::sas::with_query;
-use super::timeouts::Timeouts;
+use super::timeouts::{Deadline, Timeouts};
 use super::token::TokenSource;
 use super::token_reply::TokenError;
 use super::token_reply::{ANSWERED_BY, token_answer, wants_another_token};
@@ -90,10 +91,10 @@ pub struct Gateway {
     places: NamedPlaces,
 }
 
-/// A response, or an identity provider's answer without a token, which becomes one.
+/// A response, or the answer without a token of the identity provider at a host, which becomes one.
 enum Got {
     Answer(Answer),
-    NoToken(TokenError),
+    NoToken(TokenError, String),
 }
 
 impl Gateway {
@@ -130,14 +131,14 @@ impl Gateway {
             path: url.as_ref().map_or("", Url::path),
             end: match &got {
                 Ok(Got::Answer(answer)) => CallEnd::Answered(answer.status),
-                Ok(Got::NoToken(error)) => CallEnd::NoToken(error),
+                Ok(Got::NoToken(error, _)) => CallEnd::NoToken(error),
                 Err(error) => CallEnd::Failed(error),
             },
             took: self.config.clock.monotonic().saturating_sub(started),
         });
         got.map(|got| match got {
             Got::Answer(answer) => answer,
-            Got::NoToken(error) => token_answer(&error),
+            Got::NoToken(error, host) => token_answer(&error, &host),
         })
     }
 
@@ -166,8 +167,6 @@ impl Gateway {
         for name in CONNECTION_HEADERS {
             headers.remove(name);
         }
-        // The response must be readable, or secrets could not be removed from it.
-        headers.remove(ACCEPT_ENCODING);
         let mut whole = url.clone();
         whole.set_fragment(None);
         let attachment =
@@ -206,24 +205,48 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
-        let no_token = |reason| Cause::NoToken(reason).at(call.permit.origin().authority());
         let Some(source) = self.config.tokens.get(credential) else {
-            let reason = format!("there is no credential named {credential}");
-            return Err(no_token(reason));
+            let denial = Denial {
+                method: call.method.clone(),
+                origin: Some(call.permit.origin().clone()),
+                reason: DenialReason::NoCredential(credential.clone()),
+            };
+            return Err(Cause::Denied(denial).at(""));
         };
-        let token = match source.token(scope).await {
+        let limit = call.timeouts.total;
+        let deadline = Deadline::after(&self.config.clock, limit);
+        let send = async |token: &SecretString| {
+            let mut call = call.clone();
+            call.timeouts.total = deadline.remaining();
+            self.send(&call, None, Some(token)).await
+        };
+        let without = |error| {
+            let host = source.host();
+            match error {
+                TokenError::Unreachable(cause) => Err(Cause::SignIn(cause).at(host)),
+                error => Ok(Got::NoToken(error, host)),
+            }
+        };
+        let late = |_| {
+            let sent = Sent::Maybe;
+            let cause = Cause::TotalTimeout { limit, sent }.at(source.host());
+            Err(TokenError::Unreachable(Box::new(cause)))
+        };
+        let token = deadline.limit(limit, source.token(scope)).await;
+        let token = match token.unwrap_or_else(late) {
             Ok(token) => token,
-            Err(TokenError::Unreachable(reason)) => return Err(no_token(reason)),
-            Err(error) => return Ok(Got::NoToken(error)),
+            Err(error) => return without(error),
         };
-        let answer = self.send(call, None, Some(&token)).await?;
+        let answer = send(&token).await?;
         if !wants_another_token(&answer) {
             return Ok(Got::Answer(answer));
         }
-        match source.renewed(scope, &token).await {
-            Ok(other) => self.send(call, None, Some(&other)).await.map(Got::Answer),
+        let renewed = deadline.limit(limit, source.renewed(scope, &token)).await;
+        match renewed.unwrap_or_else(late) {
+            Ok(other) => send(&other).await.map(Got::Answer),
             // The service's own refusal stands; the observer got the reason for the missing token.
-            Err(_) => Ok(Got::Answer(answer)),
+            Err(TokenError::Refused { .. }) => Ok(Got::Answer(answer)),
+            Err(error) => without(error),
         }
     }
 

@@ -30,6 +30,33 @@ pub struct ProxyError(
     pub &'static str,
 );
 
+/// Why a proxy opened no connection, with a remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ProxyFault {
+    /// Its reply, or what failed.
+    pub reason: String,
+    /// Whether it would give the same reply again.
+    pub lasting: bool,
+}
+
+impl ProxyFault {
+    /// A fault that may be over soon.
+    pub(crate) fn passing(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            lasting: false,
+        }
+    }
+
+    fn lasting(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            lasting: true,
+        }
+    }
+}
+
 /// A proxy for encrypted calls, and the hosts that are reached without it.
 #[derive(Clone)]
 pub struct Proxy {
@@ -96,20 +123,24 @@ impl Proxy {
         self.matcher.intercept(&uri).filter(|_| other)
     }
 
-    /// Asks the proxy on `stream` for a connection to `target`. The error is its refusal as text.
-    pub(crate) async fn open(&self, stream: &mut TcpStream, target: &Origin) -> Result<(), String> {
+    /// Asks the proxy on `stream` for a connection to `target`.
+    pub(crate) async fn open(
+        &self,
+        stream: &mut TcpStream,
+        target: &Origin,
+    ) -> Result<(), ProxyFault> {
         let request = self.connect_request(target);
         let written = stream.write_all(request.expose_secret().as_bytes()).await;
-        written.map_err(|error| error.to_string())?;
+        written.map_err(|error| ProxyFault::passing(error.to_string()))?;
         // The target cannot be read by mistake: in TLS the client speaks first, so a proxy that sends
         // more than the head of a success is broken.
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
             match stream.read_buf(&mut head).await {
-                Ok(0) => return Err("it closed the connection".to_owned()),
+                Ok(0) => return Err(ProxyFault::passing("it closed the connection")),
                 Ok(_) if head.windows(4).any(|window| window == b"\r\n\r\n") => break,
                 Ok(_) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(ProxyFault::passing(error.to_string())),
             }
         }
         judge_head(&head)
@@ -130,18 +161,30 @@ impl Proxy {
     }
 }
 
-fn judge_head(head: &[u8]) -> Result<(), String> {
+fn judge_head(head: &[u8]) -> Result<(), ProxyFault> {
     let text = String::from_utf8_lossy(head);
     let mut words = text.split_ascii_whitespace();
     let status = match (words.next(), words.next().map(str::parse::<u16>)) {
         (Some(version), Some(Ok(status))) if version.starts_with("HTTP/1.") => status,
-        _ => return Err("its response is not HTTP".to_owned()),
+        _ => {
+            let reason = "its response is not HTTP; check the host and port of the proxy";
+            return Err(ProxyFault::lasting(reason));
+        }
     };
     match status {
         200..=299 if text.ends_with("\r\n\r\n") => Ok(()),
-        200..=299 => Err("it sent more than the head of its response".to_owned()),
-        407 => Err("status 407: it requires a user name and password".to_owned()),
-        status => Err(format!("status {status}")),
+        200..=299 => Err(ProxyFault::lasting(
+            "it sent more than the head of its response",
+        )),
+        407 => Err(ProxyFault::lasting(
+            "it replied with status 407, because it requires credentials; set `transport.proxy` to http://USER:PASSWORD@HOST:PORT with valid ones",
+        )),
+        502..=504 => Err(ProxyFault::passing(format!(
+            "it replied with status {status}; try again later"
+        ))),
+        status => Err(ProxyFault::lasting(format!(
+            "it replied with status {status}; ask its administrator to allow this host, or exempt the host with NO_PROXY"
+        ))),
     }
 }
 
@@ -219,6 +262,7 @@ mod tests {
         assert!(
             judge_head(b"HTTP/1.1 407 Auth\r\n\r\n")
                 .unwrap_err()
+                .reason
                 .contains("407")
         );
         assert!(judge_head(b"SSH-2.0\r\n\r\n").is_err());

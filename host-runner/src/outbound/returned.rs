@@ -96,7 +96,7 @@ impl ReturnedSignatures {
         let Some(returned) = asked.join(text).ok().as_ref().and_then(SasUrl::split) else {
             return text.to_owned();
         };
-        returned.register(redactor);
+        returned.learn(redactor);
         self.0
             .keep(returned.bare().clone(), returned.query().clone());
         let text = text.split('#').next().unwrap_or_default();

@@ -60,6 +60,13 @@ impl SasUrl {
             redactor.register(signature);
         }
     }
+
+    /// The same for a URL that a service returned.
+    pub(crate) fn learn(&self, redactor: &Redactor) {
+        for signature in &self.signatures {
+            redactor.learn(signature);
+        }
+    }
 }
 
 /// `url` with the query that belongs to it.

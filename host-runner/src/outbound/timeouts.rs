@@ -104,6 +104,10 @@ impl Deadline {
         work: impl Future<Output = T>,
     ) -> Result<T, RanOut> {
         let remaining = self.remaining();
+        // Work that is always ready, as bytes that keep arriving, must not outlive the call.
+        if remaining.is_zero() {
+            return Err(RanOut::Total);
+        }
         let (time, ran_out) = if part < remaining {
             (part, RanOut::Part)
         } else {

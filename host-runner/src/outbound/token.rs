@@ -100,6 +100,11 @@ impl TokenSource {
         })
     }
 
+    /// `host[:port]` of the endpoint.
+    pub(crate) fn host(&self) -> String {
+        self.permit.origin().authority()
+    }
+
     /// A token for `scope`, from memory if there is a good one.
     pub async fn token(&self, scope: &str) -> Result<SecretString, TokenError> {
         self.token_except(scope, None).await
@@ -144,7 +149,7 @@ impl TokenSource {
         let outcome = self.fetch(scope).await;
         match outcome {
             Ok(granted) => {
-                self.context.redactor.register(&granted.token);
+                self.context.redactor.learn(&granted.token);
                 Ok(slot.granted(granted, asked_at))
             }
             Err(error) => slot.failed(error, clock.monotonic()),
@@ -174,7 +179,7 @@ impl TokenSource {
             }
             Err(error) => {
                 report(CallEnd::Failed(&error));
-                Err(TokenError::Unreachable(error.to_string()))
+                Err(TokenError::Unreachable(Box::new(error)))
             }
         }
     }

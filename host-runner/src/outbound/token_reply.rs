@@ -3,8 +3,8 @@
 //! Entra's documentation says to act on `error` and never on the number or the text. So `error`
 //! decides, and the number only selects a hint. A refusal is final: the same request gets the same
 //! response. What is not a response of Entra (a proxy's page, a redirect, truncated JSON) is an
-//! outage and no refusal, unless its status shows that repeating it is useless. The description is
-//! cut to its first sentence, without the trace ids that differ every time.
+//! outage and no refusal, unless its status shows that repeating it is useless. Of a refusal only the
+//! error, its number and the first sentence of its description are kept: the rest may repeat the request.
 //!
 //! A credential that the identity provider refuses becomes a response like a service's own 401, so
 //! that a guest, on any host, needs to know only one kind of refusal.
@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::call::Answer;
+use super::error::SendError;
 use crate::secret::Redactor;
 
 /// Why there is no token.
@@ -47,8 +48,8 @@ pub enum TokenError {
         retry_after: Option<Duration>,
     },
     /// No response, for this reason.
-    #[error("the identity provider did not respond ({0})")]
-    Unreachable(String),
+    #[error("{0}")]
+    Unreachable(Box<SendError>),
 }
 
 impl TokenError {
@@ -106,12 +107,21 @@ pub(crate) fn read_reply(
         retry_after,
     };
     let status = answer.status;
+    if let Some(coding) = answer.headers.get(CONTENT_ENCODING) {
+        let coding = short(&redactor.scrub(coding.to_str().unwrap_or_default()));
+        return Err(unavailable(format!(
+            "status {}, in the coding `{coding}`, which was not asked for and cannot be read",
+            status.as_u16()
+        )));
+    }
     let json: Option<Value> = serde_json::from_slice(&answer.body)
         .ok()
         .filter(|json: &Value| json.is_object());
     let Some(json) = json else {
+        let html = answer.body.trim_ascii_start().starts_with(b"<");
+        let what = if html { "a web page" } else { "not in JSON" };
         return Err(refused_by_status(status)
-            .unwrap_or_else(|| unavailable(format!("status {}, not in JSON", status.as_u16()))));
+            .unwrap_or_else(|| unavailable(format!("status {}, {what}", status.as_u16()))));
     };
     if status.is_success() {
         return granted(&json)
@@ -137,13 +147,13 @@ pub(crate) fn read_reply(
         } else {
             error
         };
-        let what = redactor.scrub(what);
+        let what = short(&redactor.scrub(what));
         return Err(unavailable(format!("status {}, {what}", status.as_u16())));
     }
     Err(TokenError::Refused {
         error: short(&redactor.scrub(error)),
         number,
-        message: short(&redactor.scrub(first_sentence(description))),
+        message: short(first_sentence(&redactor.scrub(description))),
         hint: hint(error, number),
     })
 }
@@ -151,11 +161,12 @@ pub(crate) fn read_reply(
 /// A refusal without a body to read: the endpoint, or something in front of it, will not issue a
 /// token however often it is asked.
 fn refused_by_status(status: StatusCode) -> Option<TokenError> {
-    let hint = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            "a proxy or a firewall may have refused it; check `endpoints.login` and the network"
+    let hint = match status.as_u16() {
+        404 => "check `endpoints.login` and the tenant",
+        408 | 423 | 425 | 429 => return None,
+        400..=499 => {
+            "Entra gives its reasons in JSON: check `endpoints.login`, and what answers in its place"
         }
-        StatusCode::NOT_FOUND => "check `endpoints.login` and the tenant",
         _ => return None,
     };
     Some(TokenError::Refused {
@@ -190,9 +201,8 @@ fn is_refusal(status: StatusCode, error: &str, number: Option<u32>) -> bool {
     let temporary = error == "temporarily_unavailable"
         || error == "server_error"
         || matches!(number, Some(90006 | 90024 | 90055));
-    let client_error = status.is_client_error()
-        && status != StatusCode::TOO_MANY_REQUESTS
-        && status != StatusCode::REQUEST_TIMEOUT;
+    let client_error =
+        status.is_client_error() && !matches!(status.as_u16(), 408 | 423 | 425 | 429);
     client_error && !temporary
 }
 
@@ -240,10 +250,17 @@ fn hint(error: &str, number: Option<u32>) -> &'static str {
     }
 }
 
-/// The description up to its trace ids.
+/// The first sentence of the description, without its trace ids.
 fn first_sentence(description: &str) -> &str {
     let mut end = description.len();
-    for mark in ["\r", "\n", " Trace ID:", " Correlation ID:", " Timestamp:"] {
+    for mark in [
+        ". ",
+        "\r",
+        "\n",
+        " Trace ID:",
+        " Correlation ID:",
+        " Timestamp:",
+    ] {
         end = description.find(mark).map_or(end, |at| at.min(end));
     }
     description.get(..end).unwrap_or_default().trim()
@@ -272,25 +289,38 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// The header of a response that the runner made instead of a service; its value is `token`.
 pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-host-runner-answer");
 
-/// Whether a service refused the token itself: 401, or 403 `TokenExpired` as Power BI does.
+/// The headers in which Power BI and Fabric name the reason of a refusal, often without a body.
+const REASONS: [&str; 2] = ["x-powerbi-error-info", "x-ms-public-api-error-code"];
+
+/// Whether a service refused the token itself: 401 or 403 with `TokenExpired`, or 401 with no reason
+/// in a header.
 pub(crate) fn wants_another_token(answer: &Answer) -> bool {
-    match answer.status {
-        StatusCode::UNAUTHORIZED => true,
-        StatusCode::FORBIDDEN => {
-            let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let code = json
-                .pointer("/error/code")
-                .or_else(|| json.get("errorCode"));
-            let code = code.or_else(|| json.get("code")).and_then(Value::as_str);
-            code.is_some_and(|code| code.eq_ignore_ascii_case("TokenExpired"))
-        }
-        _ => false,
+    if !matches!(answer.status.as_u16(), 401 | 403) {
+        return false;
     }
+    let named = REASONS
+        .iter()
+        .filter_map(|name| answer.headers.get(*name)?.to_str().ok());
+    let mut reasons: Vec<&str> = named
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    let unnamed = answer.status == StatusCode::UNAUTHORIZED && reasons.is_empty();
+    let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = json
+        .pointer("/error/code")
+        .or_else(|| json.get("errorCode"));
+    let code = code.or_else(|| json.get("code")).and_then(Value::as_str);
+    reasons.extend(code);
+    unnamed
+        || reasons
+            .iter()
+            .any(|reason| reason.eq_ignore_ascii_case("TokenExpired"))
 }
 
 /// The response that an answer without a token becomes: 401 for a refused credential, 503 for an
 /// outage.
-pub(crate) fn token_answer(error: &TokenError) -> Answer {
+pub(crate) fn token_answer(error: &TokenError, host: &str) -> Answer {
     let mut headers = HeaderMap::new();
     let (status, code) = match error {
         TokenError::Refused { error, .. } => (StatusCode::UNAUTHORIZED, error.as_str()),
@@ -303,7 +333,8 @@ pub(crate) fn token_answer(error: &TokenError) -> Answer {
     {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
     }
-    let body = json!({"error": {"code": code, "message": error.to_string()}}).to_string();
+    let message = format!("signing in at {host} failed: {error}");
+    let body = json!({"error": {"code": code, "message": message}}).to_string();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ANSWERED_BY, HeaderValue::from_static("token"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -420,7 +451,10 @@ mod tests {
     fn a_refusal_needs_no_words() {
         for (status, body) in [
             (401, ""),
+            (400, "<html>a filter speaks</html>"),
             (403, "<html>a proxy speaks</html>"),
+            (407, ""),
+            (451, ""),
             (404, "not here"),
         ] {
             let error = reply(status, body).unwrap_err();
@@ -428,6 +462,29 @@ mod tests {
             let shown = error.to_string();
             assert!(shown.contains("endpoints.login"), "{shown}");
             assert!(!shown.contains("html"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn of_a_refusal_nothing_but_its_first_sentence_is_kept() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret. You sent INVENTED. Trace ID: 1","form":"INVENTED"}"#;
+        let error = reply(401, body).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("Invalid client secret"), "{shown}");
+        assert!(!shown.contains("INVENTED"), "{shown}");
+    }
+
+    #[test]
+    fn a_token_in_a_coding_that_is_not_decoded_is_an_outage_that_names_it() {
+        for (status, coding) in [(200, "br"), (401, "deflate")] {
+            let answer = Answer {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]),
+                body: Bytes::from_static(br#"{"access_token":"INVENTED.tok.en"}"#),
+            };
+            let error = read_reply(&answer, NOW.parse().unwrap(), &Redactor::new()).unwrap_err();
+            assert_eq!(error.code(), "token_unavailable");
+            assert!(error.to_string().contains(coding), "{error}");
         }
     }
 

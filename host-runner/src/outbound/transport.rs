@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use url::{Position, Url};
@@ -72,7 +72,7 @@ pub struct OutboundRequest {
     pub method: Method,
     /// The whole URL, signature included.
     pub url: Url,
-    /// The headers; `Host` and `Content-Length` are set here.
+    /// The headers; `Host`, `Accept-Encoding` and `Content-Length` are set here.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -167,8 +167,8 @@ fn may_reuse(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// The request as it is written: origin form, `Host`, and a length also for an empty body, which
-/// some services require. `None` if the URL cannot be written in this form.
+/// The request as it is written: origin form, `Host`, no coding of the response, in which secrets
+/// could not be found, and a length also for an empty body, which some services require. `None` if the URL cannot be written in this form.
 fn prepare(
     method: &Method,
     url: &Url,
@@ -180,6 +180,7 @@ fn prepare(
         .parse()
         .ok()?;
     headers.insert(HOST, HeaderValue::from_str(&origin.authority()).ok()?);
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.remove(CONTENT_LENGTH);
     if !body.is_empty() || !matches!(*method, Method::GET | Method::HEAD | Method::DELETE) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -12,9 +12,9 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
-    Attachments, CallEnd, CallReport, Cause, Denial, DenialReason, Gateway, GatewayConfig,
-    Observer, PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext,
-    TokenSource, Transport, TransportConfig,
+    Attachments, CallEnd, CallReport, Denial, DenialReason, Gateway, GatewayConfig, Observer,
+    PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext, TokenSource,
+    Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
@@ -200,10 +200,6 @@ impl Boundary {
     pub(super) fn explain(&self, mut verdict: Verdict) -> Verdict {
         let no_response = matches!(verdict.status, Status::Denied | Status::Unavailable);
         if let Some(failure) = self.last_failure().filter(|_| no_response) {
-            if matches!(failure.cause, Cause::NoToken(_)) {
-                // WASI has no error code for it.
-                "token_unavailable".clone_into(&mut verdict.code);
-            }
             verdict.hint = failure.to_string();
         }
         verdict

@@ -1,9 +1,10 @@
 //! What the guest can reach, what is put onto its requests, and what it gets to see.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use super::server::{Seen, Server, answer};
-use super::token::{Tokens, granting, refusing};
+use super::server::{Identity, Seen, Server, answer, closed_port};
+use super::token::{HandClock, Tokens, granting, refusing};
 use super::*;
 use crate::trace::Trace;
 
@@ -270,7 +271,7 @@ async fn headers_of_the_connection_are_the_transports_own() {
     assert!(seen.header("host").unwrap().starts_with("127.0.0.1"));
     assert_eq!(seen.header("transfer-encoding"), None);
     assert_eq!(seen.header("content-length"), Some("2"));
-    assert_eq!(seen.header("accept-encoding"), None);
+    assert_eq!(seen.header("accept-encoding"), Some("identity"));
     assert_eq!(seen.header("x-ms-client-tracking-id"), Some("run-1"));
 }
 
@@ -338,14 +339,23 @@ async fn a_token_goes_to_its_endpoint_only() {
 async fn a_token_that_a_service_refuses_is_renewed_once_and_a_plain_403_is_its_last_word() {
     let expired = r#"{"error":{"code":"TokenExpired"}}"#;
     let forbidden = r#"{"error":{"code":"PowerBINotAuthorizedException"}}"#;
-    for ((status, body), with_new_token, end, calls) in [
-        ((401, ""), 200, 200, 2),
-        ((403, expired), 200, 200, 2),
-        ((401, ""), 401, 401, 2),
-        ((403, forbidden), 200, 403, 1),
+    const POWER_BI: &str = "x-powerbi-error-info";
+    const FABRIC: &str = "x-ms-public-api-error-code";
+    for ((status, name, named, body), with_new_token, end, calls) in [
+        ((401, "x-other", "", ""), 200, 200, 2),
+        ((403, "x-other", "", expired), 200, 200, 2),
+        ((403, POWER_BI, "TokenExpired", ""), 200, 200, 2),
+        ((403, FABRIC, "TokenExpired", ""), 200, 200, 2),
+        ((401, POWER_BI, "TokenExpired", ""), 200, 200, 2),
+        ((401, "x-other", "", ""), 401, 401, 2),
+        ((403, POWER_BI, "TokenExpired", ""), 403, 403, 2),
+        ((403, "x-other", "", forbidden), 200, 403, 1),
+        ((403, "x-other", "TokenExpired", ""), 200, 403, 1),
+        ((401, POWER_BI, "GroupNotAccessible", ""), 200, 401, 1),
+        ((403, FABRIC, "InsufficientPrivileges", ""), 200, 403, 1),
     ] {
         let door = Door::answering(move |seen| match seen.header("authorization") {
-            Some("Bearer INVENTED.token.0001") => answer(status, &[], body),
+            Some("Bearer INVENTED.token.0001") => answer(status, &[(name, named)], body),
             _ => answer(with_new_token, &[], ""),
         });
         let got = door.call(Method::POST, "/api/x").await.unwrap();
@@ -407,6 +417,113 @@ async fn an_identity_provider_that_is_down_becomes_a_503_and_nothing_is_sent() {
     assert_eq!(got.headers[ANSWERED_BY], "token");
     assert_eq!(got.headers["retry-after"], "9");
     assert_eq!(door.service.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_without_an_answer_fails_with_its_own_code_and_nothing_is_sent() {
+    let answering = |head: &'static str| Server::once(head).url("/");
+    let proxied = |head: &'static str| {
+        let setting = Server::once(head).url("");
+        let proxy = Proxy::from_settings(Some(&setting), |_| None).unwrap();
+        Transport::new(TransportConfig {
+            proxy,
+            ..TransportConfig::new(SystemClock::shared())
+        })
+    };
+    let identity = Identity::for_host("127.0.0.1");
+    let encrypted = Server::raw(move |_, stream| identity.answer(stream, ""));
+    let elsewhere = "https://login.example/".to_owned();
+    for (login, transport, code) in [
+        (
+            format!("https://127.0.0.1:{}/", encrypted.port),
+            transport(),
+            "tls_certificate_untrusted",
+        ),
+        (
+            elsewhere.clone(),
+            transport_with(FixedNames::new(&["198.18.0.1"])),
+            "address_denied",
+        ),
+        (
+            elsewhere.clone(),
+            transport_with(FixedNames::new(&[])),
+            "name_not_resolved",
+        ),
+        (
+            format!("http://127.0.0.1:{}/", closed_port()),
+            transport(),
+            "connection_refused",
+        ),
+        (
+            elsewhere.clone(),
+            proxied("HTTP/1.1 403 Forbidden\r\n\r\n"),
+            "proxy_refused",
+        ),
+        (
+            elsewhere,
+            proxied("HTTP/1.1 503 Unavailable\r\n\r\n"),
+            "proxy_unavailable",
+        ),
+        (
+            answering("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
+            transport(),
+            "response_truncated",
+        ),
+        (
+            answering("SSH-2.0-OpenSSH_9.9\r\n"),
+            transport(),
+            "response_not_http",
+        ),
+        (answering(""), transport(), "connection_lost"),
+    ] {
+        let service = Server::answering(|_| answer(200, &[], ""));
+        let door = Door::to(service, Tokens::at(&url(&login), transport));
+        // A permanent fault stays one when it is asked for again, and a passing one is asked again.
+        for _ in 0..2 {
+            let error = door.call(Method::POST, "/api/x").await.unwrap_err();
+            assert_eq!((error.code(), error.sent()), (code, Sent::No), "{error}");
+            let host = url(&login);
+            let host = host.host_str().unwrap();
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("signing in at {host}")), "{text}");
+            assert!(!text.contains("carried out"), "{text}");
+        }
+        assert_eq!(door.service.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_sign_in_and_the_call_share_the_time_of_one_call() {
+    let clock: Arc<OnceLock<Arc<HandClock>>> = Arc::default();
+    let moved = clock.clone();
+    let tokens = Tokens::answered(move |n| {
+        moved.get().unwrap().advance(2 * LONG.as_secs());
+        granting(n, 3600)
+    });
+    clock.set(tokens.clock.clone()).unwrap();
+    let door = Door::to(Server::answering(|_| answer(200, &[], "")), tokens);
+    let error = door.call(Method::POST, "/api/x").await.unwrap_err();
+    let end = (cause(&error), error.sent());
+    assert_eq!(end, ("TotalTimeout".to_owned(), Sent::No));
+    assert_eq!(door.service.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_sign_in_is_no_refusal_by_the_service() {
+    let service = Server::answering(|_| answer(401, &[], ""));
+    let tokens = Tokens::answered(|n| match n {
+        1 => granting(n, 3600),
+        _ => answer(200, &[], "<html>sign in to the network</html>"),
+    });
+    let door = Door::to(service, tokens);
+    let got = door.call(Method::GET, "/api/x").await.unwrap();
+    assert_eq!(
+        (got.status.as_u16(), &got.headers[ANSWERED_BY]),
+        (503, &"token".parse().unwrap())
+    );
+    let said = String::from_utf8_lossy(&got.body);
+    assert!(said.contains("signing in at 127.0.0.1:"), "{said}");
+    assert!(said.contains("a web page"), "{said}");
 }
 
 #[tokio::test]

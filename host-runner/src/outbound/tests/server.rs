@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rcgen::{CertificateParams, Issuer};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -145,33 +146,53 @@ pub(super) struct Identity {
     config: Arc<ServerConfig>,
     /// The authority's certificate, PEM.
     pub(super) root: String,
+    /// That of the authority between root and leaf.
+    pub(super) between: String,
 }
 
 impl Identity {
     pub(super) fn for_host(host: &str) -> Self {
-        let root_key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let root = params.self_signed(&root_key).unwrap();
-        let issuer = rcgen::Issuer::new(params, root_key);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let leaf = rcgen::CertificateParams::new(vec![host.to_owned()])
-            .unwrap()
-            .signed_by(&key, &issuer)
-            .unwrap();
+        Self::with(host, |_, _| {})
+    }
+
+    /// The same after a change of the leaf's certificate and that of the authority between.
+    pub(super) fn with(
+        host: &str,
+        change: impl FnOnce(&mut CertificateParams, &mut CertificateParams),
+    ) -> Self {
+        let key = || rcgen::KeyPair::generate().unwrap();
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new(vec![]).unwrap();
+            params
+                .distinguished_name
+                .push(rcgen::DnType::CommonName, name);
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params
+        };
+        let (root, root_key) = (authority("root"), key());
+        let (mut between, between_key) = (authority("between"), key());
+        let mut leaf = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        change(&mut leaf, &mut between);
+        let root_certificate = root.self_signed(&root_key).unwrap();
+        let root = Issuer::new(root, root_key);
+        let between_certificate = between.signed_by(&between_key, &root).unwrap();
+        let between = Issuer::new(between, between_key);
+        let key = key();
+        let leaf = leaf.signed_by(&key, &between).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(
-                vec![leaf.der().clone()],
+                vec![leaf.der().clone(), between_certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
             )
             .unwrap();
         Self {
             config: Arc::new(config),
-            root: root.pem(),
+            root: root_certificate.pem(),
+            between: between_certificate.pem(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use rcgen::{CertificateParams, date_time_ymd};
+
 use super::server::{Identity, Server, answer, read_request};
 use super::*;
 
@@ -54,6 +56,75 @@ async fn an_untrusted_certificate_is_refused_before_anything_is_sent() {
         ..TransportConfig::new(SystemClock::shared())
     });
     is_not_sent(&without_file, request(&server), "TlsSetup").await;
+}
+
+#[tokio::test]
+async fn the_reason_for_a_rejected_certificate_is_in_words_with_a_remedy_that_fits() {
+    type Change = fn(&mut CertificateParams, &mut CertificateParams);
+    let cases: [(Change, &str, &str); 6] = [
+        (
+            with_policies,
+            "critical extension",
+            "the intermediate certificate itself",
+        ),
+        (
+            |leaf, _| leaf.not_after = date_time_ymd(2001, 1, 1),
+            "has expired",
+            "clock",
+        ),
+        (
+            |leaf, _| leaf.not_before = date_time_ymd(2999, 1, 1),
+            "not valid yet",
+            "clock",
+        ),
+        (
+            |_, between| between.not_after = date_time_ymd(2001, 1, 1),
+            "has expired",
+            "clock",
+        ),
+        (
+            |leaf, _| leaf.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
+            "certificate of an authority as its own",
+            "issued for the server",
+        ),
+        (
+            |leaf, _| leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth],
+            "not issued for a server",
+            "have it issued for one",
+        ),
+    ];
+    for (change, reason, remedy) in cases {
+        let identity = Identity::with("localhost", change);
+        let (server, trusting) = (speaking(&identity), trusting(&identity, |_| {}));
+        let error = fails_on(&trusting.transport, post(&https("localhost", &server))).await;
+        let end = (error.code(), error.sent());
+        assert_eq!(end, ("tls_certificate_untrusted", Sent::No), "{error}");
+        let shown = error.to_string();
+        assert!(shown.contains(reason) && shown.contains(remedy), "{shown}");
+        assert!(
+            !shown.contains("Context") && !shown.contains("Other("),
+            "{shown}"
+        );
+    }
+}
+
+/// An intermediate certificate as some corporate authorities issue them: with certificate policies
+/// that are critical.
+fn with_policies(_: &mut CertificateParams, between: &mut CertificateParams) {
+    // A sequence with the policy "any".
+    let any = vec![0x30, 8, 0x30, 6, 6, 4, 0x55, 0x1d, 0x20, 0];
+    let mut policies = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 32], any);
+    policies.set_criticality(true);
+    between.custom_extensions.push(policies);
+}
+
+#[tokio::test]
+async fn an_intermediate_with_critical_policies_is_trusted_from_the_ca_file() {
+    let mut identity = Identity::with("localhost", with_policies);
+    identity.root = identity.between.clone();
+    let (server, trusting) = (speaking(&identity), trusting(&identity, |_| {}));
+    let request = post(&https("localhost", &server));
+    assert!(trusting.transport.send(request).await.is_ok());
 }
 
 #[tokio::test]
@@ -121,7 +192,9 @@ fn proxy_of(identity: &Identity, head: &'static str) -> Server {
         } else {
             "HTTP/1.1 407 X\r\n\r\n"
         };
-        let _ = stream.write_all(head.as_bytes());
+        for byte in head.as_bytes() {
+            let _ = stream.write_all(&[*byte]);
+        }
         identity.answer(stream, &answer(200, &[], "tunnelled"));
     })
 }
@@ -151,16 +224,63 @@ async fn an_encrypted_call_goes_through_the_proxy_that_was_named() {
 #[tokio::test]
 async fn a_proxy_that_refuses_is_named_without_its_password() {
     let identity = Identity::for_host("api.example");
-    let proxy = proxy_of(&identity, "HTTP/1.1 403 Forbidden\r\n\r\n");
-    for (user, status) in [("user:INVENTED-pass@", "403"), ("", "407")] {
+    const USER: &str = "user:INVENTED-pass@";
+    for (user, head, said, code) in [
+        (
+            "",
+            "",
+            "407, because it requires credentials",
+            "proxy_refused",
+        ),
+        (USER, "HTTP/1.1 407 X\r\n\r\n", "407", "proxy_refused"),
+        (
+            USER,
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            "403",
+            "proxy_refused",
+        ),
+        (USER, "HTTP/1.1 302 Found\r\n\r\n", "302", "proxy_refused"),
+        (USER, "HTTP/1.1 500 X\r\n\r\n", "500", "proxy_refused"),
+        (
+            USER,
+            "SSH-2.0-OpenSSH_9.9\r\n\r\n",
+            "not HTTP",
+            "proxy_refused",
+        ),
+        (USER, "HTTP/1.1 502 X\r\n\r\n", "502", "proxy_unavailable"),
+        (USER, "HTTP/1.1 503 X\r\n\r\n", "503", "proxy_unavailable"),
+        (USER, "HTTP/1.1 504 X\r\n\r\n", "504", "proxy_unavailable"),
+    ] {
+        let proxy = proxy_of(&identity, head);
         let trusting = proxied(&identity, &proxy, user);
-        let request = post("https://api.example/");
-        let shown = is_not_sent(&trusting.transport, request, "ProxyFailed").await;
+        let error = fails_on(&trusting.transport, post("https://api.example/")).await;
+        assert_eq!((error.code(), error.sent()), (code, Sent::No), "{error}");
+        let shown = format!("{error} {error:?}");
         assert!(
-            shown.contains(status) && !shown.contains("INVENTED"),
+            shown.contains(said) && shown.contains("127.0.0.1:"),
             "{shown}"
         );
+        assert!(!shown.contains("INVENTED"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_answers_byte_by_byte_for_ever_ends_within_the_connect_limit() {
+    let identity = Identity::for_host("api.example");
+    let proxy = Server::raw(|_, mut stream| {
+        while stream.write_all(b"a").is_ok() {
+            std::thread::sleep(SHORT / 10);
+        }
+    });
+    let trusting = proxied(&identity, &proxy, "");
+    let request = OutboundRequest {
+        timeouts: Timeouts {
+            connect: SHORT,
+            ..patient()
+        },
+        ..post("https://api.example/")
+    };
+    is_not_sent(&trusting.transport, request, "ConnectTimeout").await;
 }
 
 #[tokio::test]

@@ -65,6 +65,16 @@ impl Tokens {
     ) -> Self {
         let asked = AtomicUsize::new(0);
         let server = Server::answering(move |_| reply(asked.fetch_add(1, Ordering::SeqCst) + 1));
+        let login = url(&server.url("/"));
+        Self {
+            server,
+            ..Self::at(&login, transport)
+        }
+    }
+
+    /// The endpoint is anywhere.
+    pub(super) fn at(login: &Url, transport: Transport) -> Self {
+        let server = Server::answering(|_| String::new());
         let clock = Arc::new(HandClock::default());
         let transport = Arc::new(transport);
         let redactor = Redactor::new();
@@ -84,8 +94,7 @@ impl Tokens {
             client_id: "22222222-2222-2222-2222-222222222222".to_owned(),
             client_secret: SecretString::from(SECRET),
         };
-        let login = url(&server.url("/"));
-        let source = TokenSource::new(&login, false, &policy(&[]), credential, context).unwrap();
+        let source = TokenSource::new(login, false, &policy(&[]), credential, context).unwrap();
         Self {
             source: Arc::new(source),
             server,
@@ -131,6 +140,7 @@ async fn the_question_is_the_one_of_the_client_credentials_flow() {
         seen.header("content-type"),
         Some("application/x-www-form-urlencoded")
     );
+    assert_eq!(seen.header("accept-encoding"), Some("identity"));
     let form: Vec<(String, String)> = url::form_urlencoded::parse(seen.body.as_bytes())
         .into_owned()
         .collect();

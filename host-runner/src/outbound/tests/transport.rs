@@ -127,7 +127,38 @@ async fn a_server_that_stalls_or_resets_has_perhaps_taken_the_request() {
         change(&mut timeouts);
         timeouts
     };
-    let cases: [(&str, Behaviour, Timeouts); 6] = [
+    const DRIP: Duration = Duration::from_millis(10);
+    let cases: [(&str, Behaviour, Timeouts); 9] = [
+        (
+            "TotalTimeout",
+            // The head of the response arrives byte by byte.
+            |mut stream| {
+                reply(&stream, "HTTP/1.1 200 OK\r\nx-slow: ");
+                while stream.write_all(b"a").is_ok() {
+                    std::thread::sleep(DRIP);
+                }
+            },
+            limited(|timeouts| timeouts.total = SHORT),
+        ),
+        (
+            "TotalTimeout",
+            |mut stream| {
+                read_request(&mut stream);
+                while stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").is_ok() {}
+            },
+            limited(|timeouts| timeouts.total = SHORT),
+        ),
+        (
+            "TotalTimeout",
+            |mut stream| {
+                reply(
+                    &stream,
+                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                );
+                while stream.write_all(b"1\r\na\r\n").is_ok() {}
+            },
+            limited(|timeouts| timeouts.total = SHORT),
+        ),
         (
             "FirstByteTimeout",
             keep_silent,
@@ -151,10 +182,10 @@ async fn a_server_that_stalls_or_resets_has_perhaps_taken_the_request() {
             |mut stream| {
                 reply(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
                 while stream.write_all(b"a").is_ok() {
-                    std::thread::sleep(SHORT / 10);
+                    std::thread::sleep(DRIP);
                 }
             },
-            limited(|timeouts| timeouts.total = SHORT * 3),
+            limited(|timeouts| timeouts.total = SHORT),
         ),
         (
             // Refused by its length, before it is read.
@@ -183,6 +214,97 @@ async fn a_server_that_stalls_or_resets_has_perhaps_taken_the_request() {
         };
         assert_eq!(fails(request).await, (expected.to_owned(), Sent::Maybe));
     }
+}
+
+#[tokio::test]
+async fn the_call_ends_on_the_runners_clock_while_bytes_keep_arriving() {
+    let clock = Arc::new(HandClock::default());
+    let moved = clock.clone();
+    let server = Server::raw(move |_, mut stream| {
+        reply(
+            &stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n",
+        );
+        moved.advance(LONG.as_secs() * 2);
+        while stream.write_all(b"a").is_ok() {}
+    });
+    let transport = Transport::new(TransportConfig::new(clock));
+    let error = fails_on(&transport, post(&server.url("/"))).await;
+    assert_eq!(
+        (cause(&error).as_str(), error.sent()),
+        ("TotalTimeout", Sent::Maybe)
+    );
+}
+
+/// `text` in gzip.
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_decoded_whole_or_it_is_an_error() {
+    let whole = gzip(b"{\"value\":[]}");
+    let cut = whole[..whole.len() - 1].to_vec();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let followed = [&whole[..], b"more"].concat();
+    let twice = [gzip(b"{\"value\""), gzip(b":[]}")].concat();
+    let bomb = gzip(&vec![b' '; 1 << 20]);
+    let body = Ok("{\"value\":[]}");
+    for (coding, sent, expected) in [
+        ("gzip", &whole, body),
+        ("X-GZip", &whole, body),
+        ("gzip", &twice, body),
+        ("gzip", &Vec::new(), Ok("")),
+        ("gzip", &cut, Err("Truncated")),
+        ("gzip", &damaged, Err("Truncated")),
+        ("gzip", &followed, Err("Truncated")),
+        ("gzip", &b"{\"value\":[]}".to_vec(), Err("Truncated")),
+        ("gzip", &bomb, Err("TooLarge")),
+    ] {
+        let sent = sent.clone();
+        let server = coded(coding, sent.clone());
+        let transport = Transport::new(TransportConfig {
+            longest_answer: 1 << 16,
+            ..TransportConfig::new(SystemClock::shared())
+        });
+        let got = transport.send(get(&server.url("/"))).await;
+        match expected {
+            Ok(body) => {
+                let got = got.unwrap();
+                assert_eq!(&got.body[..], body.as_bytes(), "{coding}");
+                assert!(!got.headers.contains_key("content-encoding"));
+                assert!(!got.headers.contains_key("content-length"));
+            }
+            Err(expected) => {
+                let error = got.unwrap_err();
+                assert_eq!(cause(&error), expected, "{sent:?}");
+                assert_eq!(error.sent(), Sent::Maybe);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_another_coding_stays_as_it_is() {
+    for coding in ["br", "deflate", "gzip, br"] {
+        let server = coded(coding, b"\x0b\x02\x80{}\x03".to_vec());
+        let got = transport().send(get(&server.url("/"))).await.unwrap();
+        assert_eq!(&got.body[..], b"\x0b\x02\x80{}\x03");
+        assert_eq!(got.headers["content-encoding"], coding);
+    }
+}
+
+/// A server that answers with this body, which has this coding.
+fn coded(coding: &'static str, body: Vec<u8>) -> Server {
+    Server::raw(move |_, mut stream| {
+        let length = body.len();
+        let head = format!("content-length: {length}\r\ncontent-encoding: {coding}");
+        reply(&stream, &format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"));
+        let _ = stream.write_all(&body);
+    })
 }
 
 #[tokio::test]
