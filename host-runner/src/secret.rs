@@ -32,8 +32,12 @@ pub const SHORTEST_SECRET: usize = 8;
 /// The shortest text from a service that is treated as a secret. A SAS signature has 43 characters.
 const SHORTEST_LEARNED: usize = 16;
 
-/// How many layers of escapes are removed: a form within JSON within JSON within HTML.
-const LAYERS: usize = 4;
+/// How the kinds of escapes begin: percent, JSON and HTML. Each is removed on its own, because a secret
+/// may contain what looks like an escape of another kind.
+const ESCAPES: &[u8] = b"%\\&";
+
+/// How many layers of escapes are removed: a form within JSON within HTML.
+const LAYERS: usize = 3;
 
 /// What precedes a credential that may be unknown.
 static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -83,7 +87,7 @@ impl Redactor {
             // A table of all transitions would need megabytes for a few tokens.
             let kind = Some(AhoCorasickKind::ContiguousNFA);
             let finder = AhoCorasick::builder().kind(kind).build(&known.patterns);
-            known.finder = finder.ok();
+            known.finder = finder.ok().or(known.finder.take());
         }
     }
 
@@ -121,12 +125,19 @@ impl Redactor {
 /// What to search for: the secret as it is and with its own escapes removed, and the part of the
 /// base64 of either that does not depend on what is before and after it.
 fn patterns(secret: &str) -> Vec<Vec<u8>> {
-    let mut plain = vec![secret.as_bytes().to_vec()];
+    let mut plain = BTreeSet::from([secret.as_bytes().to_vec()]);
     for _ in 0..LAYERS {
-        plain.extend(plain.last().and_then(|outer| unescaped(outer)));
+        let outer = plain.clone();
+        plain.extend(
+            outer
+                .iter()
+                .flat_map(|text| unescaped(text))
+                .map(|(_, inner)| inner),
+        );
     }
     let json = Value::from(secret).to_string().into_bytes();
     let form = byte_serialize(secret.as_bytes()).collect::<String>();
+    let mut plain: Vec<Vec<u8>> = plain.into_iter().collect();
     let mut encoded = plain.clone();
     encoded.push(form.into_bytes());
     encoded.extend(json.get(1..json.len() - 1).map(<[u8]>::to_vec));
@@ -164,10 +175,11 @@ fn secrets(known: Option<&AhoCorasick>, text: &[u8], layers: usize) -> Vec<Range
                 .map(|one| one.range()),
         );
     }
-    if let Some(inner) = unescaped(text).filter(|_| layers > 0) {
+    let inner = (layers > 0).then(|| unescaped(text));
+    for (kind, inner) in inner.into_iter().flatten() {
         let mut within = secrets(known, &inner, layers - 1).into_iter().peekable();
         let mut end = 0;
-        walk(text, |place, bytes| {
+        walk(text, kind, |place, bytes| {
             end += bytes.len();
             while within
                 .next_if(|range| range.end + bytes.len() <= end)
@@ -214,19 +226,21 @@ fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(&byte)
 }
 
-/// The text with one layer of escapes removed; nothing if it has none.
-fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
-    text.iter().find(|byte| b"%\\&".contains(byte))?;
-    let mut inner = Vec::with_capacity(text.len());
-    walk(text, |_, bytes| inner.extend_from_slice(bytes));
-    (inner.len() < text.len()).then_some(inner)
+/// The text without one layer of escapes, for every kind that it has.
+fn unescaped(text: &[u8]) -> impl Iterator<Item = (u8, Vec<u8>)> {
+    let kinds = ESCAPES.iter().filter(|kind| text.contains(kind));
+    kinds.filter_map(|kind| {
+        let mut inner = Vec::with_capacity(text.len());
+        walk(text, *kind, |_, bytes| inner.extend_from_slice(bytes));
+        (inner.len() < text.len()).then_some((*kind, inner))
+    })
 }
 
-/// Calls `step` with the place of each byte and each escape, and the bytes that it stands for.
-fn walk(text: &[u8], mut step: impl FnMut(Range<usize>, &[u8])) {
+/// Calls `step` with the place of each byte and each escape of this kind, and what it stands for.
+fn walk(text: &[u8], kind: u8, mut step: impl FnMut(Range<usize>, &[u8])) {
     let mut at = 0;
     while let Some(rest @ [first, ..]) = text.get(at..) {
-        let escape = escape(rest);
+        let escape = (*first == kind).then(|| escape(rest)).flatten();
         let (length, bytes) = match &escape {
             Some((length, bytes)) => (*length, bytes.as_slice()),
             None => (1, std::slice::from_ref(first)),
@@ -258,7 +272,7 @@ fn escape(text: &[u8]) -> Option<(usize, Vec<u8>)> {
         [b'\\', b'n', ..] => utf8(2, '\n'),
         [b'\\', b'r', ..] => utf8(2, '\r'),
         [b'\\', b't', ..] => utf8(2, '\t'),
-        [b'\\', c, ..] if c.is_ascii_punctuation() => Some((2, vec![*c])),
+        [b'\\', c @ (b'"' | b'\\' | b'/' | b'\''), ..] => Some((2, vec![*c])),
         [b'&', rest @ ..] => {
             let end = rest.iter().take(10).position(|byte| *byte == b';')?;
             let c = match rest.get(..end)? {
@@ -365,13 +379,20 @@ mod tests {
         let minimal = utf8_percent_encode(secret, FEW);
         let form: String = byte_serialize(secret.as_bytes()).collect();
         let each = |map: &dyn Fn(char) -> String| secret.chars().map(map).collect::<String>();
-        let escaped = each(&|c| match c.is_ascii_alphanumeric() {
-            true => c.to_string(),
-            false => {
-                let mut units = [0; 2];
-                let units = c.encode_utf16(&mut units).iter();
-                units.map(|unit| format!("\\u{unit:04x}")).collect()
-            }
+        let signs = |map: &dyn Fn(char) -> String| {
+            each(&|c| match c.is_ascii_alphanumeric() {
+                true => c.to_string(),
+                false => map(c),
+            })
+        };
+        let lower = signs(&|c| {
+            let bytes = c.to_string().into_bytes();
+            bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+        });
+        let escaped = signs(&|c| {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            units.map(|unit| format!("\\u{unit:04x}")).collect()
         });
         let html = |quote: &str, apostrophe: &str| {
             each(&|c| match c {
@@ -388,22 +409,13 @@ mod tests {
             ("raw", secret.to_owned()),
             ("raw with a line break", format!("\"{secret}\"\r\n")),
             ("percent", percent.clone()),
-            (
-                "percent in lower case",
-                percent
-                    .to_lowercase()
-                    .replace(&secret.to_lowercase(), secret),
-            ),
+            ("percent in lower case", lower),
             ("minimal percent", minimal.to_string()),
             ("form", form.clone()),
             ("form in a form", byte_serialize(form.as_bytes()).collect()),
             ("json", json(secret)),
             ("json with slashes", json(secret).replace('/', "\\/")),
-            ("json in ascii", escaped.clone()),
-            (
-                "json in ascii, upper case",
-                escaped.to_uppercase().replace("\\U", "\\u"),
-            ),
+            ("json in ascii", escaped),
             ("json in json", json(&json(secret))),
             ("form in json", json(&form)),
             ("html", html("&quot;", "&#39;")),
@@ -431,38 +443,25 @@ mod tests {
         all
     }
 
-    /// The longest part of `secret`, in bytes, that can be read out of `shown`.
-    fn readable(secret: &str, shown: &str) -> usize {
-        let mut texts = vec![shown.as_bytes().to_vec()];
+    /// Whether six bytes of `secret` in a row can be read out of `shown`.
+    fn is_readable(secret: &str, shown: &str) -> bool {
+        let mut texts = BTreeSet::from([shown.as_bytes().to_vec()]);
         let base64 = |c: char| !(c.is_ascii_alphanumeric() || "+/-_".contains(c));
         for run in shown.split(base64).filter(|run| run.len() > 3) {
             for start in 0..4 {
-                let run = run[start.min(run.len())..]
-                    .replace('-', "+")
-                    .replace('_', "/");
-                let whole = &run[..run.len() / 4 * 4];
+                let run = run[start.min(run.len())..].replace('-', "+");
+                let whole = &run.replace('_', "/")[..run.len() / 4 * 4];
                 texts.extend(STANDARD_NO_PAD.decode(whole));
             }
         }
-        for text in texts.clone() {
-            let mut outer = text;
-            while let Some(inner) = unescaped(&outer) {
-                texts.push(inner.clone());
-                outer = inner;
-            }
+        for _ in 0..LAYERS {
+            let outer = texts.clone();
+            let inner = outer.iter().flat_map(|text| unescaped(text));
+            texts.extend(inner.map(|(_, inner)| inner));
         }
-        let bytes = secret.as_bytes();
-        let parts = (1..=bytes.len()).flat_map(|length| bytes.windows(length));
-        let is_shown = |part: &&[u8]| {
-            texts
-                .iter()
-                .any(|text| text.windows(part.len()).any(|window| window == *part))
-        };
-        parts
-            .filter(is_shown)
-            .map(<[u8]>::len)
-            .max()
-            .unwrap_or_default()
+        let mut parts = secret.as_bytes().windows(6);
+        let is_in = |text: &Vec<u8>, part| text.windows(6).any(|window| window == part);
+        parts.any(|part| texts.iter().any(|text| is_in(text, part)))
     }
 
     #[test]
@@ -482,7 +481,7 @@ mod tests {
             "aB3~Q%7Elm.n_o-P".to_owned(),
             "a\\/b%2Fc&amp;d\\u0041e".to_owned(),
         ];
-        for _ in 0..60 {
+        for _ in 0..20 {
             let length = 8 + random(40);
             let inner: String = (0..length).map(|_| SIGNS[random(SIGNS.len())]).collect();
             samples.push(format!("q{inner}9"));
@@ -492,10 +491,8 @@ mod tests {
             for (encoding, text) in encodings(&secret) {
                 let text = format!("{{\"said\": \"you sent {text}, which is wrong\"}}");
                 let shown = redactor.scrub(&text);
-                assert!(
-                    readable(&secret, &shown) < 6,
-                    "{encoding} of {secret}: {text} -> {shown}"
-                );
+                let masked = !is_readable(&secret, &shown);
+                assert!(masked, "{encoding} of {secret}: {text} -> {shown}");
                 assert!(
                     shown.ends_with(", which is wrong\"}"),
                     "{encoding}: {shown}"
