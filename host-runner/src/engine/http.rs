@@ -84,7 +84,7 @@ impl WasiHttpHooks for Outgoing {
 fn timeouts(options: RequestOptions) -> Timeouts {
     let asked = options.first_byte_timeout.unwrap_or(DEFAULT_CALL);
     let call = asked.min(LONGEST_CALL);
-    Timeouts::for_call(call).shortened(options.connect_timeout, None, options.between_bytes_timeout)
+    Timeouts::for_call(call).shortened(options.connect_timeout, options.between_bytes_timeout)
 }
 
 fn response(answer: Answer) -> http::Response<WasiBody> {
@@ -113,7 +113,7 @@ fn wasi_error(error: &SendError) -> Error {
             Error::InternalError(Some(format!("{NOT_SENT} {code}: {error}")))
         }
         Cause::Closed { .. } => Error::ConnectionTerminated,
-        Cause::TotalTimeout { .. } | Cause::FirstByteTimeout(_) => Error::HttpResponseTimeout,
+        Cause::TotalTimeout { .. } => Error::HttpResponseTimeout,
         Cause::BetweenBytesTimeout { .. } => Error::ConnectionReadTimeout,
         Cause::Truncated(_) => Error::HttpResponseIncomplete,
         Cause::TooLarge { limit, .. } => Error::HttpResponseBodySize(Some(*limit)),
@@ -145,11 +145,7 @@ mod tests {
                     Cause::TlsUntrusted(reason.clone()),
                     Cause::Unreachable(reason.clone()),
                 ],
-                Sent::Maybe => vec![
-                    Cause::FirstByteTimeout(limit),
-                    Cause::Truncated(202),
-                    Cause::NotHttp(reason.clone()),
-                ],
+                Sent::Maybe => vec![Cause::Truncated(202), Cause::NotHttp(reason.clone())],
             });
             for cause in causes {
                 let error = wasi_error(&cause.at("api.example"));

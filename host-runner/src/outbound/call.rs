@@ -164,12 +164,8 @@ impl<'a> Call<'a> {
                 }
             }
         };
-        let limit = self.timeouts.first_byte;
-        match self.deadline.limit(limit, sending).await {
-            Ok(attempt) => attempt,
-            Err(RanOut::Total) => Attempt::Failed(self.out_of_time(Sent::Maybe)),
-            Err(RanOut::Part) => Attempt::Failed(self.failed(Cause::FirstByteTimeout(limit))),
-        }
+        let limited = self.deadline.limit(self.timeouts.total, sending).await;
+        limited.unwrap_or_else(|_| Attempt::Failed(self.out_of_time(Sent::Maybe)))
     }
 
     fn lost(&self, error: &hyper::Error, unwritten: bool) -> Attempt {
@@ -275,8 +271,10 @@ fn decoded(headers: &mut HeaderMap, body: Bytes, most: u64) -> Result<Bytes, Bod
     let (Some(coding), None) = (codings.next(), codings.next()) else {
         return Ok(body);
     };
-    let coding = coding.to_str().unwrap_or_default().trim();
-    if !["gzip", "x-gzip"].contains(&coding.to_ascii_lowercase().as_str()) {
+    if !matches!(
+        coding.as_bytes().to_ascii_lowercase().as_slice(),
+        b"gzip" | b"x-gzip"
+    ) {
         return Ok(body);
     }
     headers.remove(CONTENT_ENCODING);

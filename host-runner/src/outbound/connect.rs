@@ -22,7 +22,7 @@ use super::address::judge_address;
 use super::error::{Cause, SendError};
 use super::origin::{Origin, Scheme};
 use super::policy::Permit;
-use super::proxy::{Proxy, ProxyFault};
+use super::proxy::Proxy;
 use super::timeouts::Deadline;
 use super::tls::{LazyTls, handshake_failure};
 
@@ -118,15 +118,15 @@ impl Connector {
         if let Some(address) = target.literal_address() {
             allowed(target, vec![address], permit)?;
         }
-        let failed = |fault: ProxyFault| {
-            let proxy = proxy.origin().authority();
-            Cause::ProxyFailed { proxy, fault }.at(target.authority())
+        let unreachable = |error: SendError| {
+            let (proxy, reason) = (proxy.origin().authority(), error.cause.to_string());
+            Cause::ProxyUnavailable { proxy, reason }.at(target.authority())
         };
-        let unreachable = |error: SendError| failed(ProxyFault::passing(error.cause.to_string()));
         let found = self.addresses(proxy.origin()).await.map_err(unreachable)?;
         let stream = dial(proxy.origin(), &found, deadline).await;
         let mut stream = stream.map_err(unreachable)?;
-        proxy.open(&mut stream, target).await.map_err(failed)?;
+        let opened = proxy.open(&mut stream, target).await;
+        opened.map_err(|cause| cause.at(target.authority()))?;
         Ok(stream)
     }
 

@@ -53,9 +53,6 @@ pub enum DenialReason {
         "the component set the header {0}, which only the runner sets; configure the credential instead"
     )]
     Header(&'static str),
-    /// The request needs a credential that is not configured.
-    #[error("there is no credential named {0}; configure it")]
-    NoCredential(String),
     /// A permit for one place was used for another: a bug in the runner.
     #[error("the permit is for another place; please report this as a bug")]
     ForeignPermit,

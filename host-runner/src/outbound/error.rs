@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::address::AddressKind;
 use super::denial::Denial;
-use super::proxy::ProxyFault;
 
 /// Why the trusted certificates could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,13 +86,21 @@ pub enum Cause {
     /// Another failure before the connection was established.
     #[error("cannot be reached ({0}); check the network")]
     Unreachable(String),
-    /// The proxy did not open a connection.
-    #[error("the proxy {proxy} opened no connection: {fault}")]
-    ProxyFailed {
+    /// The proxy refused to open a connection, and would again.
+    #[error("the proxy {proxy} opened no connection: {reason}")]
+    ProxyRefused {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// Its reply, and what to do.
+        reason: String,
+    },
+    /// The proxy could not open a connection for now.
+    #[error("the proxy {proxy} opened no connection: {reason}")]
+    ProxyUnavailable {
         /// The proxy, without credentials.
         proxy: String,
         /// Its reply, or what failed.
-        fault: ProxyFault,
+        reason: String,
     },
     /// The trusted certificates could not be loaded.
     #[error("{0}")]
@@ -115,9 +122,6 @@ pub enum Cause {
         /// `No` only if not a byte was written.
         sent: Sent,
     },
-    /// No response head within this time.
-    #[error("no response within {} ms", .0.as_millis())]
-    FirstByteTimeout(Duration),
     /// The body of the response stalled.
     #[error("the response (status {status}) stalled for {} ms", .limit.as_millis())]
     BetweenBytesTimeout {
@@ -127,7 +131,7 @@ pub enum Cause {
         status: u16,
     },
     /// The whole call took too long.
-    #[error("the call took longer than {} ms", .limit.as_millis())]
+    #[error("no whole response within {} ms", .limit.as_millis())]
     TotalTimeout {
         /// The limit.
         limit: Duration,
@@ -180,50 +184,36 @@ impl SendError {
     /// Whether the request may have been sent.
     #[must_use]
     pub fn sent(&self) -> Sent {
-        match &self.cause {
-            Cause::Denied(_)
-            | Cause::AddressRefused(..)
-            | Cause::NameNotResolved(_)
-            | Cause::ConnectionRefused
-            | Cause::ConnectTimeout(_)
-            | Cause::Unreachable(_)
-            | Cause::ProxyFailed { .. }
-            | Cause::TlsSetup(_)
-            | Cause::TlsUntrusted(_)
-            | Cause::TlsFailed(_)
-            | Cause::SignIn(_) => Sent::No,
-            Cause::Closed { sent, .. } | Cause::TotalTimeout { sent, .. } => *sent,
-            Cause::FirstByteTimeout(_)
-            | Cause::BetweenBytesTimeout { .. }
-            | Cause::Truncated(_)
-            | Cause::TooLarge { .. }
-            | Cause::NotHttp(_) => Sent::Maybe,
-        }
+        self.meaning().0
     }
 
     /// The component's code for it. If the sign-in failed, that of its own error.
     #[must_use]
     pub fn code(&self) -> &'static str {
+        self.meaning().1
+    }
+
+    fn meaning(&self) -> (Sent, &'static str) {
+        use Sent::{Maybe, No};
         match &self.cause {
-            Cause::Denied(_) => "request_denied",
-            Cause::AddressRefused(..) => "address_denied",
-            Cause::NameNotResolved(_) => "name_not_resolved",
-            Cause::ConnectionRefused => "connection_refused",
-            Cause::ConnectTimeout(_) => "connect_timeout",
-            Cause::TotalTimeout { sent: Sent::No, .. } => "connect_timeout",
-            Cause::Unreachable(_) => "destination_unreachable",
-            Cause::ProxyFailed { fault, .. } if fault.lasting => "proxy_refused",
-            Cause::ProxyFailed { .. } => "proxy_unavailable",
-            Cause::TlsSetup(_) | Cause::TlsUntrusted(_) => "tls_certificate_untrusted",
-            Cause::TlsFailed(_) => "tls_failed",
-            Cause::SignIn(error) => error.code(),
-            Cause::Closed { .. } => "connection_lost",
-            Cause::FirstByteTimeout(_)
-            | Cause::BetweenBytesTimeout { .. }
-            | Cause::TotalTimeout { .. } => "response_timed_out",
-            Cause::Truncated(_) => "response_truncated",
-            Cause::TooLarge { .. } => "response_too_large",
-            Cause::NotHttp(_) => "response_not_http",
+            Cause::Denied(_) => (No, "request_denied"),
+            Cause::AddressRefused(..) => (No, "address_denied"),
+            Cause::NameNotResolved(_) => (No, "name_not_resolved"),
+            Cause::ConnectionRefused => (No, "connection_refused"),
+            Cause::ConnectTimeout(_) => (No, "connect_timeout"),
+            Cause::TotalTimeout { sent: No, .. } => (No, "connect_timeout"),
+            Cause::Unreachable(_) => (No, "destination_unreachable"),
+            Cause::ProxyRefused { .. } => (No, "proxy_refused"),
+            Cause::ProxyUnavailable { .. } => (No, "proxy_unavailable"),
+            Cause::TlsSetup(_) | Cause::TlsUntrusted(_) => (No, "tls_certificate_untrusted"),
+            Cause::TlsFailed(_) => (No, "tls_failed"),
+            Cause::SignIn(error) => (No, error.code()),
+            Cause::Closed { sent, .. } => (*sent, "connection_lost"),
+            Cause::TotalTimeout { .. } => (Maybe, "response_timed_out"),
+            Cause::BetweenBytesTimeout { .. } => (Maybe, "response_timed_out"),
+            Cause::Truncated(_) => (Maybe, "response_truncated"),
+            Cause::TooLarge { .. } => (Maybe, "response_too_large"),
+            Cause::NotHttp(_) => (Maybe, "response_not_http"),
         }
     }
 }

@@ -205,45 +205,36 @@ impl Gateway {
         let Bearer {
             credential, scope, ..
         } = bearer;
+        // Every attachment's credential has a source; without one the service itself refuses.
         let Some(source) = self.config.tokens.get(credential) else {
-            let denial = Denial {
-                method: call.method.clone(),
-                origin: Some(call.permit.origin().clone()),
-                reason: DenialReason::NoCredential(credential.clone()),
-            };
-            return Err(Cause::Denied(denial).at(""));
+            return self.send(call, None, None).await.map(Got::Answer);
         };
+        let mut call = call.clone();
         let limit = call.timeouts.total;
         let deadline = Deadline::after(&self.config.clock, limit);
-        let send = async |token: &SecretString| {
-            let mut call = call.clone();
-            call.timeouts.total = deadline.remaining();
-            self.send(&call, None, Some(token)).await
-        };
-        let without = |error| {
-            let host = source.host();
-            match error {
-                TokenError::Unreachable(cause) => Err(Cause::SignIn(cause).at(host)),
-                error => Ok(Got::NoToken(error, host)),
-            }
+        let without = |error| match error {
+            TokenError::Unreachable(cause) => Err(Cause::SignIn(cause).at("")),
+            error => Ok(Got::NoToken(error, source.host())),
         };
         let late = |_| {
             let sent = Sent::Maybe;
-            let cause = Cause::TotalTimeout { limit, sent }.at(source.host());
-            Err(TokenError::Unreachable(Box::new(cause)))
+            let late = Cause::TotalTimeout { limit, sent }.at(source.host());
+            Err(TokenError::Unreachable(Box::new(late)))
         };
         let token = deadline.limit(limit, source.token(scope)).await;
         let token = match token.unwrap_or_else(late) {
             Ok(token) => token,
             Err(error) => return without(error),
         };
-        let answer = send(&token).await?;
+        call.timeouts.total = deadline.remaining();
+        let answer = self.send(&call, None, Some(&token)).await?;
         if !wants_another_token(&answer) {
             return Ok(Got::Answer(answer));
         }
         let renewed = deadline.limit(limit, source.renewed(scope, &token)).await;
+        call.timeouts.total = deadline.remaining();
         match renewed.unwrap_or_else(late) {
-            Ok(other) => send(&other).await.map(Got::Answer),
+            Ok(other) => self.send(&call, None, Some(&other)).await.map(Got::Answer),
             // The service's own refusal stands; the observer got the reason for the missing token.
             Err(TokenError::Refused { .. }) => Ok(Got::Answer(answer)),
             Err(error) => without(error),

@@ -45,7 +45,7 @@ pub use gateway::{Gateway, GatewayConfig, GuestRequest};
 pub use observe::{CallEnd, CallReport, Observer};
 pub use origin::{Origin, Scheme};
 pub use policy::{Permit, Policy};
-pub use proxy::{Proxy, ProxyError, ProxyFault};
+pub use proxy::{Proxy, ProxyError};
 pub use rule::Rule;
 pub use sas::SasUrl;
 pub use timeouts::{DEFAULT_CALL, Timeouts};

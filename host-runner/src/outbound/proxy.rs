@@ -6,6 +6,7 @@
 //! checked. The proxy resolves names. Proxies that need TLS or SOCKS are refused.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use http::Uri;
@@ -15,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::Url;
 
+use super::error::Cause;
 use super::origin::{Origin, Scheme};
 
 /// The longest head of a response to CONNECT, in bytes: some proxies send a page with a refusal.
@@ -29,33 +31,6 @@ pub struct ProxyError(
     /// `transport.proxy` or `HTTPS_PROXY`.
     pub &'static str,
 );
-
-/// Why a proxy opened no connection, with a remedy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-pub struct ProxyFault {
-    /// Its reply, or what failed.
-    pub reason: String,
-    /// Whether it would give the same reply again.
-    pub lasting: bool,
-}
-
-impl ProxyFault {
-    /// A fault that may be over soon.
-    pub(crate) fn passing(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            lasting: false,
-        }
-    }
-
-    fn lasting(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            lasting: true,
-        }
-    }
-}
 
 /// A proxy for encrypted calls, and the hosts that are reached without it.
 #[derive(Clone)]
@@ -124,26 +99,31 @@ impl Proxy {
     }
 
     /// Asks the proxy on `stream` for a connection to `target`.
-    pub(crate) async fn open(
-        &self,
-        stream: &mut TcpStream,
-        target: &Origin,
-    ) -> Result<(), ProxyFault> {
+    pub(crate) async fn open(&self, stream: &mut TcpStream, target: &Origin) -> Result<(), Cause> {
+        let proxy = self.origin.authority();
+        match self.ask(stream, target).await {
+            Ok(head) => judge_head(&head, proxy),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(Cause::ProxyUnavailable { proxy, reason })
+            }
+        }
+    }
+
+    /// The head of the proxy's response.
+    async fn ask(&self, stream: &mut TcpStream, target: &Origin) -> io::Result<Vec<u8>> {
         let request = self.connect_request(target);
-        let written = stream.write_all(request.expose_secret().as_bytes()).await;
-        written.map_err(|error| ProxyFault::passing(error.to_string()))?;
+        stream.write_all(request.expose_secret().as_bytes()).await?;
         // The target cannot be read by mistake: in TLS the client speaks first, so a proxy that sends
         // more than the head of a success is broken.
         let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
-            match stream.read_buf(&mut head).await {
-                Ok(0) => return Err(ProxyFault::passing("it closed the connection")),
-                Ok(_) if head.windows(4).any(|window| window == b"\r\n\r\n") => break,
-                Ok(_) => {}
-                Err(error) => return Err(ProxyFault::passing(error.to_string())),
+        let ends = |head: &[u8]| head.windows(4).any(|window| window == b"\r\n\r\n");
+        while !ends(&head) && head.len() < LONGEST_HEAD {
+            if stream.read_buf(&mut head).await? == 0 {
+                return Err(io::Error::other("it closed the connection"));
             }
         }
-        judge_head(&head)
+        Ok(head)
     }
 
     fn connect_request(&self, target: &Origin) -> SecretString {
@@ -161,31 +141,26 @@ impl Proxy {
     }
 }
 
-fn judge_head(head: &[u8]) -> Result<(), ProxyFault> {
+fn judge_head(head: &[u8], proxy: String) -> Result<(), Cause> {
     let text = String::from_utf8_lossy(head);
     let mut words = text.split_ascii_whitespace();
-    let status = match (words.next(), words.next().map(str::parse::<u16>)) {
-        (Some(version), Some(Ok(status))) if version.starts_with("HTTP/1.") => status,
-        _ => {
-            let reason = "its response is not HTTP; check the host and port of the proxy";
-            return Err(ProxyFault::lasting(reason));
+    let http = words.next().is_some_and(|word| word.starts_with("HTTP/1."));
+    let status = words.next().and_then(|word| word.parse::<u16>().ok());
+    let remedy = match status.filter(|_| http) {
+        Some(200..=299) if text.ends_with("\r\n\r\n") => return Ok(()),
+        Some(status @ 502..=504) => {
+            let reason = format!("status {status}");
+            return Err(Cause::ProxyUnavailable { proxy, reason });
         }
+        Some(407) => {
+            "it wants credentials; write valid ones in `transport.proxy` as http://USER:PASSWORD@HOST:PORT"
+        }
+        Some(300..) => "ask its administrator to allow this host, or list the host in NO_PROXY",
+        _ => "that is no response to CONNECT; check the proxy's host and port",
     };
-    match status {
-        200..=299 if text.ends_with("\r\n\r\n") => Ok(()),
-        200..=299 => Err(ProxyFault::lasting(
-            "it sent more than the head of its response",
-        )),
-        407 => Err(ProxyFault::lasting(
-            "it replied with status 407, because it requires credentials; set `transport.proxy` to http://USER:PASSWORD@HOST:PORT with valid ones",
-        )),
-        502..=504 => Err(ProxyFault::passing(format!(
-            "it replied with status {status}; try again later"
-        ))),
-        status => Err(ProxyFault::lasting(format!(
-            "it replied with status {status}; ask its administrator to allow this host, or exempt the host with NO_PROXY"
-        ))),
-    }
+    let status = status.map_or("no status".to_owned(), |status| format!("status {status}"));
+    let reason = format!("{status}; {remedy}");
+    Err(Cause::ProxyRefused { proxy, reason })
 }
 
 #[cfg(test)]
@@ -257,14 +232,10 @@ mod tests {
 
     #[test]
     fn only_a_success_opens_the_tunnel() {
-        assert!(judge_head(b"HTTP/1.1 200 Connection established\r\n\r\n").is_ok());
-        assert!(judge_head(b"HTTP/1.1 200 OK\r\n\r\nmore").is_err());
-        assert!(
-            judge_head(b"HTTP/1.1 407 Auth\r\n\r\n")
-                .unwrap_err()
-                .reason
-                .contains("407")
-        );
-        assert!(judge_head(b"SSH-2.0\r\n\r\n").is_err());
+        let opens = |head: &[u8]| judge_head(head, String::new()).is_ok();
+        assert!(opens(b"HTTP/1.1 200 Connection established\r\n\r\n"));
+        assert!(!opens(b"HTTP/1.1 200 OK\r\n\r\nmore"));
+        assert!(!opens(b"HTTP/1.1 407 Auth\r\n\r\n"));
+        assert!(!opens(b"SSH-2.0\r\n\r\n"));
     }
 }

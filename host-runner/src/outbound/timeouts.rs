@@ -1,9 +1,8 @@
 //! How long each part of a call may take, and how that is enforced.
 //!
-//! There are four limits because a server can stall in four places: before the connection is
-//! established (lookup, TCP and TLS handshake together), before the first byte of the response,
-//! between two parts of the body, and forever by sending a little now and then. A limit cannot be
-//! turned off.
+//! There are three limits: until the connection is established (lookup, TCP and TLS handshake
+//! together), between two parts of the body, and for the whole call, which also ends a server that
+//! never begins its response or sends a little for ever. A limit cannot be turned off.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,8 +14,6 @@ use crate::clock::SharedClock;
 pub struct Timeouts {
     /// Name lookup, TCP, proxy and TLS handshake together.
     pub connect: Duration,
-    /// From the request until the head of the response is complete.
-    pub first_byte: Duration,
     /// Between two parts of the body.
     pub between_bytes: Duration,
     /// The whole call.
@@ -43,7 +40,6 @@ impl Timeouts {
     pub fn for_call(total: Duration) -> Self {
         Self {
             connect: total.min(LONGEST_CONNECT),
-            first_byte: total,
             between_bytes: total,
             total,
         }
@@ -51,17 +47,11 @@ impl Timeouts {
 
     /// These limits, shortened as the guest asks. It cannot lengthen them.
     #[must_use]
-    pub fn shortened(
-        self,
-        connect: Option<Duration>,
-        first_byte: Option<Duration>,
-        between_bytes: Option<Duration>,
-    ) -> Self {
+    pub fn shortened(self, connect: Option<Duration>, between_bytes: Option<Duration>) -> Self {
         let shorter =
             |mine: Duration, theirs: Option<Duration>| theirs.map_or(mine, |t| t.min(mine));
         Self {
             connect: shorter(self.connect, connect),
-            first_byte: shorter(self.first_byte, first_byte),
             between_bytes: shorter(self.between_bytes, between_bytes),
             total: self.total,
         }
@@ -131,12 +121,9 @@ mod tests {
     #[test]
     fn a_guest_can_shorten_a_limit_and_never_lengthen_it() {
         let mine = Timeouts::for_call(30_000 * MS);
-        let got = mine.shortened(Some(MS), Some(60_000 * MS), None);
+        let got = mine.shortened(Some(MS), Some(60_000 * MS));
         assert_eq!(got.connect, MS);
-        assert_eq!(
-            (got.first_byte, got.between_bytes, got.total),
-            (30_000 * MS, 30_000 * MS, 30_000 * MS)
-        );
+        assert_eq!((got.between_bytes, got.total), (30_000 * MS, 30_000 * MS));
     }
 
     #[test]

@@ -105,48 +105,40 @@ pub(crate) fn handshake_failure(error: &std::io::Error) -> Cause {
 
 /// The reason in words, and what helps.
 fn certificate_reason(why: &CertificateError) -> String {
-    let (reason, remedy) = match why {
-        CertificateError::UnknownIssuer => (
-            "it is not signed by a trusted authority",
-            "if your network re-signs traffic, put the root certificate that it uses into `transport.ca_file`",
-        ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
-            "it has expired",
-            "renew it, or correct this machine's clock",
-        ),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ("it is not valid yet", "correct this machine's clock")
+    use CertificateError as Why;
+    let text = match why {
+        Why::UnknownIssuer => {
+            "it is not signed by a trusted authority; if your network re-signs traffic, put the root certificate that it uses into `transport.ca_file`"
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            ("it is for another host", "check the host name")
+        Why::Expired | Why::ExpiredContext { .. } => {
+            "it has expired; renew it, or correct this machine's clock"
         }
-        CertificateError::Revoked => ("it was revoked", "replace it"),
-        CertificateError::BadSignature => (
-            "its signature does not belong to the authority that it names",
-            "check that `transport.ca_file` has the authority's present certificate",
-        ),
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
-            "it is signed with an algorithm that is not accepted, such as SHA-1",
-            "have it issued with SHA-256 or better",
-        ),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            ("it was not issued for a server", "have it issued for one")
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "it is not valid yet; correct this machine's clock"
         }
-        CertificateError::Other(other) => match other.0.downcast_ref() {
-            Some(webpki::Error::UnsupportedCriticalExtension) => (
-                "its chain has a critical extension that this program does not know, usually `certificatePolicies` in an intermediate certificate",
-                "put the intermediate certificate itself into `transport.ca_file`",
-            ),
-            Some(webpki::Error::CaUsedAsEndEntity) => (
-                "the server presents the certificate of an authority as its own",
-                "have a certificate issued for the server, without `CA:TRUE`",
-            ),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            "it is for another host; check the host name"
+        }
+        Why::Revoked => "it was revoked; replace it",
+        Why::UnsupportedSignatureAlgorithmContext { .. }
+        | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its signature algorithm is not accepted; have it issued with SHA-256 or better"
+        }
+        Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
+            "it was not issued for a server; have one issued for a server"
+        }
+        Why::Other(other) => match other.0.downcast_ref() {
+            Some(webpki::Error::UnsupportedCriticalExtension) => {
+                "its chain has a critical extension that this program does not know, usually `certificatePolicies` in an intermediate; put the intermediate certificate itself into `transport.ca_file`"
+            }
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "the server presents an authority's certificate as its own; have one issued for the server, without `CA:TRUE`"
+            }
             _ => return other.to_string(),
         },
         other => return other.to_string(),
     };
-    format!("{reason}; {remedy}")
+    text.to_owned()
 }
 
 #[cfg(test)]

@@ -109,10 +109,8 @@ pub(crate) fn read_reply(
     let status = answer.status;
     if let Some(coding) = answer.headers.get(CONTENT_ENCODING) {
         let coding = short(&redactor.scrub(coding.to_str().unwrap_or_default()));
-        return Err(unavailable(format!(
-            "status {}, in the coding `{coding}`, which was not asked for and cannot be read",
-            status.as_u16()
-        )));
+        let reason = format!("an answer in the coding `{coding}`, which cannot be read");
+        return Err(unavailable(reason));
     }
     let json: Option<Value> = serde_json::from_slice(&answer.body)
         .ok()
@@ -295,27 +293,22 @@ const REASONS: [&str; 2] = ["x-powerbi-error-info", "x-ms-public-api-error-code"
 /// Whether a service refused the token itself: 401 or 403 with `TokenExpired`, or 401 with no reason
 /// in a header.
 pub(crate) fn wants_another_token(answer: &Answer) -> bool {
-    if !matches!(answer.status.as_u16(), 401 | 403) {
-        return false;
-    }
-    let named = REASONS
-        .iter()
-        .filter_map(|name| answer.headers.get(*name)?.to_str().ok());
-    let mut reasons: Vec<&str> = named
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
-    let unnamed = answer.status == StatusCode::UNAUTHORIZED && reasons.is_empty();
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let code = json
         .pointer("/error/code")
-        .or_else(|| json.get("errorCode"));
-    let code = code.or_else(|| json.get("code")).and_then(Value::as_str);
-    reasons.extend(code);
-    unnamed
-        || reasons
-            .iter()
-            .any(|reason| reason.eq_ignore_ascii_case("TokenExpired"))
+        .or_else(|| json.get("errorCode"))
+        .or_else(|| json.get("code"))
+        .and_then(Value::as_str);
+    let named = REASONS.map(|name| answer.headers.get(name)?.to_str().ok());
+    let expired =
+        |reason: Option<&str>| reason.is_some_and(|name| name.eq_ignore_ascii_case("TokenExpired"));
+    match answer.status {
+        StatusCode::UNAUTHORIZED if named == [None; 2] => true,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            named.into_iter().chain([code]).any(expired)
+        }
+        _ => false,
+    }
 }
 
 /// The response that an answer without a token becomes: 401 for a refused credential, 503 for an

@@ -421,70 +421,51 @@ async fn an_identity_provider_that_is_down_becomes_a_503_and_nothing_is_sent() {
 
 #[tokio::test]
 async fn a_sign_in_without_an_answer_fails_with_its_own_code_and_nothing_is_sent() {
-    let answering = |head: &'static str| Server::once(head).url("/");
-    let proxied = |head: &'static str| {
+    let identity = Identity::for_host("127.0.0.1");
+    let encrypted = Server::raw(move |_, stream| identity.answer(stream, ""));
+    let through = |head: &'static str| {
         let setting = Server::once(head).url("");
-        let proxy = Proxy::from_settings(Some(&setting), |_| None).unwrap();
         Transport::new(TransportConfig {
-            proxy,
+            proxy: Proxy::from_settings(Some(&setting), |_| None).unwrap(),
             ..TransportConfig::new(SystemClock::shared())
         })
     };
-    let identity = Identity::for_host("127.0.0.1");
-    let encrypted = Server::raw(move |_, stream| identity.answer(stream, ""));
-    let elsewhere = "https://login.example/".to_owned();
-    for (login, transport, code) in [
-        (
-            format!("https://127.0.0.1:{}/", encrypted.port),
-            transport(),
-            "tls_certificate_untrusted",
-        ),
-        (
-            elsewhere.clone(),
-            transport_with(FixedNames::new(&["198.18.0.1"])),
-            "address_denied",
-        ),
-        (
-            elsewhere.clone(),
-            transport_with(FixedNames::new(&[])),
-            "name_not_resolved",
-        ),
-        (
-            format!("http://127.0.0.1:{}/", closed_port()),
-            transport(),
-            "connection_refused",
-        ),
-        (
-            elsewhere.clone(),
-            proxied("HTTP/1.1 403 Forbidden\r\n\r\n"),
-            "proxy_refused",
-        ),
-        (
-            elsewhere,
-            proxied("HTTP/1.1 503 Unavailable\r\n\r\n"),
-            "proxy_unavailable",
-        ),
-        (
-            answering("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
-            transport(),
-            "response_truncated",
-        ),
-        (
-            answering("SSH-2.0-OpenSSH_9.9\r\n"),
-            transport(),
-            "response_not_http",
-        ),
-        (answering(""), transport(), "connection_lost"),
+    for code in [
+        "tls_certificate_untrusted",
+        "address_denied",
+        "name_not_resolved",
+        "connection_refused",
+        "proxy_refused",
+        "proxy_unavailable",
+        "response_truncated",
+        "response_not_http",
+        "connection_lost",
     ] {
+        let login = match code {
+            "tls_certificate_untrusted" => format!("https://127.0.0.1:{}/", encrypted.port),
+            "connection_refused" => format!("http://127.0.0.1:{}/", closed_port()),
+            "response_truncated" => {
+                Server::once("HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{").url("/")
+            }
+            "response_not_http" => Server::once("SSH-2.0-OpenSSH_9.9\r\n").url("/"),
+            "connection_lost" => Server::once("").url("/"),
+            _ => "https://login.example/".to_owned(),
+        };
+        let transport = match code {
+            "address_denied" => transport_with(FixedNames::new(&["198.18.0.1"])),
+            "name_not_resolved" => transport_with(FixedNames::new(&[])),
+            "proxy_refused" => through("HTTP/1.1 403 X\r\n\r\n"),
+            "proxy_unavailable" => through("HTTP/1.1 503 X\r\n\r\n"),
+            _ => transport(),
+        };
         let service = Server::answering(|_| answer(200, &[], ""));
         let door = Door::to(service, Tokens::at(&url(&login), transport));
-        // A permanent fault stays one when it is asked for again, and a passing one is asked again.
+        // It is the same when it is asked for again.
         for _ in 0..2 {
             let error = door.call(Method::POST, "/api/x").await.unwrap_err();
             assert_eq!((error.code(), error.sent()), (code, Sent::No), "{error}");
-            let host = url(&login);
-            let host = host.host_str().unwrap();
             let text = error.to_string();
+            let host = url(&login).host_str().unwrap().to_owned();
             assert!(text.starts_with(&format!("signing in at {host}")), "{text}");
             assert!(!text.contains("carried out"), "{text}");
         }

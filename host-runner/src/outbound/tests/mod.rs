@@ -30,7 +30,6 @@ fn url(text: &str) -> Url {
 fn patient() -> Timeouts {
     Timeouts {
         connect: LONG,
-        first_byte: LONG,
         between_bytes: LONG,
         total: LONG * 2,
     }

@@ -163,9 +163,8 @@ impl Identity {
         let key = || rcgen::KeyPair::generate().unwrap();
         let authority = |name: &str| {
             let mut params = CertificateParams::new(vec![]).unwrap();
-            params
-                .distinguished_name
-                .push(rcgen::DnType::CommonName, name);
+            let names = &mut params.distinguished_name;
+            names.push(rcgen::DnType::CommonName, name);
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
             params
         };
