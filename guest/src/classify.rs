@@ -238,7 +238,7 @@ const NO_REASON: &str =
     "The service gave no reason. Run `host-runner check` to see what these credentials may do.";
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
 const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
-const TOKEN: &str = "Check the tenant, the client id and the client secret (its value, not its id), and whether the secret has expired.";
+const TOKEN: &str = "Correct the credentials, then run `host-runner check`.";
 const NEW_TOKEN: &str = "Get a new token and start again.";
 const AFTER_WAIT: &str = "Start again after the time that the service names.";
 const GATEWAY: &str =
