@@ -234,8 +234,7 @@ const RUN: &[Purpose] = &[Purpose::Run];
 const CAPACITY: &str = "CapacityNotActive";
 
 const LATER: &str = "Start again later.";
-const NO_REASON: &str =
-    "The service gave no reason. Run `host-runner check` to see what these credentials may do.";
+const PERMISSIONS: &str = "Run `host-runner check` to see what these credentials may do.";
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
 const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
 const TOKEN: &str = "Correct the credentials, then run `host-runner check`.";
@@ -326,8 +325,8 @@ const TABLE: &[Row] = &[
     on!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen only as the failure of a run
     on!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
     on!(CONTENT ANY 401..=403 "GroupNotAccessible" => Unauthorized "not_authorized", ROLE, false), // [O] in a header, n8n-nodes-powerbi#7
-    on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] Power BI REST, fabric-rest-api-specs
-    on!(CONTENT ANY 403..=403 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] the same
+    on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", PERMISSIONS, false), // [V] Power BI REST, fabric-rest-api-specs
+    on!(CONTENT ANY 403..=403 "" => Unauthorized "not_authorized", PERMISSIONS, false), // [V] the same
 
     // A status that is no positive refusal: the trigger may have started a run, whatever the body
     // reports. Below 200 and above 599 no status is defined.
