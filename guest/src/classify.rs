@@ -250,6 +250,7 @@ const PROXY: &str = "Ask the owner of the proxy to let this machine reach the ho
 const RESUME: &str = "Resume the capacity in the Fabric or Azure portal, then start again.";
 const NO_HISTORY: &str = "A push, streaming or live-connection model has no refresh history. Check the model's id; if it is right, the outcome cannot be verified: remove `verify:` or use `--no-verify`.";
 const ALLOW: &str = "If this host is intended, add it to `sandbox.allow`.";
+const ADDRESS: &str = "If this address is intended, mark the endpoint, or the entry of `sandbox.allow`, with `private: true`; otherwise check this machine's DNS.";
 const NEW_URL: &str = "Copy the trigger's URL again, and check who may trigger the flow.";
 const SPN: &str = "Use another way: Microsoft does not let a service principal run a Gen2 dataflow with CI/CD. Refresh it through a Power Automate flow whose connection belongs to a person (kind power-automate, `verify: {kind: dataflow-gen2}`), through a Fabric pipeline that a person created and owns, or as a dataflow without CI/CD (kind dataflow).";
 
@@ -407,7 +408,7 @@ const TABLE: &[Row] = &[
 
     // No response to anything else.
     no_response!(ALL ANY Denied => Denied "request_denied", ALLOW, false), // WASI: HTTP-request-denied
-    no_response!(ALL ANY AddressDenied => Denied "address_denied", ALLOW, false), // WASI: destination-IP-prohibited
+    no_response!(ALL ANY AddressDenied => Denied "address_denied", ADDRESS, false), // WASI: destination-IP-prohibited
     no_response!(ALL ANY RequestInvalid => Invalid "request_invalid", "Check the URL.", false), // WASI: HTTP-request-URI-invalid
     no_response!(ALL ANY CertificateUntrusted => Broken "tls_certificate_untrusted", "Set `transport.ca_file` to the certificate of the authority that signed the server's certificate, if you trust that authority.", false), // WASI: TLS-certificate-error
     no_response!(ALL ANY ProxyRefused => Broken "proxy_refused", PROXY, false), // the host's error text
