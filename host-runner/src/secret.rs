@@ -381,7 +381,11 @@ mod tests {
                 let whole = format!("{before}{whole}");
                 let other = (before.len() * 8).div_ceil(6);
                 all.push(("base64", other, STANDARD.encode(&whole)));
-                all.push(("base64 in a form", other, form(&STANDARD_NO_PAD.encode(&whole))));
+                all.push((
+                    "base64 in a form",
+                    other,
+                    form(&STANDARD_NO_PAD.encode(&whole)),
+                ));
                 all.push(("base64 in a URL", other, URL_SAFE_NO_PAD.encode(whole)));
             }
         }

@@ -60,6 +60,19 @@ fn secrets_in_a_services_reply_are_masked() {
 }
 
 #[test]
+fn a_secret_in_the_form_of_the_token_request_is_masked() {
+    let form = format!("client_secret={}", CLIENT_SECRET.replace('~', "%7E"));
+    let repeated = json!({"error": "invalid_client", "error_description": form, "sent": form});
+    let reply = CannedReply::status(400).body(&repeated.to_string());
+    let (_platform, setup) = verified(&world().fault(FaultRule::on(Operation::Token, reply)));
+    for mode in ["text", "json", "kestra"] {
+        let outcome = setup.run(&format!("refresh order_list -vv --output {mode}"));
+        outcome.says("invalid_client");
+        assert_no_secret(&setup, &outcome);
+    }
+}
+
+#[test]
 fn a_signature_in_a_location_header_is_sent_with_polls_and_masked() {
     let respond = ResponseAction::with(200, json!({"status": "completed"})).asynchronously(2);
     let platform = Platform::start(&world_of(dataflow(), flow().responding(respond)));

@@ -151,6 +151,9 @@ pub enum Cause {
         /// The status that came before the body.
         status: u16,
     },
+    /// The body of the response is compressed in a way that is not decoded.
+    #[error("the response is in a content coding that was not requested")]
+    Encoded,
     /// The response is not HTTP, for this reason.
     #[error("the response is not HTTP ({0}); check the host and the port")]
     NotHttp(String),
@@ -213,6 +216,7 @@ impl SendError {
             Cause::BetweenBytesTimeout { .. } => (Maybe, "response_timed_out"),
             Cause::Truncated(_) => (Maybe, "response_truncated"),
             Cause::TooLarge { .. } => (Maybe, "response_too_large"),
+            Cause::Encoded => (Maybe, "response_encoding_unsupported"),
             Cause::NotHttp(_) => (Maybe, "response_not_http"),
         }
     }

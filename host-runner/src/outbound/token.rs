@@ -11,18 +11,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use super::correlation::Called;
 use super::denial::Denial;
+use super::error::Cause;
 use super::observe::{CallEnd, CallReport, Observer};
 use super::policy::{Permit, Policy};
 use super::timeouts::Timeouts;
 use super::token_reply::{Granted, TokenError, read_reply};
-use super::transport::{OutboundRequest, Transport};
+use super::transport::{Answer, OutboundRequest, Transport};
 use crate::clock::SharedClock;
 use crate::secret::Redactor;
 
@@ -167,7 +168,12 @@ impl TokenSource {
                 took: self.context.clock.monotonic().saturating_sub(started),
             });
         };
-        match self.context.transport.send(self.request(scope)).await {
+        let got = self.context.transport.send(self.request(scope)).await;
+        let readable = |answer: Answer| match answer.headers.contains_key(CONTENT_ENCODING) {
+            true => Err(Cause::Encoded.at(self.host())),
+            false => Ok(answer),
+        };
+        match got.and_then(readable) {
             Ok(answer) => {
                 let now = self.context.clock.now();
                 let reply = read_reply(&answer, now, &self.context.redactor);

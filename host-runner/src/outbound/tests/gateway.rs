@@ -421,6 +421,7 @@ async fn an_identity_provider_that_is_down_becomes_a_503_and_nothing_is_sent() {
 
 #[tokio::test]
 async fn a_sign_in_without_an_answer_fails_with_its_own_code_and_nothing_is_sent() {
+    const BROTLI: &str = "HTTP/1.1 200 X\r\ncontent-encoding: br\r\n\r\n{}";
     let identity = Identity::for_host("127.0.0.1");
     let encrypted = Server::raw(move |_, stream| identity.answer(stream, ""));
     let through = |head: &'static str| {
@@ -439,6 +440,7 @@ async fn a_sign_in_without_an_answer_fails_with_its_own_code_and_nothing_is_sent
         "proxy_unavailable",
         "response_truncated",
         "response_not_http",
+        "response_encoding_unsupported",
         "connection_lost",
     ] {
         let login = match code {
@@ -447,6 +449,7 @@ async fn a_sign_in_without_an_answer_fails_with_its_own_code_and_nothing_is_sent
             "response_truncated" => {
                 Server::once("HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{").url("/")
             }
+            "response_encoding_unsupported" => Server::once(BROTLI).url("/"),
             "response_not_http" => Server::once("SSH-2.0-OpenSSH_9.9\r\n").url("/"),
             "connection_lost" => Server::once("").url("/"),
             _ => "https://login.example/".to_owned(),
