@@ -246,7 +246,6 @@ fn escape(text: &[u8]) -> Option<(usize, Vec<u8>)> {
             let c = char::decode_utf16(units).next()?.ok()?;
             utf8(6 * c.len_utf16(), c)
         }
-        [b'\\', b'n', ..] => utf8(2, '\n'),
         [b'\\', c @ (b'"' | b'\\' | b'/' | b'\''), ..] => Some((2, vec![*c])),
         [b'&', rest @ ..] => {
             let end = rest.iter().take(10).position(|byte| *byte == b';')?;

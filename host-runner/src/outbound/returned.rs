@@ -96,7 +96,7 @@ impl ReturnedSignatures {
         let Some(returned) = asked.join(text).ok().as_ref().and_then(SasUrl::split) else {
             return text.to_owned();
         };
-        returned.learn(redactor);
+        (returned.signatures().iter()).for_each(|one| redactor.learn(one));
         self.0
             .keep(returned.bare().clone(), returned.query().clone());
         let text = text.split('#').next().unwrap_or_default();

@@ -111,7 +111,7 @@ fn certificate_reason(why: &CertificateError) -> String {
             "it is not signed by a trusted authority; if your network re-signs traffic, put the root certificate that it uses into `transport.ca_file`"
         }
         Why::Expired | Why::ExpiredContext { .. } => {
-            "it has expired; renew it, or correct this machine's clock"
+            "it has expired; renew the certificate, or correct this machine's clock"
         }
         Why::NotValidYet | Why::NotValidYetContext { .. } => {
             "it is not valid yet; correct this machine's clock"
@@ -119,20 +119,20 @@ fn certificate_reason(why: &CertificateError) -> String {
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             "it is for another host; check the host name"
         }
-        Why::Revoked => "it was revoked; replace it",
+        Why::Revoked => "it was revoked; replace the certificate",
         Why::UnsupportedSignatureAlgorithmContext { .. }
         | Why::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "its signature algorithm is not accepted; have it issued with SHA-256 or better"
+            "its signature algorithm is not accepted; have the certificate issued with SHA-256 or better"
         }
         Why::InvalidPurpose | Why::InvalidPurposeContext { .. } => {
-            "it was not issued for a server; have one issued for a server"
+            "it was not issued for a server; have a server certificate issued"
         }
         Why::Other(other) => match other.0.downcast_ref() {
             Some(webpki::Error::UnsupportedCriticalExtension) => {
                 "its chain has a critical extension that this program does not know, usually `certificatePolicies` in an intermediate; put the intermediate certificate itself into `transport.ca_file`"
             }
             Some(webpki::Error::CaUsedAsEndEntity) => {
-                "the server presents an authority's certificate as its own; have one issued for the server, without `CA:TRUE`"
+                "the server presents an authority's certificate as its own; have a certificate issued for the server, without `CA:TRUE`"
             }
             _ => return other.to_string(),
         },

@@ -188,19 +188,25 @@ impl Boundary {
         self.gateway.transport.trace()
     }
 
-    /// Why the last call got no response, with the host and a remedy; nothing if it got one.
-    pub(super) fn last_failure(&self) -> Option<SendError> {
-        self.last_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The hint for a message about a missing response: why there was none, which WASI's error codes
+    /// cannot carry, or only the remedy if the message says why.
+    pub(super) fn hint(&self, message: &str, hint: String) -> String {
+        let last = self.last_failure.lock();
+        let Some(failure) = &*last.unwrap_or_else(PoisonError::into_inner) else {
+            return hint;
+        };
+        let why = failure.to_string();
+        match why.rsplit_once("; ") {
+            _ if !message.contains(&why) => why,
+            Some((_, remedy)) => remedy.to_owned(),
+            None => hint,
+        }
     }
 
-    /// Adds to a verdict without a response why there was none, which WASI's error codes cannot carry.
+    /// Gives a verdict without a response its [`hint`](Self::hint).
     pub(super) fn explain(&self, mut verdict: Verdict) -> Verdict {
-        let no_response = matches!(verdict.status, Status::Denied | Status::Unavailable);
-        if let Some(failure) = self.last_failure().filter(|_| no_response) {
-            verdict.hint = failure.to_string();
+        if matches!(verdict.status, Status::Denied | Status::Unavailable) {
+            verdict.hint = self.hint(&verdict.message, verdict.hint);
         }
         verdict
     }

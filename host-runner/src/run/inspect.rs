@@ -95,8 +95,7 @@ fn from_component(session: &Session, finding: wit::Finding) -> Finding {
     let hint = match status {
         // The component does not know the host, the cause and the remedy.
         Some(Status::Denied | Status::Unavailable) => {
-            let failure = session.boundary.last_failure();
-            failure.map_or(finding.hint, |failure| failure.to_string())
+            session.boundary.hint(&finding.message, finding.hint)
         }
         _ => finding.hint,
     };

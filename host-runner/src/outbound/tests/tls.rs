@@ -62,11 +62,11 @@ async fn an_untrusted_certificate_is_refused_before_anything_is_sent() {
 async fn the_reason_for_a_rejected_certificate_is_in_words_with_a_remedy_that_fits() {
     for (case, expected) in [
         "in an intermediate; put the intermediate certificate itself into `transport.ca_file`",
-        "it has expired; renew it, or correct this machine's clock",
-        "it has expired; renew it, or correct this machine's clock",
+        "it has expired; renew the certificate, or correct this machine's clock",
+        "it has expired; renew the certificate, or correct this machine's clock",
         "it is not valid yet; correct this machine's clock",
-        "an authority's certificate as its own; have one issued for the server",
-        "it was not issued for a server; have one issued for a server",
+        "an authority's certificate as its own; have a certificate issued for the server",
+        "it was not issued for a server; have a server certificate issued",
     ]
     .into_iter()
     .enumerate()
@@ -206,7 +206,7 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
         ("user:INVENTED-pass@", "403", "proxy_refused"),
         ("user:INVENTED-pass@", "302", "proxy_refused"),
         ("user:INVENTED-pass@", "500", "proxy_refused"),
-        ("user:INVENTED-pass@", "no status", "proxy_refused"),
+        ("user:INVENTED-pass@", "no HTTP", "proxy_refused"),
         ("user:INVENTED-pass@", "502", "proxy_unavailable"),
         ("user:INVENTED-pass@", "503", "proxy_unavailable"),
         ("user:INVENTED-pass@", "504", "proxy_unavailable"),
