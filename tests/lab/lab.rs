@@ -159,14 +159,15 @@ impl Lab {
         begun.expect("the item exists");
     }
 
-    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token is not
-    /// counted: it has started nothing and is sent again with a new token.
+    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token (401,
+    /// or 403 of Power BI) is not counted: it has started nothing and is sent again with a new token.
     pub fn triggers(&self) -> usize {
         use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
         let triggers = [FabricRun, ModelRefresh, Refresh, Trigger].map(Some);
         let requests = self.services.requests().into_iter();
         requests
-            .filter(|request| request.status != 401 && triggers.contains(&request.on))
+            .filter(|request| triggers.contains(&request.on))
+            .filter(|request| request.status != 401 && request.status != 403)
             .count()
     }
 
