@@ -5,16 +5,18 @@
 
 use crate::api::content::WatchedContent;
 use crate::api::error::{ErrorDetails, in_parentheses};
-use crate::api::run::Run;
+use crate::api::reply::is_html;
+use crate::api::run::{Run, RunList};
 use crate::classify::{
-    CallKind, Class, Classified, Purpose, Row, UNREADABLE, classify, unanswered,
+    CAPACITY_CODE, CallKind, Class, Classified, PAGE, Purpose, Row, UNREADABLE, classify,
+    unanswered, unsent,
 };
 use crate::contract::{Level, Phase, Problem, RefreshError, ServiceError, Verdict, problem};
-use crate::ports::{HttpAnswer, Method, TransportError, TransportKind};
+use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, Method, TransportError, TransportKind};
 use crate::redact::MESSAGE_LIMIT;
 use crate::session::{Cancelled, Session, TimeLimit};
-use crate::time::{Moment, duration_text, retry_after_ms};
-use crate::url::host_of;
+use crate::time::{Moment, duration_text, retry_after_ms, wait_in_text};
+use crate::url::{Parts, host_of};
 
 /// A call without a usable response that started nothing.
 #[derive(Debug, Clone)]
@@ -48,10 +50,18 @@ impl CallError {
         what: &str,
         url: &str,
     ) -> Self {
+        // What the host did not send starts nothing, so its code counts for a trigger too.
+        let vouched = error.certainly_unsent(session.host_reports_unsent);
+        let by_host = error.message.split_once(": ").filter(|_| vouched);
+        let by_host = by_host.and_then(|(code, why)| Some((unsent(code)?, why)));
+        let (row, detail) = match (error.kind, by_host) {
+            (TransportKind::NotSentByHost, Some(by_host)) => by_host,
+            (kind, _) => (unanswered(call, kind), error.message.as_str()),
+        };
         Self {
             status: error.status,
-            message: transport_message(session, error, what, url),
-            ..Self::of_row(unanswered(call, error.kind))
+            message: transport_message(session, error.kind, detail, what, url),
+            ..Self::of_row(row)
         }
     }
 
@@ -63,9 +73,11 @@ impl CallError {
         what: &str,
     ) -> Self {
         let now = session.service_now();
-        let wait = retry_after(answer, now);
+        let is_later = classified.row.class == Class::Later;
+        let in_text = || wait_in_text(&classified.service_error.message).filter(|_| is_later);
+        let wait = retry_after(answer, now).or_else(in_text);
         Self {
-            message: answer_message(answer, &classified.service_error, what),
+            message: answer_message(session, answer, &classified.service_error, what),
             retry_after_ms: wait,
             retry_at: wait.map(|wait| now.after_ms(wait)),
             status: Some(answer.status),
@@ -77,12 +89,13 @@ impl CallError {
     /// A response with a success status that cannot be read.
     pub(crate) fn unreadable(session: &Session<'_>, answer: &HttpAnswer, what: &str) -> Self {
         let service_error = ErrorDetails::of(answer).redacted(&session.redactor);
-        let message = answer_message(answer, &service_error, what);
+        let message = answer_message(session, answer, &service_error, what);
+        let row = if is_html(answer) { &PAGE } else { &UNREADABLE };
         Self {
             message: format!("{message} The response does not have the expected form."),
             status: Some(answer.status),
             service_error: Some(service_error),
-            ..Self::of_row(&UNREADABLE)
+            ..Self::of_row(row)
         }
     }
 
@@ -199,7 +212,9 @@ pub(crate) fn retry<T>(
             Err(error) => error,
         };
         tries = tries.saturating_add(1);
-        if !session.retries || !error.is_temporary() {
+        // A paused capacity may be resumed while the run is at the service.
+        let may_resume = error.code == CAPACITY_CODE && session.may_have_started;
+        if !session.retries || !(error.is_temporary() || may_resume) {
             return Ok(Err(error));
         }
         let Some(wait) = session.wait_before_retry(error.retry_after_ms, tries) else {
@@ -229,7 +244,7 @@ pub(crate) fn parsed<T>(
     call: CallKind,
     answer: &HttpAnswer,
     what: &str,
-    parse: impl Fn(&HttpAnswer) -> Option<T>,
+    parse: impl FnOnce(&HttpAnswer) -> Option<T>,
 ) -> Result<T, CallError> {
     if !answer.is_success() {
         let classified = classify(call, answer, &session.redactor);
@@ -255,6 +270,9 @@ impl History {
         self.retry_after_ms.map(|wait| self.at.after_ms(wait))
     }
 }
+
+/// The most pages of a history that are read, of 100 runs each: a service may never end its pages.
+const MOST_PAGES: usize = 10;
 
 /// Reads the history before a trigger, and sets the service's clock.
 pub(crate) fn look(
@@ -285,17 +303,38 @@ fn history<'p>(
     take_clock: fn(&mut Session<'p>, &HttpAnswer),
 ) -> Result<History, CallError> {
     let call = CallKind::of(content.kind, Purpose::Read);
-    let (url, what) = (content.history_url(), "Reading the history failed");
-    let answer = fetch(session, call, (Method::Get, &url), limit, what)?;
-    let runs = parsed(session, call, &answer, what, |answer| {
-        content.history(answer)
-    })?;
-    take_clock(session, &answer);
-    let at = session.service_now();
+    let what = "Reading the history failed";
+    let mut url = content.history_url();
+    let (mut list, mut at, mut wait) = (RunList::default(), None, None);
+    let mut has_more = true;
+    for _ in 0..MOST_PAGES {
+        let answer = fetch(session, call, (Method::Get, &url), limit, what)?;
+        let token = parsed(session, call, &answer, what, |answer| {
+            content.history(answer, &mut list)
+        })?;
+        if at.is_none() {
+            // The first page's time: a run that starts meanwhile may be missing in the list.
+            take_clock(session, &answer);
+            at = Some(session.service_now());
+        }
+        wait = retry_after(&answer, session.service_now());
+        has_more = token.is_some();
+        let Some(token) = token else { break };
+        url = content.next_history_url(&token);
+    }
+    let at = at.unwrap_or_else(|| session.service_now());
+    let (mut runs, dropped) = list.newest_first();
+    runs.iter_mut().for_each(|run| run.doubt(at));
+    if (dropped > 0 || has_more) && !session.cut_reported {
+        session.cut_reported = true;
+        let count = runs.len();
+        let message = format!("The history is too long: only {count} runs are considered.");
+        session.report(Phase::Looking, Level::Warning, message);
+    }
     Ok(History {
         runs,
         at,
-        retry_after_ms: retry_after(&answer, at),
+        retry_after_ms: wait,
     })
 }
 
@@ -313,12 +352,14 @@ pub(crate) fn read_run(
     let answer = fetch(session, call, (Method::Get, url), limit, what)?;
     let wait = retry_after(&answer, session.service_now());
     session.learn_service_clock(&answer);
-    if answer.status == 404 {
+    // A 404 with a code of its own, for example of a paused capacity, says nothing about the run.
+    if answer.status == 404 && !classify(call, &answer, &session.redactor).row.is_specific() {
         return Ok((None, wait));
     }
-    let run = parsed(session, call, &answer, what, |answer| {
+    let mut run = parsed(session, call, &answer, what, |answer| {
         content.run(answer, run)
     })?;
+    run.doubt(session.service_now());
     Ok((Some(run), wait))
 }
 
@@ -329,22 +370,38 @@ pub(crate) fn retry_after(answer: &HttpAnswer, now: Moment) -> Option<u64> {
 }
 
 /// Why there was no response. Shows the host but never more of the URL.
-pub(crate) fn transport_message(
+fn transport_message(
     session: &Session<'_>,
-    error: &TransportError,
+    kind: TransportKind,
+    detail: &str,
     what: &str,
     url: &str,
 ) -> String {
-    let detail = match session.redactor.line(&error.message, MESSAGE_LIMIT) {
+    let detail = match session.redactor.line(detail, MESSAGE_LIMIT) {
         detail if detail.is_empty() => String::new(),
-        detail if error.kind == TransportKind::NotSentByHost => format!(": {detail}"),
+        detail if kind == TransportKind::NotSentByHost => format!(": {detail}"),
         detail => format!(" ({detail})"),
     };
-    let (host, phrase) = (host_of(url), error.kind.phrase());
+    let (host, phrase) = (host_of(url), kind.phrase());
     format!("{what}: the request to {host} {phrase}{detail}.")
 }
 
-/// What a service responded.
-pub(crate) fn answer_message(answer: &HttpAnswer, error: &ServiceError, what: &str) -> String {
-    format!("{what}: HTTP {}{}.", answer.status, in_parentheses(error))
+/// What the service responded, or the host in its place if it could not sign in.
+pub(crate) fn answer_message(
+    session: &Session<'_>,
+    answer: &HttpAnswer,
+    error: &ServiceError,
+    what: &str,
+) -> String {
+    if answer.header(HOST_TOKEN_HEADER).is_some() {
+        return format!("{what}: {}.", error.message.trim_end_matches('.'));
+    }
+    let (status, host) = (answer.status, &session.last_host);
+    let to = answer
+        .header("location")
+        .filter(|_| (300..400).contains(&status));
+    let to = to.map(|location| Parts::of(location).map_or("another path", |url| url.host()));
+    let to = to.map(|to| format!(", a redirect to {to}"));
+    let (to, why) = (to.unwrap_or_default(), in_parentheses(error));
+    format!("{what}: HTTP {status} from {host}{to}{why}.")
 }

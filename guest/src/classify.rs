@@ -13,11 +13,23 @@ use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, S
 use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, TransportKind};
 use crate::redact::Redactor;
 
-/// How a semantic model reports that a refresh is running, with a code that is only
-/// `InvalidRequest`. [O]
-const IS_EXECUTING: &str = "another refresh request is already executing";
-/// The code that stands for that sentence in the table.
+/// The code that stands in the table for the first of [`SENTENCES`].
 const BUSY: &str = "AnotherRefreshIsExecuting";
+/// The code that stands for the second.
+const MODEL_LIMIT: &str = "ModelRefreshLimitExceeded";
+/// What a semantic model reports only in a sentence; its codes are `InvalidRequest` and `Request
+/// Throttled`. [O]
+const SENTENCES: [(&str, &str); 2] = [
+    ("another refresh request is already executing", BUSY),
+    ("refresh requests in last 24 hours exceeded", MODEL_LIMIT),
+];
+
+/// The code of a dataflow's daily limit, among ours.
+pub(crate) const DATAFLOW_LIMIT_CODE: &str = "dataflow_daily_limit";
+/// The code of a semantic model's daily limit, among ours.
+pub(crate) const MODEL_LIMIT_CODE: &str = "model_daily_limit";
+/// The code of a paused capacity, among ours.
+pub(crate) const CAPACITY_CODE: &str = "capacity_not_active";
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,10 +157,8 @@ pub(crate) fn classify(call: CallKind, answer: &HttpAnswer, redactor: &Redactor)
     let of_token = answer.header(HOST_TOKEN_HEADER) == Some("token");
     let code = if of_token {
         "invalid_client"
-    } else if error.message.to_ascii_lowercase().contains(IS_EXECUTING) {
-        BUSY
     } else {
-        &error.code
+        known_code(&error.code, &error.message)
     };
     let row = match answer.status {
         503 if of_token => &NO_TOKEN,
@@ -160,6 +170,13 @@ pub(crate) fn classify(call: CallKind, answer: &HttpAnswer, redactor: &Redactor)
     }
 }
 
+/// The code by which the table knows an error: the service's, unless only its sentence is known.
+fn known_code<'e>(code: &'e str, message: &str) -> &'e str {
+    let message = message.to_ascii_lowercase();
+    let known = SENTENCES.iter().find(|(text, _)| message.contains(text));
+    known.map_or(code, |(_, code)| code)
+}
+
 /// The row of a call without a response.
 pub(crate) fn unanswered(call: CallKind, kind: TransportKind) -> &'static Row {
     let is_meant = |row: &&Row| matches!(row.condition, Condition::NoResponse(of) if of == kind);
@@ -167,14 +184,23 @@ pub(crate) fn unanswered(call: CallKind, kind: TransportKind) -> &'static Row {
     rows.find(|row| row.concerns(call)).unwrap_or(&NO_ROW)
 }
 
+/// The row of a request that the host did not send, by the code in the host's text; `None` for an
+/// unknown code. It starts nothing, so it counts as a read.
+pub(crate) fn unsent(host_code: &str) -> Option<&'static Row> {
+    let is_meant = |row: &&Row| matches!(row.condition, Condition::NoResponse(_));
+    let reads = |row: &&Row| row.purposes.contains(&Purpose::Read) && row.code == host_code;
+    TABLE.iter().filter(is_meant).find(reads)
+}
+
 /// The row of the error of a failed run.
 pub(crate) fn of_run(service: TargetKind, service_code: &str) -> &'static Row {
     row_of(CallKind::new(service, Purpose::Run), 0, service_code)
 }
 
-/// The row of a code in a flow's own Response, for every status and service: the flow's author
-/// chose the status, and the code may be that of the content. `None` for an unknown code.
-pub(crate) fn by_service_code(service_code: &str) -> Option<&'static Row> {
+/// The row of an error in a flow's own Response, for every status and service: the flow's author
+/// chose the status, and the error may be that of the content. `None` for an unknown error.
+pub(crate) fn by_service_error(error: &ServiceError) -> Option<&'static Row> {
+    let service_code = known_code(&error.code, &error.message);
     TABLE
         .iter()
         .filter(|row| row.class == Class::Refused)
@@ -193,7 +219,6 @@ fn row_of(call: CallKind, status: u16, service_code: &str) -> &'static Row {
 const ALL: &[TargetKind] = &[PowerAutomate, Dataflow, DataflowGen2, SemanticModel];
 const FLOW: &[TargetKind] = &[PowerAutomate];
 const DATAFLOW: &[TargetKind] = &[Dataflow];
-const POWER_BI: &[TargetKind] = &[Dataflow, SemanticModel];
 const CONTENT: &[TargetKind] = &[Dataflow, DataflowGen2, SemanticModel];
 const GEN2: &[TargetKind] = &[DataflowGen2];
 const MODEL: &[TargetKind] = &[SemanticModel];
@@ -205,7 +230,12 @@ const CANCEL: &[Purpose] = &[Purpose::Cancel];
 const SEND_RUN: &[Purpose] = &[Purpose::Trigger, Purpose::Run];
 const RUN: &[Purpose] = &[Purpose::Run];
 
+/// The code of a paused capacity, of Fabric and of Power BI. [O]
+const CAPACITY: &str = "CapacityNotActive";
+
 const LATER: &str = "Start again later.";
+const NO_REASON: &str =
+    "The service gave no reason. Run `host-runner check` to see what these credentials may do.";
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
 const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
 const TOKEN: &str = "Check the tenant, the client id and the client secret (its value, not its id), and whether the secret has expired.";
@@ -214,15 +244,19 @@ const AFTER_WAIT: &str = "Start again after the time that the service names.";
 const GATEWAY: &str =
     "Look at the run history in the service. The trigger is not sent again automatically.";
 const IDS: &str = "Check the ids of the workspace and the item, and that the application has access to the workspace.";
-const ENDPOINT: &str = "Check the endpoint, and whether a proxy answers in its place.";
-const NETWORK: &str = "Check the network, the proxy and the address; then start again.";
+const SERVICE_ERROR: &str = "See the service's error.";
+const ENDPOINT: &str = "Check that the address is that of the service.";
+const NETWORK: &str = "Check this machine's connection to the host, then start again.";
+const PROXY: &str = "Ask the owner of the proxy to let this machine reach the host, or set `transport.proxy` to a proxy that does.";
+const RESUME: &str = "Resume the capacity in the Fabric or Azure portal, then start again.";
+const NO_HISTORY: &str = "A push, streaming or live-connection model has no refresh history. Check the model's id; if it is right, the outcome cannot be verified: remove `verify:` or use `--no-verify`.";
 const ALLOW: &str = "If this host is intended, add it to `sandbox.allow`.";
 const NEW_URL: &str = "Copy the trigger's URL again, and check who may trigger the flow.";
-const SPN: &str = "Use another way: Microsoft does not let a service principal run a Gen2 dataflow with CI/CD. Refresh it through a Power Automate flow whose connection belongs to a person (kind power-automate, `verify: {kind: dataflow-gen2}`), through a Fabric pipeline with such a connection, or as a dataflow without CI/CD (kind dataflow).";
+const SPN: &str = "Use another way: Microsoft does not let a service principal run a Gen2 dataflow with CI/CD. Refresh it through a Power Automate flow whose connection belongs to a person (kind power-automate, `verify: {kind: dataflow-gen2}`), through a Fabric pipeline that a person created and owns, or as a dataflow without CI/CD (kind dataflow).";
 
 /// A response with a status in the range and this code; with any code if it is empty.
 macro_rules! on {
-    ($services:ident $purposes:ident $from:literal..=$to:literal $said:expr => $class:ident $code:literal, $hint:expr, $retryable:literal) => {
+    ($services:ident $purposes:ident $from:literal..=$to:literal $said:expr => $class:ident $code:expr, $hint:expr, $retryable:literal) => {
         Row {
             services: $services,
             purposes: $purposes,
@@ -264,6 +298,9 @@ const NO_TOKEN: Row = on!(ALL ANY 503..=503 "" => Later "token_unavailable", LAT
 pub(crate) const UNREADABLE: Row =
     on!(ALL ANY 200..=299 "" => Later "response_unreadable", ENDPOINT, true);
 
+/// An HTML page in place of such a response.
+pub(crate) const PAGE: Row = on!(ALL ANY 200..=299 "" => Later "response_unreadable", "Check what answers with a page in place of the service, for example a sign-in page or a proxy.", true);
+
 /// Every row. The first one that fits decides, so the specific rows come before the general ones.
 #[rustfmt::skip] // One row, one line.
 const TABLE: &[Row] = &[
@@ -288,21 +325,31 @@ const TABLE: &[Row] = &[
     on!(CONTENT ANY 401..=403 "PowerBINotAuthorizedException" => Unauthorized "not_authorized", ROLE, false), // [O]
     on!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen only as the failure of a run
     on!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
-    on!(GEN2 ANY 401..=401 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same
-    on!(GEN2 ANY 403..=403 "" => Unauthorized "not_authorized", MEMBER, false), // [V] the same
-    on!(POWER_BI ANY 401..=401 "" => Unauthorized "not_authorized", ROLE, false), // [V] Power BI REST
-    on!(POWER_BI ANY 403..=403 "" => Unauthorized "not_authorized", ROLE, false), // [V] the same
+    on!(CONTENT ANY 401..=403 "GroupNotAccessible" => Unauthorized "not_authorized", ROLE, false), // [O] in a header, n8n-nodes-powerbi#7
+    on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] Power BI REST, fabric-rest-api-specs
+    on!(CONTENT ANY 403..=403 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] the same
+
+    // A status that is no positive refusal: the trigger may have started a run, whatever the body
+    // reports. Below 200 and above 599 no status is defined.
+    on!(FLOW SEND 502..=502 "NoResponse" => Lost "flow_no_response", "Look at the run in the flow's run history: it ended before its Response action.", false), // [O]
+    on!(ALL SEND 0..=299 "" => Lost "trigger_gateway_error", GATEWAY, false), // RFC 9110
+    on!(ALL SEND 300..=399 "" => Lost "redirected", "Look at the run history in the service; if nothing was started, use the address that the service redirects to, if you trust it.", false), // [R]
+    on!(ALL SEND 408..=408 "" => Lost "trigger_gateway_error", GATEWAY, false), // RFC 9110: the request may have been read
+    on!(ALL SEND 499..=499 "" => Lost "trigger_gateway_error", GATEWAY, false), // [O] nginx: the caller of a gateway hung up
+    on!(ALL SEND 500..=999 "" => Lost "trigger_gateway_error", GATEWAY, false), // [V] connectors-native-reqres: 504 after 120 s
+
+    // A paused capacity. [O] 404 with this code; waiting helps only if the service itself is down.
+    on!(CONTENT READ 500..=599 CAPACITY => Later CAPACITY_CODE, RESUME, true),
+    on!(CONTENT READ 400..=499 CAPACITY => Broken CAPACITY_CODE, RESUME, true),
+    on!(CONTENT SEND_RUN 0..=499 CAPACITY => Refused CAPACITY_CODE, RESUME, true),
+
+    // Limits, reported by the service or passed on by a flow.
+    on!(ALL SEND_RUN 0..=499 DAILY_LIMIT => Refused DATAFLOW_LIMIT_CODE, "Wait for the next slot. Scheduled refreshes count too: schedule fewer of them if this happens often.", true), // [O] seen in production
+    on!(MODEL SEND_RUN 0..=499 MODEL_LIMIT => Refused MODEL_LIMIT_CODE, "Wait for the next slot. Scheduled refreshes count too: 8 in 24 h, 48 with Premium.", true), // [O] powerbi-powershell#14
 
     // Throttled. Waits near an hour happen [O] pbimonitor#58.
     on!(GEN2 SEND 429..=429 "TooManyRequestsForJobs" => Later "too_many_jobs", AFTER_WAIT, true), // [V] fabric-rest-api-specs
     on!(ALL ANY 429..=429 "" => Later "throttled", AFTER_WAIT, true), // [V] it exists for flows, Power BI and Fabric
-
-    // A gateway answered a trigger: the run may have started.
-    on!(FLOW SEND 502..=502 "NoResponse" => Lost "flow_no_response", "Look at the run in the flow's run history: it ended before its Response action.", false), // [O]
-    on!(ALL SEND 502..=504 "" => Lost "trigger_gateway_error", GATEWAY, false), // [V] connectors-native-reqres: 504 after 120 s
-
-    // Limits, reported by the service or passed on by a flow.
-    on!(ALL SEND_RUN 0..=599 DAILY_LIMIT => Refused "dataflow_daily_limit", "Wait for the next slot. Scheduled refreshes count too: schedule fewer of them if this happens often.", true), // [O] seen in production
 
     // Flow triggers: rejected requests.
     on!(FLOW SEND 400..=499 "MissingApiVersionParameter" => Refused "api_version_missing", "Quote the URL and copy it completely: it was cut off, usually at its first `&`.", false), // [O]
@@ -321,20 +368,24 @@ const TABLE: &[Row] = &[
     on!(MODEL RUN 0..=599 "ModelRefreshDisabled_CredentialNotSpecified" => Refused "model_credentials_missing", "Set the credentials of the data sources in the model's settings.", false), // [V] the same
 
     // Fabric dataflows.
-    on!(GEN2 SEND_RUN 0..=599 "SPNBasedRefreshNotAllowed" => Refused "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd#971; [V] dataflow/swagger.json says service principals: no
-    on!(GEN2 SEND_RUN 0..=599 "DataflowNeverPublishedError" => Refused "dataflow_never_published", "Publish the dataflow once in the Fabric portal, or set `apply_changes: if_needed`.", false), // [O] fabric-cicd#420
+    on!(GEN2 SEND_RUN 0..=499 "SPNBasedRefreshNotAllowed" => Refused "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd#971; [V] dataflow/swagger.json says service principals: no
+    on!(GEN2 SEND_RUN 0..=499 "PrincipalTypeNotSupported" => Refused "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd, rayfin#10
+    on!(GEN2 SEND_RUN 0..=499 "DataflowNeverPublishedError" => Refused "dataflow_never_published", "Publish the dataflow once in the Fabric portal, or set `apply_changes: if_needed`.", false), // [O] fabric-cicd#420
     on!(GEN2 SEND 400..=499 "InvalidJobType" => Refused "invalid_job_type", "Check that the item is a Gen2 dataflow with CI/CD: it does not support this job type.", false), // [V] fabric-rest-api-specs
     on!(GEN2 SEND 400..=499 "FeatureNotAvailable" => Refused "feature_not_available", "Ask the tenant's administrator: this feature is not available in the tenant or its region.", false), // [V] the same
     on!(GEN2 CANCEL 400..=409 "JobAlreadyCompleted" => Over "already_concluded", "No action is needed.", false), // [V] the same
 
     // Missing items and invalid requests.
     on!(CONTENT READ 404..=404 "" => Invalid "entity_not_found", IDS, false), // [V] PowerBIEntityNotFound, ItemNotFound
-    on!(CONTENT READ 400..=400 "" => Invalid "request_rejected", IDS, false), // [R]
     on!(CONTENT SEND 404..=404 "" => Refused "entity_not_found", IDS, false), // [V] as above
+    on!(MODEL READ 415..=415 "" => Invalid "no_history", NO_HISTORY, false), // [O] powerbi-powershell#17
+    on!(ALL READ 408..=408 "" => Later "service_unavailable", LATER, true), // RFC 9110
+    on!(ALL READ 423..=423 "" => Later "service_unavailable", LATER, true), // [R] locked
+    on!(ALL READ 425..=425 "" => Later "service_unavailable", LATER, true), // RFC 8470: too early
+    on!(ALL READ 400..=499 "" => Invalid "request_rejected", SERVICE_ERROR, false), // [R]
 
     // Redirects are never followed: they would send credentials to another host.
-    on!(ALL SEND 300..=399 "" => Refused "redirected", "Use the address that the service redirects to, if you trust it.", false), // [R]
-    on!(ALL READ 300..=399 "" => Later "redirected", "Check the endpoint: it redirects, and redirects are not followed.", true), // [R]
+    on!(ALL READ 300..=399 "" => Later "redirected", "Check the address: it redirects, and redirects are not followed.", true), // [R]
 
     // The rest.
     on!(DATAFLOW RUN 0..=999 "" => Refused "refresh_failed", "Look up the reason in the dataflow's refresh history.", true), // [R]
@@ -342,10 +393,11 @@ const TABLE: &[Row] = &[
     on!(MODEL RUN 0..=999 "" => Refused "refresh_failed", "Look up the reason in the model's refresh history.", true), // [R]
     on!(ALL READ 500..=599 "" => Later "service_unavailable", LATER, true), // [R]
     on!(ALL READ 0..=999 "" => Later "unexpected_response", ENDPOINT, true), // [R]
-    on!(ALL SEND 0..=999 "" => Refused "request_rejected", "See the service's error.", false), // [R]
+    on!(ALL SEND 400..=499 "" => Refused "request_rejected", SERVICE_ERROR, false), // [R]
 
     // No response to a trigger that may have been sent. One that certainly was not counts as a read.
     no_response!(ALL SEND TooLarge => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
+    no_response!(ALL SEND Encoded => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110, 12.5.3
     no_response!(ALL SEND NotHttp => Lost "trigger_response_unreadable", GATEWAY, false), // RFC 9110
     no_response!(ALL SEND AnswerTimeout => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-read-timeout, HTTP-response-timeout
     no_response!(ALL SEND ConnectionLost => Lost "trigger_response_lost", GATEWAY, false), // WASI: connection-terminated
@@ -358,7 +410,10 @@ const TABLE: &[Row] = &[
     no_response!(ALL ANY Denied => Denied "request_denied", ALLOW, false), // WASI: HTTP-request-denied
     no_response!(ALL ANY AddressDenied => Denied "address_denied", ALLOW, false), // WASI: destination-IP-prohibited
     no_response!(ALL ANY RequestInvalid => Invalid "request_invalid", "Check the URL.", false), // WASI: HTTP-request-URI-invalid
-    no_response!(ALL ANY CertificateUntrusted => Broken "tls_certificate_untrusted", "Set `transport.ca_file` to the root certificate of your network's proxy; if there is no such proxy, do not trust this server.", false), // WASI: TLS-certificate-error
+    no_response!(ALL ANY CertificateUntrusted => Broken "tls_certificate_untrusted", "Set `transport.ca_file` to the certificate of the authority that signed the server's certificate, if you trust that authority.", false), // WASI: TLS-certificate-error
+    no_response!(ALL ANY ProxyRefused => Broken "proxy_refused", PROXY, false), // the host's error text
+    no_response!(ALL ANY Encoded => Broken "response_encoding_unsupported", "Find out what compresses the responses between this machine and the host: the request asks for no compression.", false), // WASI: HTTP-response-content-coding
+    no_response!(ALL ANY ProxyUnavailable => Later "proxy_unavailable", LATER, true), // the host's error text
     no_response!(ALL ANY NameNotResolved => Later "name_not_resolved", "Check the host name and this machine's DNS.", true), // WASI: DNS-error
     no_response!(ALL ANY ConnectionRefused => Later "connection_refused", NETWORK, true), // WASI: connection-refused
     no_response!(ALL ANY Unreachable => Later "destination_unreachable", NETWORK, true), // WASI: destination-unavailable
@@ -381,7 +436,7 @@ mod tests {
     #[rustfmt::skip] // One row, one line.
     fn each_documented_response_has_its_class_and_code() {
         use Purpose::{Cancel, Read, Run, Trigger};
-        use Class::{Busy, Invalid, Later, Lost, Over, Refused, Unauthorized};
+        use Class::{Broken, Busy, Invalid, Later, Lost, Over, Refused, Unauthorized};
         use TargetKind::{Dataflow, DataflowGen2 as Gen2, PowerAutomate as Flow, SemanticModel as Model};
         for (service, purpose, status, service_code, class, code) in [
             (Flow, Trigger, 400, "MissingApiVersionParameter", Refused, "api_version_missing"),
@@ -398,10 +453,12 @@ mod tests {
             (Flow, Trigger, 404, "", Refused, "flow_not_found"),
             (Flow, Trigger, 413, "", Refused, "request_too_large"),
             (Flow, Trigger, 418, "", Refused, "request_rejected"),
-            (Flow, Trigger, 307, "", Refused, "redirected"),
-            (Flow, Trigger, 429, DAILY_LIMIT, Later, "throttled"),
+            (Flow, Trigger, 307, "", Lost, "redirected"),
+            (Flow, Trigger, 408, "", Lost, "trigger_gateway_error"),
+            (Flow, Trigger, 499, DAILY_LIMIT, Lost, "trigger_gateway_error"),
+            (Flow, Trigger, 429, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
             (Flow, Trigger, 400, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
-            (Flow, Trigger, 500, "", Refused, "request_rejected"),
+            (Flow, Trigger, 500, "", Lost, "trigger_gateway_error"),
             (Flow, Trigger, 502, "NoResponse", Lost, "flow_no_response"),
             (Flow, Trigger, 502, DAILY_LIMIT, Lost, "trigger_gateway_error"),
             (Flow, Trigger, 503, "", Lost, "trigger_gateway_error"),
@@ -418,7 +475,18 @@ mod tests {
             (Dataflow, Read, 429, "", Later, "throttled"),
             (Dataflow, Read, 500, "", Later, "service_unavailable"),
             (Dataflow, Read, 302, "", Later, "redirected"),
-            (Dataflow, Read, 418, "", Later, "unexpected_response"),
+            (Dataflow, Read, 418, "", Invalid, "request_rejected"),
+            (Dataflow, Read, 408, "", Later, "service_unavailable"),
+            (Dataflow, Read, 600, "", Later, "unexpected_response"),
+            (Dataflow, Read, 401, "GroupNotAccessible", Unauthorized, "not_authorized"),
+            (Dataflow, Trigger, 404, CAPACITY, Refused, "capacity_not_active"),
+            (Dataflow, Trigger, 503, CAPACITY, Lost, "trigger_gateway_error"),
+            (Gen2, Read, 404, CAPACITY, Broken, "capacity_not_active"),
+            (Gen2, Read, 503, CAPACITY, Later, "capacity_not_active"),
+            (Gen2, Run, 0, CAPACITY, Refused, "capacity_not_active"),
+            (Gen2, Trigger, 400, "PrincipalTypeNotSupported", Refused, "spn_refresh_not_allowed"),
+            (Model, Trigger, 429, MODEL_LIMIT, Refused, "model_daily_limit"),
+            (Model, Read, 415, "", Invalid, "no_history"),
             (Dataflow, Cancel, 404, "", Invalid, "entity_not_found"),
             (Dataflow, Run, 0, "", Refused, "refresh_failed"),
             (Dataflow, Run, 0, DAILY_LIMIT, Refused, "dataflow_daily_limit"),
@@ -448,11 +516,34 @@ mod tests {
     }
 
     #[test]
+    fn a_trigger_is_refused_only_by_a_positive_refusal_whatever_its_code() {
+        let codes = TABLE.iter().filter_map(|row| match row.condition {
+            Condition::Response { code, .. } => Some(code),
+            Condition::NoResponse(_) => None,
+        });
+        let codes: Vec<&str> = codes.chain(["", "Odd"]).collect();
+        for &service in ALL {
+            let trigger = CallKind::new(service, Purpose::Trigger);
+            for status in (100..200).chain(300..=999) {
+                let refuses = (400..500).contains(&status) && ![408, 499].contains(&status);
+                for code in &codes {
+                    let class = row_of(trigger, status, code).class;
+                    assert_eq!(
+                        class == Class::Lost,
+                        !refuses,
+                        "{service:?} {status} {code}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_402_is_not_an_authorization_error() {
         let trigger = CallKind::new(PowerAutomate, Purpose::Trigger);
         assert_eq!(row_of(trigger, 402, "").class, Class::Refused);
         let read = CallKind::new(SemanticModel, Purpose::Read);
-        assert_eq!(row_of(read, 402, "").class, Class::Later);
+        assert_eq!(row_of(read, 402, "").class, Class::Invalid);
     }
 
     const PURPOSES: [Purpose; 3] = [Purpose::Read, Purpose::Trigger, Purpose::Cancel];
@@ -511,7 +602,13 @@ mod tests {
 
     #[test]
     fn a_code_in_a_response_counts_for_every_status() {
-        let known = |code| by_service_code(code).map(|row| row.code);
+        let known = |code: &str| {
+            let error = ErrorDetails {
+                code: code.into(),
+                ..ErrorDetails::default()
+            };
+            by_service_error(&error.redacted(&Redactor::default())).map(|row| row.code)
+        };
         assert_eq!(known(DAILY_LIMIT), Some("dataflow_daily_limit"));
         for code in ["OrderNumberUnknown", "", "NoResponse"] {
             assert_eq!(known(code), None);

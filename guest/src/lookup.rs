@@ -4,7 +4,11 @@
 //! taken, because refreshing content of a similar name can go unnoticed for weeks. No match, or
 //! several, is an error that lists the names.
 
-use crate::api::content::{ContentKind, WatchedContent};
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use indexmap::IndexMap;
+
+use crate::api::content::{ContentKind, WatchedContent, next_page};
 use crate::api::reply::{ListedItem, listed_items};
 use crate::call::{CallError, Step, fetch, parsed, retry};
 use crate::classify::{CallKind, Purpose};
@@ -14,7 +18,7 @@ use crate::contract::{
 };
 use crate::ports::Method;
 use crate::session::{Session, TimeLimit};
-use crate::url::{encode_segment, is_guid};
+use crate::url::is_guid;
 
 /// The most names that an error lists.
 const MOST_NAMES: usize = 10;
@@ -23,6 +27,9 @@ const MOST_NAMES: usize = 10;
 const PAGE: usize = 1000;
 /// The most pages that are read: a service may never end its pages.
 const MOST_PAGES: usize = 50;
+
+/// Each item once, in the order of the list.
+type ItemsById = IndexMap<String, ListedItem, BuildHasherDefault<DefaultHasher>>;
 
 /// The target with ids in place of names.
 pub(crate) fn resolve(session: &mut Session<'_>, target: &Target) -> Step<Target> {
@@ -218,7 +225,7 @@ fn list(
     let mut query = Some(numbered(0))
         .filter(|_| is_numbered)
         .unwrap_or_default();
-    let mut all: Vec<ListedItem> = Vec::new();
+    let mut all: ItemsById = ItemsById::default();
     for page in 1..=MOST_PAGES {
         let address = format!("{url}{query}");
         let limit = TimeLimit::Deadline;
@@ -226,28 +233,15 @@ fn list(
         let (items, token) = parsed(session, call, &answer, what, listed_items)?;
         let (is_full, before) = (items.len() >= PAGE, all.len());
         for item in items {
-            if !all.iter().any(|known| known.id == item.id) {
-                all.push(item);
-            }
+            all.entry(item.id.clone()).or_insert(item);
         }
         query = match token {
-            Some(token) => format!("?continuationToken={}", encoded(&token)),
+            Some(token) => format!("?{}", next_page(&token)),
             None if is_numbered && is_full && all.len() > before => numbered(page),
             None => break,
         };
     }
-    Ok(all)
-}
-
-/// A token for a query. The service returns it encoded, and encoding it twice would change it. [V]
-/// fabric/articles/pagination
-fn encoded(token: &str) -> String {
-    let encoded = encode_segment(token);
-    if token.contains('%') {
-        encoded.replace("%25", "%")
-    } else {
-        encoded
-    }
+    Ok(all.into_values().collect())
 }
 
 #[cfg(test)]

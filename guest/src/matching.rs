@@ -13,6 +13,7 @@
 //! A run without a known start is ambiguous even if it is the only candidate, unless it is in the
 //! baseline: it may be an old run as well as ours.
 
+use crate::api::content::ContentKind;
 use crate::api::run::Run;
 use crate::time::Moment;
 
@@ -23,6 +24,8 @@ pub(crate) struct MatchWindow {
     pub(crate) baseline: Vec<String>,
     /// Runs that belong to other triggers of ours.
     pub(crate) taken: Vec<String>,
+    /// The content that our trigger refreshes; `None` if the run of any trigger is searched for.
+    pub(crate) triggered: Option<ContentKind>,
     /// The earliest start of our run.
     pub(crate) from: Moment,
     /// The latest start of our run.
@@ -67,15 +70,30 @@ impl MatchWindow {
 
     /// Whether a run of a type that our trigger produces started after the window.
     pub(crate) fn is_late(&self, run: &Run) -> bool {
-        !run.is_never_triggered()
+        self.may_be_triggered(run)
             && !self.taken.contains(&run.id)
             && run.started.is_some_and(|at| at > self.until)
+    }
+
+    /// Whether the run is of a type that the trigger produces.
+    pub(crate) fn may_be_triggered(&self, run: &Run) -> bool {
+        match self.triggered {
+            Some(content) => content.may_be_triggered(run),
+            None => !run.starts_itself(),
+        }
+    }
+
+    /// A run in the window that may be ours although the service lists it as started by itself.
+    pub(crate) fn framing<'h>(&self, history: &'h [Run]) -> Option<&'h Run> {
+        let starts = |run: &Run| run.started.is_some_and(|at| at <= self.until);
+        self.unmatched(history)
+            .find(|run| run.is_framing() && !self.taken.contains(&run.id) && starts(run))
     }
 
     fn is_candidate(&self, run: &Run) -> bool {
         !self.baseline.contains(&run.id)
             && !self.taken.contains(&run.id)
-            && !run.is_never_triggered()
+            && self.may_be_triggered(run)
             && run
                 .started
                 .is_none_or(|at| (self.from..=self.until).contains(&at))
@@ -91,6 +109,7 @@ mod tests {
         MatchWindow {
             baseline: vec!["old".into()],
             taken: vec!["other".into()],
+            triggered: None,
             from: Moment::parse("2026-11-23T10:00:00Z").unwrap(),
             until: Moment::parse("2026-11-23T10:05:00Z").unwrap(),
         }
@@ -142,6 +161,33 @@ mod tests {
         assert_eq!(window().find(&history, None), Match::One(&history[1]));
         assert_eq!(window().find(&history[..1], None), Match::None);
         assert!(!window().is_late(&at("plan", "Scheduled", "10:07")));
+    }
+
+    #[test]
+    fn only_a_refresh_through_the_api_is_ours_after_a_trigger_of_a_model() {
+        let window = MatchWindow {
+            triggered: Some(ContentKind::Model),
+            ..window()
+        };
+        for kind in [
+            "DirectLakeFraming",
+            "ViaXmlaEndpoint",
+            "OneLakeIntegration",
+            "DataFactory",
+            "WebModeling",
+            "OnDemand",
+            "Scheduled",
+            "NewType",
+        ] {
+            let history = [at("a", kind, "10:01"), at("b", "viaApi", "10:02")];
+            let ours = Match::One(&history[1]);
+            assert_eq!(window.find(&history, None), ours, "{kind}");
+            assert_eq!(window.find(&history[..1], None), Match::None, "{kind}");
+            let framing = window.framing(&history[..1]).is_some();
+            assert_eq!(framing, kind == "DirectLakeFraming");
+        }
+        let history = [at("a", "ViaEnhancedApi", "10:01"), at("b", "", "10:02")];
+        assert!(matches!(window.find(&history, None), Match::Ambiguous(_)));
     }
 
     #[test]

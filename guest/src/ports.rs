@@ -120,6 +120,12 @@ pub enum TransportKind {
     TooLarge,
     /// The response is not valid HTTP.
     NotHttp,
+    /// The response is in a content coding that was not requested.
+    Encoded,
+    /// The host's error text states that the proxy refused to connect.
+    ProxyRefused,
+    /// The host's error text states that the proxy could not connect.
+    ProxyUnavailable,
     /// Anything else.
     Other,
 }
@@ -138,7 +144,7 @@ pub struct TransportError {
 impl TransportKind {
     /// Every kind.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Denied,
         Self::AddressDenied,
         Self::RequestInvalid,
@@ -154,6 +160,9 @@ impl TransportKind {
         Self::Truncated,
         Self::TooLarge,
         Self::NotHttp,
+        Self::Encoded,
+        Self::ProxyRefused,
+        Self::ProxyUnavailable,
         Self::Other,
     ];
 
@@ -169,7 +178,9 @@ impl TransportKind {
             | Self::ConnectionRefused
             | Self::Unreachable
             | Self::CertificateUntrusted
-            | Self::TlsFailed => true,
+            | Self::TlsFailed
+            | Self::ProxyRefused
+            | Self::ProxyUnavailable => true,
             Self::ConnectTimeout | Self::NotSentByHost => host_reports_unsent,
             // Everything else may have been sent.
             _ => false,
@@ -189,12 +200,15 @@ impl TransportKind {
             Self::ConnectTimeout => "timed out while connecting",
             Self::CertificateUntrusted => "failed because the certificate is not trusted",
             Self::TlsFailed => "failed in the TLS handshake",
-            Self::NotSentByHost => "could not be sent",
+            Self::NotSentByHost | Self::ProxyRefused | Self::ProxyUnavailable => {
+                "could not be sent"
+            }
             Self::AnswerTimeout => "timed out before a complete response arrived",
             Self::ConnectionLost => "failed because the connection was lost",
             Self::Truncated => "got a response that ended early",
             Self::TooLarge => "got a response that is too large",
             Self::NotHttp => "got a response that is not valid HTTP",
+            Self::Encoded => "got a response in a content coding that was not requested",
             Self::Other => "failed",
         }
     }
@@ -279,6 +293,7 @@ mod tests {
             TransportKind::Truncated,
             TransportKind::TooLarge,
             TransportKind::NotHttp,
+            TransportKind::Encoded,
             TransportKind::Other,
         ] {
             assert!(!kind.certainly_unsent(true), "{kind:?}");

@@ -10,6 +10,10 @@ pub(crate) const MASK: &str = "***";
 /// The most bytes of a service's message that are kept: enough for every documented error.
 pub(crate) const MESSAGE_LIMIT: usize = 1024;
 
+/// The most bytes of a code, a header's id or another name that are kept; the longest known one has
+/// 75.
+pub(crate) const NAME_LIMIT: usize = 128;
+
 /// The shortest known secret that is masked. Masking "a" everywhere would protect nothing.
 const SHORTEST_SECRET: usize = 8;
 

@@ -126,6 +126,13 @@ impl<'t> Work<'t> {
         }
     }
 
+    /// The run that the response to the trigger may name: the header is in every response of the API,
+    /// and only some services put the run's id in it. [O] dagster#34183
+    pub(crate) fn run_perhaps_in(&self, answer: &HttpAnswer) -> Option<String> {
+        let is_model = matches!(self.target, Target::SemanticModel(_));
+        model::request_id(answer).filter(|_| is_model)
+    }
+
     /// Whether a run of this trigger has a page of its own.
     pub(crate) fn has_run_page(&self) -> bool {
         match self.target {

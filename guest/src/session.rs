@@ -15,10 +15,12 @@ use crate::contract::{
     CallContext, Credentials, Endpoints, Entry, Event, Intent, Level, Observed, Phase,
     RefreshError, ServiceRun, StoreError, Target, Triggered, Update, Wake, invalid,
 };
-use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, HttpRequest, Method, Ports, TransportError};
+use crate::ports::{
+    HOST_TOKEN_HEADER, HttpAnswer, HttpRequest, Method, Ports, TransportError, TransportKind,
+};
 use crate::redact::Redactor;
 use crate::time::Moment;
-use crate::url::Parts;
+use crate::url::{Parts, host_of};
 
 /// The shortest timeout of a request near the deadline.
 const LEAST_TIMEOUT_MS: u64 = 1_000;
@@ -67,12 +69,18 @@ pub(crate) struct Session<'p> {
     now: Moment,
     started_ms: u64,
     deadline_ms: u64,
-    /// How long network faults are retried; without a limit once the trigger may have arrived.
+    /// How long network faults are retried until the trigger may have arrived.
     pub(crate) connect_patience_ms: u64,
     /// When the first request without a response was sent, if none had one since.
     unanswered_since_ms: Option<u64>,
     /// How many HTTP calls were made.
     pub(crate) calls: u32,
+    /// The host of the last one, for messages.
+    pub(crate) last_host: String,
+    /// Whether the trigger may have arrived, so that its run is waited for until the deadline.
+    pub(crate) may_have_started: bool,
+    /// Whether it was reported that a history was cut.
+    pub(crate) cut_reported: bool,
     /// Whether a failed read is repeated until the deadline.
     pub(crate) retries: bool,
     service_clock: Option<(Moment, u64)>,
@@ -119,6 +127,9 @@ impl<'p> Session<'p> {
             connect_patience_ms: call_context.connect_patience_ms,
             unanswered_since_ms: None,
             calls: 0,
+            last_host: String::new(),
+            may_have_started: false,
+            cut_reported: false,
             retries: true,
             service_clock: None,
             queued_events: VecDeque::new(),
@@ -167,8 +178,9 @@ impl<'p> Session<'p> {
     /// Sends a request and counts it.
     pub(crate) fn send(&mut self, request: &HttpRequest) -> Result<HttpAnswer, TransportError> {
         self.calls = self.calls.saturating_add(1);
+        host_of(&request.url).clone_into(&mut self.last_host);
         let sent_ms = self.elapsed_ms();
-        let mut answer = self.ports.http.send(request);
+        let mut answer = self.ports.http.send(request).and_then(decoded);
         self.unanswered_since_ms = match &mut answer {
             Ok(answer) => {
                 let vouches = self.host_reports_unsent;
@@ -183,7 +195,7 @@ impl<'p> Session<'p> {
 
     /// The time left for network faults; without a limit after a response.
     pub(crate) fn patience_left_ms(&self) -> u64 {
-        let Some(since) = self.unanswered_since_ms else {
+        let Some(since) = self.unanswered_since_ms.filter(|_| !self.may_have_started) else {
             return u64::MAX;
         };
         let down_ms = self.elapsed_ms().saturating_sub(since);
@@ -361,6 +373,24 @@ impl Session<'_> {
         let stored = self.ports.store.append(&Entry { run_id, event });
         stored.map(|_| ())
     }
+}
+
+/// The response, unless its body cannot be read because of its coding. The status of an error is
+/// enough, so only its body is dropped.
+fn decoded(mut answer: HttpAnswer) -> Result<HttpAnswer, TransportError> {
+    let coding = answer.header("content-encoding").unwrap_or("identity");
+    if coding.eq_ignore_ascii_case("identity") || answer.body.is_empty() {
+        return Ok(answer);
+    }
+    if answer.is_success() {
+        return Err(TransportError {
+            kind: TransportKind::Encoded,
+            message: coding.to_owned(),
+            status: Some(answer.status),
+        });
+    }
+    answer.body.clear();
+    Ok(answer)
 }
 
 /// The secret in a target: the trigger's signature, unless the host holds it back.

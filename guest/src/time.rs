@@ -96,6 +96,33 @@ pub(crate) fn retry_after_ms(value: &str, now: Moment) -> Option<u64> {
     Moment::parse_http_date(value).map(|date| now.until(date))
 }
 
+/// The wait that a sentence names, for example `Retry in 40 seconds.`; a day at most.
+pub(crate) fn wait_in_text(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let verbs = ["retry", "again", "wait"].into_iter();
+    let from = verbs.filter_map(|verb| text.find(verb)).min()?;
+    let is_word = |word: &&str| !word.is_empty();
+    let words = text
+        .get(from..)?
+        .split(|c: char| !c.is_ascii_alphanumeric());
+    let mut before = None;
+    for word in words.filter(is_word) {
+        let unit_ms: u64 = match word {
+            "s" | "sec" | "second" | "seconds" => 1_000,
+            "min" | "minute" | "minutes" => 60_000,
+            "hour" | "hours" => 3_600_000,
+            number => {
+                before = number.parse::<u64>().ok();
+                continue;
+            }
+        };
+        if let Some(count) = before {
+            return Some(count.saturating_mul(unit_ms).min(DAY_MS.unsigned_abs()));
+        }
+    }
+    None
+}
+
 /// A duration for messages: `5 min`, `1 h 30 min`, `20 s`.
 pub(crate) fn duration_text(milliseconds: u64) -> String {
     let seconds = milliseconds.div_ceil(1000);
@@ -228,6 +255,25 @@ mod tests {
 
     fn moment(text: &str) -> Moment {
         Moment::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_wait_is_read_from_a_sentence_that_asks_to_wait() {
+        for (text, wait) in [
+            ("Too many. Retry in 40 seconds.", Some(40_000)),
+            ("will fail. Retry in 3392 seconds.", Some(3_392_000)),
+            ("Please wait 2 minutes", Some(120_000)),
+            ("try again after 1 hour", Some(3_600_000)),
+            (
+                "Retry in 9999999999999999 hours",
+                Some(DAY_MS.unsigned_abs()),
+            ),
+            ("requests in last 24 hours exceeded limit", None),
+            ("Retry later.", None),
+            ("", None),
+        ] {
+            assert_eq!(wait_in_text(text), wait, "{text}");
+        }
     }
 
     #[test]

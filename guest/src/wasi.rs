@@ -122,6 +122,8 @@ fn build(request: &HttpRequest) -> Result<OutgoingRequest, TransportError> {
         .headers
         .iter()
         .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        // Without it a response may have any coding (RFC 9110, 12.5.3).
+        .chain([("Accept-Encoding".to_owned(), b"identity".to_vec())])
         .collect();
     let headers = Headers::from_list(&headers).map_err(|_| unbuilt("headers"))?;
     let call = OutgoingRequest::new(headers);
@@ -252,8 +254,10 @@ fn of(code: &ErrorCode, status: Option<u16>) -> TransportError {
         | ErrorCode::HttpResponseTrailerSectionSize(_)
         | ErrorCode::HttpResponseTrailerSize(_)
         | ErrorCode::HttpResponseTransferCoding(_)
-        | ErrorCode::HttpResponseContentCoding(_)
         | ErrorCode::HttpProtocolError => (Kind::NotHttp, ""),
+        ErrorCode::HttpResponseContentCoding(coding) => {
+            (Kind::Encoded, coding.as_deref().unwrap_or(""))
+        }
         ErrorCode::InternalError(Some(text)) => match text.strip_prefix(NOT_SENT_PREFIX) {
             Some(why) => (Kind::NotSentByHost, why),
             None => (Kind::Other, text.as_str()),

@@ -1,6 +1,6 @@
 //! Content with a history, of any kind: where it is read, and how its responses are read.
 
-use super::run::Run;
+use super::run::{Run, RunList};
 use super::{dataflow, gen2, model};
 use crate::contract::{
     Content, Endpoints, RefreshError, Target, TargetKind, Verification, WatchedItem, invalid,
@@ -9,7 +9,7 @@ use crate::ports::{HttpAnswer, Method};
 use crate::url::{Parts, encode_segment, is_guid};
 
 /// How many runs of a model's history are read; the service's own default.
-const MOST_RUNS: u32 = 60;
+const MODEL_RUNS: u32 = 60;
 
 /// A kind of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,16 @@ impl ContentKind {
             Self::Dataflow => TargetKind::Dataflow,
             Self::Gen2 => TargetKind::DataflowGen2,
             Self::Model => TargetKind::SemanticModel,
+        }
+    }
+
+    /// Whether our trigger can have started a run of this type. A refresh of a model through the API
+    /// has a type of its own; the other types belong to the service, to people and to other tools. [O]
+    pub(crate) fn may_be_triggered(self, run: &Run) -> bool {
+        match self {
+            Self::Dataflow | Self::Gen2 => !run.starts_itself(),
+            Self::Model => ["", "viaapi", "viaenhancedapi"]
+                .contains(&run.refresh_type.to_ascii_lowercase().as_str()),
         }
     }
 
@@ -159,17 +169,31 @@ impl<'t> WatchedContent<'t> {
                 let (workspace, id) = (&item.workspace, &item.item);
                 format!("{workspaces}/{workspace}/items/{id}/jobs/instances")
             }
-            ContentKind::Model => format!("{}?$top={MOST_RUNS}", self.refresh_url()),
+            ContentKind::Model => format!("{}?$top={MODEL_RUNS}", self.refresh_url()),
         }
     }
 
-    /// The history in a response; `None` if it holds none.
-    pub(crate) fn history(&self, answer: &HttpAnswer) -> Option<Vec<Run>> {
-        match self.kind {
-            ContentKind::Dataflow => dataflow::transactions(answer),
-            ContentKind::Gen2 => gen2::instances(answer),
-            ContentKind::Model => model::refreshes(answer),
-        }
+    /// The address of the history's next page. The token is sent to the known address: the address
+    /// that a response names is not followed.
+    pub(crate) fn next_history_url(&self, token: &str) -> String {
+        format!("{}?{}", self.history_url(), next_page(token))
+    }
+
+    /// Reads the history in a response, and returns the token of its next page; `None` if it holds
+    /// none.
+    pub(crate) fn history(
+        &self,
+        answer: &HttpAnswer,
+        list: &mut RunList,
+    ) -> Option<Option<String>> {
+        let run_of = match self.kind {
+            ContentKind::Dataflow => dataflow::transaction,
+            ContentKind::Gen2 => gen2::refresh_job,
+            ContentKind::Model => model::refresh,
+        };
+        // Only Fabric has pages. [V]
+        let token = list.read(answer, run_of)?;
+        Some(token.filter(|_| self.kind == ContentKind::Gen2))
     }
 
     /// The address of one run; `None` if only the history shows it.
@@ -204,4 +228,15 @@ impl<'t> WatchedContent<'t> {
             }
         }
     }
+}
+
+/// The query for a list's next page. The service returns the token encoded, and encoding it twice
+/// would change it. [V] fabric/articles/pagination
+pub(crate) fn next_page(token: &str) -> String {
+    let encoded = encode_segment(token);
+    let encoded = match token.contains('%') {
+        true => encoded.replace("%25", "%"),
+        false => encoded,
+    };
+    format!("continuationToken={encoded}")
 }

@@ -3,8 +3,8 @@
 //! All fields of a transaction except its id may be missing: the documentation's own sample leaves
 //! out most of them.
 
-use super::reply::{Row, object_in, rows};
-use super::run::{Run, RunState, newest_first};
+use super::reply::{Row, object_in};
+use super::run::{Run, RunState};
 use crate::ports::HttpAnswer;
 use crate::time::Moment;
 
@@ -15,13 +15,8 @@ pub(crate) fn refresh_body(mail_on_failure: bool) -> String {
     format!(r#"{{"notifyOption":"{notify_option}"}}"#)
 }
 
-/// The history in a response; `None` if it holds none.
-pub(crate) fn transactions(answer: &HttpAnswer) -> Option<Vec<Run>> {
-    let runs = rows(answer)?.iter().filter_map(transaction).collect();
-    Some(newest_first(runs))
-}
-
-fn transaction(row: &Row<'_>) -> Option<Run> {
+/// A row of the history.
+pub(super) fn transaction(row: &Row<'_>) -> Option<Run> {
     let id = row.id.text()?;
     // The id begins with the start, for example `2026-10-01T01:00:00.1234567Z@<guid>$2`. [O]
     let in_id = id.split('@').next().and_then(Moment::parse);
@@ -45,6 +40,11 @@ pub(crate) fn cancellation(answer: &HttpAnswer) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::run::runs_of;
+
+    fn transactions(answer: &HttpAnswer) -> Option<Vec<Run>> {
+        runs_of(answer, transaction)
+    }
 
     fn answer(body: &str) -> HttpAnswer {
         HttpAnswer {

@@ -104,6 +104,10 @@ pub(crate) enum FlowResponse {
     Started(String),
     /// The refresh failed.
     Failed(ServiceError),
+    /// An error, without that the refresh failed.
+    Error(ServiceError),
+    /// A status that is not understood.
+    Unknown(ServiceError),
     /// The flow ran; the body reports nothing about the refresh.
     Unclear,
     /// The flow has no Response action.
@@ -118,21 +122,23 @@ impl FlowResponse {
         if let (202, Some(location)) = (answer.status, answer.header("location")) {
             return Self::Later(location.to_owned());
         }
-        let body: Option<ErrorBody<'_>> = object_in(answer);
-        let status = body.as_ref().and_then(|body| body.status.string());
-        let (Some(body), Some(status)) = (body, status) else {
-            return if answer.status == 202 {
-                Self::None
-            } else {
-                Self::Unclear
+        let error = || ErrorDetails::of(answer).redacted(redactor);
+        let Some(body) = object_in::<ErrorBody<'_>>(answer) else {
+            return match answer.status {
+                202 => Self::None,
+                _ => Self::Unclear,
             };
         };
-        let message = redactor.line(&body.details().message, MESSAGE_LIMIT);
+        let status = body.status.string().unwrap_or_default();
+        let message = || redactor.line(&body.details().message, MESSAGE_LIMIT);
         match status.to_ascii_lowercase().trim() {
-            "completed" => Self::Completed(message),
-            "started" => Self::Started(message),
-            "failed" => Self::Failed(ErrorDetails::of(answer).redacted(redactor)),
-            _ => Self::Unclear,
+            "failed" | "failure" | "error" => Self::Failed(error()),
+            _ if body.error.is_filled() => Self::Error(error()),
+            "completed" => Self::Completed(message()),
+            "started" => Self::Started(message()),
+            "" if answer.status == 202 => Self::None,
+            "" => Self::Unclear,
+            _ => Self::Unknown(error()),
         }
     }
 }
@@ -281,11 +287,35 @@ mod tests {
             "[]",
             "{}",
             r#"{"status":true}"#,
-            r#"{"status":"success"}"#,
             r#"{"state":"completed"}"#,
             "<html>completed</html>",
         ] {
             assert_eq!(response(200, body), FlowResponse::Unclear, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_or_an_unknown_status_is_never_success() {
+        for (body, expected) in [
+            (r#"{"error":{"code":"A"}}"#, "error"),
+            (r#"{"error":"A"}"#, "error"),
+            (r#"{"status":"completed","error":{"code":"A"}}"#, "error"),
+            (r#"{"status":"completed","error":null}"#, "completed"),
+            (r#"{"status":"error"}"#, "failed"),
+            (r#"{"status":"failed","error":{}}"#, "failed"),
+            (r#"{"status":"success"}"#, "unknown"),
+            (r#"{"status":"cancelled"}"#, "unknown"),
+        ] {
+            for status in [200, 202] {
+                let found = match response(status, body) {
+                    FlowResponse::Error(_) => "error",
+                    FlowResponse::Failed(_) => "failed",
+                    FlowResponse::Unknown(_) => "unknown",
+                    FlowResponse::Completed(_) => "completed",
+                    _ => "other",
+                };
+                assert_eq!(found, expected, "{status} {body}");
+            }
         }
     }
 

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::error::ErrorBody;
 use super::flow::nested_at_most;
-use super::reply::{Row, object_in, rows, to_json};
-use super::run::{Run, RunState, newest_first};
+use super::reply::{Row, object_in, to_json};
+use super::run::{Run, RunState};
 use crate::contract::{ApplyChanges, Gen2Target, RefreshError, invalid};
 use crate::ports::HttpAnswer;
 use crate::url::is_guid;
@@ -84,17 +84,11 @@ pub(crate) fn run_in(location: &str) -> Option<String> {
     is_guid(last).then(|| last.to_ascii_lowercase())
 }
 
-/// The runs in a response; `None` if it holds no list. Publishing is a job of the same item but not
-/// a refresh.
-pub(crate) fn instances(answer: &HttpAnswer) -> Option<Vec<Run>> {
-    let is_refresh = |row: &&Row<'_>| {
-        let job = row.job_type.text().unwrap_or_default().to_ascii_lowercase();
-        !["publish", "applychanges"].contains(&job.as_str())
-    };
-    let rows = rows(answer)?;
-    Some(newest_first(
-        rows.iter().filter(is_refresh).filter_map(job).collect(),
-    ))
+/// A row of the history. Publishing is a job of the same item but not a refresh.
+pub(super) fn refresh_job(row: &Row<'_>) -> Option<Run> {
+    let kind = row.job_type.text().unwrap_or_default().to_ascii_lowercase();
+    let is_refresh = !["publish", "applychanges"].contains(&kind.as_str());
+    is_refresh.then(|| job(row))?
 }
 
 /// The run in a response; `None` if it holds none.
@@ -126,6 +120,7 @@ fn job(row: &Row<'_>) -> Option<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::run::runs_of;
     use crate::testing::ok;
 
     const JOB: &str = "fa71aaaa-0000-0000-0000-000000000001";
@@ -178,10 +173,11 @@ mod tests {
             .enumerate()
             .map(|(at, job)| format!(r#"{{"id":"J{at}","jobType":"{job}","status":"Completed","startTimeUtc":"2026-04-27T0{at}:00:00"}}"#))
             .collect();
-        let runs = instances(&ok(&format!(r#"{{"value":[{}]}}"#, rows.join(",")))).unwrap();
+        let list = ok(&format!(r#"{{"value":[{}]}}"#, rows.join(",")));
+        let runs = runs_of(&list, refresh_job).unwrap();
         let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
         assert_eq!(ids, ["j4", "j1", "j0"]);
-        assert_eq!(instances(&ok("{}")), None);
+        assert_eq!(runs_of(&ok("{}"), refresh_job), None);
     }
 
     #[test]

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::dataflow;
 use super::error::{ErrorBody, ErrorDetails};
 use super::gen2;
-use super::reply::{Field, Row, object, object_in, rows, to_json};
-use super::run::{Run, RunState, newest_first};
+use super::reply::{Field, Row, object, object_in, to_json};
+use super::run::{Run, RunState};
 use crate::contract::{EnhancedRefresh, ModelRefresh};
 use crate::ports::HttpAnswer;
+use crate::redact::{NAME_LIMIT, cut};
 
 /// The status shown for a running refresh, where the service has only `Unknown`.
 const IN_PROGRESS: &str = "InProgress";
@@ -61,23 +62,28 @@ fn without_nulls(mut body: Value) -> Value {
 /// The run that the response to a trigger names: an enhanced one in `Location` and
 /// `x-ms-request-id` [V], a standard one in `RequestId` [V-code].
 pub(crate) fn run_in(answer: &HttpAnswer, enhanced: bool) -> Option<String> {
-    let header = |name| answer.header(name).map(str::to_ascii_lowercase);
-    if enhanced {
-        let location = answer.header("location").and_then(gen2::run_in);
-        return location.or_else(|| header("x-ms-request-id"));
+    if !enhanced {
+        return request_id(answer);
     }
-    // Every response of the API has this header; that of an accepted refresh is the run's id.
-    (answer.status == 202).then(|| header("RequestId"))?
+    let location = answer.header("location").and_then(gen2::run_in);
+    location.or_else(|| Some(id(answer.header("x-ms-request-id")?)))
 }
 
-/// The history in a response; `None` if it holds none.
-pub(crate) fn refreshes(answer: &HttpAnswer) -> Option<Vec<Run>> {
-    let rows = rows(answer)?;
-    let runs = rows.iter().filter_map(|row| {
-        let id = row.request_id.text().or_else(|| row.id.text())?;
-        Some(run_of(row, &id))
-    });
-    Some(newest_first(runs.collect()))
+/// The id in the header that every response of the API has; that of an accepted refresh is the
+/// run's.
+pub(crate) fn request_id(answer: &HttpAnswer) -> Option<String> {
+    let header = answer.header("RequestId");
+    header.filter(|_| answer.status == 202).map(id)
+}
+
+fn id(text: &str) -> String {
+    cut(text, NAME_LIMIT).to_ascii_lowercase()
+}
+
+/// A row of the history.
+pub(super) fn refresh(row: &Row<'_>) -> Option<Run> {
+    let id = row.request_id.text().or_else(|| row.id.text())?;
+    Some(run_of(row, &id))
 }
 
 /// An enhanced refresh on its own page. A 202 means that it is running, whatever the page shows.
@@ -127,7 +133,8 @@ fn run_of(row: &Row<'_>, id: &str) -> Run {
 /// Why a refresh failed: its own exception, otherwise that of its last attempt, otherwise its first
 /// error message.
 fn failure(row: &Row<'_>) -> Option<ErrorDetails> {
-    let attempts: Vec<Row<'_>> = row.refresh_attempts.objects().unwrap_or_default();
+    let attempts = row.refresh_attempts.objects();
+    let attempts: Vec<Row<'_>> = attempts.into_iter().flatten().collect();
     let failures: Vec<ErrorDetails> = attempts
         .iter()
         .filter_map(|attempt| exception(attempt.service_exception_json))
@@ -149,7 +156,7 @@ fn failure(row: &Row<'_>) -> Option<ErrorDetails> {
 
 /// `serviceExceptionJson` is JSON inside a string. [V]
 fn exception(field: Field<'_>) -> Option<ErrorDetails> {
-    let json = field.text()?;
+    let json = field.string().filter(|json| !json.trim().is_empty())?;
     match object::<ErrorBody<'_>>(&json) {
         Some(body) => Some(body.details()),
         None => Some(ErrorDetails::with_message(json)),
@@ -157,18 +164,23 @@ fn exception(field: Field<'_>) -> Option<ErrorDetails> {
 }
 
 fn first_error(messages: Field<'_>) -> Option<ErrorDetails> {
-    let messages: Vec<ErrorBody<'_>> = messages.objects()?;
-    let is_error = |message: &&ErrorBody<'_>| {
+    let is_error = |message: &ErrorBody<'_>| {
         let kind = message.kind.text();
         kind.is_none_or(|kind| kind.eq_ignore_ascii_case("error"))
     };
-    messages.iter().find(is_error).map(ErrorBody::details)
+    let error = messages.objects()?.find(is_error)?;
+    Some(error.details())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::run::runs_of;
     use crate::testing::{answer, ok, with};
+
+    fn refreshes(answer: &HttpAnswer) -> Option<Vec<Run>> {
+        runs_of(answer, refresh)
+    }
 
     fn row(fields: &str) -> Run {
         let body = format!(r#"{{"value":[{{"requestId":"954E",{fields}}}]}}"#);

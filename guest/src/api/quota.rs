@@ -12,10 +12,28 @@ use crate::time::{DAY_MS, Moment};
 /// service's own error names the number. [V/O]
 pub(crate) const DAILY_REFRESHES: usize = 8;
 
+/// Refreshes of a semantic model in a rolling 24 h: with a shared capacity, and with Premium. [V]
+pub(crate) const MODEL_REFRESHES: [usize; 2] = [DAILY_REFRESHES, 48];
+
 /// When the next slot opens if the daily limit was reached at `at`: 24 h after the 8th newest
 /// start.
 pub(crate) fn next_slot(history: &[Run], at: Moment) -> Option<Moment> {
     slot_after(history, at, DAILY_REFRESHES, |_| true)
+}
+
+/// The state of a limit that the service reports as used up: the highest of its `limits` that the
+/// history reaches, or the lowest.
+pub(crate) fn used_up(history: &[Run], at: Moment, limits: &[usize]) -> QuotaState {
+    let counted = recent(history, at).count();
+    let reached = limits.iter().filter(|limit| **limit <= counted).max();
+    let limit = reached.or(limits.iter().min()).copied().unwrap_or_default();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    QuotaState {
+        limit: number(limit),
+        counted: number(counted),
+        left: 0,
+        next_slot: slot_after(history, at, limit, |_| true).map(|at| at.to_string()),
+    }
 }
 
 /// What is used and left of a quota at `at`.

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ports::HttpAnswer;
+use crate::redact::cut;
 use crate::time::Moment;
+
+/// The most bytes of an id or a name that are read: a name in Fabric has up to 256 characters.
+const TEXT_LIMIT: usize = 1024;
 
 /// The value of a field, if it is there and not null.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -21,7 +25,7 @@ pub(super) struct Field<'a>(Option<&'a RawValue>);
 #[serde(default, rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct List<'a> {
     value: Field<'a>,
-    pub(super) continuation_token: Field<'a>,
+    continuation_token: Field<'a>,
 }
 
 /// An entry of a list, or a run's own page: the fields of all services together.
@@ -67,14 +71,23 @@ impl<'a> Field<'a> {
         serde_json::from_str(self.0?.get()).ok()
     }
 
-    /// The string without surrounding blanks, if it is not blank; a number as its digits.
+    /// The beginning of the string without surrounding blanks, if it is not blank; a number as its
+    /// digits. Long enough for every id and name.
     pub(super) fn text(self) -> Option<String> {
         let json = self.0?.get();
         if json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-            return Some(json.to_owned());
+            return Some(cut(json, TEXT_LIMIT).to_owned());
         }
-        let text = self.string()?.trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        let text = self.string()?;
+        let text = cut(text.trim(), TEXT_LIMIT);
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// Whether there is a value that reports something: not null, and neither an empty text nor an
+    /// empty object.
+    pub(super) fn is_filled(self) -> bool {
+        self.0
+            .is_some_and(|json| !["null", "\"\"", "{}", "[]", "false"].contains(&json.get().trim()))
     }
 
     /// The time; UTC unless it has an offset.
@@ -87,22 +100,10 @@ impl<'a> Field<'a> {
         object(self.0?.get())
     }
 
-    /// The objects of the array; entries of another type are left out.
-    pub(super) fn objects<T: Deserialize<'a>>(self) -> Option<Vec<T>> {
+    /// The objects of the array, one by one; entries of another type are left out.
+    pub(super) fn objects<T: Deserialize<'a>>(self) -> Option<impl Iterator<Item = T>> {
         let entries: Vec<&'a RawValue> = serde_json::from_str(self.0?.get()).ok()?;
-        Some(
-            entries
-                .into_iter()
-                .filter_map(|entry| object(entry.get()))
-                .collect(),
-        )
-    }
-}
-
-impl<'a> List<'a> {
-    /// The entries; `None` if there is no list.
-    pub(super) fn rows(&self) -> Option<Vec<Row<'a>>> {
-        self.value.objects()
+        Some(entries.into_iter().filter_map(|entry| object(entry.get())))
     }
 }
 
@@ -118,16 +119,22 @@ pub(super) fn object_in<'a, T: Deserialize<'a>>(answer: &'a HttpAnswer) -> Optio
     object(std::str::from_utf8(&answer.body).ok()?)
 }
 
-/// The entries of a response's list; `None` if it holds no list.
-pub(super) fn rows(answer: &HttpAnswer) -> Option<Vec<Row<'_>>> {
-    object_in::<List<'_>>(answer)?.rows()
+/// Reads the entries of a response's list one by one, and returns the token of its next page; `None`
+/// if it holds no list.
+pub(super) fn each_row(
+    answer: &HttpAnswer,
+    mut read: impl FnMut(Row<'_>),
+) -> Option<Option<String>> {
+    let list: List<'_> = object_in(answer)?;
+    list.value.objects()?.for_each(&mut read);
+    let token = list.continuation_token.string();
+    Some(token.filter(|token| !token.is_empty()))
 }
 
 /// The items of a list that have an id, and the token of the list's next page; `None` if there is no
 /// list. The services use different names for the same fields.
 pub(crate) fn listed_items(answer: &HttpAnswer) -> Option<(Vec<ListedItem>, Option<String>)> {
-    let list: List<'_> = object_in(answer)?;
-    let item = |row: &Row<'_>| {
+    let item = |row: Row<'_>| {
         let name = row.name.text().or_else(|| row.display_name.text());
         Some(ListedItem {
             id: row.object_id.text().or_else(|| row.id.text())?,
@@ -135,8 +142,9 @@ pub(crate) fn listed_items(answer: &HttpAnswer) -> Option<(Vec<ListedItem>, Opti
             generation: row.generation.text().and_then(|digits| digits.parse().ok()),
         })
     };
-    let items = list.rows()?.iter().filter_map(item).collect();
-    Some((items, list.continuation_token.text()))
+    let mut items = Vec::new();
+    let token = each_row(answer, |row| items.extend(item(row)))?;
+    Some((items, token))
 }
 
 /// A request body as JSON. Writing cannot fail: every key is a string and every type serialises.
@@ -166,8 +174,9 @@ mod tests {
 
     fn names(body: &str) -> Option<Vec<String>> {
         let answer = ok(body);
-        let rows = rows(&answer)?;
-        Some(rows.iter().filter_map(|row| row.name.text()).collect())
+        let mut names = Vec::new();
+        each_row(&answer, |row| names.extend(row.name.text()))?;
+        Some(names)
     }
 
     #[test]
@@ -216,7 +225,8 @@ mod tests {
             (r#""soon""#, ""),
         ] {
             let answer = ok(&format!(r#"{{"value":[{{"startTime":{at}}}]}}"#));
-            let time = rows(&answer).unwrap()[0].start_time.time();
+            let mut time = None;
+            each_row(&answer, |row| time = row.start_time.time()).unwrap();
             let text = time.map(|time| time.to_string()).unwrap_or_default();
             assert_eq!(text, read, "{at}");
         }

@@ -1,8 +1,15 @@
 //! A run in a service's history: its state, which one is running, and the baseline.
 
+use std::cmp::Reverse;
+
 use super::error::ErrorDetails;
+use super::reply::{Row, each_row};
 use crate::contract::ServiceRun;
+use crate::ports::HttpAnswer;
 use crate::time::{DAY_MS, Moment};
+
+/// How far a run's times may be ahead of the service's clock: its servers have clocks of their own.
+const CLOCK_SKEW_MS: i64 = 120_000;
 
 /// A run in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,11 +77,34 @@ impl Run {
             && ["queued", "notstarted", "not started"].contains(&status.as_str())
     }
 
-    /// Whether no trigger of ours can have started a run of this type: it comes from a schedule or
-    /// trains a machine-learning model. [V]
-    pub(crate) fn is_never_triggered(&self) -> bool {
-        self.refresh_type.eq_ignore_ascii_case("scheduled")
-            || self.refresh_type.eq_ignore_ascii_case("OnDemandTraining")
+    /// Whether the run starts by itself: by a schedule, or to train a machine-learning model. [V]
+    pub(crate) fn starts_itself(&self) -> bool {
+        self.is_of_type("Scheduled") || self.is_of_type("OnDemandTraining") || self.is_framing()
+    }
+
+    /// Whether the service loaded a Direct Lake model because its tables changed. Some plain
+    /// refreshes of such a model are listed like this too. [O]
+    pub(crate) fn is_framing(&self) -> bool {
+        self.is_of_type("DirectLakeFraming")
+    }
+
+    fn is_of_type(&self, kind: &str) -> bool {
+        self.refresh_type.eq_ignore_ascii_case(kind)
+    }
+
+    /// Takes a final state back if the run's times contradict it: they are in the future, or the end
+    /// is before the start.
+    pub(crate) fn doubt(&mut self, now: Moment) {
+        let latest = now.plus_ms(CLOCK_SKEW_MS);
+        let is_future = |at: Option<Moment>| at.is_some_and(|at| at > latest);
+        let reversed = self
+            .started
+            .zip(self.ended)
+            .is_some_and(|(start, end)| end < start);
+        if self.is_final() && (is_future(self.started) || is_future(self.ended) || reversed) {
+            self.state = RunState::Unknown;
+            self.status.push_str(" with contradictory times");
+        }
     }
 
     /// The run as a type of the contract.
@@ -137,19 +167,59 @@ pub(crate) fn baseline(history: &[Run], read_at: Moment) -> Vec<String> {
         .collect()
 }
 
-/// Sorts runs newest first: the services list them so but do not promise it. A run with an unknown
-/// start may be the newest and comes first. An insertion sort, because the list is nearly sorted
-/// and the library's sort would add 9 kB to the component.
-pub(super) fn newest_first(listed: Vec<Run>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for run in listed {
-        let newer = |other: &Run| {
-            (other.started.is_none(), other.started) >= (run.started.is_none(), run.started)
-        };
-        let place = runs.iter().rposition(newer).map_or(0, |last| last + 1);
-        runs.insert(place, run);
+/// The most runs of a history that are considered, far more than a content can have in a day. It
+/// bounds the memory and the time that a history costs.
+pub(crate) const MOST_RUNS: usize = 1000;
+
+/// The newest runs of a history of any length.
+#[derive(Debug, Default)]
+pub(crate) struct RunList {
+    runs: Vec<Run>,
+    dropped: usize,
+}
+
+impl RunList {
+    /// Reads the runs of a response, and returns the token of the history's next page; `None` if it
+    /// holds no history.
+    pub(super) fn read(
+        &mut self,
+        answer: &HttpAnswer,
+        run_of: fn(&Row<'_>) -> Option<Run>,
+    ) -> Option<Option<String>> {
+        each_row(answer, |row| {
+            self.runs.extend(run_of(&row));
+            if self.runs.len() >= 2 * MOST_RUNS {
+                self.shorten();
+            }
+        })
     }
-    runs
+
+    /// The runs, newest first, and how many were dropped.
+    pub(crate) fn newest_first(mut self) -> (Vec<Run>, usize) {
+        self.shorten();
+        (self.runs, self.dropped)
+    }
+
+    /// The services list runs newest first but do not promise it. A run with an unknown start may be
+    /// the newest and comes first. A run may be on two pages if another one starts meanwhile.
+    fn shorten(&mut self) {
+        let key = |run: &Run| Reverse((run.started.is_none(), run.started));
+        self.runs.sort_by_key(key);
+        self.runs.dedup_by(|one, other| one.id == other.id);
+        self.dropped += self.runs.len().saturating_sub(MOST_RUNS);
+        self.runs.truncate(MOST_RUNS);
+    }
+}
+
+/// The runs in one response.
+#[cfg(test)]
+pub(super) fn runs_of(
+    answer: &HttpAnswer,
+    run_of: fn(&Row<'_>) -> Option<Run>,
+) -> Option<Vec<Run>> {
+    let mut list = RunList::default();
+    list.read(answer, run_of)?;
+    Some(list.newest_first().0)
 }
 
 #[cfg(test)]
@@ -182,6 +252,65 @@ mod tests {
         ] {
             assert_eq!(run("a", "", text, None, None).state, state, "{text}");
         }
+    }
+
+    #[test]
+    fn a_state_with_contradictory_times_settles_nothing() {
+        let (early, late) = ("2026-11-23T09:00:00Z", "2026-11-23T09:30:00Z");
+        let (ahead, future) = ("2026-11-23T10:01:00Z", "2026-11-23T10:03:00Z");
+        for status in ["Completed", "Failed", "Cancelled"] {
+            for (start, end, settles) in [
+                (Some(early), Some(late), true),
+                (Some(early), Some(early), true),
+                (Some(early), Some(ahead), true),
+                (Some(early), None, true),
+                (None, None, true),
+                (Some(late), Some(early), false),
+                (Some(early), Some(future), false),
+                (Some(future), None, false),
+                (None, Some(future), false),
+            ] {
+                let mut run = run("a", "ViaApi", status, start, end);
+                run.doubt(now());
+                assert_eq!(run.is_final(), settles, "{status} {start:?} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_history_of_any_length_and_order_is_cut_to_its_newest_runs() {
+        let day = Moment::parse("2026-11-23T00:00:00Z").unwrap();
+        let row = |n: usize| {
+            let start = day.after_ms(n as u64 * 1000);
+            format!(r#"{{"requestId":"r{n}","startTime":"{start}","status":"Completed"}}"#)
+        };
+        for reversed in [false, true] {
+            let mut rows: Vec<String> = (0..20_000).map(row).collect();
+            if reversed {
+                rows.reverse();
+            }
+            let answer = crate::testing::ok(&format!(r#"{{"value":[{}]}}"#, rows.join(",")));
+            let mut list = RunList::default();
+            list.read(&answer, super::super::model::refresh).unwrap();
+            let (runs, dropped) = list.newest_first();
+            assert_eq!((runs.len(), dropped), (MOST_RUNS, 20_000 - MOST_RUNS));
+            assert_eq!(
+                (runs[0].id.as_str(), runs[999].id.as_str()),
+                ("r19999", "r19000")
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_on_two_pages_is_one_run() {
+        let row = r#"{"requestId":"r1","startTime":"2026-11-23T09:00:00Z"}"#;
+        let answer = crate::testing::ok(&format!(r#"{{"value":[{row},{row}]}}"#));
+        assert_eq!(
+            runs_of(&answer, super::super::model::refresh)
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]

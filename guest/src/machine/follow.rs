@@ -28,6 +28,7 @@ pub(crate) fn ours(
     trace: &TriggerTrace,
 ) -> Step<Verdict> {
     check_run_id(&request.run_id)?;
+    session.may_have_started = true;
     restore(facts, trace);
     let target = match resolve(session, &request.target) {
         Err(Stop::Error(error)) => return Ok(unresolved(facts, error)),
@@ -67,6 +68,7 @@ pub(crate) fn ours(
         window: Some(MatchWindow {
             baseline: trace.intent.baseline.clone(),
             taken: request.taken_runs.clone(),
+            triggered: Some(content.kind),
             from,
             until: base.after_ms(content.item.start_within_ms),
         }),
@@ -121,6 +123,7 @@ pub(crate) fn since(
         window: Some(MatchWindow {
             baseline: Vec::new(),
             taken: request.taken_runs.clone(),
+            triggered: None,
             from,
             // Whenever the trigger was sent, it was before now.
             until: history.at.max(from).after_ms(content.item.start_within_ms),

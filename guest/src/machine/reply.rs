@@ -5,8 +5,8 @@
 
 use crate::api::reply::is_html;
 use crate::call::CallError;
-use crate::classify::{Class, Classified, Purpose, classify, unanswered};
-use crate::contract::Target;
+use crate::classify::{CallKind, Class, Classified, Purpose, classify, unanswered};
+use crate::contract::{Target, TargetKind};
 use crate::ports::{HttpAnswer, TransportError, TransportKind};
 use crate::redact::cut;
 use crate::request::Work;
@@ -15,6 +15,8 @@ use crate::session::Session;
 /// The header in which a flow names its run. [O]
 const FLOW_RUN_HEADER: &str = "x-ms-workflow-run-id";
 
+const TRIGGER: CallKind = CallKind::new(TargetKind::PowerAutomate, Purpose::Trigger);
+
 /// What the response to a trigger means.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -22,7 +24,7 @@ pub(crate) enum Reply {
     NotStarted(Box<CallError>),
     /// It may have started a run.
     Lost(Box<CallError>),
-    /// It was accepted with this response.
+    /// It was accepted with this response, which may be a flow's own and report an error.
     Accepted(HttpAnswer),
     /// It was rejected with this response.
     Rejected(HttpAnswer, Classified),
@@ -60,13 +62,15 @@ pub(crate) fn reply(
             return Reply::Lost(Box::new(lost));
         }
     };
+    if work.is_flow() && is_of_flow(&answer, session) {
+        return Reply::Accepted(answer);
+    }
     if answer.is_success() && is_from_service(work, &answer) {
         return Reply::Accepted(answer);
     }
     if answer.is_success() {
         return Reply::Lost(Box::new(CallError {
             code: "trigger_response_unreadable",
-            hint: "Check the address, and whether a proxy or a sign-in page answers in its place.",
             ..CallError::unreadable(session, &answer, &what)
         }));
     }
@@ -80,6 +84,19 @@ pub(crate) fn reply(
         Class::Lost => Reply::Lost(error),
         _ => Reply::NotStarted(error),
     }
+}
+
+/// Whether a response is the flow's own, whatever its status: it names its run. Only in two cases the
+/// platform names a run that has not responded.
+pub(crate) fn is_of_flow(answer: &HttpAnswer, session: &Session<'_>) -> bool {
+    let is_platforms = match answer.status {
+        502 => {
+            let classified = classify(TRIGGER, answer, &session.redactor);
+            classified.row.code == "flow_no_response"
+        }
+        status => status == 504,
+    };
+    flow_run(answer).is_some() && !is_platforms
 }
 
 /// Whether a 2xx comes from the service. An HTML page without a run's id comes from a proxy or a

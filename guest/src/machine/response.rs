@@ -3,13 +3,13 @@
 //! The `Location` carries a signature of its own that is gone with this process, so the run cannot
 //! be followed later: what is not settled here stays `unknown`.
 
-use super::reply::flow_run;
+use super::reply::is_of_flow;
 use super::verdicts::{Facts, unread_code};
-use crate::api::error::{in_parentheses, snake_case};
+use crate::api::error::{ErrorDetails, in_parentheses, snake_case};
 use crate::api::flow::FlowResponse;
 use crate::api::reply::is_html;
-use crate::call::{CallError, Step, retry, retry_after};
-use crate::classify::{CallKind, Class, Classified, Purpose, by_service_code, classify};
+use crate::call::{CallError, Step, answer_message, retry, retry_after};
+use crate::classify::{CallKind, Class, Purpose, by_service_error, classify};
 use crate::contract::{
     Evidence, FollowMode, Level, Matched, Phase, RefreshRequest, ServiceError, Status, TargetKind,
     Verdict,
@@ -25,27 +25,43 @@ const FLOW_RUN_NOT_FOUND: &str = "flow_run_not_found";
 /// The code of a Response that reports a failure without a code.
 const REPORTED_FAILURE: &str = "flow_reported_failure";
 
+/// The code of an error that does not tell whether the refresh failed.
+const REPORTED_ERROR: &str = "response_reports_error";
+/// How long a `Location` may not exist yet.
+const APPEARS_WITHIN_MS: u64 = 120_000;
+
+const STATUS_HINT: &str =
+    "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.";
 const FAILURE_HINT: &str = "Look at the run in the flow's run history.";
 const NO_FOLLOW_HINT: &str = "Look at the run in the flow's run history, and settle the run with `audit resolve`: a Response cannot be requested again.";
 
-const TRIGGER: CallKind = CallKind::new(TargetKind::PowerAutomate, Purpose::Trigger);
+const WHAT: &str = "Polling the flow's Response failed";
 const READ: CallKind = CallKind::new(TargetKind::PowerAutomate, Purpose::Read);
 
-/// Whether a rejection is the flow's own Response and not the platform's, which has one of its codes
-/// and names no run. A Response is never a redirect.
-pub(crate) fn is_response(facts: &Facts, answer: &HttpAnswer, classified: &Classified) -> bool {
-    answer.status >= 400 && (facts.flow_run.is_some() || !classified.row.is_specific())
-}
-
-/// The verdict on a Response with an error status.
-pub(crate) fn rejected(
-    facts: &mut Facts,
+/// The verdict on a response to a trigger that reports an error, whatever its status; `None` if it
+/// reports none.
+pub(crate) fn reported_error(
+    session: &Session<'_>,
+    facts: &Facts,
     request: &RefreshRequest,
     answer: &HttpAnswer,
-    classified: Classified,
-) -> Verdict {
-    let code = format!("flow_response_{}", answer.status);
-    failed(facts, request, answer, classified.service_error, &code)
+) -> Option<Verdict> {
+    if !answer.is_success() {
+        let error = ErrorDetails::of(answer).redacted(&session.redactor);
+        return Some(failed(&mut facts.clone(), request, answer, error));
+    }
+    match FlowResponse::of(answer, &session.redactor) {
+        FlowResponse::Failed(error) => Some(failed(&mut facts.clone(), request, answer, error)),
+        FlowResponse::Error(error) => {
+            let what = "The response to the trigger reports an error";
+            let message = answer_message(session, answer, &error, what);
+            Some(Verdict {
+                service_error: Some(error),
+                ..facts.verdict(Status::Unknown, REPORTED_ERROR, message, NO_FOLLOW_HINT)
+            })
+        }
+        _ => None,
+    }
 }
 
 /// The verdict on an accepted trigger by its Response.
@@ -86,8 +102,20 @@ fn verdict_on(
     let (status, done, detail) = match response {
         FlowResponse::Completed(message) => (Status::Completed, "completed", message),
         FlowResponse::Started(message) => (Status::Accepted, "was started", message),
-        FlowResponse::Failed(error) => {
-            return failed(facts, request, answer, error, REPORTED_FAILURE);
+        FlowResponse::Failed(error) => return failed(facts, request, answer, error),
+        FlowResponse::Error(error) | FlowResponse::Unknown(error) => {
+            let why = in_parentheses(&error);
+            let message = format!(
+                "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}{why}.",
+                answer.status
+            );
+            facts.service_error = Some(error);
+            return facts.verdict(
+                Status::Unknown,
+                "flow_response_unclear",
+                message,
+                STATUS_HINT,
+            );
         }
         FlowResponse::None => {
             let message = "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.";
@@ -99,8 +127,12 @@ fn verdict_on(
                 "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}.",
                 answer.status
             );
-            let hint = "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.";
-            return facts.verdict(Status::Accepted, "flow_response_unclear", message, hint);
+            return facts.verdict(
+                Status::Accepted,
+                "flow_response_unclear",
+                message,
+                STATUS_HINT,
+            );
         }
     };
     set_matched(facts);
@@ -119,14 +151,14 @@ fn failed(
     request: &RefreshRequest,
     answer: &HttpAnswer,
     error: ServiceError,
-    general_code: &str,
 ) -> Verdict {
     set_matched(facts);
-    let row = by_service_code(&error.code);
+    let row = by_service_error(&error);
     let code = match (row, snake_case(&error.code)) {
         (Some(row), _) => row.code.to_owned(),
-        (None, code) if code.is_empty() => general_code.to_owned(),
-        (None, code) => code,
+        (None, code) if !code.is_empty() => code,
+        (None, _) if answer.is_success() => REPORTED_FAILURE.to_owned(),
+        (None, _) => format!("flow_response_{}", answer.status),
     };
     let (name, status) = (&request.name, answer.status);
     let why = in_parentheses(&error);
@@ -158,6 +190,7 @@ fn poll(
     // The first pause is meant for a history; a flow takes longer to respond.
     pace.next(session);
     let mut wait = retry_after(accepted, session.service_now());
+    let mut missing_since = None;
     loop {
         let pause = wait.unwrap_or_else(|| pace.next(session));
         let remaining = session.remaining_ms();
@@ -172,7 +205,19 @@ fn poll(
         let answer = match retry(session, |session| poll_once(session, &url))? {
             // The Response is not there yet.
             Ok(answer) if answer.status == 202 => answer,
-            Ok(answer) => return Ok(polled_verdict(session, facts, request, &answer)),
+            Ok(answer) if answer.is_success() || is_of_flow(&answer, session) => {
+                return Ok(polled_verdict(session, facts, request, &answer));
+            }
+            // The address may not exist yet.
+            Ok(answer) => {
+                let now = session.service_now();
+                if missing_since.get_or_insert(now).until(now) >= APPEARS_WITHIN_MS {
+                    let classified = classify(READ, &answer, &session.redactor);
+                    let error = CallError::of_answer(session, classified, &answer, WHAT);
+                    return Ok(unread(facts, error));
+                }
+                answer
+            }
             Err(error) => return Ok(unread(facts, error)),
         };
         wait = retry_after(&answer, session.service_now());
@@ -182,9 +227,8 @@ fn poll(
     }
 }
 
-/// The response to one poll: a 202, or the flow's own Response.
+/// The response to one poll: a 202, the flow's own Response, or a 404.
 fn poll_once(session: &mut Session<'_>, url: &str) -> Result<HttpAnswer, CallError> {
-    const WHAT: &str = "Polling the flow's Response failed";
     let request = HttpRequest {
         method: Method::Get,
         url: url.to_owned(),
@@ -195,23 +239,15 @@ fn poll_once(session: &mut Session<'_>, url: &str) -> Result<HttpAnswer, CallErr
     let answer = session
         .send(&request)
         .map_err(|error| CallError::of_transport(session, &error, READ, WHAT, url))?;
-    if answer.is_success() {
-        if is_html(&answer) && flow_run(&answer).is_none() {
-            return Err(CallError::unreadable(session, &answer, WHAT));
-        }
+    let is_of_flow = is_of_flow(&answer, session);
+    if answer.is_success() && is_html(&answer) && !is_of_flow {
+        return Err(CallError::unreadable(session, &answer, WHAT));
+    }
+    if answer.is_success() || is_of_flow || answer.status == 404 {
         return Ok(answer);
     }
-    let classified = classify(TRIGGER, &answer, &session.redactor);
-    let is_gone = answer.status == 404 && classified.service_error.code.starts_with("Workflow");
-    let is_rejection = classified.row.class.is_rejection();
-    if is_rejection && !is_gone && answer.status >= 400 {
-        return Ok(answer);
-    }
-    let mut error = CallError::of_answer(session, classified, &answer, WHAT);
-    if is_rejection && is_gone {
-        error.code = FLOW_RUN_NOT_FOUND;
-    }
-    Err(error)
+    let classified = classify(READ, &answer, &session.redactor);
+    Err(CallError::of_answer(session, classified, &answer, WHAT))
 }
 
 fn polled_verdict(
@@ -224,15 +260,15 @@ fn polled_verdict(
         let response = FlowResponse::of(answer, &session.redactor);
         return verdict_on(facts, request, response, answer);
     }
-    let classified = classify(TRIGGER, answer, &session.redactor);
-    rejected(facts, request, answer, classified)
+    let error = ErrorDetails::of(answer).redacted(&session.redactor);
+    failed(facts, request, answer, error)
 }
 
 /// The Response cannot be read, so the outcome is unknown.
 fn unread(facts: &Facts, error: CallError) -> Verdict {
     let code = match error.class {
         Class::Denied => "location_denied",
-        _ if error.code == FLOW_RUN_NOT_FOUND => error.code,
+        _ if error.status == Some(404) => FLOW_RUN_NOT_FOUND,
         class => unread_code(class),
     };
     let message = format!(

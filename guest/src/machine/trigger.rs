@@ -8,11 +8,10 @@ use super::reply::{Reply, flow_run, reply};
 use super::response;
 use super::verdicts::{Facts, RunContext, is_followed, unverified};
 use super::watch::{RunSearch, watch};
-use crate::api::error::DAILY_LIMIT;
 use crate::api::quota;
 use crate::api::run::baseline;
 use crate::call::{CallError, History, Step, answer_message, retry_after};
-use crate::classify::{Class, Classified};
+use crate::classify::{Class, Classified, DATAFLOW_LIMIT_CODE, MODEL_LIMIT_CODE};
 use crate::contract::{
     Evidence, FollowMode, IfRunning, Intent, Level, Matched, Phase, Problem, RefreshError,
     RefreshRequest, Sent, Status, StoreError, Triggered, Verdict, problem, run_with_id,
@@ -23,7 +22,6 @@ use crate::ports::{HttpAnswer, HttpRequest};
 use crate::request::{Work, check_run_id, outgoing};
 use crate::session::Session;
 use crate::time::{Moment, duration_text};
-use crate::url::{host_of, resolve as resolve_location};
 
 /// One attempt: what is triggered, what was seen before, and what is sent.
 struct Attempt<'a> {
@@ -182,7 +180,7 @@ fn lost(
     error: CallError,
 ) -> Step<Verdict> {
     facts.sent = Sent::Maybe;
-    session.connect_patience_ms = u64::MAX;
+    session.may_have_started = true;
     facts.service_error = error.service_error.clone();
     let poll_from = poll_from(session, attempt, error.retry_after_ms);
     session.append_triggered(Triggered {
@@ -193,7 +191,7 @@ fn lost(
     // A response, even a gateway's, proves that the trigger is no longer on its way.
     let answered = error.status.map(|_| session.service_now());
     let base = answered.unwrap_or_else(|| attempt.sent_at.after_ms(session.call_timeout_ms));
-    match search(attempt, base, None, poll_from, &error.message) {
+    match search(attempt, base, poll_from, &error.message) {
         Some(search) => watch(session, facts, search),
         None => Ok(facts.verdict(Status::Unknown, error.code, error.message, error.hint)),
     }
@@ -211,43 +209,40 @@ fn rejected(
     facts.service_error = Some(classified.service_error.clone());
     facts.flow_run = flow_run(answer);
     let what = format!("The {} rejected the trigger", attempt.work.noun());
-    let mut message = answer_message(answer, &classified.service_error, &what);
-    if let Some(location) = answer.header("location").filter(|_| answer.status < 400) {
-        let url = resolve_location(&attempt.call.url, location);
-        let host = url.as_deref().map_or("an invalid address", host_of);
-        message = format!("{message} It redirects to {host}; redirects are not followed.");
-    }
+    let message = answer_message(session, answer, &classified.service_error, &what);
     session.append_triggered(Triggered {
         flow_run: facts.flow_run.clone(),
         service_error: facts.service_error.clone(),
         ..triggered(session, Some(answer.status), &message)
     });
-    if attempt.work.by_response && response::is_response(facts, answer, &classified) {
-        return response::rejected(facts, attempt.request, answer, classified);
-    }
     let row = classified.row;
+    let retry_at = next_slot(session, facts, attempt, row.code);
     Verdict {
         retryable: row.retryable,
-        retry_at: retry_at(session, attempt, &classified),
+        retry_at,
         ..facts.verdict(Status::Failed, row.code, message, row.hint)
     }
 }
 
-/// When the daily limit leaves a slot, according to the history before the trigger.
-fn retry_at(
+/// When a used-up daily limit leaves a slot, according to the history before the trigger. The state
+/// of the limit becomes a fact, unless the target counts a quota of its own.
+fn next_slot(
     session: &Session<'_>,
+    facts: &mut Facts,
     attempt: &Attempt<'_>,
-    classified: &Classified,
+    code: &str,
 ) -> Option<String> {
-    if classified.service_error.code != DAILY_LIMIT {
-        return None;
-    }
     let history = attempt.clearance.history.as_ref()?;
-    let now = session.service_now();
-    match &attempt.request.quota {
-        Some(guard) => quota::state(&history.runs, now, guard).next_slot,
-        None => quota::next_slot(&history.runs, now).map(|at| at.to_string()),
-    }
+    let (runs, now) = (&history.runs, session.service_now());
+    let state = match (&attempt.request.quota, code) {
+        (Some(guard), DATAFLOW_LIMIT_CODE | MODEL_LIMIT_CODE) => quota::state(runs, now, guard),
+        (None, DATAFLOW_LIMIT_CODE) => quota::used_up(runs, now, &[quota::DAILY_REFRESHES]),
+        (None, MODEL_LIMIT_CODE) => quota::used_up(runs, now, &quota::MODEL_REFRESHES),
+        _ => return None,
+    };
+    let slot = state.next_slot.clone();
+    facts.quota = Some(state);
+    slot
 }
 
 fn accepted(
@@ -258,7 +253,7 @@ fn accepted(
 ) -> Step<Verdict> {
     let work = attempt.work;
     facts.sent = Sent::Yes;
-    session.connect_patience_ms = u64::MAX;
+    session.may_have_started = true;
     facts.flow_run = flow_run(&answer);
     if answer.header("date").is_some() {
         session.learn_service_clock(&answer);
@@ -271,19 +266,39 @@ fn accepted(
     }
     let poll_from = poll_from(session, attempt, retry_after(&answer, answered_at));
     let (noun, status) = (work.noun(), answer.status);
-    let message = format!("The {noun} accepted the trigger (HTTP {status}).");
+    let reported = response::reported_error(session, facts, attempt.request, &answer);
+    let message = match &reported {
+        Some(verdict) => verdict.message.clone(),
+        None => format!("The {noun} accepted the trigger (HTTP {status})."),
+    };
+    facts.reported = reported.map(Box::new);
     session.append_triggered(Triggered {
         flow_run: facts.flow_run.clone(),
         service_run: run.clone(),
         poll_from: poll_from.map(|at| at.to_string()),
+        service_error: facts
+            .reported
+            .as_ref()
+            .and_then(|one| one.service_error.clone()),
         ..triggered(session, Some(status), &message)
     });
-    if work.by_response {
+    if work.by_response && facts.reported.is_none() {
         let (request, url) = (attempt.request, &attempt.call.url);
         return response::await_response(session, facts, request, url, answer);
     }
-    if let Some(search) = search(attempt, answered_at, run, poll_from, &message) {
+    if let Some(search) = search(attempt, answered_at, poll_from, &message) {
+        let claimed = work.run_perhaps_in(&answer).filter(|_| run.is_none());
+        let by_id = work.has_run_page() && run.is_some();
+        let search = RunSearch {
+            by_id,
+            known: run,
+            claimed,
+            ..search
+        };
         return watch(session, facts, search);
+    }
+    if let Some(reported) = facts.reported.take() {
+        return Ok(*reported);
     }
     let unread = attempt.clearance.unread.as_ref();
     Ok(unverified(facts, &message, attempt.request.follow, unread))
@@ -319,7 +334,6 @@ fn poll_from(
 fn search<'a>(
     attempt: &Attempt<'a>,
     base: Moment,
-    known: Option<String>,
     poll_from: Option<Moment>,
     message: &str,
 ) -> Option<RunSearch<'a>> {
@@ -327,19 +341,16 @@ fn search<'a>(
     let content = attempt.work.content;
     let content = content.filter(|_| is_followed(request.follow))?;
     let history = attempt.clearance.history.as_ref()?;
-    let by_id = attempt.work.has_run_page() && known.is_some();
-    let readable_from = history.readable_from().filter(|_| !by_id);
     let context = RunContext::ours(&request.name, message, attempt.sent_at);
     Some(RunSearch {
-        by_id,
-        poll_from: poll_from.max(readable_from),
+        poll_from: poll_from.max(history.readable_from()),
         window: Some(MatchWindow {
             baseline: baseline(&history.runs, history.at),
             taken: request.taken_runs.clone(),
+            triggered: Some(content.kind),
             from: history.at,
             until: base.after_ms(content.item.start_within_ms),
         }),
-        known,
         until_started: request.follow == FollowMode::UntilStarted,
         ..RunSearch::new(content, context)
     })

@@ -8,7 +8,7 @@ use crate::api::error::in_parentheses;
 use crate::api::quota;
 use crate::api::run::{Run, RunState};
 use crate::call::CallError;
-use crate::classify::{Class, of_run};
+use crate::classify::{CAPACITY_CODE, Class, of_run};
 use crate::contract::{
     Evidence, FollowMode, Matched, QuotaState, Sent, ServiceError, ServiceRun, Status, Verdict,
 };
@@ -34,6 +34,9 @@ pub(crate) struct Facts {
     pub(crate) flow_run: Option<String>,
     /// The error that the service reported.
     pub(crate) service_error: Option<ServiceError>,
+    /// The verdict by the response to the trigger, if it reported an error. It counts only if the
+    /// history shows no run of ours.
+    pub(crate) reported: Option<Box<Verdict>>,
     /// The state of the quota.
     pub(crate) quota: Option<QuotaState>,
 }
@@ -47,6 +50,7 @@ impl Default for Facts {
             run: None,
             flow_run: None,
             service_error: None,
+            reported: None,
             quota: None,
         }
     }
@@ -238,7 +242,9 @@ pub(crate) fn unfinished(facts: &Facts, context: &RunContext, vanished: bool) ->
 
 /// Several runs could be ours.
 pub(crate) fn ambiguous(facts: &Facts, context: &RunContext, runs: &[&Run]) -> Verdict {
-    let mut ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    const MOST_IDS: usize = 10;
+    let ids = runs.iter().map(|run| run.id.as_str());
+    let mut ids: Vec<&str> = ids.take(MOST_IDS).collect();
     if let Some(known) = facts.run.as_ref().map(|run| run.id.as_str())
         && !ids.contains(&known)
     {
@@ -254,8 +260,9 @@ pub(crate) fn ambiguous(facts: &Facts, context: &RunContext, runs: &[&Run]) -> V
         Status::Unknown,
         "ambiguous_run",
         context.message(&format!(
-            "It is not known which run of {name} the trigger started: {}.",
-            ids.join(", ")
+            "It is not known which run of {name} the trigger started: {}{}.",
+            ids.join(", "),
+            if runs.len() > MOST_IDS { ", …" } else { "" }
         )),
         "Check these runs in the refresh history, and settle the run with `audit resolve`.",
     )
@@ -270,6 +277,14 @@ pub(crate) fn not_started(
     history: &[Run],
 ) -> Verdict {
     let (name, until) = (&context.name, window.until);
+    if let Some(run) = window.framing(history) {
+        let message = context.message(&format!(
+            "The history shows only {}: the service starts such a run when the data of a Direct Lake model changes, and lists some requested refreshes like this too.",
+            run.describe()
+        ));
+        let hint = "Check the model's refresh history, and settle the run with `audit resolve`.";
+        return facts.verdict(Status::Unknown, "direct_lake_framing", message, hint);
+    }
     let mut message = match context.sent_at.filter(|_| !context.is_ours()) {
         Some(since) => {
             format!("No triggered refresh of {name} has started from {since} to {until}.")
@@ -299,7 +314,7 @@ pub(crate) fn not_started(
         (None, None) => "",
     };
     if let Some(run) = late.or_else(|| window.unmatched(history).next()) {
-        let why = if run.is_never_triggered() {
+        let why = if !window.may_be_triggered(run) {
             "was not started by a trigger"
         } else if is_late(&run) {
             "started too late to be matched"
@@ -347,16 +362,16 @@ pub(crate) fn not_readable_yet(facts: &Facts, context: &RunContext, from: Moment
 /// The history could not be read, so the outcome is unknown.
 pub(crate) fn unread(facts: &Facts, context: &RunContext, error: CallError) -> Verdict {
     let message = context.message(&error.message);
+    let code = match error.code {
+        // What to do is known, whatever could not be read.
+        CAPACITY_CODE | "token_expired" | "no_history" => error.code,
+        _ => unread_code(error.class),
+    };
     Verdict {
         evidence: Evidence::None,
         retry_at: error.retry_at.map(|at| at.to_string()),
         service_error: error.service_error.or_else(|| facts.service_error.clone()),
-        ..facts.verdict(
-            Status::Unknown,
-            unread_code(error.class),
-            message,
-            error.hint,
-        )
+        ..facts.verdict(Status::Unknown, code, message, error.hint)
     }
 }
 

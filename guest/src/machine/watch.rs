@@ -24,6 +24,9 @@ pub(crate) struct RunSearch<'t> {
     pub(crate) window: Option<MatchWindow>,
     /// The run's id, if it is known already.
     pub(crate) known: Option<String>,
+    /// An id that is perhaps the run's: exact once the history or the run's own page shows it. Until
+    /// the end of the window no other run is taken for ours.
+    pub(crate) claimed: Option<String>,
     /// Whether the run has a page of its own, which is read instead of the history.
     pub(crate) by_id: bool,
     /// From when on the service accepts the first request.
@@ -43,6 +46,7 @@ impl<'t> RunSearch<'t> {
             content,
             window: None,
             known: None,
+            claimed: None,
             by_id: false,
             poll_from: None,
             context,
@@ -78,7 +82,9 @@ pub(crate) fn watch(
     loop {
         // Taken before the request: a run that starts meanwhile may be missing in the response.
         let asked_at = session.service_now();
-        let read = retry(session, |session| read_once(session, &search, limit))?;
+        let read = retry(session, |session| {
+            read_once(session, facts, &mut search, limit)
+        })?;
         let (history, retry_after_ms) = match read {
             Ok(read) => read,
             Err(error) => return Ok(unread(facts, &search.context, error)),
@@ -86,6 +92,11 @@ pub(crate) fn watch(
         limit = TimeLimit::Deadline;
         facts.evidence = Evidence::Service;
         let mut vanished = false;
+        let is_over = search
+            .window
+            .as_ref()
+            .is_some_and(|one| asked_at > one.until);
+        search.claimed = search.claimed.filter(|_| !is_over);
         match find(&search, facts, &history) {
             Match::Ambiguous(runs) => return Ok(ambiguous(facts, &search.context, &runs)),
             Match::One(run) => {
@@ -109,7 +120,10 @@ pub(crate) fn watch(
             }
             Match::None if seen => vanished = true,
             Match::None => {
-                if let Some(window) = search.window.as_ref().filter(|one| asked_at > one.until) {
+                if let Some(window) = search.window.as_ref().filter(|_| is_over) {
+                    if let Some(reported) = facts.reported.take() {
+                        return Ok(*reported);
+                    }
                     let (context, content) = (&search.context, &search.content);
                     return Ok(not_started(facts, context, content, window, &history));
                 }
@@ -141,9 +155,19 @@ pub(crate) fn watch(
 /// wait before the next request.
 fn read_once(
     session: &mut Session<'_>,
-    search: &RunSearch<'_>,
+    facts: &mut Facts,
+    search: &mut RunSearch<'_>,
     limit: TimeLimit,
 ) -> Result<(Vec<Run>, Option<u64>), CallError> {
+    if let Some(run) = &search.claimed
+        && let Some(url) = search.content.run_url(run)
+        && let (Some(run), wait) = read_run(session, &search.content, &url, run, limit)?
+    {
+        facts.matched = Matched::Exact;
+        search.by_id = true;
+        (search.known, search.claimed) = (search.claimed.take(), None);
+        return Ok((vec![run], wait));
+    }
     if let Some(run) = search.known.as_deref().filter(|_| search.by_id)
         && let Some(url) = search.content.run_url(run)
     {
@@ -157,6 +181,7 @@ fn read_once(
 fn find<'h>(search: &RunSearch<'_>, facts: &Facts, history: &'h [Run]) -> Match<'h> {
     let known = search.known.as_deref();
     match &search.window {
+        Some(_) if search.claimed.is_some() => Match::None,
         // If the service named our run, no other one can be ours.
         Some(window) if facts.matched != Matched::Exact => window.find(history, known),
         _ => history

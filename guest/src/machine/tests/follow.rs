@@ -388,17 +388,17 @@ fn a_named_run_is_followed_by_its_id_for_every_kind() {
 fn a_run_without_an_id_is_followed_by_its_window_for_every_kind() {
     for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
         let world = World::new()
-            .with(timed("before", "OnDemand", -2_000, 10_000, "Success"))
+            .with(timed("before", "ViaApi", -2_000, 10_000, "Success"))
             .with(timed("plan", "Scheduled", 1_000, 10_000, "Success"))
-            .with(timed(OURS, "OnDemand", 2_000, 60_000, "Failed"));
+            .with(timed(OURS, "ViaApi", 2_000, 60_000, "Failed"));
         let found = ask(&world, &follow(target.clone(), Subject::Ours(trace()))).unwrap();
         assert_eq!(
             (found.status, found.matched, found.service_run.as_deref()),
             (Status::Failed, Matched::Inferred, Some(OURS))
         );
         let twins = World::new()
-            .with(timed(OURS, "OnDemand", 2_000, 60_000, "Success"))
-            .with(timed("other", "OnDemand", 2_500, 60_000, "Success"));
+            .with(timed(OURS, "ViaApi", 2_000, 60_000, "Success"))
+            .with(timed("other", "ViaApi", 2_500, 60_000, "Success"));
         let twins = ask(&twins, &follow(target, Subject::Ours(trace()))).unwrap();
         assert_eq!(twins.code, "ambiguous_run");
     }
@@ -407,7 +407,7 @@ fn a_run_without_an_id_is_followed_by_its_window_for_every_kind() {
 #[test]
 fn a_named_run_that_never_appears_is_unknown_after_its_window() {
     for target in [gen2(), standard(), enhanced()] {
-        let world = World::new().with(timed("other", "OnDemand", 2_000, 60_000, "Success"));
+        let world = World::new().with(timed("other", "ViaApi", 2_000, 60_000, "Success"));
         let verdict = ask(&world, &follow(target, Subject::Ours(exact()))).unwrap();
         assert_eq!(
             (verdict.status, verdict.code.as_str()),
@@ -421,13 +421,13 @@ fn a_named_run_that_never_appears_is_unknown_after_its_window() {
 fn the_earliest_poll_time_is_part_of_the_trace() {
     let mut trace = exact();
     trace.poll_from = Some("2026-11-23T08:01:00Z".into());
-    let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
+    let world = World::new().with(timed(OURS, "ViaApi", 2_000, 10_000, "Success"));
     let found = ask(&world, &follow(gen2(), Subject::Ours(trace.clone()))).unwrap();
     assert_eq!(found.status, Status::Completed);
     assert_eq!(world.call_times(), [60_000]);
 
     // Even the one reading that a follow always gets waits for it.
-    let world = World::new().with(timed(OURS, "OnDemand", 2_000, 10_000, "Success"));
+    let world = World::new().with(timed(OURS, "ViaApi", 2_000, 10_000, "Success"));
     let mut hasty = follow(gen2(), Subject::Ours(trace.clone()));
     hasty.call_context.deadline_ms = 0;
     let early = ask(&world, &hasty).unwrap();
@@ -445,7 +445,7 @@ fn the_earliest_poll_time_is_part_of_the_trace() {
 
 #[test]
 fn a_followed_run_that_was_dropped_is_skipped_with_the_outcome_of_the_other() {
-    let mut dropped = timed(OURS, "OnDemand", 2_000, 0, "Deduped");
+    let mut dropped = timed(OURS, "ViaApi", 2_000, 0, "Deduped");
     dropped.states = vec![(2_000, "Deduped".into())];
     let world =
         World::new()

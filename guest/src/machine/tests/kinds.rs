@@ -32,7 +32,7 @@ fn named() -> [Target; 3] {
 
 /// The run that our trigger starts.
 fn ours(end: &str) -> Scripted {
-    timed(OURS, "OnDemand", 1_000, 90_000, end).by_trigger()
+    timed(OURS, "ViaApi", 1_000, 90_000, end).by_trigger()
 }
 
 fn end_of(world: &World, target: &Target) -> Verdict {
@@ -71,7 +71,7 @@ fn the_state_at_the_service_is_the_verdict_for_every_kind() {
 fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
     for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
         for target in named() {
-            let other = timed("other", "OnDemand", 1_100, 10_000, "Success").by_trigger();
+            let other = timed("other", "ViaApi", 1_100, 10_000, "Success").by_trigger();
             let world = World::new().with(ours(end)).with(other);
             let verdict = end_of(&world, &target);
             assert_eq!(
@@ -109,7 +109,7 @@ fn a_lost_trigger_is_searched_by_window_and_baseline() {
     ];
     for target in named() {
         for answer in &lost {
-            let before = timed("before", "OnDemand", -60_000, 30_000, "Success");
+            let before = timed("before", "ViaApi", -60_000, 30_000, "Success");
             let world = World::new()
                 .with(before.clone())
                 .with(ours("Success"))
@@ -136,7 +136,7 @@ fn a_lost_trigger_is_searched_by_window_and_baseline() {
 #[test]
 fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
     for (target, _) in targets() {
-        let other = timed("other", "OnDemand", 1_100, 60_000, "Success").by_trigger();
+        let other = timed("other", "ViaApi", 1_100, 60_000, "Success").by_trigger();
         let world = World::new()
             .with(ours("Success"))
             .with(other)

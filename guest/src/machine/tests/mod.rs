@@ -11,6 +11,7 @@ mod names;
 mod quota;
 mod response;
 mod run;
+mod services;
 mod trigger;
 
 use crate::contract::{Problem, RefreshError, RefreshRequest, Verdict};

@@ -135,7 +135,7 @@ fn an_unreadable_list_is_reported_as_its_own_error() {
 #[test]
 fn names_are_resolved_for_a_follow_and_a_cancel_too() {
     for target in targets() {
-        let world = sound().with(timed(OURS, "OnDemand", 2_000, 1_000, "Success"));
+        let world = sound().with(timed(OURS, "ViaApi", 2_000, 1_000, "Success"));
         let found = crate::follow_refresh(
             world.ports(),
             &follow(target.clone(), Subject::Ours(trace())),
@@ -225,7 +225,7 @@ fn a_missing_item_is_reported_with_the_available_names() {
 fn a_bearer_token_goes_to_the_apis_only_and_into_no_text() {
     const TOKEN: &str = "INVENTED-bearer-0123456789";
     for target in targets() {
-        let world = sound().with(timed(OURS, "OnDemand", 1_000, 60_000, "Failed").by_trigger());
+        let world = sound().with(timed(OURS, "ViaApi", 1_000, 60_000, "Failed").by_trigger());
         let mut request = request(target);
         request.call_context.credentials = Credentials::Bearer(TOKEN.into());
         let verdict = verdict(&world, &request);

@@ -83,8 +83,15 @@ fn a_response_with_an_error_status_is_failed() {
             "order_list_empty",
         ),
         (responded(404, ""), "flow_response_404"),
+        (responded(401, ""), "flow_response_401"),
+        (responded(408, ""), "flow_response_408"),
+        (
+            responded(429, r#"{"error":{"code":"Request Throttled"}}"#),
+            "request_throttled",
+        ),
         (responded(500, "oops"), "flow_response_500"),
-        (answer(500, "oops"), "flow_response_500"),
+        (responded(502, ""), "flow_response_502"),
+        (responded(503, ""), "flow_response_503"),
     ] {
         let (_, verdict) = sync(Ok(answer));
         assert_eq!(
@@ -110,14 +117,27 @@ fn a_rejection_by_the_platform_is_reported_by_the_service() {
 }
 
 #[test]
+fn a_response_that_reports_an_error_or_an_unknown_status_is_unknown() {
+    for (body, code) in [
+        (r#"{"error":{"code":"A"}}"#, "response_reports_error"),
+        (r#"{"status":"ok"}"#, "flow_response_unclear"),
+        (r#"{"status":"cancelled"}"#, "flow_response_unclear"),
+    ] {
+        let (_, verdict) = sync(Ok(responded(200, body)));
+        assert_eq!(
+            (verdict.status, verdict.code.as_str(), verdict.sent),
+            (Status::Unknown, code, Sent::Yes)
+        );
+        let received = verdict.service_error.unwrap();
+        assert!(!received.code.is_empty() || received.message == body);
+    }
+}
+
+#[test]
 fn an_unclear_response_is_accepted_at_best() {
     for (answer, code) in [
         (responded(200, ""), "flow_response_unclear"),
         (responded(204, ""), "flow_response_unclear"),
-        (
-            responded(200, r#"{"status":"ok"}"#),
-            "flow_response_unclear",
-        ),
         (answer(200, "OK"), "flow_response_unclear"),
         (taken(), "flow_has_no_response"),
     ] {
@@ -168,7 +188,7 @@ fn a_possible_arrival_is_unknown_and_never_sent_again() {
 
 #[test]
 fn a_401_starts_nothing_and_a_429_is_retried() {
-    let world = World::new().answers_post(Ok(responded(401, "")));
+    let world = World::new().answers_post(refusal(401, ""));
     assert_eq!(error(&world, &responding()).0, "unauthorized");
     let world = World::new()
         .answers_post(Ok(with(answer(429, ""), "Retry-After", "5")))
@@ -210,12 +230,20 @@ fn a_poll_respects_retry_after() {
 fn a_polled_response_counts_like_an_immediate_one() {
     for (answer, status, code) in [
         (
-            refusal(400, crate::api::error::DAILY_LIMIT),
+            Ok(responded(
+                400,
+                r#"{"error":{"code":"DailyDataflowRefreshLimitExceeded"}}"#,
+            )),
             Status::Failed,
             "dataflow_daily_limit",
         ),
-        (Ok(answer(404, "")), Status::Failed, "flow_response_404"),
-        (Ok(answer(500, "")), Status::Failed, "flow_response_500"),
+        (
+            Ok(responded(404, r#"{"code":"NoRows"}"#)),
+            Status::Failed,
+            "no_rows",
+        ),
+        (Ok(responded(500, "")), Status::Failed, "flow_response_500"),
+        (refusal(400, "BadRequest"), Status::Unknown, "read_failed"),
         (
             Ok(answer(200, "")),
             Status::Accepted,
@@ -229,12 +257,6 @@ fn a_polled_response_counts_like_an_immediate_one() {
         (refusal(401, ""), Status::Unknown, "read_forbidden"),
         (refusal(403, ""), Status::Unknown, "read_forbidden"),
         (
-            refusal(404, "WorkflowRunNotFound"),
-            Status::Unknown,
-            "flow_run_not_found",
-        ),
-        (Ok(answer(302, "")), Status::Unknown, "read_failed"),
-        (
             broken(TransportKind::Denied),
             Status::Unknown,
             "location_denied",
@@ -243,6 +265,28 @@ fn a_polled_response_counts_like_an_immediate_one() {
         let (_, verdict) = polled(vec![answer]);
         assert_eq!((verdict.status, verdict.code.as_str()), (status, code));
         assert_eq!(verdict.sent, Sent::Yes);
+    }
+}
+
+#[test]
+fn a_location_that_does_not_exist_is_polled_for_two_minutes() {
+    let missing = || refusal(404, "WorkflowRunNotFound");
+    let (_, verdict) = polled(vec![
+        missing(),
+        Ok(answer(404, "")),
+        Ok(answer(200, r#"{"status":"completed"}"#)),
+    ]);
+    assert_eq!(verdict.status, Status::Completed);
+    for answer in [missing(), Ok(answer(404, ""))] {
+        let world = World::new()
+            .answers_post(Ok(later()))
+            .answers_every_get(answer);
+        let verdict = super::verdict(&world, &responding());
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Unknown, "flow_run_not_found")
+        );
+        assert!((120_000..150_000).contains(&world.elapsed()));
     }
 }
 

@@ -211,7 +211,7 @@ fn a_deadline_within_the_window_is_too_early() {
 fn an_unreadable_history_after_the_trigger_is_unknown() {
     for (answer, code) in [
         (refusal(401, ""), "read_forbidden"),
-        (refusal(403, "TokenExpired"), "read_forbidden"),
+        (refusal(403, "TokenExpired"), "token_expired"),
         (refusal(404, ""), "read_failed"),
         (refusal(400, ""), "read_failed"),
         (broken(TransportKind::Denied), "read_failed"),
