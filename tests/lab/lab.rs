@@ -171,6 +171,16 @@ impl Lab {
             .count()
     }
 
+    /// What is in the files of the audit log.
+    pub fn stored_text(&self) -> String {
+        let files = std::fs::read_dir(self.dir.path()).expect("a folder");
+        let texts = files.map(|file| {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        texts.collect()
+    }
+
     fn invocation_for(&self, operation: Operation) -> Invocation {
         let redactor = Redactor::new();
         let env = |name: &str| self.env.get(name).cloned();

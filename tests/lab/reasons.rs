@@ -277,20 +277,17 @@ fn a_job_is_found_on_any_page_and_the_quota_counts_all_of_them() {
 #[test]
 fn a_time_to_wait_that_is_only_in_the_text_is_kept() {
     let seconds = r#"{"message":"Too many requests. Retry in 600 seconds."}"#;
-    let date = r#"{"errorCode":"RequestBlocked","message":"Request is blocked by the upstream service until: 11/23/2026 8:10:00 AM (UTC)"}"#;
     let longer = r#"{"message":"Too many requests. Retry in 7200 seconds."}"#;
     for subject in CONTENT {
         for phase in [Phase::Look, Phase::Trigger] {
-            for text in [seconds, date] {
-                let reply = CannedReply::status(429).body(text);
-                let world = with_reply(subject, phase, reply, Some(1));
-                subject.lab(world, "", async |lab: &Lab| {
-                    lab.completes().await;
-                    let place = format!("{subject:?} {phase:?} {text}");
-                    assert!(lab.time.passed() >= ms(1_190_000), "{place}");
-                    assert!(lab.services.violations().is_empty(), "{place}");
-                });
-            }
+            let reply = CannedReply::status(429).body(seconds);
+            let world = with_reply(subject, phase, reply, Some(1));
+            subject.lab(world, "", async |lab: &Lab| {
+                lab.completes().await;
+                let waited = lab.time.passed() >= ms(1_190_000);
+                assert!(waited, "{subject:?} {phase:?}");
+                assert!(lab.services.violations().is_empty(), "{subject:?}");
+            });
             let world = with_reply(subject, phase, CannedReply::status(429).body(longer), None);
             subject.lab(world, "", async |lab: &Lab| {
                 let result = lab.refresh().await;

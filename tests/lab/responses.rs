@@ -18,6 +18,14 @@ fn responding(subject: Subject, respond: ResponseAction) -> World {
     world
 }
 
+/// The number of triggers of the flow, whatever their status: a 401 may be the flow's own.
+fn triggers(lab: &Lab) -> usize {
+    let requests = lab.services.requests().into_iter();
+    requests
+        .filter(|request| request.on == Some(Operation::Trigger))
+        .count()
+}
+
 /// The platform's reply to a trigger or a poll, which names the flow's run.
 fn of_platform(on: Operation, status: u16, code: &str) -> FaultRule {
     let body = json!({"error": {"code": code, "message": "the platform's message"}});
@@ -39,7 +47,7 @@ fn an_error_response_of_the_flow_is_failed_after_one_trigger() {
             let world = responding(Subject::FlowResponse, respond);
             Subject::FlowResponse.lab(world, "", async |lab: &Lab| {
                 let result = lab.refresh().await;
-                let proof = (result.status, result.evidence, result.sent, lab.triggers());
+                let proof = (result.status, result.evidence, result.sent, triggers(lab));
                 let failed = (Status::Failed, Evidence::Flow, Sent::Yes, 1);
                 assert_eq!(proof, failed, "{status}: {result:?}");
                 assert_eq!(result.service_error.code, "Request Throttled", "{status}");
@@ -65,7 +73,7 @@ fn the_platforms_own_error_of_a_run_is_searched_for_as_lost() {
                     let result = lab.refresh().await;
                     assert_eq!(result.status, ends, "{subject:?} {status}: {result:?}");
                     assert_ne!(result.sent, Sent::No, "{subject:?} {status}: {result:?}");
-                    assert_eq!(lab.triggers(), 1, "{subject:?} {status}");
+                    assert_eq!(triggers(lab), 1, "{subject:?} {status}");
                     lab.time.pass(ms(3_600_000));
                 }
             });
@@ -87,13 +95,13 @@ fn a_history_decides_over_the_flows_response() {
             subject.lab(world, "", async |lab: &Lab| {
                 let run = lab.completes().await.service_run.to_lowercase();
                 assert!(truth(lab).completed.contains(&run), "{subject:?} {status}");
-                assert_eq!(lab.triggers(), 1, "{subject:?} {status}");
+                assert_eq!(triggers(lab), 1, "{subject:?} {status}");
             });
             let mut never = subject.with(Item::never_starting);
             never.flows[0].respond = Some(respond);
             subject.lab(never, "", async |lab: &Lab| {
                 let result = lab.refresh().await;
-                let said = (&*result.service_error.code, lab.triggers());
+                let said = (&*result.service_error.code, triggers(lab));
                 assert_eq!(
                     said,
                     ("ActionFailed", 1),
@@ -169,7 +177,7 @@ fn a_successful_response_that_reports_an_error_is_never_a_success() {
     for (body, status) in [
         (json!({"status": "failed", "error": error}), Status::Failed),
         (json!({"error": error}), Status::Unknown),
-        (json!({"status": "error"}), Status::Unknown),
+        (json!({"status": "error"}), Status::Failed),
         (
             json!({"status": "completed", "error": error}),
             Status::Unknown,
@@ -189,7 +197,7 @@ fn a_successful_response_that_reports_an_error_is_never_a_success() {
                 subject.lab(world, "", async |lab: &Lab| {
                     let result = lab.refresh().await;
                     assert_eq!(result.status, status, "{subject:?} {body}: {result:?}");
-                    assert_eq!((result.sent, lab.triggers()), (Sent::Yes, 1), "{body}");
+                    assert_eq!((result.sent, triggers(lab)), (Sent::Yes, 1), "{body}");
                     let sentence = body["error"]["message"].as_str().unwrap_or_default();
                     assert!(result.message.contains(sentence), "{result:?}");
                 });
@@ -206,7 +214,7 @@ fn a_refusal_that_a_flow_relays_is_failed_with_its_code() {
         subject.lab(world, "", async |lab: &Lab| {
             let result = lab.refresh().await;
             assert_ends(&result, Status::Failed, "dataflow_daily_limit");
-            assert_eq!((result.sent, lab.triggers()), (Sent::Yes, 1), "{subject:?}");
+            assert_eq!((result.sent, triggers(lab)), (Sent::Yes, 1), "{subject:?}");
         });
     }
 }
