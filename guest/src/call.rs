@@ -324,7 +324,7 @@ fn history<'p>(
     }
     let at = at.unwrap_or_else(|| session.service_now());
     let (mut runs, dropped) = list.newest_first();
-    runs.iter_mut().for_each(|run| run.doubt(at));
+    runs.iter_mut().for_each(|run| run.doubt(at, None));
     if (dropped > 0 || has_more) && !session.cut_reported {
         session.cut_reported = true;
         let count = runs.len();
@@ -359,7 +359,7 @@ pub(crate) fn read_run(
     let mut run = parsed(session, call, &answer, what, |answer| {
         content.run(answer, run)
     })?;
-    run.doubt(session.service_now());
+    run.doubt(session.service_now(), None);
     Ok((Some(run), wait))
 }
 

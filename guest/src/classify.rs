@@ -234,11 +234,10 @@ const RUN: &[Purpose] = &[Purpose::Run];
 const CAPACITY: &str = "CapacityNotActive";
 
 const LATER: &str = "Start again later.";
-const NO_REASON: &str =
-    "The service gave no reason. Run `host-runner check` to see what these credentials may do.";
+const PERMISSIONS: &str = "Run `host-runner check` to see what these credentials may do.";
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
 const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
-const TOKEN: &str = "Check the tenant, the client id and the client secret (its value, not its id), and whether the secret has expired.";
+const TOKEN: &str = "Correct the credentials, then run `host-runner check`.";
 const NEW_TOKEN: &str = "Get a new token and start again.";
 const AFTER_WAIT: &str = "Start again after the time that the service names.";
 const GATEWAY: &str =
@@ -251,6 +250,7 @@ const PROXY: &str = "Ask the owner of the proxy to let this machine reach the ho
 const RESUME: &str = "Resume the capacity in the Fabric or Azure portal, then start again.";
 const NO_HISTORY: &str = "A push, streaming or live-connection model has no refresh history. Check the model's id; if it is right, the outcome cannot be verified: remove `verify:` or use `--no-verify`.";
 const ALLOW: &str = "If this host is intended, add it to `sandbox.allow`.";
+const ADDRESS: &str = "If this address is intended, mark the endpoint, or the entry of `sandbox.allow`, with `private: true`; otherwise check this machine's DNS.";
 const NEW_URL: &str = "Copy the trigger's URL again, and check who may trigger the flow.";
 const SPN: &str = "Use another way: Microsoft does not let a service principal run a Gen2 dataflow with CI/CD. Refresh it through a Power Automate flow whose connection belongs to a person (kind power-automate, `verify: {kind: dataflow-gen2}`), through a Fabric pipeline that a person created and owns, or as a dataflow without CI/CD (kind dataflow).";
 
@@ -326,8 +326,8 @@ const TABLE: &[Row] = &[
     on!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen only as the failure of a run
     on!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
     on!(CONTENT ANY 401..=403 "GroupNotAccessible" => Unauthorized "not_authorized", ROLE, false), // [O] in a header, n8n-nodes-powerbi#7
-    on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] Power BI REST, fabric-rest-api-specs
-    on!(CONTENT ANY 403..=403 "" => Unauthorized "not_authorized", NO_REASON, false), // [V] the same
+    on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", PERMISSIONS, false), // [V] Power BI REST, fabric-rest-api-specs
+    on!(CONTENT ANY 403..=403 "" => Unauthorized "not_authorized", PERMISSIONS, false), // [V] the same
 
     // A status that is no positive refusal: the trigger may have started a run, whatever the body
     // reports. Below 200 and above 599 no status is defined.
@@ -408,7 +408,7 @@ const TABLE: &[Row] = &[
 
     // No response to anything else.
     no_response!(ALL ANY Denied => Denied "request_denied", ALLOW, false), // WASI: HTTP-request-denied
-    no_response!(ALL ANY AddressDenied => Denied "address_denied", ALLOW, false), // WASI: destination-IP-prohibited
+    no_response!(ALL ANY AddressDenied => Denied "address_denied", ADDRESS, false), // WASI: destination-IP-prohibited
     no_response!(ALL ANY RequestInvalid => Invalid "request_invalid", "Check the URL.", false), // WASI: HTTP-request-URI-invalid
     no_response!(ALL ANY CertificateUntrusted => Broken "tls_certificate_untrusted", "Set `transport.ca_file` to the certificate of the authority that signed the server's certificate, if you trust that authority.", false), // WASI: TLS-certificate-error
     no_response!(ALL ANY ProxyRefused => Broken "proxy_refused", PROXY, false), // the host's error text

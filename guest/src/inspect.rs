@@ -108,15 +108,14 @@ fn items(
         other.check_endpoint(session.endpoints)?;
     }
     let id = lookup::workspace_id(session, kind, workspace)?;
-    let mut all: Vec<Item> = Vec::new();
+    let mut all: lookup::ById<Item> = lookup::ById::default();
     for kind in [Some(kind), other].into_iter().flatten() {
         for listed in lookup::items(session, kind, &id)? {
-            if !all.iter().any(|known| known.id == listed.id) {
-                all.push(item(listed, Some(kind)));
-            }
+            let id = listed.id.clone();
+            all.entry(id).or_insert_with(|| item(listed, Some(kind)));
         }
     }
-    Ok(Inspection::Items(all))
+    Ok(Inspection::Items(all.into_values().collect()))
 }
 
 fn item(listed: ListedItem, kind: Option<ContentKind>) -> Item {

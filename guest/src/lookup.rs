@@ -29,7 +29,7 @@ const PAGE: usize = 1000;
 const MOST_PAGES: usize = 50;
 
 /// Each item once, in the order of the list.
-type ItemsById = IndexMap<String, ListedItem, BuildHasherDefault<DefaultHasher>>;
+pub(crate) type ById<T> = IndexMap<String, T, BuildHasherDefault<DefaultHasher>>;
 
 /// The target with ids in place of names.
 pub(crate) fn resolve(session: &mut Session<'_>, target: &Target) -> Step<Target> {
@@ -225,7 +225,7 @@ fn list(
     let mut query = Some(numbered(0))
         .filter(|_| is_numbered)
         .unwrap_or_default();
-    let mut all: ItemsById = ItemsById::default();
+    let mut all: ById<ListedItem> = ById::default();
     for page in 1..=MOST_PAGES {
         let address = format!("{url}{query}");
         let limit = TimeLimit::Deadline;

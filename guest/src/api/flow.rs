@@ -108,8 +108,8 @@ pub(crate) enum FlowResponse {
     Error(ServiceError),
     /// A status that is not understood.
     Unknown(ServiceError),
-    /// The flow ran; the body reports nothing about the refresh.
-    Unclear,
+    /// The flow ran; the body, which may be empty, reports nothing about the refresh.
+    Unclear(ServiceError),
     /// The flow has no Response action.
     None,
     /// The Response comes later, at this `Location`.
@@ -126,7 +126,7 @@ impl FlowResponse {
         let Some(body) = object_in::<ErrorBody<'_>>(answer) else {
             return match answer.status {
                 202 => Self::None,
-                _ => Self::Unclear,
+                _ => Self::Unclear(error()),
             };
         };
         let status = body.status.string().unwrap_or_default();
@@ -137,7 +137,7 @@ impl FlowResponse {
             "completed" => Self::Completed(message()),
             "started" => Self::Started(message()),
             "" if answer.status == 202 => Self::None,
-            "" => Self::Unclear,
+            "" => Self::Unclear(error()),
             _ => Self::Unknown(error()),
         }
     }
@@ -290,7 +290,8 @@ mod tests {
             r#"{"state":"completed"}"#,
             "<html>completed</html>",
         ] {
-            assert_eq!(response(200, body), FlowResponse::Unclear, "{body}");
+            let read = response(200, body);
+            assert!(matches!(read, FlowResponse::Unclear(_)), "{body}");
         }
     }
 

@@ -86,8 +86,9 @@ impl<'a> Field<'a> {
     /// Whether there is a value that reports something: not null, and neither an empty text nor an
     /// empty object.
     pub(super) fn is_filled(self) -> bool {
-        self.0
-            .is_some_and(|json| !["null", "\"\"", "{}", "[]", "false"].contains(&json.get().trim()))
+        self.0.is_some_and(|json| {
+            !["null", "\"\"", "{}", "[]", "false", "0"].contains(&json.get().trim())
+        })
     }
 
     /// The time; UTC unless it has an offset.

@@ -92,16 +92,17 @@ impl Run {
         self.refresh_type.eq_ignore_ascii_case(kind)
     }
 
-    /// Takes a final state back if the run's times contradict it: they are in the future, or the end
-    /// is before the start.
-    pub(crate) fn doubt(&mut self, now: Moment) {
+    /// Takes a final state back if the run's times contradict it: the run started before `earliest`,
+    /// a time is in the future, or the end is before the start.
+    pub(crate) fn doubt(&mut self, now: Moment, earliest: Option<Moment>) {
         let latest = now.plus_ms(CLOCK_SKEW_MS);
         let is_future = |at: Option<Moment>| at.is_some_and(|at| at > latest);
-        let reversed = self
-            .started
-            .zip(self.ended)
-            .is_some_and(|(start, end)| end < start);
-        if self.is_final() && (is_future(self.started) || is_future(self.ended) || reversed) {
+        let reversed = |start, end: Option<Moment>| end.is_some_and(|end| end < start);
+        let is_wrong = self.started.is_some_and(|start| {
+            let is_early = earliest.is_some_and(|at| start < at.plus_ms(-CLOCK_SKEW_MS));
+            is_early || reversed(start, self.ended)
+        });
+        if self.is_final() && (is_wrong || is_future(self.started) || is_future(self.ended)) {
             self.state = RunState::Unknown;
             self.status.push_str(" with contradictory times");
         }
@@ -271,9 +272,22 @@ mod tests {
                 (None, Some(future), false),
             ] {
                 let mut run = run("a", "ViaApi", status, start, end);
-                run.doubt(now());
+                run.doubt(now(), None);
                 assert_eq!(run.is_final(), settles, "{status} {start:?} {end:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_run_that_started_before_its_trigger_settles_nothing() {
+        for (earliest, settles) in [
+            ("2026-11-23T08:59:00Z", true),
+            ("2026-11-23T09:01:00Z", true),
+            ("2026-11-23T09:03:00Z", false),
+        ] {
+            let mut run = run("a", "", "Completed", Some("2026-11-23T09:00:00Z"), None);
+            run.doubt(now(), Moment::parse(earliest));
+            assert_eq!(run.is_final(), settles, "{earliest}");
         }
     }
 

@@ -104,35 +104,20 @@ fn verdict_on(
         FlowResponse::Started(message) => (Status::Accepted, "was started", message),
         FlowResponse::Failed(error) => return failed(facts, request, answer, error),
         FlowResponse::Error(error) | FlowResponse::Unknown(error) => {
-            let why = in_parentheses(&error);
-            let message = format!(
-                "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}{why}.",
-                answer.status
-            );
-            facts.service_error = Some(error);
-            return facts.verdict(
-                Status::Unknown,
-                "flow_response_unclear",
-                message,
-                STATUS_HINT,
-            );
+            return unclear(facts, Status::Unknown, name, answer, error);
+        }
+        // It is only known that the flow ran.
+        FlowResponse::Unclear(error) => {
+            return unclear(facts, Status::Accepted, name, answer, error);
         }
         FlowResponse::None => {
             let message = "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.";
             let hint = "Give the flow a Response action, or verify by the dataflow's transactions.";
             return facts.verdict(Status::Accepted, "flow_has_no_response", message, hint);
         }
-        FlowResponse::Unclear | FlowResponse::Later(_) => {
-            let message = format!(
-                "The flow's Response (HTTP {}) does not report the outcome of the refresh of {name}.",
-                answer.status
-            );
-            return facts.verdict(
-                Status::Accepted,
-                "flow_response_unclear",
-                message,
-                STATUS_HINT,
-            );
+        FlowResponse::Later(_) => {
+            let message = "The flow's Response is still to come.";
+            return facts.verdict(Status::Unknown, "still_running", message, NO_FOLLOW_HINT);
         }
     };
     set_matched(facts);
@@ -142,6 +127,22 @@ fn verdict_on(
     };
     let message = format!("The flow reports that the refresh of {name} {done}{detail}.");
     facts.verdict(status, "", message, "")
+}
+
+/// The verdict on a Response that does not report the outcome, with what was received.
+fn unclear(
+    facts: &mut Facts,
+    status: Status,
+    name: &str,
+    answer: &HttpAnswer,
+    received: ServiceError,
+) -> Verdict {
+    let (http_status, received_text) = (answer.status, in_parentheses(&received));
+    let message = format!(
+        "The flow's Response (HTTP {http_status}) does not report the outcome of the refresh of {name}{received_text}."
+    );
+    facts.service_error = Some(received);
+    facts.verdict(status, "flow_response_unclear", message, STATUS_HINT)
 }
 
 /// The verdict on a Response that reports a failure. The code is ours if the table has the flow's,

@@ -216,33 +216,34 @@ fn rejected(
         ..triggered(session, Some(answer.status), &message)
     });
     let row = classified.row;
-    let retry_at = next_slot(session, facts, attempt, row.code);
-    Verdict {
+    let verdict = Verdict {
         retryable: row.retryable,
-        retry_at,
         ..facts.verdict(Status::Failed, row.code, message, row.hint)
-    }
+    };
+    with_next_slot(session, attempt, verdict)
 }
 
-/// When a used-up daily limit leaves a slot, according to the history before the trigger. The state
-/// of the limit becomes a fact, unless the target counts a quota of its own.
-fn next_slot(
-    session: &Session<'_>,
-    facts: &mut Facts,
-    attempt: &Attempt<'_>,
-    code: &str,
-) -> Option<String> {
-    let history = attempt.clearance.history.as_ref()?;
-    let (runs, now) = (&history.runs, session.service_now());
-    let state = match (&attempt.request.quota, code) {
-        (Some(guard), DATAFLOW_LIMIT_CODE | MODEL_LIMIT_CODE) => quota::state(runs, now, guard),
-        (None, DATAFLOW_LIMIT_CODE) => quota::used_up(runs, now, &[quota::DAILY_REFRESHES]),
-        (None, MODEL_LIMIT_CODE) => quota::used_up(runs, now, &quota::MODEL_REFRESHES),
-        _ => return None,
+/// The verdict with the state of a daily limit that is its reason, according to the history before
+/// the trigger.
+fn with_next_slot(session: &Session<'_>, attempt: &Attempt<'_>, verdict: Verdict) -> Verdict {
+    let limits: &[usize] = match verdict.code.as_str() {
+        DATAFLOW_LIMIT_CODE => &[quota::DAILY_REFRESHES],
+        MODEL_LIMIT_CODE => &quota::MODEL_REFRESHES,
+        _ => return verdict,
     };
-    let slot = state.next_slot.clone();
-    facts.quota = Some(state);
-    slot
+    let Some(history) = attempt.clearance.history.as_ref() else {
+        return verdict;
+    };
+    let (runs, now) = (&history.runs, session.service_now());
+    let state = match &attempt.request.quota {
+        Some(guard) => quota::state(runs, now, guard),
+        None => quota::used_up(runs, now, limits),
+    };
+    Verdict {
+        retry_at: state.next_slot.clone(),
+        quota: Some(state),
+        ..verdict
+    }
 }
 
 fn accepted(
@@ -266,7 +267,8 @@ fn accepted(
     }
     let poll_from = poll_from(session, attempt, retry_after(&answer, answered_at));
     let (noun, status) = (work.noun(), answer.status);
-    let reported = response::reported_error(session, facts, attempt.request, &answer);
+    let reported = response::reported_error(session, facts, attempt.request, &answer)
+        .map(|verdict| with_next_slot(session, attempt, verdict));
     let message = match &reported {
         Some(verdict) => verdict.message.clone(),
         None => format!("The {noun} accepted the trigger (HTTP {status})."),

@@ -85,10 +85,16 @@ pub(crate) fn watch(
         let read = retry(session, |session| {
             read_once(session, facts, &mut search, limit)
         })?;
-        let (history, retry_after_ms) = match read {
+        let (mut history, retry_after_ms) = match read {
             Ok(read) => read,
             Err(error) => return Ok(unread(facts, &search.context, error)),
         };
+        // Whatever names our run, a run that started before the trigger is not its outcome.
+        let earliest = search.window.as_ref().map(|window| window.from);
+        let known = history
+            .iter_mut()
+            .filter(|run| Some(&run.id) == search.known.as_ref());
+        known.for_each(|run| run.doubt(asked_at, earliest));
         limit = TimeLimit::Deadline;
         facts.evidence = Evidence::Service;
         let mut vanished = false;
