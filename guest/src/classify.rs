@@ -238,7 +238,7 @@ const PERMISSIONS: &str = "Run `host-runner check` to see what these credentials
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
 const MEMBER: &str = "Give the application at least the member role in the workspace and access to every connection, and allow service principals to use the Fabric APIs in the tenant settings; then run `host-runner check`.";
 const TOKEN: &str = "Correct the credentials, then run `host-runner check`.";
-const NEW_TOKEN: &str = "Get a new token and start again.";
+const NEW_TOKEN: &str = "Start again. If the token is refused again, check this machine's clock.";
 const AFTER_WAIT: &str = "Start again after the time that the service names.";
 const GATEWAY: &str =
     "Look at the run history in the service. The trigger is not sent again automatically.";

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use simulator::faults::{Fault, FaultRule, Operation};
+use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
 use simulator::world::World;
 
 use crate::support::{Platform, Setup, flow, verified, world};
@@ -35,6 +35,23 @@ fn a_huge_reply_is_unavailable_before_the_trigger_and_no_second_trigger_after_it
     let (platform, setup) = verified(&with_fault(Operation::Trigger, Fault::HugeMb(100)));
     setup.refresh("").is("completed", "", 0);
     assert_eq!(platform.triggers(), 1);
+}
+
+#[test]
+fn a_history_of_any_length_is_read_and_what_was_cut_is_reported() {
+    let rows: Vec<String> = (0..150_000)
+        .map(|n| format!(r#"{{"id":"r{n}"}}"#))
+        .collect();
+    let long_id = format!(r#"{{"id":"{}"}}"#, "x".repeat(4_000_000));
+    for (rows, warns) in [(rows.join(","), true), (long_id, false)] {
+        let body = format!(r#"{{"value":[{rows}]}}"#);
+        let history = Fault::Reply(CannedReply::status(200).body(&body));
+        let (_platform, setup) = verified(&with_fault(Operation::Transactions, history));
+        let listed = setup.run("list runs order_list");
+        listed.exits(0);
+        assert_eq!(listed.stderr.contains("too long"), warns);
+        assert!(listed.stdout.len() < 100_000);
+    }
 }
 
 #[test]

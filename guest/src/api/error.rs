@@ -162,7 +162,7 @@ impl ErrorDetails {
         if details.code.is_empty() && details.message.is_empty() && text != "{}" {
             text.clone_into(&mut details.message);
         }
-        if let Some(id) = header(&ACTIVITY_HEADERS) {
+        if let Some(id) = header(&ACTIVITY_HEADERS).filter(|_| details.activity_id.is_empty()) {
             id.clone_into(&mut details.activity_id);
         }
         details
@@ -361,10 +361,7 @@ mod tests {
 
     #[test]
     fn a_connectors_request_id_is_the_activity_id() {
-        let body = HttpAnswer {
-            headers: vec![],
-            ..answer(r#"{"Message":"m","ClientRequestId":"c-1"}"#)
-        };
+        let body = answer(r#"{"Message":"m","ClientRequestId":"c-1"}"#);
         assert_eq!(ErrorDetails::of(&body).activity_id, "c-1");
     }
 

@@ -127,7 +127,8 @@ pub(crate) fn watch(
             Match::None if seen => vanished = true,
             Match::None => {
                 if let Some(window) = search.window.as_ref().filter(|_| is_over) {
-                    if let Some(reported) = facts.reported.take() {
+                    if let Some(mut reported) = facts.reported.take() {
+                        reported.message += " The history shows no run for it.";
                         return Ok(*reported);
                     }
                     let (context, content) = (&search.context, &search.content);
