@@ -31,14 +31,14 @@ pub struct Lab {
     pub time: Time,
     /// The services.
     pub services: Simulator,
-    /// What the runner logged.
+    /// What the runner wrote to stdout and stderr.
     pub log: Log,
     dir: tempfile::TempDir,
     config: String,
     env: BTreeMap<&'static str, String>,
 }
 
-/// Collects what the runner writes to stderr.
+/// Collects what the runner writes.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -205,7 +205,7 @@ impl Lab {
                 progress_lines: true,
             },
             redactor.clone(),
-            Sink::new(Box::new(std::io::sink())),
+            Sink::new(Box::new(self.log.clone())),
             Sink::new(Box::new(self.log.clone())),
             None,
             Arc::new(VirtualClock::of_runner(&self.time)),
