@@ -148,8 +148,8 @@ pub fn cut(text: &str, limit: usize) -> String {
 const OURS: &str = "cancellation code event evidence identity invocation kind likely_cause matched \
     overridden overrides resolved_as resource run sent status target topic what word";
 
-/// The objects in which a service's text has such a name.
-const OF_SERVICES: [&str; 4] = ["newest", "run", "running", "service_error"];
+/// The objects in which the text of a service or a person has such a name.
+const OF_SERVICES: &str = "labels newest run running service_error";
 
 /// Whether the text has the form of our own words and ids. A name or an id that has another form may be
 /// someone else's.
@@ -169,9 +169,9 @@ pub fn map_texts(value: &Value, map: &impl Fn(&str) -> String) -> Value {
 }
 
 fn map_field(name: &str, value: &Value, map: &impl Fn(&str) -> String) -> Value {
-    let is_ours = OURS.split(' ').any(|own| own == name);
+    let is_in = |names: &str| names.split(' ').any(|one| one == name);
     match value {
-        Value::String(text) if is_ours && is_own_form(text) => value.clone(),
+        Value::String(text) if is_in(OURS) && is_own_form(text) => value.clone(),
         Value::String(text) => map(text).into(),
         Value::Array(items) => match (name, items.as_slice()) {
             // Pairs of a name and a value.
@@ -185,7 +185,7 @@ fn map_field(name: &str, value: &Value, map: &impl Fn(&str) -> String) -> Value 
         },
         Value::Object(fields) => {
             let field = |(key, item): (&String, &Value)| {
-                let inner = if OF_SERVICES.contains(&name) { "" } else { key };
+                let inner = if is_in(OF_SERVICES) { "" } else { key };
                 let is_ours = name != "labels" && is_own_form(key);
                 let key = if is_ours { key.clone() } else { map(key) };
                 (key, map_field(inner, item, map))

@@ -182,7 +182,7 @@ mod tests {
             writes: Arc::clone(&writes),
         }));
         sink.line("read");
-        assert!(!sink.failure().is_some());
+        assert!(sink.failure().is_none());
         sink.line("not read");
         assert!(sink.failure().is_some());
         sink.clone().text("nor this");
