@@ -4,7 +4,7 @@
 //! only:
 //!
 //! ```text
-//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, trace, clock}
+//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, sink, trace, clock}
 //! ```
 //!
 //! - [`cli`]: the command line.
@@ -19,7 +19,7 @@
 //! - [`guard`]: the guards that need a calendar.
 //! - [`verdict`]: the outcome of a refresh.
 //! - [`contract`]: the types of `wit/`, generated.
-//! - [`trace`], [`secret`], [`clock`]: the trace context, redaction, and time.
+//! - [`trace`], [`secret`], [`clock`], [`sink`]: the trace context, redaction, time, and the streams.
 
 pub mod audit_log;
 pub mod cli;
@@ -34,5 +34,6 @@ pub mod outbound;
 pub mod report;
 pub mod run;
 pub mod secret;
+pub mod sink;
 pub mod trace;
 pub mod verdict;

@@ -18,8 +18,9 @@ use serde_json::{Map, Value};
 
 use crate::audit_log::KestraContext;
 use crate::config::Env;
-use crate::report::clean::{cut, printable};
+use crate::report::clean::printable;
 use crate::report::mode::CONTEXT_FILE;
+use crate::secret::cut;
 use crate::trace::Trace;
 
 /// The line for a Kestra task's `env:` that passes the whole context. `trigger` alone fails a task that

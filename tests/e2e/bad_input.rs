@@ -1,8 +1,11 @@
 //! Invalid input: the exit code, a message with a hint, and nothing is sent.
 
+use simulator::faults::{Fault, FaultRule, Operation};
 use simulator::world::{Flow, FlowForm};
 
-use crate::support::{Outcome, Platform, Setup, WORKSPACE, endless, flow, verified, world};
+use crate::support::{
+    Outcome, Platform, Setup, WORKSPACE, dataflow, endless, flow, verified, world, world_of,
+};
 
 /// Asserts that the usual setup with this change exits with 2 before anything is sent.
 #[track_caller]
@@ -210,17 +213,51 @@ fn a_kestra_task_must_configure_its_audit_log() {
 }
 
 #[test]
-fn a_locked_audit_log_is_waited_for_and_then_exits_with_16() {
-    let (platform, setup) = verified(&world());
-    // A first run creates the audit log, which is then locked.
-    setup.refresh("--no-verify").exits(0);
-    let lock = setup.lock_audit_log();
-    let before = platform.triggers();
-    let outcome = setup.refresh("--deadline 1500ms");
-    outcome.ends("audit_unavailable", "no", 16);
-    assert_eq!(platform.triggers(), before);
-    drop(lock);
-    setup.refresh("--no-verify").exits(0);
+fn a_locked_audit_log_is_named_and_never_leads_to_a_second_trigger() {
+    let slow = |on| world().fault(FaultRule::on(on, Fault::DelayMs(900)));
+    let late = dataflow().appear_after_ms(1200);
+    std::thread::scope(|scope| {
+        for (place, world) in [
+            ("open", world()),
+            ("intent", slow(Operation::Transactions)),
+            ("triggered", slow(Operation::Trigger)),
+            ("observed", world_of(late, flow())),
+            ("outcome", endless()),
+        ] {
+            scope.spawn(move || {
+                let (platform, setup) = verified(&world);
+                setup.run("check").exits(0);
+                let looks = platform.requests_for("transactions").len();
+                let start = || setup.start_refresh("--deadline 6s --idempotency-key k");
+                let child = (place != "open").then(start);
+                let stored = |kind: &str| setup.event_kinds().contains(&kind.to_owned());
+                platform.wait_until(place, |platform| match place {
+                    "intent" => platform.requests_for("transactions").len() > looks,
+                    "triggered" => platform.triggers() == 1,
+                    "observed" => stored("triggered"),
+                    "outcome" => stored("observed"),
+                    _ => true,
+                });
+                let lock = setup.lock_audit_log();
+                if place == "outcome" {
+                    platform.complete("Success");
+                }
+                let outcome = Outcome::end_of(child.unwrap_or_else(start));
+                let expected = match place {
+                    "open" => ["audit_unavailable", "audit_log_locked", "no"],
+                    "intent" => ["audit_unavailable", "audit_unavailable", "no"],
+                    _ => ["unknown", "audit_write_failed", "yes"],
+                };
+                let ends = ["status", "code", "sent"].map(|name| outcome.field(name));
+                assert_eq!(ends, expected, "{place}: {outcome:#?}");
+                outcome.says("is locked by another process").says("fuser");
+                drop(lock);
+                let later = setup.refresh("--idempotency-key k");
+                later.is("completed", "", 0);
+                assert_eq!(platform.triggers(), 1, "{place}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -232,23 +269,7 @@ fn an_audit_log_that_cannot_grow_sends_nothing() {
     let line = "refresh order_list --output json --deadline 2s";
     let outcome = Outcome::of(&setup.limited("-f 8", line).output().unwrap());
     outcome.ends("audit_unavailable", "no", 16);
+    outcome.says("may not be larger");
     assert_eq!(platform.triggers(), 1);
     setup.refresh("").exits(0);
-}
-
-#[test]
-fn a_verdict_that_cannot_be_stored_is_unknown_and_followed_later() {
-    let (platform, setup) = verified(&endless());
-    let child = setup.start_refresh("--deadline 6s --idempotency-key k");
-    // Only the verdict is missing once the match is in the audit log.
-    platform.wait_until("the match", |_| {
-        setup.event_kinds().contains(&"observed".to_owned())
-    });
-    let lock = setup.lock_audit_log();
-    platform.complete("Success");
-    Outcome::end_of(child).ends("unknown", "yes", 12);
-    drop(lock);
-    let later = setup.refresh("--idempotency-key k");
-    later.is("completed", "", 0);
-    assert_eq!(platform.triggers(), 1);
 }

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use simulator::faults::{CannedReply, FaultRule, Operation};
-use simulator::world::ResponseAction;
+use simulator::world::{Flow, FlowForm, ResponseAction};
 
 use crate::support::{
-    CLIENT_SECRET, Outcome, Platform, SIG, Setup, dataflow, flow, frames, verified, world, world_of,
+    CLIENT_SECRET, DATAFLOW, FLOW, Outcome, Platform, SIG, Setup, dataflow, flow, frames, verified,
+    world, world_of,
 };
 
 /// Asserts that neither the output nor the audit log contains a secret or a token.
@@ -86,6 +87,28 @@ fn a_signature_in_a_location_header_is_sent_with_polls_and_masked() {
     // The signature of the `Location` is another one, which begins like this.
     assert_without(&setup, &outcome, "sig=INVENTED");
     assert_without(&setup, &outcome, "sig%3DINVENTED");
+}
+
+#[test]
+fn a_signature_that_is_one_of_our_words_changes_no_event() {
+    for word in ["triggered", "completed", "http_calls", "order_list"] {
+        let flow = Flow::new(FLOW, uuid::Uuid::from_u128(1), FlowForm::New, word);
+        let flow = flow.refreshing(DATAFLOW);
+        let (platform, setup) = verified(&world_of(dataflow(), flow.clone()));
+        let setup = setup.url(&flow.trigger_url(&platform.base));
+        let first = setup.refresh("--idempotency-key k");
+        first.is("completed", "", 0);
+        let kinds = setup.event_kinds();
+        assert_eq!(
+            (kinds[0].as_str(), kinds[1].as_str()),
+            ("intent", "triggered")
+        );
+        assert_eq!(kinds.last().unwrap(), "outcome");
+        let again = setup.refresh("--idempotency-key k");
+        assert_eq!(again.field("run"), first.field("run"), "{word}");
+        setup.run("follow order_list").exits(0);
+        assert_eq!(platform.triggers(), 1, "{word}");
+    }
 }
 
 #[test]
