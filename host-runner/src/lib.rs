@@ -4,7 +4,7 @@
 //! only:
 //!
 //! ```text
-//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, trace, clock}
+//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, files, trace, clock}
 //! ```
 //!
 //! - [`cli`]: the command line.
@@ -19,7 +19,8 @@
 //! - [`guard`]: the guards that need a calendar.
 //! - [`verdict`]: the outcome of a refresh.
 //! - [`contract`]: the types of `wit/`, generated.
-//! - [`trace`], [`secret`], [`clock`]: the trace context, redaction, and time.
+//! - [`trace`], [`secret`], [`files`], [`clock`]: the trace context, redaction, files that a person
+//!   names, and time.
 
 pub mod audit_log;
 pub mod cli;
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod engine;
+pub mod files;
 pub mod guard;
 pub mod import;
 pub mod orchestrator;

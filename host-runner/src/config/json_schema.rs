@@ -85,11 +85,13 @@ pub fn json_schema() -> Value {
     schema.to_value()
 }
 
-/// schemars allows null for every `Option`; the reader does not.
+/// schemars allows null for every `Option`; the reader does not. It also names the type that holds a
+/// number here.
 fn without_null(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
+    object.remove("format");
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|one| one != "null");
         if let [one] = types.as_slice() {
