@@ -39,7 +39,7 @@ pub use load::{Config, FILE_NAME, Selection, TargetOptions, find_config};
 pub use policy::{Operation, Settings};
 pub use resolve::Inputs;
 pub use schema::{Endpoint, OnInterrupt, Retry};
-pub use target::{Credential, Endpoints, ResolvedTarget, content_of, item_of};
+pub use target::{Credential, Endpoints, Mask, ResolvedTarget, content_of, item_of};
 pub use template::Env;
 pub use trigger_url::TriggerAddress;
 pub use values::{Span, Whole, parse_duration};
