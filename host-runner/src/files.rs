@@ -5,78 +5,55 @@
 //! `/proc` claim none. A text is UTF-8; the mark that Windows writes before it is no part of it.
 
 use std::fs::OpenOptions;
-use std::io::{self, Read as _};
+use std::io::{Error, Read as _, Result};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
-
-use thiserror::Error;
-
-/// Why a file cannot be used.
-#[derive(Debug, Error)]
-pub enum FileError {
-    /// It does not exist.
-    #[error("it does not exist")]
-    Missing,
-    /// Another reason, as a sentence.
-    #[error("{0}")]
-    Unusable(String),
-}
-
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::Missing,
-            _ => Self::Unusable(error.to_string()),
-        }
-    }
-}
-
-/// A reason of [`FileError::Unusable`].
-pub(crate) fn unusable<T>(reason: impl Into<String>) -> Result<T, FileError> {
-    Err(FileError::Unusable(reason.into()))
-}
 
 /// The content of a file of at most `limit` KiB.
 ///
 /// # Errors
-/// [`FileError`], without waiting for whoever may write to a pipe.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+/// Why there is none, without waiting for whoever may write to a pipe.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     // Without it, opening a pipe would wait.
     let file = options.read(true).custom_flags(libc::O_NONBLOCK);
     let file = file.open(path)?;
     let kind = file.metadata()?.file_type();
     if !kind.is_file() {
-        let is_pipe = if kind.is_fifo() { "a pipe" } else { "a device" };
-        let what = if kind.is_dir() {
-            "a directory"
-        } else {
-            is_pipe
+        let what = match (kind.is_dir(), kind.is_fifo()) {
+            (true, _) => "a directory",
+            (_, true) => "a pipe",
+            _ => "a device",
         };
-        return unusable(format!("it is {what}, and only regular files are read"));
+        let what = format!("it is {what}, and only regular files are read");
+        return Err(Error::other(what));
     }
     let mut bytes = Vec::new();
     file.take(limit * 1024 + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit * 1024 {
-        true => unusable(format!("it is larger than {limit} KiB")),
-        false => Ok(bytes),
+    if bytes.len() as u64 > limit * 1024 {
+        return Err(Error::other(format!("it is larger than {limit} KiB")));
     }
+    Ok(bytes)
 }
 
 /// The text of a file of at most `limit` KiB.
 ///
 /// # Errors
-/// [`FileError`], without waiting for whoever may write to a pipe.
-pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
-    let text = std::str::from_utf8(unmarked(&read(path, limit)?)?).map(str::to_owned);
-    text.or_else(|_| unusable("it is not UTF-8 text"))
+/// Why there is none, without waiting for whoever may write to a pipe.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let bytes = read(path, limit)?;
+    let text = std::str::from_utf8(unmarked(&bytes)?).map(str::to_owned);
+    text.map_err(|_| Error::other("it is not UTF-8 text"))
 }
 
 /// The bytes of a text without a mark of their encoding; UTF-16 also shows by its NUL bytes.
-pub(crate) fn unmarked(bytes: &[u8]) -> Result<&[u8], FileError> {
+///
+/// # Errors
+/// If it is UTF-16.
+pub(crate) fn unmarked(bytes: &[u8]) -> Result<&[u8]> {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, ..] | [1..=0x7f, 0, ..] => {
-            unusable("it is UTF-16; save it as UTF-8")
+            Err(Error::other("it is UTF-16; save it as UTF-8"))
         }
         _ => Ok(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
     }
@@ -115,7 +92,7 @@ mod tests {
             (path("unmarked big"), Err(utf16)),
             (path("latin"), Err("not UTF-8 text")),
             (path("large"), Err("larger than 1 KiB")),
-            (path("absent"), Err("does not exist")),
+            (path("absent"), Err("No such file")),
             (path("."), Err("a directory")),
             (path("pipe"), Err("a pipe")),
             (path("socket"), Err("")),

@@ -8,6 +8,7 @@
 //! quote it, because nothing here may hold back a refresh.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::audit_log::KestraContext;
 use crate::config::Env;
-use crate::files::{self, FileError};
+use crate::files;
 use crate::report::clean::{cut, printable};
 use crate::report::mode::CONTEXT_FILE;
 use crate::trace::Trace;
@@ -171,11 +172,10 @@ fn ignored(what: &str) -> String {
 
 fn read(path: &Path, warnings: &mut Vec<String>) -> Option<Value> {
     let text = files::read_text(path, CONTEXT_LIMIT);
-    let parsed = |text: String| serde_json::from_str(&text).or(files::unusable("it is not JSON"));
-    match text.and_then(parsed) {
+    match text.and_then(|text| Ok(serde_json::from_str(&text)?)) {
         Ok(context) => return Some(context),
-        Err(FileError::Missing) => {}
-        Err(reason) => warnings.push(format!("{} is ignored: {reason}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => warnings.push(format!("{} is ignored: {error}", path.display())),
     }
     None
 }
@@ -226,7 +226,7 @@ mod tests {
         }
         let garbled = read(Some("{"), &[]);
         assert!(garbled.kestra.is_none());
-        assert!(garbled.warnings[0].ends_with(".json is ignored: it is not JSON"));
+        assert!(garbled.warnings[0].contains(".json is ignored: "));
     }
 
     #[test]

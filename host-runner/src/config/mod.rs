@@ -31,7 +31,7 @@ mod trigger_url;
 pub(crate) mod values;
 
 pub use cloud::Cloud;
-pub(crate) use error::At;
+pub(crate) use error::{At, shown_key};
 pub use error::{ConfigError, Fault};
 pub use json_schema::json_schema;
 pub(crate) use load::read_config_text;

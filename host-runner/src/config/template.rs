@@ -5,11 +5,12 @@
 //! an error, because an empty URL or secret would fail later and less clearly. A fetched value is not
 //! searched again, so a secret may contain `${`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::{ConfigError, Fault, shown_credentials, shown_key, shown_target};
 use super::tree::{Entry, Node, Value};
-use crate::files::{self, FileError};
+use crate::files;
 
 /// The largest file of a `${file:…}`, in KiB. A secret is far smaller.
 const LARGEST_FILE: u64 = 64;
@@ -163,9 +164,9 @@ fn variable(name: &str, env: Env<'_>) -> Result<String, Fault> {
 fn file(path: &Path) -> Result<String, Fault> {
     let hint = "put only the value in a UTF-8 text file";
     let unusable = |reason: &str| Fault::unusable_file(path, reason, hint);
-    let text = files::read_text(path, LARGEST_FILE).map_err(|error| match error {
-        FileError::Missing => Fault::no_file(path),
-        reason => unusable(&reason.to_string()),
+    let text = files::read_text(path, LARGEST_FILE).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Fault::no_file(path),
+        _ => unusable(&error.to_string()),
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -7,6 +7,7 @@
 //! may be secrets.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -16,7 +17,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Spanned};
 
 use super::error::{At, ConfigError, Fault, shown_key};
-use crate::files::{self, FileError};
+use crate::files;
 
 /// 2^64: from here on a float is a whole number that has lost digits.
 const TWO_TO_THE_64: f64 = 18_446_744_073_709_551_616.0;
@@ -165,10 +166,10 @@ const LARGEST: u64 = 1024;
 
 /// The text of a file; the fault `absent` if it does not exist.
 pub(crate) fn text_of(path: &Path, absent: Fault) -> Result<String, ConfigError> {
-    files::read_text(path, LARGEST).map_err(|error| match error {
-        FileError::Missing => ConfigError::of_option("", absent),
-        reason => {
-            let what = format!("cannot read the file: {reason}");
+    files::read_text(path, LARGEST).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ConfigError::of_option("", absent),
+        _ => {
+            let what = format!("cannot read the file: {error}");
             let hint = "name a plain text file that this user may read; write what a pipe gives to a file first";
             let fault = Fault::new("config_unreadable", what, hint);
             ConfigError::of_file(Some(path), At::default(), fault)

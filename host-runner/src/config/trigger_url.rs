@@ -216,16 +216,9 @@ fn is_logic_apps_host(url: &Url) -> bool {
 }
 
 fn is_trigger_path(path: &str) -> bool {
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let trigger = match segments.as_slice() {
-        ["powerautomate", "automations", "direct", "cu", _, rest @ ..]
-        | ["powerautomate", "automations", "direct", rest @ ..]
-        | rest => rest,
-    };
-    matches!(
-        trigger,
-        ["workflows", _, "triggers", _, "paths", "invoke", ..]
-    )
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut parts = segments.windows(6);
+    parts.any(|part| matches!(part, ["workflows", _, "triggers", _, "paths", "invoke"]))
 }
 
 fn unusable(reason: &str) -> Fault {

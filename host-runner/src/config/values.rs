@@ -92,10 +92,10 @@ pub(crate) fn ruled<'de, D: Deserializer<'de>, T>(
     rule: impl Fn(&str) -> Result<T, Fault>,
 ) -> Result<T, D::Error> {
     let text = String::deserialize(source)?;
-    if around(text.trim()).is_some() {
+    if let Some(around) = around(text.trim()) {
         let hint = "remove them: in a variable and in a file they are part of the value";
         return Err(D::Error::custom(Fault::bad(
-            "this has quotes around it",
+            format!("this has {around} around it"),
             hint,
         )));
     }

@@ -4,6 +4,7 @@
 //! spend. One configuration serves the whole process, so that later handshakes resume earlier
 //! sessions. No switch turns verification off: a private root goes into `transport.ca_file`.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -92,23 +93,20 @@ pub(crate) fn certificates(path: &Path) -> Result<RootCertStore, String> {
     let text = files::unmarked(&bytes).map_err(|error| error.to_string())?;
     // What is between the certificates may have any encoding.
     let text = String::from_utf8_lossy(text);
-    let label = |block: &str| block.split("-----").next().unwrap_or_default().to_owned();
-    let blocks = text.split("-----BEGIN ").skip(1);
     let mut roots = RootCertStore::empty();
-    for (index, block) in blocks
-        .filter(|block| label(block).ends_with("CERTIFICATE"))
-        .enumerate()
-    {
+    let is_certificate = |block: &&str| {
+        let label = block.split("-----").next();
+        label.is_some_and(|label| label.ends_with("CERTIFICATE"))
+    };
+    let blocks = text.split("-----BEGIN ").skip(1).filter(is_certificate);
+    for (index, block) in blocks.enumerate() {
         let pem = format!("-----BEGIN {block}");
-        let error = match CertificateDer::from_pem_slice(pem.as_bytes()).map(|one| roots.add(one)) {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
+        let unusable = |reason: &dyn Display| {
+            format!("certificate {} in it cannot be read ({reason})", index + 1)
         };
-        return Err(format!(
-            "certificate {} in it cannot be read ({error})",
-            index + 1
-        ));
+        let one =
+            CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| unusable(&error))?;
+        roots.add(one).map_err(|error| unusable(&error))?;
     }
     match roots.is_empty() {
         true => Err("it contains no `BEGIN CERTIFICATE` block".to_owned()),

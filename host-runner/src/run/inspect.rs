@@ -82,9 +82,9 @@ pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Fin
     let mut asked = target.wit.clone();
     if let Target::PowerAutomate(flow) = &mut asked {
         // A finding would show the dataflow's name. One that is masked is not compared.
-        let masked = format!(r#""dataflow_name":"{MASK}""#);
-        let payload = target.mask.shown(std::mem::take(&mut flow.body.payload));
-        flow.body.payload = payload.replace(&masked, r#""dataflow_name":null"#);
+        let hidden = format!(r#""dataflow_name":"{MASK}""#);
+        let shown = target.mask.shown(flow.body.payload.clone());
+        flow.body.payload = shown.replace(&hidden, r#""dataflow_name":null"#);
     }
     let question = Question::Access(asked);
     match inspect(session, target, question, None, target.deadline).await {
