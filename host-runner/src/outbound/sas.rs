@@ -87,7 +87,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, bool)> {
 
 /// Whether a parameter of this name is a secret: a signature, or the key of a gateway or a function.
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let known = "sig code key token api-key apikey access_token subscription-key";
+    let known = "sig code key token api-key api_key apikey access_token subscription-key ocp-apim-subscription-key";
     known
         .split(' ')
         .any(|known| name.eq_ignore_ascii_case(known))
