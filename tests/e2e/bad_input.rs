@@ -98,45 +98,33 @@ fn text_that_windows_wrote_is_read_and_utf_16_is_named() {
 
 #[test]
 fn what_is_around_a_value_is_reported_with_its_variable() {
-    let in_quotes = |name: &str, value: &str| {
-        let setup = |setup: Setup| setup.env(name, &format!("'{value}'"));
-        invalid(setup, &["quotes", name])
-    };
-    let url = Platform::start(&world()).trigger_url();
-    in_quotes("ORDER_LIST_FLOW_URL", &url);
-    for key in ["tenant", "client_id"] {
+    for key in ["tenant", "client_id", "url"] {
         let change = |setup: Setup| {
-            let setup = setup.replacing(
-                &format!("    {key}: "),
-                &format!("    {key}: ${{env:ID}} # "),
-            );
-            setup.env("ID", "\"11111111-1111-1111-1111-111111111111\"")
+            let (from, to) = (format!("    {key}: "), format!("    {key}: ${{env:IT}} # "));
+            let setup = setup.replacing(&from, &to);
+            setup.env("IT", "\"11111111-1111-1111-1111-111111111111\"")
         };
-        invalid(change, &["quotes", "env:ID", key]);
+        invalid(change, &["quotes", "env:IT", key]);
     }
     let inside = format!("{CLIENT_SECRET}\n{CLIENT_SECRET}");
-    invalid(
-        |setup| setup.env("AZURE_CLIENT_SECRET", &inside),
-        &["line break", "env:AZURE_CLIENT_SECRET"],
-    );
+    let change = |setup: Setup| setup.env("AZURE_CLIENT_SECRET", &inside);
+    invalid(change, &["line break", "env:AZURE_CLIENT_SECRET"]);
     // Line breaks at the end are no part of a secret; what may be one is sent, with a warning.
     for (value, warns, exit) in [
         (format!("{CLIENT_SECRET}\r\n\n"), "", 0),
-        (format!("\"{CLIENT_SECRET}\""), "quotes around this", 14),
-        (format!("{CLIENT_SECRET} \n"), "blanks around this", 14),
+        (
+            format!("\"{CLIENT_SECRET}\""),
+            "_SECRET): quotes around",
+            14,
+        ),
+        (format!("{CLIENT_SECRET} \n"), "_SECRET): blanks around", 14),
     ] {
         let (_platform, setup) = verified(&world());
         let setup = setup.env("AZURE_CLIENT_SECRET", &value);
         for command in ["refresh order_list", "check"] {
             let outcome = setup.run(command);
             outcome.exits(exit).says(warns);
-            let said = format!("{}{}", outcome.stdout, outcome.stderr);
-            assert_eq!(
-                said.contains("(env:AZURE_CLIENT_SECRET)"),
-                exit != 0,
-                "{said}"
-            );
-            assert!(!said.contains(CLIENT_SECRET), "{said}");
+            assert!(!format!("{outcome:?}").contains(CLIENT_SECRET));
         }
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn is_signed(url: &Url) -> bool {
         .is_some_and(|query| pairs(query).any(|(_, signature)| signature))
 }
 
-/// The pairs of a query, and whether each is a signature. The name is compared as a server reads it:
+/// The pairs of a query, and whether each is a signature or another secret. The name is compared as a server reads it:
 /// decoded, and case-insensitively.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, bool)> {
     query.split('&').map(|pair| {
