@@ -4,7 +4,8 @@ use simulator::faults::{Fault, FaultRule, Operation};
 use simulator::world::{Flow, FlowForm};
 
 use crate::support::{
-    Outcome, Platform, Setup, WORKSPACE, dataflow, endless, flow, verified, world, world_of,
+    CLIENT_SECRET, Outcome, Platform, Setup, WORKSPACE, dataflow, endless, flow, verified, world,
+    world_of,
 };
 
 /// Asserts that the usual setup with this change exits with 2 before anything is sent.
@@ -28,6 +29,105 @@ fn an_unreadable_or_invalid_file_is_named() {
     for name in ["nowhere.yaml", "folder.yaml"] {
         let outcome = setup.run(&format!("refresh order_list --config {name}"));
         outcome.exits(2).says(name);
+    }
+}
+
+#[test]
+fn a_pipe_a_device_or_a_directory_is_named_and_not_read() {
+    for (file, is) in [
+        ("pipe", "it is a pipe"),
+        ("/dev/zero", "it is a device"),
+        ("folder", "it is a directory"),
+    ] {
+        let start = |change: &dyn Fn(Setup) -> Setup, line: &str, exit: i32| {
+            let platform = Platform::start(&world());
+            let setup = change(Setup::verified(&platform));
+            let mut mkfifo = std::process::Command::new("mkfifo");
+            assert!(mkfifo.arg(setup.path("pipe")).status().unwrap().success());
+            std::fs::create_dir(setup.path("folder")).unwrap();
+            let outcome = setup.run(&line.replace("FILE", file));
+            outcome.exits(exit).says(file).says(is);
+            assert_eq!(platform.triggers(), usize::from(exit == 0));
+        };
+        let in_secret = |setup: Setup| {
+            setup.replacing("${env:AZURE_CLIENT_SECRET}", &format!("${{file:{file}}}"))
+        };
+        let as_ca = |setup: Setup| setup.appending(&format!("transport: {{ca_file: {file}}}\n"));
+        let as_context = |setup: Setup| setup.env("KESTRA_EXECUTION_CONTEXT_FILE", file);
+        start(&|setup| setup, "refresh order_list --config FILE", 2);
+        start(&|setup| setup, "refresh order_list --payload FILE", 2);
+        start(&|setup| setup, "refresh order_list --component FILE", 2);
+        start(&|setup| setup, "import-config FILE", 2);
+        start(&in_secret, "check", 2);
+        start(&as_ca, "refresh order_list", 2);
+        start(&as_context, "refresh order_list --output text", 0);
+    }
+}
+
+#[test]
+fn text_that_windows_wrote_is_read_and_utf_16_is_named() {
+    let (platform, setup) = verified(&world());
+    let marked = |text: &str| format!("\u{feff}{text}").replace('\n', "\r\n");
+    let config = std::fs::read_to_string(setup.path("refresh.yaml")).unwrap();
+    let config = config
+        .replace("${env:AZURE_CLIENT_SECRET}", "${file:secret.txt}")
+        .replace("${env:ORDER_LIST_FLOW_URL}", "${file:url.txt}");
+    let setup = setup.config(&marked(&config));
+    let write = |name: &str, text: &[u8]| std::fs::write(setup.path(name), text).unwrap();
+    write(
+        "secret.txt",
+        marked(&format!("{CLIENT_SECRET}\n\n")).as_bytes(),
+    );
+    write(
+        "url.txt",
+        marked(&format!("{}\n", platform.trigger_url())).as_bytes(),
+    );
+    write("payload.json", marked("{\"n\": 1}\n").as_bytes());
+    setup
+        .refresh("--payload payload.json")
+        .is("completed", "", 0);
+    let text = CLIENT_SECRET.encode_utf16();
+    write(
+        "secret.txt",
+        &text.flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+    );
+    let outcome = setup.run("check");
+    outcome
+        .exits(2)
+        .says("secret.txt")
+        .says("UTF-16; save it as UTF-8");
+}
+
+#[test]
+fn what_is_around_a_value_is_reported_with_its_variable() {
+    for key in ["tenant", "client_id", "url"] {
+        let change = |setup: Setup| {
+            let (from, to) = (format!("    {key}: "), format!("    {key}: ${{env:IT}} # "));
+            let setup = setup.replacing(&from, &to);
+            setup.env("IT", "\"11111111-1111-1111-1111-111111111111\"")
+        };
+        invalid(change, &["quotes", "env:IT", key]);
+    }
+    let inside = format!("{CLIENT_SECRET}\n{CLIENT_SECRET}");
+    let change = |setup: Setup| setup.env("AZURE_CLIENT_SECRET", &inside);
+    invalid(change, &["line break", "env:AZURE_CLIENT_SECRET"]);
+    // Line breaks at the end are no part of a secret; what may be one is sent, with a warning.
+    for (value, warns, exit) in [
+        (format!("{CLIENT_SECRET}\r\n\n"), "", 0),
+        (
+            format!("\"{CLIENT_SECRET}\""),
+            "_SECRET): quotes around",
+            14,
+        ),
+        (format!("{CLIENT_SECRET} \n"), "_SECRET): blanks around", 14),
+    ] {
+        let (_platform, setup) = verified(&world());
+        let setup = setup.env("AZURE_CLIENT_SECRET", &value);
+        for command in ["refresh order_list", "check"] {
+            let outcome = setup.run(command);
+            outcome.exits(exit).says(warns);
+            assert!(!format!("{outcome:?}").contains(CLIENT_SECRET));
+        }
     }
 }
 

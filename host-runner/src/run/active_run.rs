@@ -14,6 +14,7 @@ use super::request::millis;
 use crate::audit_log::event::{self, Decision, Detail, Observed, Outcome};
 use crate::audit_log::{AuditLog, AuditLogError, RunInfo, RunView};
 use crate::clock::SharedClock;
+use crate::config::Mask;
 use crate::contract::audit_store::{self, Conclusion, Event, Receipt, StoreError};
 use crate::contract::{control, types};
 use crate::outbound::tracked;
@@ -335,6 +336,8 @@ pub struct HostServices {
     pub(super) reporter: Arc<Reporter>,
     /// The run that events are stored under; none for a call that changes nothing.
     pub(super) run: Option<Arc<ActiveRun>>,
+    /// What is not stored of the request's body.
+    pub(super) mask: Mask,
 }
 
 impl HostServices {
@@ -346,6 +349,7 @@ impl HostServices {
             clock,
             reporter,
             run: None,
+            mask: Mask::default(),
         }
     }
 }
@@ -364,9 +368,11 @@ impl audit_store::Host for HostServices {
             )));
         }
         let detail = match entry.event {
-            // As it will be sent: the boundary puts the trace into the tracking id.
+            // As it will be sent, without what `${…}` filled in: the boundary puts the trace into
+            // the tracking id.
             Event::Intent(mut intent) => {
                 tracked(run.boundary.trace(), &mut intent.request.headers);
+                intent.request.body = self.mask.shown(intent.request.body);
                 Detail::Intent(intent)
             }
             Event::Triggered(triggered) => Detail::Triggered(triggered),
