@@ -53,7 +53,7 @@ async fn cancelled(lab: &Lab, place: &str) -> Outcome {
 }
 
 /// Asserts what no fault may break.
-fn assert_promises(lab: &Lab, result: &RefreshResult, place: &str) {
+pub fn assert_promises(lab: &Lab, result: &RefreshResult, place: &str) {
     let truth = truth(lab);
     if result.status == Status::Completed {
         let confirmed = truth.completed.contains(&result.service_run.to_lowercase());
@@ -74,6 +74,7 @@ fn assert_promises(lab: &Lab, result: &RefreshResult, place: &str) {
     assert!(violations.is_empty(), "{place}: {violations:?}");
 }
 
-fn outcome(status: Status, code: &str) -> Outcome {
+/// The outcome of a cell with this verdict.
+pub fn outcome(status: Status, code: &str) -> Outcome {
     format!("{} {code}", status.name()).trim_end().to_owned()
 }

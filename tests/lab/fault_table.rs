@@ -1,58 +1,76 @@
-//! The fault table: every kind × every phase × every fault.
+//! The fault table: every kind × every phase × every fault, and every final status at the trigger.
 
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::cell::play;
+use super::cell::{Outcome, play};
 use super::expected::expected;
-use super::faults;
-use super::page::{Cells, page};
+use super::faults::{self, FaultCase};
+use super::page::page;
+use super::statuses;
 use super::subjects::{Phase, Subject, name};
 
 /// How many cells run in parallel. Held calls wait in real time, so this exceeds the number of cores.
 const PARALLEL: usize = 8;
 
-#[test]
-fn every_kind_reports_the_truth_in_every_phase_with_every_fault() {
-    let mut all = Vec::new();
-    for subject in Subject::ALL {
-        for phase in Phase::ALL {
-            if subject.operation(phase).is_some() {
-                all.extend(faults::ALL.iter().map(|fault| (subject, phase, fault)));
-            }
-        }
-    }
-    let queue = Mutex::new(all.into_iter());
+/// Plays every cell; a broken promise is its outcome.
+fn play_all<C: Send>(cells: Vec<C>, play: impl Fn(&C) -> Outcome + Sync) -> Vec<(C, Outcome)> {
+    let queue = Mutex::new(cells.into_iter());
+    let played: Mutex<Vec<(C, Outcome)>> = Mutex::default();
     let next = || queue.lock().unwrap().next();
-    let cells: Mutex<Cells> = Mutex::default();
-    let broken: Mutex<Vec<String>> = Mutex::default();
     let work = || {
-        while let Some((subject, phase, fault)) = next() {
-            let played = std::panic::catch_unwind(|| play(subject, phase, fault));
-            let outcome = played.unwrap_or_else(|panic| {
+        while let Some(cell) = next() {
+            let call = std::panic::AssertUnwindSafe(|| play(&cell));
+            let outcome = std::panic::catch_unwind(call).unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>();
                 why.map_or("it panicked", String::as_str).to_owned()
             });
-            let expected = expected(&name(phase), fault.name, &name(subject));
-            if outcome != expected {
-                let place = format!("{} | {} | {}", name(phase), fault.name, name(subject));
-                let line = format!("{place} | {outcome}  (expected: {expected})");
-                broken.lock().unwrap().push(line);
-            }
-            let mut cells = cells.lock().unwrap();
-            cells.push((subject, phase, fault.name, outcome));
+            played.lock().unwrap().push((cell, outcome));
         }
     };
     std::thread::scope(|scope| {
         for _ in 0..PARALLEL {
-            scope.spawn(work);
+            scope.spawn(&work);
         }
     });
-    let mut broken = broken.into_inner().unwrap();
+    played.into_inner().unwrap()
+}
+
+#[test]
+fn every_kind_reports_the_truth_in_every_phase_with_every_fault() {
+    let mut cells: Vec<(Subject, Phase, &FaultCase)> = Vec::new();
+    for subject in Subject::ALL {
+        for phase in Phase::ALL {
+            if let Some((on, _)) = subject.operation(phase) {
+                let faults = faults::ALL.iter().filter(|fault| fault.applies(on));
+                cells.extend(faults.map(|fault| (subject, phase, fault)));
+            }
+        }
+    }
+    let faults = play_all(cells, |(subject, phase, fault)| {
+        play(*subject, *phase, fault)
+    });
+    let statuses = play_all(statuses::cells(), statuses::play);
+    let mut broken = Vec::new();
+    let mut compare = |phase: &str, fault: &str, subject: Subject, outcome: &str| {
+        let subject = name(subject);
+        let expected = expected(phase, fault, &subject);
+        if outcome != expected {
+            let line = format!("{phase} | {fault} | {subject} | {outcome}  (expected: {expected})");
+            broken.push(line);
+        }
+    };
+    for ((subject, phase, fault), outcome) in &faults {
+        compare(&name(phase), fault.name, *subject, outcome);
+    }
+    for (cell, outcome) in &statuses {
+        let status = cell.status.to_string();
+        compare(cell.section(), &status, cell.subject, outcome);
+    }
     broken.sort();
     let count = broken.len();
     assert!(count == 0, "{count} cells:\n{}", broken.join("\n"));
-    let page = page(&cells.into_inner().unwrap());
+    let page = page(&faults) + &statuses::page(&statuses);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fault-table.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).expect("docs/fault-table.md is writable");

@@ -31,14 +31,14 @@ pub struct Lab {
     pub time: Time,
     /// The services.
     pub services: Simulator,
-    /// What the runner logged.
+    /// What the runner wrote to stdout and stderr.
     pub log: Log,
     dir: tempfile::TempDir,
     config: String,
     env: BTreeMap<&'static str, String>,
 }
 
-/// Collects what the runner writes to stderr.
+/// Collects what the runner writes.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -159,15 +159,26 @@ impl Lab {
         begun.expect("the item exists");
     }
 
-    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token is not
-    /// counted: it has started nothing and is sent again with a new token.
+    /// The number of triggers that were sent, received or not. A trigger that was rejected for its token (401,
+    /// or 403 of Power BI) is not counted: it has started nothing and is sent again with a new token.
     pub fn triggers(&self) -> usize {
         use simulator::faults::Operation::{FabricRun, ModelRefresh, Refresh, Trigger};
         let triggers = [FabricRun, ModelRefresh, Refresh, Trigger].map(Some);
         let requests = self.services.requests().into_iter();
         requests
-            .filter(|request| request.status != 401 && triggers.contains(&request.on))
+            .filter(|request| triggers.contains(&request.on))
+            .filter(|request| request.status != 401 && request.status != 403)
             .count()
+    }
+
+    /// What is in the files of the audit log.
+    pub fn stored_text(&self) -> String {
+        let files = std::fs::read_dir(self.dir.path()).expect("a folder");
+        let texts = files.map(|file| {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        texts.collect()
     }
 
     fn invocation_for(&self, operation: Operation) -> Invocation {
@@ -194,7 +205,7 @@ impl Lab {
                 progress_lines: true,
             },
             redactor.clone(),
-            Sink::new(Box::new(std::io::sink())),
+            Sink::new(Box::new(self.log.clone())),
             Sink::new(Box::new(self.log.clone())),
             None,
             Arc::new(VirtualClock::of_runner(&self.time)),

@@ -21,4 +21,7 @@ mod kinds;
 mod lab;
 mod long;
 mod page;
+mod reasons;
+mod responses;
+mod statuses;
 mod subjects;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::faults;
+use super::cell::Outcome;
+use super::faults::{self, FaultCase};
 use super::subjects::{Phase, Subject, name};
 
-/// The outcomes of all cells: subject, phase, fault, outcome.
-pub type Cells = Vec<(Subject, Phase, &'static str, String)>;
+/// A cell and its outcome.
+pub type Played<'f> = ((Subject, Phase, &'f FaultCase), Outcome);
 
 const HEAD: &str = "\
 # The outcome of every fault
@@ -20,14 +21,20 @@ The test also checks that in every cell only a refresh that the service complete
 there is at most one trigger, that every trigger has an intent in the audit log, and that no request is
 sent before the service's `Retry-After` has passed.
 
-A refresh takes ten minutes and the deadline is 45 minutes. `429-hour` has a `Retry-After` of an hour.
-Faults whose names end in `once` affect only the first such call; `after` means that the call had its
-effect before the fault. `–`: the kind has no such phase. The cells under `cancel` are the outcome of the
-cancellation.
+A refresh takes ten minutes and the deadline is 45 minutes. `429-hour` has a `Retry-After` of an hour,
+`429-text-once` the time only in its text. Faults whose names end in `once` affect only the first such call;
+`after` means that the call had its effect before the fault. `401-permission` and `403-token-expired` have
+their reason only in a header, `…-capacity` is a paused capacity, `other-coding` a compressed body that
+nobody asked for. `–`: the kind has no such phase, or its service no such fault. The cells under `cancel`
+are the outcome of the cancellation.
+
+The last two tables show every final status at the trigger, without and with a refresh that started. Only a
+4xx other than 408 and 499 is a refusal; whatever else may have started a refresh is searched for and never
+sent again, also not by a second start with the same key. Neighbours with the same outcome share a row.
 ";
 
 /// The page.
-pub fn page(cells: &Cells) -> String {
+pub fn page(played: &[Played<'_>]) -> String {
     let mut out = HEAD.to_owned();
     for phase in Phase::ALL {
         let subjects: Vec<Subject> = Subject::ALL
@@ -44,9 +51,9 @@ pub fn page(cells: &Cells) -> String {
         for fault in faults::ALL {
             let _ = write!(out, "| {} |", fault.name);
             for subject in &subjects {
-                let cell = cells
+                let cell = played
                     .iter()
-                    .find(|(s, p, w, _)| s == subject && *p == phase && *w == fault.name);
+                    .find(|((s, p, f), _)| s == subject && *p == phase && f.name == fault.name);
                 let text = cell.map_or("–", |(.., text)| text.as_str());
                 let _ = write!(out, " {} |", text.replacen(' ', "<br>", 1));
             }

@@ -16,7 +16,7 @@ pub const SECRET: &str = "INVENTED~client-secret_0123456789";
 pub const WORKSPACE: Uuid = uuid!("33333333-3333-3333-3333-333333333333");
 pub const ITEM: Uuid = uuid!("44444444-4444-4444-4444-444444444444");
 const FLOW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
+pub const SIG: &str = "INVENTED-trigger-sig_0123456789abcdefghijkl";
 
 /// How long a refresh takes: ten minutes.
 pub const TAKES_MS: u64 = 600_000;

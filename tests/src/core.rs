@@ -270,8 +270,10 @@ impl Core {
     pub(crate) fn finish(&self, received: &Received, mut reply: Reply) -> Reply {
         let status = reply.status.as_u16();
         self.lock().log.set_status(received.number, status);
-        if received.fault == Some(Fault::WrongContentType) {
-            reply.set_header("content-type", "text/plain");
+        match &received.fault {
+            Some(Fault::WrongContentType) => reply.set_header("content-type", "text/plain"),
+            Some(Fault::Encoded(coding)) => reply.encode(coding),
+            _ => {}
         }
         reply.set_default_header("date", &http_date(self.now()));
         // Also on a reply that a fault put in place of the service's.

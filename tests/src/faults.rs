@@ -134,6 +134,9 @@ pub enum Fault {
     },
     /// Takes effect; the reply's type is `text/plain`.
     WrongContentType,
+    /// Takes effect; the reply is compressed with this coding. Only `gzip` is real: with any other,
+    /// the body is bytes that nobody can read.
+    Encoded(String),
     /// Takes effect; what comes back is not HTTP.
     Garbage,
     /// Takes effect; this replaces the service's reply.
@@ -185,7 +188,7 @@ impl Fault {
     pub(crate) fn keeps_reply(&self) -> bool {
         matches!(
             self,
-            Self::DelayMs(_) | Self::SlowDrip { .. } | Self::WrongContentType
+            Self::DelayMs(_) | Self::SlowDrip { .. } | Self::WrongContentType | Self::Encoded(_)
         )
     }
 

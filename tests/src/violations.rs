@@ -130,11 +130,13 @@ impl Violations {
 
     /// Remembers the `Retry-After` of the reply to `seen`.
     pub(crate) fn remember(&mut self, seen: &Observed<'_>, reply: &Reply) {
-        let retry = reply.header("retry-after");
+        let is_429 = reply.status.as_u16() == 429;
+        let in_text = is_429.then(|| text_wait(&reply.body)).flatten();
+        let retry = reply.header("retry-after").or(in_text.as_deref());
         let Some(until) = retry.and_then(|value| retry_after(value, seen.now)) else {
             return;
         };
-        if reply.status.as_u16() == 429 {
+        if is_429 {
             if let Some(operation) = seen.routed.operation {
                 self.blocked.push(Blocked {
                     identity: seen.identity.clone(),
@@ -152,6 +154,14 @@ impl Violations {
             self.waits.push((path.to_owned(), until));
         }
     }
+}
+
+/// The seconds in "Retry in 40 seconds.", as Power BI writes them.
+fn text_wait(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let (_, rest) = text.split_once("Retry in ")?;
+    let (seconds, _) = rest.split_once(" seconds")?;
+    Some(seconds.to_owned())
 }
 
 /// The rules that a request breaks regardless of earlier ones.

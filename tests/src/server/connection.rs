@@ -34,6 +34,9 @@ const CLOCK_INTERVAL: Duration = Duration::from_millis(5);
 /// Sent instead of HTTP.
 const GARBAGE: &[u8] = b"\x00\xff\x16 this is not HTTP \x00\xff\r\n\r\n";
 
+/// Statuses, apart from 1xx, of replies without a body.
+const BODILESS: [StatusCode; 2] = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+
 /// A million spaces.
 static SPACES: [u8; 1_000_000] = [b' '; 1_000_000];
 
@@ -229,14 +232,17 @@ impl<S: Socket> Connection<S> {
         for (name, value) in reply.headers.iter() {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
-        // A reply with this status has no body, and announces none.
-        if reply.status != StatusCode::NO_CONTENT {
-            head.extend(format!("content-length: {length}\r\n").bytes());
+        // A reply with such a status has no body, and announces none.
+        let is_1xx = reply.status.is_informational();
+        if is_1xx || BODILESS.contains(&reply.status) {
+            head.extend(b"\r\n");
+        } else {
+            head.extend(format!("content-length: {length}\r\n\r\n").bytes());
+            head.extend(body);
         }
-        head.extend(b"\r\n");
-        head.extend(body);
         self.0.write_all(&head).await?;
-        Ok(true)
+        // After a 1xx a client waits for the final reply, which never comes.
+        Ok(!is_1xx)
     }
 
     /// Sends the body at `bytes_per_s`; an empty body becomes 1,024 spaces. The rate is real: it

@@ -80,7 +80,7 @@ pub(super) fn refresh(call: &mut Call<'_>) -> Result<Answer, Reply> {
         .map_err(|refusal| call.refused(&refusal))?
         .id;
     let reply = Reply::empty(202);
-    if !is_enhanced {
+    if !is_enhanced || !model.names_refresh {
         return Ok(reply.with_header("requestid", &id).into());
     }
     let location = format!(
@@ -185,9 +185,18 @@ fn status(run: &Run, now: Timestamp) -> &str {
     }
 }
 
-/// The `serviceExceptionJson` of a failure: JSON within JSON.
+/// The `serviceExceptionJson` of a failure: JSON within JSON. A message is three levels deep.
 fn service_exception(failure: Option<&Failure>) -> Option<String> {
-    failure.map(|failure| json!({"errorCode": failure.code}).to_string())
+    let Failure { code, message, .. } = failure?;
+    let details = [
+        json!({"code": "HResult", "detail": {"type": 1, "value": "-2147467259"}}),
+        json!({"code": format!("{code}_Details_Label"), "detail": {"type": 1, "value": message}}),
+    ];
+    Some(match message.as_str() {
+        "" => json!({"errorCode": code}).to_string(),
+        _ => json!({"error": {"code": code, "pbi.error": {"code": code, "details": details}}})
+            .to_string(),
+    })
 }
 
 /// The attempts that have begun at `now`, oldest first, and how many have ended. They share the time

@@ -199,7 +199,16 @@ fn judge(
             "InvalidRequest",
             "Invalid dataset refresh request. Another refresh request is already executing",
         )),
-        ItemKind::SemanticModel => Ok(()),
+        ItemKind::SemanticModel => match item.daily_limit {
+            Some(limit) if in_last_day >= usize::try_from(limit).unwrap_or(usize::MAX) => {
+                Err(Refusal::new(
+                    429,
+                    "Request Throttled",
+                    "Invalid dataset refresh request. Number of refresh requests in last 24 hours exceeded limit",
+                ))
+            }
+            _ => Ok(()),
+        },
     }
 }
 
@@ -363,7 +372,9 @@ impl State {
         let after = |at, ms| later(at, Duration::from_millis(ms));
         let runs_from = after(now, item.queue_ms);
         let never = item.ends.as_deref() == Some("Never");
-        let ends = item.ends.as_deref().filter(|_| !never);
+        // What the service does by itself succeeds, whatever happens to the refreshes of others.
+        let framing = refresh_type == RefreshType::DirectLakeFraming;
+        let ends = item.ends.as_deref().filter(|_| !never && !framing);
         Run {
             item: item.id,
             id: match item.kind {
@@ -381,7 +392,7 @@ impl State {
             started_at: now,
             runs_from,
             visible_at: after(now, item.appear_after_ms),
-            ends_at: (!never).then(|| after(runs_from, item.run_ms)),
+            ends_at: (!never || framing).then(|| after(runs_from, item.run_ms)),
             ends_with: ends.unwrap_or(item.success()).to_owned(),
             reason: item.failure(),
             failed_attempts: item.failed_attempts,

@@ -83,6 +83,14 @@ pub enum RefreshType {
     ViaXmlaEndpoint,
     /// Semantic models: the training of Q&A.
     OnDemandTraining,
+    /// Direct Lake models: the service itself, when a table has changed.
+    DirectLakeFraming,
+    /// Semantic models: the copy in OneLake.
+    OneLakeIntegration,
+    /// Semantic models: an activity of a pipeline.
+    DataFactory,
+    /// Semantic models: an editor in the browser.
+    WebModeling,
 }
 
 /// A run that is already in the history when the simulator starts.
@@ -186,7 +194,7 @@ pub struct Item {
 
     /// Dataflow: the `generation` in the list of dataflows.
     pub generation: u8,
-    /// Dataflow: refreshes in any rolling 24 hours; `None`: no limit.
+    /// Dataflow and model: refreshes in any rolling 24 hours; `None`: no limit.
     pub daily_limit: Option<u32>,
     /// Dataflow. False: reading the runs is forbidden to applications (service principals).
     pub apps_may_read: bool,
@@ -217,6 +225,8 @@ pub struct Item {
 
     /// Model. False: it is not on Premium, and an enhanced refresh is refused.
     pub premium: bool,
+    /// Model. False: the reply to an enhanced refresh names it only by `RequestId`.
+    pub names_refresh: bool,
     /// Model: the `isRefreshable` in the list of models.
     pub is_refreshable: bool,
     /// Model: how many attempts fail before the last one. They share the time equally.
@@ -259,6 +269,7 @@ impl Default for Item {
             cancelled_without_end: false,
             parameters: Vec::new(),
             premium: true,
+            names_refresh: true,
             is_refreshable: true,
             failed_attempts: 0,
             tables: vec!["Orders".to_owned()],
@@ -293,6 +304,8 @@ impl Item {
     pub fn semantic_model(workspace: Uuid, id: Uuid, name: &str) -> Self {
         Self {
             kind: ItemKind::SemanticModel,
+            // Premium.
+            daily_limit: Some(48),
             ..Self::dataflow(workspace, id, name)
         }
     }
@@ -346,7 +359,7 @@ impl Item {
         self
     }
 
-    /// Sets the daily limit of a dataflow.
+    /// Sets the daily limit of a dataflow or model.
     #[must_use]
     pub fn daily_limit(mut self, limit: Option<u32>) -> Self {
         self.daily_limit = limit;

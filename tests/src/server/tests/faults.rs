@@ -1,6 +1,9 @@
 //! Each fault as a client sees it on the wire, and whether the flow ran.
 
+use std::io::Read as _;
+
 use super::*;
+use crate::faults::CannedReply;
 
 /// A simulator with a fault at its trigger, and the flow.
 async fn with_fault(fault: impl Into<Fault>) -> (Simulator, Flow) {
@@ -93,4 +96,45 @@ async fn a_delayed_reply_follows_the_simulators_clock() {
     simulator.advance(Duration::from_secs(60));
     let first = timeout(PATIENCE, stream.read_u8()).await;
     assert_eq!(first.unwrap().unwrap(), b'H');
+}
+
+#[tokio::test]
+async fn any_status_can_be_final_and_only_some_have_a_body() {
+    for (status, has_body) in [
+        (100, false),
+        (101, false),
+        (199, false),
+        (204, false),
+        (299, true),
+        (304, false),
+        (399, true),
+        (499, true),
+        (600, true),
+        (999, true),
+    ] {
+        let canned = CannedReply::status(status).body("{}");
+        let (simulator, flow) = with_fault(Fault::ReplaceAfterStatus(canned)).await;
+        let bytes = bytes_of(&simulator, &trigger_text(&flow)).await.unwrap();
+        let reply = RawReply::parse(&bytes).unwrap();
+        assert_eq!(reply.status, status);
+        assert_eq!(!reply.body.is_empty(), has_body, "{status}");
+        assert_eq!(reply.header("content-length").is_some(), has_body);
+        assert_eq!(flow_runs(&simulator), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_body_can_be_compressed() {
+    for coding in ["gzip", "br"] {
+        let fault = Fault::Encoded(coding.to_owned());
+        let rule = FaultRule::on(Operation::Token, fault);
+        let (simulator, _) = started(|world| world.faults.push(rule)).await;
+        let target = format!("/{TENANT}/oauth2/v2.0/token");
+        let reply = send(&simulator, "POST", &target, &[], "").await;
+        assert_eq!(reply.header("content-encoding"), Some(coding));
+        let mut text = String::new();
+        let read = flate2::read::GzDecoder::new(&reply.body[..]).read_to_string(&mut text);
+        assert_eq!(read.is_ok(), coding == "gzip", "{text}");
+        assert_eq!(text.contains("error"), coding == "gzip", "{text}");
+    }
 }
