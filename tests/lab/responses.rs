@@ -18,6 +18,12 @@ fn responding(subject: Subject, respond: ResponseAction) -> World {
     world
 }
 
+/// A Response in the reply to the trigger, and one after two polls.
+fn at_once_and_later(status: u16, body: &Value) -> [ResponseAction; 2] {
+    let respond = ResponseAction::with(status, body.clone());
+    [respond.clone(), respond.asynchronously(2)]
+}
+
 /// The number of triggers of the flow, whatever their status: a 401 may be the flow's own.
 fn triggers(lab: &Lab) -> usize {
     let requests = lab.services.requests().into_iter();
@@ -38,12 +44,7 @@ fn of_platform(on: Operation, status: u16, code: &str) -> FaultRule {
 fn an_error_response_of_the_flow_is_failed_after_one_trigger() {
     let error = json!({"error": {"code": "Request Throttled", "message": "too many in 24 hours"}});
     for status in [400, 401, 403, 404, 408, 409, 429, 499, 500, 503] {
-        for polls in [None, Some(2)] {
-            let respond = ResponseAction::with(status, error.clone());
-            let respond = match polls {
-                Some(polls) => respond.asynchronously(polls),
-                None => respond,
-            };
+        for respond in at_once_and_later(status, &error) {
             let world = responding(Subject::FlowResponse, respond);
             Subject::FlowResponse.lab(world, "", async |lab: &Lab| {
                 let result = lab.refresh().await;
@@ -184,24 +185,20 @@ fn a_successful_response_that_reports_an_error_is_never_a_success() {
         ),
         (of_connector(), Status::Unknown),
     ] {
-        for polls in [None, Some(1)] {
-            let respond = ResponseAction::with(200, body.clone());
-            let respond = match polls {
-                Some(polls) => respond.asynchronously(polls),
-                None => respond,
-            };
+        let [at_once, later] = at_once_and_later(200, &body);
+        for (subject, respond) in [
             // A flow without `verify:` is not polled.
-            let at_once = (polls.is_none()).then_some(Subject::Flow);
-            for subject in at_once.into_iter().chain([Subject::FlowResponse]) {
-                let world = responding(subject, respond.clone());
-                subject.lab(world, "", async |lab: &Lab| {
-                    let result = lab.refresh().await;
-                    assert_eq!(result.status, status, "{subject:?} {body}: {result:?}");
-                    assert_eq!((result.sent, triggers(lab)), (Sent::Yes, 1), "{body}");
-                    let sentence = body["error"]["message"].as_str().unwrap_or_default();
-                    assert!(result.message.contains(sentence), "{result:?}");
-                });
-            }
+            (Subject::Flow, at_once.clone()),
+            (Subject::FlowResponse, at_once),
+            (Subject::FlowResponse, later),
+        ] {
+            subject.lab(responding(subject, respond), "", async |lab: &Lab| {
+                let result = lab.refresh().await;
+                assert_eq!(result.status, status, "{subject:?} {body}: {result:?}");
+                assert_eq!((result.sent, triggers(lab)), (Sent::Yes, 1), "{body}");
+                let sentence = body["error"]["message"].as_str().unwrap_or_default();
+                assert!(result.message.contains(sentence), "{result:?}");
+            });
         }
     }
 }
