@@ -4,7 +4,8 @@
 //! only:
 //!
 //! ```text
-//! cli → run → {config, engine} → {report, audit_log, outbound} → {verdict, contract, secret, trace, clock}
+//! cli → run → {config, engine} → {report, audit_log, outbound} →
+//!     {verdict, contract, secret, files, sink, trace, clock}
 //! ```
 //!
 //! - [`cli`]: the command line.
@@ -19,7 +20,8 @@
 //! - [`guard`]: the guards that need a calendar.
 //! - [`verdict`]: the outcome of a refresh.
 //! - [`contract`]: the types of `wit/`, generated.
-//! - [`trace`], [`secret`], [`clock`]: the trace context, redaction, and time.
+//! - [`trace`], [`secret`], [`files`], [`clock`], [`sink`]: the trace context, redaction, files that a
+//!   person names, time, and the streams.
 
 pub mod audit_log;
 pub mod cli;
@@ -27,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod engine;
+pub mod files;
 pub mod guard;
 pub mod import;
 pub mod orchestrator;
@@ -34,5 +37,6 @@ pub mod outbound;
 pub mod report;
 pub mod run;
 pub mod secret;
+pub mod sink;
 pub mod trace;
 pub mod verdict;

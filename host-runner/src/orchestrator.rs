@@ -8,8 +8,7 @@
 //! quote it, because nothing here may hold back a refresh.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -18,16 +17,18 @@ use serde_json::{Map, Value};
 
 use crate::audit_log::KestraContext;
 use crate::config::Env;
-use crate::report::clean::{cut, printable};
+use crate::files;
+use crate::report::clean::printable;
 use crate::report::mode::CONTEXT_FILE;
+use crate::secret::cut;
 use crate::trace::Trace;
 
 /// The line for a Kestra task's `env:` that passes the whole context. `trigger` alone fails a task that
 /// a person started. Without `base64encode`, Kestra evaluates expressions in labels.
 pub const CONTEXT_LINE: &str = r#"KESTRA_CONTEXT: "{{ {'execution': execution, 'taskrun': taskrun, 'flow': flow, 'labels': labels, 'trigger': {'_context': trigger._context ?? {}}, 'trace': trace ?? {}} | toJson | base64encode }}""#;
 
-/// The most that is read of a context file, in bytes: it contains whole inputs and outputs.
-const CONTEXT_LIMIT: u64 = 16 << 20;
+/// The largest context file, in KiB: it contains whole inputs and outputs.
+const CONTEXT_LIMIT: u64 = 16 << 10;
 /// The maximum length of an id, in characters. Kestra's own are far shorter; every event repeats them.
 const ID_LENGTH: usize = 256;
 /// The maximum number of labels. Kestra's pages show a dozen; every event repeats them.
@@ -149,9 +150,10 @@ fn add_flat(
 }
 
 /// The contexts: the named file, the file in the working directory, the variable (as text or base64).
-/// A file that cannot be read is skipped.
+/// A file that does not exist is skipped.
 fn contexts(env: Env<'_>, working_dir: &Path, warnings: &mut Vec<String>) -> Vec<Value> {
-    let named = env("KESTRA_EXECUTION_CONTEXT_FILE").and_then(|file| read(Path::new(&file)));
+    let named =
+        env("KESTRA_EXECUTION_CONTEXT_FILE").and_then(|file| read(Path::new(&file), warnings));
     let variable = env("KESTRA_CONTEXT").and_then(|text| {
         let decoded = STANDARD.decode(text.trim());
         let json = serde_json::from_slice(&decoded.unwrap_or(text.into_bytes())).ok();
@@ -161,7 +163,7 @@ fn contexts(env: Env<'_>, working_dir: &Path, warnings: &mut Vec<String>) -> Vec
         }
         json
     });
-    let here = read(&working_dir.join(CONTEXT_FILE));
+    let here = read(&working_dir.join(CONTEXT_FILE), warnings);
     [named, here, variable].into_iter().flatten().collect()
 }
 
@@ -169,9 +171,14 @@ fn ignored(what: &str) -> String {
     format!("{what} and is ignored; the line for a Kestra task's `env:` is {CONTEXT_LINE}")
 }
 
-fn read(path: &Path) -> Option<Value> {
-    let file = File::open(path).ok()?.take(CONTEXT_LIMIT);
-    serde_json::from_reader(BufReader::new(file)).ok()
+fn read(path: &Path, warnings: &mut Vec<String>) -> Option<Value> {
+    let text = files::read_text(path, CONTEXT_LIMIT);
+    match text.and_then(|text| Ok(serde_json::from_str(&text)?)) {
+        Ok(context) => return Some(context),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => warnings.push(format!("{} is ignored: {error}", path.display())),
+    }
+    None
 }
 
 #[cfg(test)]
@@ -215,9 +222,12 @@ mod tests {
 
     #[test]
     fn without_a_valid_context_there_is_none() {
-        for read in [of(&[]), read(Some("{"), &[("KESTRA_CONTEXT", " \n")])] {
+        for read in [of(&[]), of(&[("KESTRA_CONTEXT", " \n")])] {
             assert_eq!(read, CallerContext::default());
         }
+        let garbled = read(Some("{"), &[]);
+        assert!(garbled.kestra.is_none());
+        assert!(garbled.warnings[0].contains(".json is ignored: "));
     }
 
     #[test]

@@ -265,16 +265,73 @@ fn escape(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     }
 }
 
-/// The JSON value with every text and every name replaced by `map`.
+/// The maximum length of a text in the audit log and in the output, in characters. A payload fits;
+/// text of a service that is longer is not meant to be read.
+pub const TEXT_LIMIT: usize = 64 * 1024;
+
+/// The last character of a truncated text.
+const CUT_MARK: char = '…';
+
+/// Truncates the text to `limit` characters; the last one is then `…`.
+#[must_use]
+pub fn cut(text: &str, limit: usize) -> String {
+    if text.chars().nth(limit).is_none() {
+        return text.to_owned();
+    }
+    let Some(kept) = limit.checked_sub(1) else {
+        return String::new();
+    };
+    text.chars().take(kept).chain([CUT_MARK]).collect()
+}
+
+/// The fields of events, results and lists with our own words and ids.
+const OURS: &str = "cancellation code event evidence identity invocation kind likely_cause matched \
+    overridden overrides resolved_as resource run sent status target topic what word";
+
+/// The objects in which the text of a service or a person has such a name.
+const OF_SERVICES: &str = "labels newest run running service_error";
+
+/// Whether the text has the form of our own words and ids. A name or an id that has another form may be
+/// someone else's.
+#[must_use]
+pub fn is_own_form(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-:/.".contains(c);
+    text.len() <= 256 && text.chars().all(fits)
+}
+
+/// The JSON value with every text of a service or a person replaced by `map`.
+///
+/// Names of fields and our own words and ids stay as they are: a service that returns the secret
+/// `completed` must not change what an event means. Labels are named by people.
 #[must_use]
 pub fn map_texts(value: &Value, map: &impl Fn(&str) -> String) -> Value {
+    map_field("", value, map)
+}
+
+fn map_field(name: &str, value: &Value, map: &impl Fn(&str) -> String) -> Value {
+    let is_in = |names: &str| names.split(' ').any(|one| one == name);
     match value {
+        Value::String(text) if is_in(OURS) && is_own_form(text) => value.clone(),
         Value::String(text) => map(text).into(),
-        Value::Array(items) => items.iter().map(|item| map_texts(item, map)).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, item)| (map(name), map_texts(item, map)))
-            .collect(),
+        Value::Array(items) => match (name, items.as_slice()) {
+            // Pairs of a name and a value.
+            ("fields" | "headers", [key @ Value::String(_), item]) => {
+                Value::from_iter([key.clone(), map_field("", item, map)])
+            }
+            _ => items
+                .iter()
+                .map(|item| map_field(name, item, map))
+                .collect(),
+        },
+        Value::Object(fields) => {
+            let field = |(key, item): (&String, &Value)| {
+                let inner = if is_in(OF_SERVICES) { "" } else { key };
+                let is_ours = name != "labels" && is_own_form(key);
+                let key = if is_ours { key.clone() } else { map(key) };
+                (key, map_field(inner, item, map))
+            };
+            fields.iter().map(field).collect()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
@@ -319,6 +376,13 @@ mod tests {
         ] {
             assert_eq!(Redactor::new().scrub(text), shown);
         }
+    }
+
+    #[test]
+    fn truncated_text_is_marked_and_keeps_whole_characters() {
+        let cuts = [("äöü", 3), ("äöüx", 3), ("ab", 1), ("ab", 0), ("", 0)];
+        let expected = ["äöü", "äö…", "…", "", ""];
+        assert_eq!(cuts.map(|(text, limit)| cut(text, limit)), expected);
     }
 
     #[test]

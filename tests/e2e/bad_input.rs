@@ -1,8 +1,12 @@
 //! Invalid input: the exit code, a message with a hint, and nothing is sent.
 
+use simulator::faults::{Fault, FaultRule, Operation};
 use simulator::world::{Flow, FlowForm};
 
-use crate::support::{Outcome, Platform, Setup, WORKSPACE, endless, flow, verified, world};
+use crate::support::{
+    CLIENT_SECRET, Outcome, Platform, Setup, WORKSPACE, dataflow, endless, flow, verified, world,
+    world_of,
+};
 
 /// Asserts that the usual setup with this change exits with 2 before anything is sent.
 #[track_caller]
@@ -25,6 +29,105 @@ fn an_unreadable_or_invalid_file_is_named() {
     for name in ["nowhere.yaml", "folder.yaml"] {
         let outcome = setup.run(&format!("refresh order_list --config {name}"));
         outcome.exits(2).says(name);
+    }
+}
+
+#[test]
+fn a_pipe_a_device_or_a_directory_is_named_and_not_read() {
+    for (file, is) in [
+        ("pipe", "it is a pipe"),
+        ("/dev/zero", "it is a device"),
+        ("folder", "it is a directory"),
+    ] {
+        let start = |change: &dyn Fn(Setup) -> Setup, line: &str, exit: i32| {
+            let platform = Platform::start(&world());
+            let setup = change(Setup::verified(&platform));
+            let mut mkfifo = std::process::Command::new("mkfifo");
+            assert!(mkfifo.arg(setup.path("pipe")).status().unwrap().success());
+            std::fs::create_dir(setup.path("folder")).unwrap();
+            let outcome = setup.run(&line.replace("FILE", file));
+            outcome.exits(exit).says(file).says(is);
+            assert_eq!(platform.triggers(), usize::from(exit == 0));
+        };
+        let in_secret = |setup: Setup| {
+            setup.replacing("${env:AZURE_CLIENT_SECRET}", &format!("${{file:{file}}}"))
+        };
+        let as_ca = |setup: Setup| setup.appending(&format!("transport: {{ca_file: {file}}}\n"));
+        let as_context = |setup: Setup| setup.env("KESTRA_EXECUTION_CONTEXT_FILE", file);
+        start(&|setup| setup, "refresh order_list --config FILE", 2);
+        start(&|setup| setup, "refresh order_list --payload FILE", 2);
+        start(&|setup| setup, "refresh order_list --component FILE", 2);
+        start(&|setup| setup, "import-config FILE", 2);
+        start(&in_secret, "check", 2);
+        start(&as_ca, "refresh order_list", 2);
+        start(&as_context, "refresh order_list --output text", 0);
+    }
+}
+
+#[test]
+fn text_that_windows_wrote_is_read_and_utf_16_is_named() {
+    let (platform, setup) = verified(&world());
+    let marked = |text: &str| format!("\u{feff}{text}").replace('\n', "\r\n");
+    let config = std::fs::read_to_string(setup.path("refresh.yaml")).unwrap();
+    let config = config
+        .replace("${env:AZURE_CLIENT_SECRET}", "${file:secret.txt}")
+        .replace("${env:ORDER_LIST_FLOW_URL}", "${file:url.txt}");
+    let setup = setup.config(&marked(&config));
+    let write = |name: &str, text: &[u8]| std::fs::write(setup.path(name), text).unwrap();
+    write(
+        "secret.txt",
+        marked(&format!("{CLIENT_SECRET}\n\n")).as_bytes(),
+    );
+    write(
+        "url.txt",
+        marked(&format!("{}\n", platform.trigger_url())).as_bytes(),
+    );
+    write("payload.json", marked("{\"n\": 1}\n").as_bytes());
+    setup
+        .refresh("--payload payload.json")
+        .is("completed", "", 0);
+    let text = CLIENT_SECRET.encode_utf16();
+    write(
+        "secret.txt",
+        &text.flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+    );
+    let outcome = setup.run("check");
+    outcome
+        .exits(2)
+        .says("secret.txt")
+        .says("UTF-16; save it as UTF-8");
+}
+
+#[test]
+fn what_is_around_a_value_is_reported_with_its_variable() {
+    for key in ["tenant", "client_id", "url"] {
+        let change = |setup: Setup| {
+            let (from, to) = (format!("    {key}: "), format!("    {key}: ${{env:IT}} # "));
+            let setup = setup.replacing(&from, &to);
+            setup.env("IT", "\"11111111-1111-1111-1111-111111111111\"")
+        };
+        invalid(change, &["quotes", "env:IT", key]);
+    }
+    let inside = format!("{CLIENT_SECRET}\n{CLIENT_SECRET}");
+    let change = |setup: Setup| setup.env("AZURE_CLIENT_SECRET", &inside);
+    invalid(change, &["line break", "env:AZURE_CLIENT_SECRET"]);
+    // Line breaks at the end are no part of a secret; what may be one is sent, with a warning.
+    for (value, warns, exit) in [
+        (format!("{CLIENT_SECRET}\r\n\n"), "", 0),
+        (
+            format!("\"{CLIENT_SECRET}\""),
+            "_SECRET): quotes around",
+            14,
+        ),
+        (format!("{CLIENT_SECRET} \n"), "_SECRET): blanks around", 14),
+    ] {
+        let (_platform, setup) = verified(&world());
+        let setup = setup.env("AZURE_CLIENT_SECRET", &value);
+        for command in ["refresh order_list", "check"] {
+            let outcome = setup.run(command);
+            outcome.exits(exit).says(warns);
+            assert!(!format!("{outcome:?}").contains(CLIENT_SECRET));
+        }
     }
 }
 
@@ -210,17 +313,51 @@ fn a_kestra_task_must_configure_its_audit_log() {
 }
 
 #[test]
-fn a_locked_audit_log_is_waited_for_and_then_exits_with_16() {
-    let (platform, setup) = verified(&world());
-    // A first run creates the audit log, which is then locked.
-    setup.refresh("--no-verify").exits(0);
-    let lock = setup.lock_audit_log();
-    let before = platform.triggers();
-    let outcome = setup.refresh("--deadline 1500ms");
-    outcome.ends("audit_unavailable", "no", 16);
-    assert_eq!(platform.triggers(), before);
-    drop(lock);
-    setup.refresh("--no-verify").exits(0);
+fn a_locked_audit_log_is_named_and_never_leads_to_a_second_trigger() {
+    let slow = |on| world().fault(FaultRule::on(on, Fault::DelayMs(900)));
+    let late = dataflow().appear_after_ms(1200);
+    std::thread::scope(|scope| {
+        for (place, world) in [
+            ("open", world()),
+            ("intent", slow(Operation::Transactions)),
+            ("triggered", slow(Operation::Trigger)),
+            ("observed", world_of(late, flow())),
+            ("outcome", endless()),
+        ] {
+            scope.spawn(move || {
+                let (platform, setup) = verified(&world);
+                setup.run("check").exits(0);
+                let looks = platform.requests_for("transactions").len();
+                let start = || setup.start_refresh("--deadline 6s --idempotency-key k");
+                let child = (place != "open").then(start);
+                let stored = |kind: &str| setup.event_kinds().contains(&kind.to_owned());
+                platform.wait_until(place, |platform| match place {
+                    "intent" => platform.requests_for("transactions").len() > looks,
+                    "triggered" => platform.triggers() == 1,
+                    "observed" => stored("triggered"),
+                    "outcome" => stored("observed"),
+                    _ => true,
+                });
+                let lock = setup.lock_audit_log();
+                if place == "outcome" {
+                    platform.complete("Success");
+                }
+                let outcome = Outcome::end_of(child.unwrap_or_else(start));
+                let expected = match place {
+                    "open" => ["audit_unavailable", "audit_log_locked", "no"],
+                    "intent" => ["audit_unavailable", "audit_unavailable", "no"],
+                    _ => ["unknown", "audit_write_failed", "yes"],
+                };
+                let ends = ["status", "code", "sent"].map(|name| outcome.field(name));
+                assert_eq!(ends, expected, "{place}: {outcome:#?}");
+                outcome.says("is locked by another process").says("fuser");
+                drop(lock);
+                let later = setup.refresh("--idempotency-key k");
+                later.is("completed", "", 0);
+                assert_eq!(platform.triggers(), 1, "{place}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -232,23 +369,7 @@ fn an_audit_log_that_cannot_grow_sends_nothing() {
     let line = "refresh order_list --output json --deadline 2s";
     let outcome = Outcome::of(&setup.limited("-f 8", line).output().unwrap());
     outcome.ends("audit_unavailable", "no", 16);
+    outcome.says("may not be larger");
     assert_eq!(platform.triggers(), 1);
     setup.refresh("").exits(0);
-}
-
-#[test]
-fn a_verdict_that_cannot_be_stored_is_unknown_and_followed_later() {
-    let (platform, setup) = verified(&endless());
-    let child = setup.start_refresh("--deadline 6s --idempotency-key k");
-    // Only the verdict is missing once the match is in the audit log.
-    platform.wait_until("the match", |_| {
-        setup.event_kinds().contains(&"observed".to_owned())
-    });
-    let lock = setup.lock_audit_log();
-    platform.complete("Success");
-    Outcome::end_of(child).ends("unknown", "yes", 12);
-    drop(lock);
-    let later = setup.refresh("--idempotency-key k");
-    later.is("completed", "", 0);
-    assert_eq!(platform.triggers(), 1);
 }

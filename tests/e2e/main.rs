@@ -25,4 +25,5 @@ mod output;
 mod sandbox;
 mod secrets;
 mod signals;
+mod unread;
 mod verdicts;

@@ -4,11 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use simulator::faults::{CannedReply, FaultRule, Operation};
-use simulator::world::ResponseAction;
+use simulator::world::{Flow, FlowForm, Item, ResponseAction};
 
 use crate::support::{
-    CLIENT_SECRET, Outcome, Platform, SIG, Setup, dataflow, flow, frames, verified, world, world_of,
+    CLIENT_SECRET, DATAFLOW, FLOW, Outcome, Platform, SIG, Setup, WORKSPACE, dataflow, flow,
+    frames, verified, world, world_of,
 };
+
+/// A secret in a payload.
+const FETCHED: &str = "INVENTED-fetched-1";
 
 /// Asserts that neither the output nor the audit log contains a secret or a token.
 #[track_caller]
@@ -48,14 +52,17 @@ fn a_verbose_refresh_shows_no_secret() {
 #[test]
 fn secrets_in_a_services_reply_are_masked() {
     let echo = format!(
-        r#"{{"error":{{"code":"Echo","message":"you sent sig={SIG} and {CLIENT_SECRET}"}}}}"#
+        r#"{{"error":{{"code":"Echo","message":"you sent sig={SIG}, {CLIENT_SECRET} and {FETCHED}"}}}}"#
     );
     for on in [Operation::Trigger, Operation::Transactions] {
         let rule = FaultRule::on(on, CannedReply::status(400).body(&echo));
         let (_platform, setup) = verified(&world().fault(rule));
+        let setup = setup.replacing("ORDER_LIST_pipeline", "\"${env:FETCHED}\"");
+        let setup = setup.env("FETCHED", FETCHED);
         let outcome = setup.refresh("-vv");
         assert_ne!(outcome.code, 0);
         assert_no_secret(&setup, &outcome);
+        assert_without(&setup, &outcome, FETCHED);
     }
 }
 
@@ -89,6 +96,28 @@ fn a_signature_in_a_location_header_is_sent_with_polls_and_masked() {
 }
 
 #[test]
+fn a_signature_that_is_one_of_our_words_changes_no_event() {
+    for word in ["triggered", "completed", "http_calls", "order_list"] {
+        let flow = Flow::new(FLOW, uuid::Uuid::from_u128(1), FlowForm::New, word);
+        let flow = flow.refreshing(DATAFLOW);
+        let (platform, setup) = verified(&world_of(dataflow(), flow.clone()));
+        let setup = setup.url(&flow.trigger_url(&platform.base));
+        let first = setup.refresh("--idempotency-key k");
+        first.is("completed", "", 0);
+        let kinds = setup.event_kinds();
+        assert_eq!(
+            (kinds[0].as_str(), kinds[1].as_str()),
+            ("intent", "triggered")
+        );
+        assert_eq!(kinds.last().unwrap(), "outcome");
+        let again = setup.refresh("--idempotency-key k");
+        assert_eq!(again.field("run"), first.field("run"), "{word}");
+        setup.run("follow order_list").exits(0);
+        assert_eq!(platform.triggers(), 1, "{word}");
+    }
+}
+
+#[test]
 fn errors_about_secrets_do_not_repeat_them() {
     let (_platform, setup) = verified(&world());
     std::fs::write(setup.path("secret.txt"), format!("{CLIENT_SECRET}\n")).unwrap();
@@ -101,6 +130,58 @@ fn errors_about_secrets_do_not_repeat_them() {
     let outcome = setup.run("refresh order_list -vv");
     outcome.exits(2);
     assert_no_secret(&setup, &outcome);
+}
+
+#[test]
+fn what_a_placeholder_fetched_is_sent_and_never_shown() {
+    let item = Item {
+        parameters: vec!["days".into(), "plain".into()],
+        ..Item::dataflow_gen2(WORKSPACE, uuid::Uuid::from_u128(6), "Orders")
+    };
+    let platform = Platform::start(&world().item(item));
+    let payload = "payload: {dataflow_name: \"${env:NAME}\", list: [{days: \"${env:DAYS}\"}], token: \"x ${file:token}\", plain: 7} #";
+    let setup = Setup::verified(&platform)
+        .replacing("payload: {", payload)
+        .appending("    source: ${env:SOURCE}\n    standard_fields: ${env:STANDARD}\n  orders: {kind: dataflow-gen2, workspace: Data Admin, dataflow: Orders, poll: 50ms, parameters: {days: \"${env:DAYS}\", plain: 7}}\n")
+        .env("NAME", "INVENTED \"name\"")
+        .env("SOURCE", "INVENTED")
+        .env("DAYS", "7");
+    std::fs::write(setup.path("token"), "INVENTED-token\n").unwrap();
+    let shown = |setup: &Setup, line: &str| {
+        let outcome = setup.run(line);
+        let said = format!("{}{}", outcome.stdout, outcome.stderr).replace('\\', "");
+        assert!(
+            !said.contains("INVENTED") && !said.contains(":\"7\""),
+            "{said}"
+        );
+        assert_eq!(said.contains("***"), line.contains("--dry-run"), "{said}");
+    };
+    let mut setup = setup.env("STANDARD", "true");
+    shown(&setup, "refresh orders --dry-run --output kestra");
+    shown(&setup, "refresh orders -vv");
+    shown(&setup, "check");
+    for standard in ["false", "true"] {
+        setup = setup.env("STANDARD", standard);
+        shown(&setup, "refresh order_list --dry-run");
+        shown(&setup, "refresh order_list --dry-run --output json");
+        shown(&setup, "refresh order_list -vv --output kestra");
+    }
+    let sent = platform.requests_for("trigger")[0].json();
+    assert_eq!(sent["dataflow_name"], "INVENTED \"name\"");
+    assert_eq!(sent["list"], json!([{"days": "7"}]));
+    assert_eq!(sent["token"], "x INVENTED-token");
+    assert!(!setup.audit_log_contains("INVENTED"));
+    let intents = setup
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "intent");
+    for event in intents {
+        let body = event["detail"]["request"]["body"].as_str().unwrap();
+        assert!(
+            body.contains("***") && !body.contains("\"7\"") && body.contains(":7"),
+            "{body}"
+        );
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn play_all<C: Send>(cells: Vec<C>, play: impl Fn(&C) -> Outcome + Sync) -> Vec<
     };
     std::thread::scope(|scope| {
         for _ in 0..PARALLEL {
-            scope.spawn(&work);
+            scope.spawn(work);
         }
     });
     played.into_inner().unwrap()

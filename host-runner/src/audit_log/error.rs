@@ -63,9 +63,12 @@ pub enum FileProblem {
     /// It does not exist.
     #[error("does not exist")]
     NotFound,
-    /// It, its folder or its file system is read-only.
+    /// It or its folder is read-only.
     #[error("is read-only for this user")]
     ReadOnly,
+    /// Its file system is read-only.
+    #[error("is on a read-only file system")]
+    ReadOnlyFileSystem,
     /// It has another format.
     #[error("is not an SQLite database; it was not changed")]
     NotSqlite,
@@ -85,6 +88,15 @@ pub enum FileProblem {
     /// The disk is full.
     #[error("cannot be written: the disk is full")]
     DiskFull,
+    /// The user's or the project's quota is used up.
+    #[error("cannot be written: the disk quota is used up")]
+    QuotaExceeded,
+    /// The file has reached the largest size that the process or the file system allows.
+    #[error("cannot grow: a file of this process may not be larger")]
+    FileTooLarge,
+    /// The disk failed.
+    #[error("cannot be used: the disk reported an input/output error")]
+    DiskError,
     /// Another process holds the lock.
     #[error("is locked by another process")]
     Busy,
@@ -121,6 +133,7 @@ impl FileProblem {
                 "audit_log_read_only",
                 "make the file and its folder writable; SQLite creates files beside it",
             ),
+            Self::ReadOnlyFileSystem => ("audit_log_read_only", "make the file system writable"),
             Self::NotSqlite => ("audit_log_not_sqlite", "name another file"),
             Self::Foreign => ("audit_log_foreign", "name another file"),
             Self::NewerSchema { .. } => (
@@ -131,9 +144,12 @@ impl FileProblem {
                 "audit_log_disk_full",
                 "free disk space, or name a file on another disk",
             ),
+            Self::QuotaExceeded => ("audit_log_quota_exceeded", "free space, or raise the quota"),
+            Self::FileTooLarge => ("audit_log_file_too_large", "raise the limit (`ulimit -f`)"),
+            Self::DiskError => ("audit_log_io", "check the disk and the kernel's log"),
             Self::Busy => (
                 "audit_log_locked",
-                "try again; if it stays locked, find the process (for example with `fuser`) and stop it",
+                "find the process that holds it (for example with `fuser`), and wait for its end or stop it",
             ),
             Self::Corrupt { .. } => (
                 "audit_log_corrupt",
@@ -160,7 +176,7 @@ impl AuditLogError {
                  sqlite:/var/lib/host-runner/audit.db",
             ),
             Self::File { problem, .. } => problem.code_and_hint(),
-            Self::ClaimLost { .. } => ("claim_lost", "start again"),
+            Self::ClaimLost { .. } => ("claim_lost", "wait for the other process"),
             Self::UnknownRun(_) => ("run_not_found", "`host-runner audit list` shows the runs"),
             Self::RunInProgress(_) => ("run_in_progress", "wait for its end, or stop that process"),
             Self::RunNotSent(_) => ("run_not_sent", "start the refresh again"),

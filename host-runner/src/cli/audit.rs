@@ -118,8 +118,12 @@ fn list(start: &Start, runs: &[RunSummary]) {
 }
 
 fn show(start: &Start, audit_log: &AuditLog, run: &str) -> anyhow::Result<()> {
-    let entries = audit_log.events_of(run)?;
-    if entries.is_empty() {
+    let (entries, damage) = (audit_log.events_of(run)?, audit_log.damage_of(run)?);
+    for problem in &damage {
+        let message = format!("the audit log {problem}");
+        start.reporter.log(Level::Error, &message);
+    }
+    if entries.is_empty() && damage.is_empty() {
         return Err(unknown_run(run));
     }
     let mut invocation = String::new();

@@ -100,6 +100,8 @@ pub(super) async fn follow(start: &Start, args: &FollowArgs) -> anyhow::Result<u
         ..prepared.session
     };
     let (audit, target) = (&prepared.audit, &prepared.target);
+    let limit = deadline.unwrap_or(target.deadline);
+    let _ = start.ends_at.set(start.started_at.saturating_add(limit));
     let finished = match prepared.view {
         Some(view) => run::follow_recorded(&session, audit, target, view).await?,
         None => run::follow_any(&session, audit, target, since).await,

@@ -23,7 +23,7 @@ use args::{CancelArgs, CheckArgs, Command, FollowArgs, RefreshArgs};
 use setup::Start;
 
 use crate::config::json_schema;
-use crate::report::{Mode, width_of_stdout};
+use crate::report::{Mode, Signal, width_of_stdout};
 use crate::run::Component;
 use crate::verdict::Status;
 
@@ -106,8 +106,14 @@ async fn carry_out(start: &Start, command: &Command) -> u8 {
     let code = result.unwrap_or_else(|error| failure::report(&start.reporter, names, &error));
     // The exit code of these two states the outcome of a refresh, whoever reads it.
     let reports_outcome = matches!(command, Command::Refresh(_) | Command::Follow(_));
+    let delivered = start.deliver(reports_outcome).await;
     match start.reporter.unprinted() {
-        Some(error) if code == 0 && !reports_outcome => failure::unprinted(&start.reporter, &error),
-        _ => code,
+        _ if code != 0 || reports_outcome => code,
+        Some(error) => {
+            let code = failure::unprinted(&start.reporter, error);
+            let _ = start.deliver(reports_outcome).await;
+            code
+        }
+        None => delivered.map_or_else(Signal::exit_code, |()| code),
     }
 }

@@ -57,6 +57,7 @@ async fn carry_out(
     let patience = deadline
         .or_else(|| targets.iter().map(|target| target.deadline).max())
         .unwrap_or_default();
+    let _ = start.ends_at.set(start.started_at.saturating_add(patience));
     let audit_log = tokio::select! {
         biased;
         signal = stop.wait() => {

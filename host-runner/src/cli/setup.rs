@@ -1,10 +1,11 @@
 //! From options, environment and configuration to a session.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::time::timeout;
 
 use super::args::{Common, TargetArgs};
 use super::failure::invalid;
@@ -14,7 +15,9 @@ use crate::config::{
     Config, Inputs, ResolvedTarget, Selection, Settings, find_config, parse_duration,
 };
 use crate::orchestrator::{CONTEXT_LINE, caller_context};
-use crate::report::{ExitRules, Level, Otlp, ReportOptions, Reporter, Surroundings, threshold};
+use crate::report::{
+    ExitRules, Level, Otlp, ReportOptions, Reporter, Signal, Surroundings, threshold,
+};
 use crate::run::{
     Boundary, BoundaryConfig, Component, Operation, Session, Signals, retry_while_busy,
 };
@@ -24,6 +27,9 @@ use crate::verdict::Status;
 
 /// How long `audit`, `check`, `follow` and `cancel` wait for a locked audit log.
 pub(super) const SHORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long results wait for a reader after a signal, and after the deadline at least.
+const OUTPUT_TIME: Duration = Duration::from_secs(2);
 
 /// The standard field `source` outside of Kestra.
 const SOURCE: &str = "host-runner";
@@ -46,6 +52,10 @@ pub(super) struct Start {
     pub config: Option<PathBuf>,
     /// `--audit`.
     pub audit: Option<String>,
+    /// When the invocation must end, on the monotonic clock, once that is known.
+    pub ends_at: OnceLock<Duration>,
+    /// The signals, once they no longer end the process by themselves.
+    listening: OnceLock<Signals>,
     /// The embedded component, if it is being loaded already.
     embedded: Mutex<Option<Component>>,
 }
@@ -86,8 +96,37 @@ impl Start {
             trace: caller.trace,
             config: common.config.clone(),
             audit: common.audit.clone().filter(|text| !text.is_empty()),
+            ends_at: OnceLock::new(),
+            listening: OnceLock::new(),
             embedded: Mutex::new(embedded),
         }
+    }
+
+    /// Waits until results are written: until the deadline if the command reports the outcome of a
+    /// refresh, otherwise as long as it takes; after a signal, for two seconds. What is on stderr waits
+    /// for two seconds.
+    ///
+    /// # Errors
+    /// The signal, if it was received before everything was written.
+    pub(super) async fn deliver(&self, reports_outcome: bool) -> Result<(), Signal> {
+        let mut signals = self.listening.get().cloned().unwrap_or_else(Signals::none);
+        let ends_at = self.ends_at.get().copied().unwrap_or_default();
+        let left = ends_at.saturating_sub(self.clock.monotonic());
+        let limit = match reports_outcome {
+            true => left.max(OUTPUT_TIME),
+            false => Duration::MAX,
+        };
+        let results = async {
+            let printed = || self.reporter.printed();
+            tokio::select! {
+                biased;
+                () = printed() => Ok(()),
+                signal = signals.wait() => timeout(OUTPUT_TIME, printed()).await.map_err(|_| signal),
+                () = self.clock.sleep(limit) => Ok(()),
+            }
+        };
+        let logs = timeout(OUTPUT_TIME, self.reporter.logged());
+        tokio::join!(results, logs).0
     }
 
     /// What the configuration needs to resolve its values.
@@ -261,7 +300,8 @@ impl Start {
 
     /// Starts listening for signals.
     pub(super) fn signals(&self) -> anyhow::Result<Signals> {
-        Signals::listen().context("cannot install signal handlers")
+        let signals = Signals::listen().context("cannot install signal handlers")?;
+        Ok(self.listening.get_or_init(|| signals).clone())
     }
 
     /// Logs the warnings of the configuration.

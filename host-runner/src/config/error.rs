@@ -4,6 +4,7 @@
 //! No text repeats a value, because any value may be a secret in the wrong place. Shown are keys, the
 //! names of targets, credentials and variables, hosts and file paths.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,12 @@ impl Fault {
         Self::new("file_not_found", what, hint)
     }
 
+    /// A file that a value names gives nothing, for this reason.
+    pub(crate) fn unusable_file(path: &Path, reason: &str, hint: &str) -> Self {
+        let what = format!("cannot use the file `{}`: {reason}", path.display());
+        Self::new("file_unusable", what, hint)
+    }
+
     /// A word that is not one of the known ones.
     pub(crate) fn unknown_word(word: &str, known: &[&str]) -> Self {
         let hint = did_you_mean(word, known).unwrap_or_else(|| "use one of these words".to_owned());
@@ -96,6 +103,8 @@ pub struct ConfigError {
     /// None if the errors are in options.
     file: Option<PathBuf>,
     problems: Vec<Problem>,
+    /// The key paths of values that are one placeholder, and its `env:NAME` or `file:PATH`.
+    pub(super) sources: BTreeMap<String, String>,
 }
 
 impl std::error::Error for ConfigError {}
@@ -106,6 +115,7 @@ impl ConfigError {
         Self {
             file: file.map(Path::to_path_buf),
             problems: Vec::new(),
+            sources: BTreeMap::new(),
         }
     }
 
@@ -154,7 +164,10 @@ impl ConfigError {
         }
         match self.key(at, path) {
             "" => format!("{out}{text}"),
-            key => format!("{out}{key}: {text}"),
+            key => match self.sources.get(path) {
+                Some(source) => format!("{out}{key} ({source}): {text}"),
+                None => format!("{out}{key}: {text}"),
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, Schema, generate::SchemaGenerator};
-use serde::de::Error as _;
+use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -44,26 +44,32 @@ pub(crate) struct File {
     #[schemars(with = "Whole<1, 1>", example = 1)]
     version: (),
     /// The audit log, as in `sqlite:audit.db`. Relative paths start at this file.
-    audit: Option<Filled>,
+    #[schemars(with = "Option<Filled>")]
+    audit: Option<IgnoredAny>,
     /// Settings of all targets.
     #[serde(default)]
-    defaults: Defaults,
+    #[schemars(with = "Defaults")]
+    defaults: IgnoredAny,
     /// Applications that sign in, by name. `default` is used if a target names none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Credentials>")]
     credentials: Entries,
     /// The Microsoft cloud.
     #[serde(default)]
-    cloud: Cloud,
+    #[schemars(with = "Cloud")]
+    cloud: IgnoredAny,
     /// Addresses that replace those of the cloud.
     #[serde(default)]
-    endpoints: EndpointKeys,
+    #[schemars(with = "EndpointKeys")]
+    endpoints: IgnoredAny,
     /// What the component may reach.
     #[serde(default)]
-    sandbox: Sandbox,
+    #[schemars(with = "Sandbox")]
+    sandbox: IgnoredAny,
     /// How the services are reached.
     #[serde(default)]
-    transport: Transport,
+    #[schemars(with = "Transport")]
+    transport: IgnoredAny,
     /// What is refreshed, by name. A name has lower-case letters, digits and `_`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Target>")]
@@ -85,11 +91,13 @@ pub fn json_schema() -> Value {
     schema.to_value()
 }
 
-/// schemars allows null for every `Option`; the reader does not.
+/// schemars allows null for every `Option`; the reader does not. It also names the type that holds a
+/// number here.
 fn without_null(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
+    object.remove("format");
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|one| one != "null");
         if let [one] = types.as_slice() {
@@ -224,11 +232,8 @@ fn collect(root: &Value, schema: &Value, section: String, found: &mut Vec<Mappin
         keys: keys.clone(),
     });
     for (key, value) in keys {
-        let inner = if section.is_empty() {
-            key.clone()
-        } else {
-            format!("{section}.{key}")
-        };
+        let inner = format!("{section}.{key}");
+        let inner = inner.trim_start_matches('.').to_owned();
         collect(root, value, inner, found);
     }
 }

@@ -23,16 +23,6 @@ use super::tree::{self, Node, Value};
 /// The name of the configuration file if none is given.
 pub const FILE_NAME: &str = "refresh.yaml";
 
-/// The sections that are read one by one, when they are needed.
-const SECTIONS: [&str; 6] = [
-    "audit",
-    "defaults",
-    "cloud",
-    "endpoints",
-    "sandbox",
-    "transport",
-];
-
 /// A configuration whose top level has been checked. Its sections, targets and credentials are read
 /// when they are needed. `Debug` shows no value.
 #[derive(Clone)]
@@ -176,15 +166,7 @@ impl Config {
 
     /// Checks the version and the keys at the top level, without the content of the sections.
     fn check_top(&self, problems: &mut ConfigError) {
-        let mut tree = self.tree.clone();
-        if let Value::Map(entries) = &mut tree.value {
-            for entry in entries {
-                if SECTIONS.contains(&entry.key.as_str()) {
-                    entry.node.value = Value::Unknown;
-                }
-            }
-        }
-        de::read::<File>(&tree, "", problems);
+        de::read::<File>(&self.tree, "", problems);
     }
 
     /// The names that are selected, each once.

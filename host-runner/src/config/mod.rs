@@ -31,7 +31,7 @@ mod trigger_url;
 pub(crate) mod values;
 
 pub use cloud::Cloud;
-pub(crate) use error::At;
+pub(crate) use error::{At, shown_key};
 pub use error::{ConfigError, Fault};
 pub use json_schema::json_schema;
 pub(crate) use load::read_config_text;
@@ -39,7 +39,7 @@ pub use load::{Config, FILE_NAME, Selection, TargetOptions, find_config};
 pub use policy::{Operation, Settings};
 pub use resolve::Inputs;
 pub use schema::{Endpoint, OnInterrupt, Retry};
-pub use target::{Credential, Endpoints, ResolvedTarget, content_of, item_of};
+pub use target::{Credential, Endpoints, Mask, ResolvedTarget, content_of, item_of};
 pub use template::Env;
 pub use trigger_url::TriggerAddress;
 pub use values::{Span, Whole, parse_duration};

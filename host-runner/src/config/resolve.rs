@@ -20,7 +20,7 @@ use super::template::{Env, Sources, below, fill, is_literal};
 use super::tree::{Node, Value};
 use super::trigger_url::loopback_not_allowed;
 use super::values::{self, Filled, TextOr};
-use crate::outbound::ClientSecret;
+use crate::outbound::{ClientSecret, certificates};
 use crate::secret::{Redactor, SHORTEST_SECRET};
 
 /// What resolving needs from outside.
@@ -130,10 +130,14 @@ impl<'a> Resolver<'a> {
             }
         }
         let ca_file = transport.ca_file.map(|path| self.base.join(path.0.trim()));
-        if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file())
-            && self.inputs.is_some()
+        if let Some(path) = ca_file.as_ref().filter(|_| self.inputs.is_some())
+            && let Err(reason) = certificates(path)
         {
-            self.add(self.place(&["transport", "ca_file"]), Fault::no_file(path));
+            let fault = match path.exists() {
+                true => Fault::unusable_file(path, &reason, "name a file of PEM certificates"),
+                false => Fault::no_file(path),
+            };
+            self.add(self.place(&["transport", "ca_file"]), fault);
         }
         if let Some(text) = &transport.proxy {
             self.check_proxy(text);
@@ -200,26 +204,22 @@ impl<'a> Resolver<'a> {
         let keys: EndpointKeys = self.section("endpoints").unwrap_or_default();
         let there = cloud.addresses();
         let mut given = |key: &str, form: Option<TextOr<Endpoint>>, usual: Option<&str>| {
-            let is_given = form.is_some();
+            let public = |url: &str| Endpoint {
+                url: url.to_owned(),
+                private: false,
+            };
             let mut endpoint = match form {
                 Some(TextOr::Keys(endpoint)) => endpoint,
-                Some(TextOr::Text(url)) => Endpoint {
-                    url,
-                    private: false,
-                },
-                None => Endpoint {
-                    url: usual?.to_owned(),
-                    private: false,
-                },
+                Some(TextOr::Text(url)) => public(&url),
+                None => return usual.map(public),
             };
             match values::endpoint(&endpoint.url, allow_loopback) {
                 Ok(url) => endpoint.url = url,
-                Err(fault) if is_given => {
+                Err(fault) => {
                     let (at, path) = self.place(&["endpoints", key]);
                     let url = self.tree.get(&["endpoints", key, "url"]);
                     self.add((url.map_or(at, |url| url.at), path), fault);
                 }
-                Err(_) => {}
             }
             Some(endpoint)
         };
@@ -248,21 +248,35 @@ impl<'a> Resolver<'a> {
         let path = below("credentials", name);
         let node = self.filled(raw, &path);
         let Credentials::ClientSecret(keys) = de::read(&node, &path, &mut self.problems)?;
-        let secret = keys.client_secret;
+        // No secret has control characters: they are the line break that `echo` or an editor adds.
+        let whole = keys.client_secret;
+        let text = whole.expose_secret().trim_matches(char::is_control);
+        let secret = SecretString::from(text);
+        self.register(&whole);
+        self.register(&secret);
         let raw = raw.get(&["client_secret"]);
         let place = (
             raw.map_or(node.at, |raw| raw.at),
             format!("{path}.client_secret"),
         );
-        if secret.expose_secret().len() < SHORTEST_SECRET {
-            self.bad(
-                place,
-                "this is too short for a client secret, and too short to be masked in messages",
-                "copy the secret's value (not its id) again; it has about 40 characters",
-            );
+        let is_short = text.len() < SHORTEST_SECRET;
+        if is_short || text.contains(char::is_control) {
+            let what = match is_short {
+                true => {
+                    "this is too short for a client secret, and too short to be masked in messages"
+                }
+                false => "this has a line break or another control character inside",
+            };
+            let hint = "copy the secret's value (not its id) again; it has about 40 characters";
+            self.bad(place, what, hint);
             return None;
         }
-        self.register(&secret);
+        if let Some(around) = values::around(text) {
+            let text = format!(
+                "{around} around this are sent as part of the secret; remove them if the sign-in is refused"
+            );
+            self.warn(place.clone(), &text);
+        }
         self.warn_of_secret(raw, place, "a secret; move it");
         Some(Credential {
             name: name.to_owned(),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::de;
 use super::kinds::{
@@ -16,11 +16,11 @@ use super::resolve::{Base, Place, Resolver};
 use super::schema::{
     IfRunning, OnInterrupt, Quota, QuotaMode, QuotaUnreadable, RunKind, Setting, Shared,
 };
-use super::target::{Credential, ResolvedTarget, content_of, json, payload};
-use super::template::below;
+use super::target::{Credential, Mask, ResolvedTarget, content_of, json, payload};
+use super::template::{below, is_literal};
 use super::tree::{Node, Value};
 use super::trigger_url::{TriggerAddress, parse_trigger_url};
-use super::values::{self, Span, TextOr, Windows, word};
+use super::values::{self, Span, TextOr, Windows, is_guid, word};
 use crate::contract::types as wit;
 
 /// One invocation from its start: a dataflow on shared capacity may run for 3 hours and may have to
@@ -394,9 +394,32 @@ impl Resolver<'_> {
                 .map_or_else(Vec::new, Windows::all),
             min_interval: own.min_interval.or(&usual.min_interval).map(|span| span.0),
             retry: own.retry.or(usual.retry).unwrap_or_default(),
+            mask: self.mask(here),
             warnings: std::mem::take(&mut self.warnings),
             wit,
         }
+    }
+
+    /// What the body of the request has from `${…}`. A long one without blanks may be a secret, which
+    /// an answer may repeat.
+    fn mask(&self, here: &Here<'_>) -> Mask {
+        let keys = ["payload", "source", "parameters", "refresh"].iter();
+        let parts = keys.filter_map(|key| here.raw.get(&[key]).zip(here.node.get(&[key])));
+        let leaves = parts.flat_map(|(raw, node)| raw.leaves().into_iter().zip(node.leaves()));
+        let fetched = leaves.filter_map(|(raw, node)| match &node.value {
+            Value::Text(text) if !is_literal(raw) => Some(SecretString::from(text.as_str())),
+            _ => None,
+        });
+        let mask: Vec<SecretString> = fetched.collect();
+        let may_be_secret = |text: &str| {
+            let has_digit = text.contains(|c: char| c.is_ascii_digit());
+            text.len() >= 16 && has_digit && !text.contains(char::is_whitespace) && !is_guid(text)
+        };
+        let secrets = mask
+            .iter()
+            .filter(|text| may_be_secret(text.expose_secret()));
+        secrets.for_each(|secret| self.register(secret));
+        Mask(mask)
     }
 
     /// The quota in force, with the kinds of run that the service is assumed to count.

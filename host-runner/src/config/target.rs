@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::error::{At, ConfigError, Fault};
@@ -14,6 +15,7 @@ use crate::audit_log::IfLost;
 use crate::contract::types as wit;
 use crate::guard::Window;
 use crate::outbound::ClientSecret;
+use crate::secret::MASK;
 
 /// A target whose values have been fetched and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -52,8 +54,27 @@ pub struct ResolvedTarget {
     pub min_interval: Option<Duration>,
     /// How often it is triggered.
     pub retry: Retry,
+    /// What the body of its request has from `${…}`.
+    pub mask: Mask,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+/// The texts in the body of a request that are from `${…}`. They are sent and never shown: they may be
+/// secrets, and as short as `7`, so only whole values are masked.
+#[derive(Debug, Clone, Default)]
+pub struct Mask(pub(super) Vec<SecretString>);
+
+impl Mask {
+    /// The body as it may be shown and stored.
+    #[must_use]
+    pub fn shown(&self, body: String) -> String {
+        let masked = format!("\"{MASK}\"");
+        let texts = self.0.iter().map(ExposeSecret::expose_secret);
+        texts.fold(body, |body, text| {
+            body.replace(&serde_json::Value::from(text).to_string(), &masked)
+        })
+    }
 }
 
 /// An application that signs in with a client secret. `Debug` does not show the secret.

@@ -5,10 +5,12 @@
 //! an error, because an empty URL or secret would fail later and less clearly. A fetched value is not
 //! searched again, so a secret may contain `${`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::error::{ConfigError, Fault, shown_credentials, shown_key, shown_target};
-use super::tree::{Entry, Node, Value, bounded_text};
+use super::tree::{Entry, Node, Value};
+use crate::files;
 
 /// The largest file of a `${file:…}`, in KiB. A secret is far smaller.
 const LARGEST_FILE: u64 = 64;
@@ -34,8 +36,16 @@ pub(crate) fn fill(
     problems: &mut ConfigError,
 ) -> Node {
     let value = match &node.value {
-        Value::Text(text) => match filled(text, sources) {
-            Ok(Some(text)) => Value::Text(text),
+        Value::Text(written) => match filled(written, sources) {
+            Ok(Some(text)) => {
+                let one = written
+                    .strip_prefix("${")
+                    .and_then(|one| one.strip_suffix('}'));
+                if let Some(source) = one.filter(|one| node.at.line > 0 && !one.contains('{')) {
+                    problems.sources.insert(path.to_owned(), source.to_owned());
+                }
+                Value::Text(text)
+            }
             Ok(None) => Value::Unknown,
             Err(fault) => {
                 problems.add(node.at, path, fault);
@@ -145,23 +155,18 @@ fn variable(name: &str, env: Env<'_>) -> Result<String, Fault> {
                 "give {name} a value; under Kestra an `env:` entry is empty if its secret or variable does not exist"
             ),
         )),
-        Some(value) => Ok(value),
+        // A Windows tool may have written it.
+        Some(value) => Ok(value.trim_start_matches('\u{feff}').to_owned()),
     }
 }
 
 /// The text of a file, without the line break that editors and `echo` add at its end.
 fn file(path: &Path) -> Result<String, Fault> {
-    let unusable = |reason: &str| {
-        let what = format!("cannot use the file `{}`: {reason}", path.display());
-        Fault::new(
-            "file_unusable",
-            what,
-            "put only the value in a UTF-8 text file",
-        )
-    };
-    let text = bounded_text(path, LARGEST_FILE).map_err(|reason| match reason {
-        None => Fault::no_file(path),
-        Some(reason) => unusable(&reason),
+    let hint = "put only the value in a UTF-8 text file";
+    let unusable = |reason: &str| Fault::unusable_file(path, reason, hint);
+    let text = files::read_text(path, LARGEST_FILE).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Fault::no_file(path),
+        _ => unusable(&error.to_string()),
     })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -7,7 +7,7 @@
 //! may be secrets.
 
 use std::fmt;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -17,6 +17,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Spanned};
 
 use super::error::{At, ConfigError, Fault, shown_key};
+use crate::files;
 
 /// 2^64: from here on a float is a whole number that has lost digits.
 const TWO_TO_THE_64: f64 = 18_446_744_073_709_551_616.0;
@@ -99,35 +100,37 @@ impl Node {
         })
     }
 
+    /// Its single values, in their order.
+    pub(crate) fn leaves(&self) -> Vec<&Self> {
+        match &self.value {
+            Value::List(items) => items.iter().flat_map(Self::leaves).collect(),
+            Value::Map(entries) => entries.iter().flat_map(|one| one.node.leaves()).collect(),
+            _ => vec![self],
+        }
+    }
+
     /// Whether a part of it is unknown.
     pub(crate) fn has_unknown(&self) -> bool {
-        match &self.value {
-            Value::Unknown => true,
-            Value::List(items) => items.iter().any(Self::has_unknown),
-            Value::Map(entries) => entries.iter().any(|entry| entry.node.has_unknown()),
-            _ => false,
-        }
+        let mut leaves = self.leaves().into_iter();
+        leaves.any(|leaf| matches!(leaf.value, Value::Unknown))
     }
 
     /// Makes the part at this path of keys and `[index]` unknown. Returns whether it was known.
     pub(crate) fn forget(&mut self, path: &[String]) -> bool {
-        let Some((step, rest)) = path.split_first() else {
-            let unknown = matches!(self.value, Value::Unknown);
-            self.value = Value::Unknown;
-            return !unknown;
-        };
-        let inner = match &mut self.value {
+        let mut steps = path.iter();
+        let part = steps.try_fold(self, |node, step| match &mut node.value {
             Value::List(items) => {
                 let number = step.trim_matches(['[', ']']).parse::<usize>();
-                number.ok().and_then(|number| items.get_mut(number))
+                items.get_mut(number.ok()?)
             }
-            Value::Map(entries) => entries
-                .iter_mut()
-                .find(|entry| entry.key == *step)
-                .map(|entry| &mut entry.node),
+            Value::Map(entries) => {
+                let mut entries = entries.iter_mut();
+                Some(&mut entries.find(|entry| entry.key == *step)?.node)
+            }
             _ => None,
-        };
-        inner.is_some_and(|inner| inner.forget(rest))
+        });
+        let known = part.map(|part| std::mem::replace(&mut part.value, Value::Unknown));
+        known.is_some_and(|known| !matches!(known, Value::Unknown))
     }
 }
 
@@ -163,31 +166,15 @@ const LARGEST: u64 = 1024;
 
 /// The text of a file; the fault `absent` if it does not exist.
 pub(crate) fn text_of(path: &Path, absent: Fault) -> Result<String, ConfigError> {
-    match bounded_text(path, LARGEST) {
-        Ok(text) => Ok(text),
-        Err(None) => Err(ConfigError::of_option("", absent)),
-        Err(Some(reason)) => {
-            let what = format!("cannot read the file: {reason}");
-            let hint = "use a plain text file that this user may read";
+    files::read_text(path, LARGEST).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ConfigError::of_option("", absent),
+        _ => {
+            let what = format!("cannot read the file: {error}");
+            let hint = "name a plain text file that this user may read; write what a pipe gives to a file first";
             let fault = Fault::new("config_unreadable", what, hint);
-            Err(ConfigError::of_file(Some(path), At::default(), fault))
+            ConfigError::of_file(Some(path), At::default(), fault)
         }
-    }
-}
-
-/// The text of a file of at most `limit` KiB: a device or a log that is named by mistake is not read
-/// whole. Fails with the reason, or without one if there is no file.
-pub(crate) fn bounded_text(path: &Path, limit: u64) -> Result<String, Option<String>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path);
-    match file.and_then(|file| file.take(limit * 1024 + 1).read_to_end(&mut bytes)) {
-        Ok(_) if bytes.len() as u64 > limit * 1024 => {
-            Err(Some(format!("it is larger than {limit} KiB")))
-        }
-        Ok(_) => String::from_utf8(bytes).map_err(|_| Some("it is not UTF-8 text".to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(None),
-        Err(error) => Err(Some(error.to_string())),
-    }
+    })
 }
 
 /// The tree of a text that is at `path`.

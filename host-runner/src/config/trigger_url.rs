@@ -6,10 +6,12 @@
 //! generations of URLs are known (Logic Apps, and the Power Platform since 2025); another one is
 //! used as it is, with a warning.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use super::error::Fault;
-use crate::outbound::{Origin, SasUrl};
+use crate::outbound::{Origin, SasUrl, is_secret_name};
 use crate::secret::SHORTEST_SECRET;
 
 /// The address of a trigger, with or without a signature.
@@ -32,12 +34,18 @@ impl TriggerAddress {
     }
 }
 
+/// What a page, a shell or an e-mail has around a URL.
+const AROUND: [char; 11] = ['"', '\'', '`', '<', '>', '(', ')', '[', '“', '”', '’'];
 const ALLOW_LOOPBACK: &str = "for a simulator on this machine set `sandbox.allow_loopback: true`";
 const COPY: &str = "copy the whole URL from the flow's trigger, and quote it in a shell";
 const OLD_HOST: &str = "the URL has `logic.azure.com` in it: such URLs of Power Automate flows stopped working after \
      30 November 2025; open the flow and copy the new URL of its trigger (a Logic App keeps this form)";
 const CUT_SIG: &str = "the URL has `sp` and no `sig`, as if its end were cut off; URLs of triggers that require a sign-in \
      usually have neither";
+const CUT_SP: &str = "the URL has a `sig` and no `sp`, as if its middle were lost; the service refuses a signature without the `sp` that it covers";
+const PERCENT: &str = "copy the whole URL from the flow's trigger; write `%%` for each `%` in a batch file or a systemd unit, \
+     `\\%` in a crontab, and `printf '%s' 'https://…'` in a shell";
+const GATEWAY: &str = "give the URL of the flow's own trigger, which has `api-version` and `sig`, instead of a gateway's";
 const UNKNOWN_PATH: &str = "the URL's path is not that of a Power Automate trigger (…/triggers/{name}/paths/invoke); \
      it is used as it is";
 
@@ -51,50 +59,116 @@ pub(super) fn parse_trigger_url(
 ) -> Result<(TriggerAddress, Vec<&'static str>), Fault> {
     let text = text.trim();
     refuse_bad_copies(text)?;
-    let parsed =
+    let url =
         Url::parse(text).map_err(|_| unusable("it does not start with https:// and a host"))?;
-    require_a_safe_place(&parsed, allow_loopback, unusable)?;
-    let query = parsed.query().unwrap_or_default();
-    let names = names_of(query);
-    require_parameters(&names, credentials)?;
-    let mut warnings = Vec::new();
-    let address = if credentials && !has(&names, "sig") {
-        if has(&names, "sp") {
-            warnings.push(CUT_SIG);
-        }
-        TriggerAddress::Bare(parsed.clone())
-    } else {
-        require_one_sig(query)?;
-        TriggerAddress::Signed(SasUrl::split(&parsed).ok_or_else(|| no_sig("has no `sig`"))?)
-    };
-    if is_logic_apps_host(&parsed) {
-        warnings.push(OLD_HOST);
-    }
-    if !is_trigger_path(parsed.path()) {
-        warnings.push(UNKNOWN_PATH);
-    }
+    require_a_safe_place(&url, allow_loopback, unusable)?;
+    let warnings = check_query(&url, credentials)?;
+    let address = SasUrl::split(&url).map_or(TriggerAddress::Bare(url), TriggerAddress::Signed);
     Ok((address, warnings))
 }
 
 /// Refuses what goes wrong between the flow's page and the variable, each with its own reason.
 fn refuse_bad_copies(text: &str) -> Result<(), Fault> {
-    if text.starts_with(['"', '\'', '<']) {
-        return Err(unusable(
-            "it has quotes or brackets around it that belong to the shell or the page it was copied from",
-        ));
-    }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(unusable("it contains a space or a line break"));
-    }
-    if text.contains("&amp;") || text.contains("\\u0026") {
-        return Err(unusable(
-            "its `&` are written as `&amp;` or `\\u0026`, so it was copied from HTML or JSON",
-        ));
-    }
-    if text.contains('#') {
-        return Err(unusable("it contains a `#`"));
-    }
-    Ok(())
+    let has = |part: &str| text.contains(part);
+    let reason = match text {
+        _ if text.starts_with(AROUND) || text.ends_with(AROUND) => {
+            "it has quotes or brackets around it"
+        }
+        _ if text.starts_with(['$', '%', '{']) => "it begins with a variable that was not replaced",
+        _ if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            "it contains a space or a line break"
+        }
+        _ if has("&amp;") || has("\\u0026") => {
+            "its `&` are written as `&amp;` or `\\u0026`, so it was copied from HTML or JSON"
+        }
+        _ if has("\\") || has("^") => "it contains an escape character of a shell, `\\` or `^`",
+        _ if has("#") => "it contains a `#`",
+        _ => return Ok(()),
+    };
+    Err(unusable(reason))
+}
+
+/// Refuses a query that is not the whole query of a trigger, and returns warnings. `sp` shows whether
+/// characters were replaced on the way: it is `/triggers/{name}/run`.
+fn check_query(url: &Url, credentials: bool) -> Result<Vec<&'static str>, Fault> {
+    let query = url.query().unwrap_or_default();
+    let pairs = url
+        .query_pairs()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value));
+    let pairs: Vec<(String, Cow<'_, str>)> = pairs.collect();
+    let value = |name: &str| {
+        pairs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
+    };
+    let (version, sp, sig) = (value("api-version"), value("sp"), value("sig"));
+    let names = pairs.iter().map(|(name, _)| name);
+    let key = names
+        .clone()
+        .find(|name| *name != "sig" && is_secret_name(name));
+    let is_trigger = is_trigger_path(url.path());
+    let is_lost = |sp: &str| sp.is_empty() || sp.contains("triggers");
+    let is_whole = |sp: &str| sp.starts_with("/triggers/") && sp.ends_with("/run");
+    let is_escape = |hex: &str| {
+        hex.get(..2)
+            .is_some_and(|hex| u8::from_str_radix(hex, 16).is_ok())
+    };
+    // `+` is decoded to a blank.
+    let is_foreign = |c: char| !(c.is_ascii_alphanumeric() || "-._~+/= ".contains(c));
+    let fault = match (sp, sig) {
+        (_, None) if let Some(key) = key => {
+            not_a_trigger(&format!("it has `{key}`, the key of a gateway"), GATEWAY)
+        }
+        _ if !is_trigger && (version.is_none() || sig.is_none() && !credentials) => not_a_trigger(
+            "its path does not end in /triggers/{name}/paths/invoke",
+            GATEWAY,
+        ),
+        _ if !query.split('%').skip(1).all(is_escape) => not_a_trigger(
+            "a `%` in it is not followed by two hexadecimal digits",
+            PERCENT,
+        ),
+        _ if !query.contains('&') && query.contains("%26") => {
+            unusable("its `&` are written as `%26`")
+        }
+        (Some(sp), _) if sp.contains("%2") => unusable("its `%` are written as `%25`"),
+        (Some(sp), _) if is_lost(sp) && !is_whole(sp) => not_a_trigger(
+            "its `sp` is not `%2Ftriggers%2F…%2Frun`, as if a shell or a batch file had replaced `%2`",
+            PERCENT,
+        ),
+        (_, None) if pairs.len() == 1 && version.is_some() && !credentials => Fault::new(
+            "url_truncated",
+            "the trigger URL ends after its first parameter, `api-version`",
+            "a shell cuts an unquoted URL at `&`: quote it, as in `export NAME='https://…&sig=…'`; a trigger \
+             that requires a sign-in (OAuth) may have one parameter and needs `credentials: NAME` in the target",
+        ),
+        _ if version.is_none() => {
+            let what = "the trigger URL has no `api-version`";
+            Fault::new("url_missing_api_version", what, COPY)
+        }
+        (_, None) if !credentials => no_sig("has no `sig`"),
+        _ if names.filter(|name| *name == "sig").count() > 1 => {
+            unusable("it has `sig` more than once")
+        }
+        (_, Some(sig)) if sig.contains(is_foreign) => {
+            unusable("its `sig` has a character that no signature has, such as a quote or a comma")
+        }
+        // A signature that is too short cannot be masked in messages.
+        (_, Some(sig)) if sig.len() < SHORTEST_SECRET => {
+            no_sig("has a `sig` of less than 8 characters; flows use 43")
+        }
+        _ => {
+            let warnings = [
+                (sig.is_none() && sp.is_some(), CUT_SIG),
+                (sig.is_some() && sp.is_none() && is_trigger, CUT_SP),
+                (is_logic_apps_host(url), OLD_HOST),
+                (!is_trigger, UNKNOWN_PATH),
+            ];
+            let warnings = warnings.into_iter().filter(|(applies, _)| *applies);
+            return Ok(warnings.map(|(_, warning)| warning).collect());
+        }
+    };
+    Err(fault)
 }
 
 /// Checks that `url` is plain and encrypted, or on this machine if that is allowed. `unusable` makes
@@ -141,77 +215,18 @@ fn is_logic_apps_host(url: &Url) -> bool {
         .is_some_and(|host| host == "logic.azure.com" || host.ends_with(".logic.azure.com"))
 }
 
-fn names_of(query: &str) -> Vec<String> {
-    query
-        .split('&')
-        .filter(|one| !one.is_empty())
-        .map(name_of)
-        .collect()
-}
-
-fn has(names: &[String], parameter: &str) -> bool {
-    names.iter().any(|name| name == parameter)
-}
-
-fn require_parameters(names: &[String], credentials: bool) -> Result<(), Fault> {
-    match names {
-        [first] if first != "sig" && !credentials => Err(Fault::new(
-            "url_truncated",
-            format!("the trigger URL ends after its first parameter, `{first}`"),
-            "a shell cuts an unquoted URL at `&`: quote it, as in `export NAME='https://…&sig=…'`; a trigger \
-             that requires a sign-in (OAuth) may have one parameter and needs `credentials: NAME` in the target",
-        )),
-        _ if !has(names, "api-version") => {
-            let what = "the trigger URL has no `api-version`";
-            Err(Fault::new("url_missing_api_version", what, COPY))
-        }
-        _ if !has(names, "sig") && !credentials => Err(no_sig("has no `sig`")),
-        _ => Ok(()),
-    }
-}
-
-/// The decoded, lower-case name of a parameter.
-fn name_of(parameter: &str) -> String {
-    let name = parameter
-        .split_once('=')
-        .map_or(parameter, |(name, _)| name);
-    percent_encoding::percent_decode_str(name)
-        .decode_utf8_lossy()
-        .to_ascii_lowercase()
-}
-
-/// A signature that is too short cannot be masked in messages.
-fn require_one_sig(query: &str) -> Result<(), Fault> {
-    let mut sigs = query
-        .split('&')
-        .filter(|parameter| name_of(parameter) == "sig");
-    let value = sigs.next().and_then(|sig| sig.split_once('='));
-    if sigs.next().is_some() {
-        return Err(unusable("it has `sig` more than once"));
-    }
-    match value {
-        Some((_, value)) if value.len() >= SHORTEST_SECRET => Ok(()),
-        _ => Err(no_sig(
-            "has a `sig` of less than 8 characters; flows use 43",
-        )),
-    }
-}
-
 fn is_trigger_path(path: &str) -> bool {
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let trigger = match segments.as_slice() {
-        ["powerautomate", "automations", "direct", "cu", _, rest @ ..]
-        | ["powerautomate", "automations", "direct", rest @ ..]
-        | rest => rest,
-    };
-    matches!(
-        trigger,
-        ["workflows", _, "triggers", _, "paths", "invoke", ..]
-    )
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut parts = segments.windows(6);
+    parts.any(|part| matches!(part, ["workflows", _, "triggers", _, "paths", "invoke"]))
 }
 
 fn unusable(reason: &str) -> Fault {
-    Fault::new("url_unusable", format!("not a trigger URL: {reason}"), COPY)
+    not_a_trigger(reason, COPY)
+}
+
+fn not_a_trigger(reason: &str, hint: &str) -> Fault {
+    Fault::new("url_unusable", format!("not a trigger URL: {reason}"), hint)
 }
 
 fn no_sig(what: &str) -> Fault {
@@ -294,6 +309,34 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_a_gateway_is_named_as_such_and_its_key_is_a_secret() {
+        let gateway = "https://gateway.example/refresh/order-list";
+        for query in [
+            "",
+            "?subscription-key=INVENTED-key-0123456789",
+            "?api-version=1&Subscription-Key=INVENTED-key-0123456789",
+            "?code=INVENTED-key-0123456789",
+            "?INVENTED-key-0123456789",
+        ] {
+            for credentials in [false, true] {
+                let url = format!("{gateway}{query}");
+                let fault = parse_trigger_url(&url, credentials, false).unwrap_err();
+                assert_eq!(fault.code(), "url_unusable", "{query}");
+                assert!(fault.hint().contains("gateway"), "{fault:#}");
+                assert!(!format!("{fault:#}").contains("INVENTED"), "{fault}");
+            }
+        }
+        let passed = signed(&format!("{gateway}?key=INVENTED-key&{QUERY}"));
+        assert!(!passed.bare().as_str().contains("INVENTED"));
+        assert!(
+            passed
+                .query()
+                .expose_secret()
+                .starts_with("key=INVENTED-key&api-version")
+        );
+    }
+
+    #[test]
     fn a_url_that_ends_after_its_first_parameter_was_cut_by_a_shell() {
         let fault = refused(&format!("{NEW}?api-version=2016-06-01"));
         assert_eq!(fault.code(), "url_truncated");
@@ -367,6 +410,26 @@ mod tests {
             (format!("{NEW}?{}", QUERY.replace('&', "\\u0026")), "JSON"),
             (format!("{NEW}?api-version=1&\nsig={SIG}"), "line break"),
             (format!("{NEW}?{QUERY}#x"), "`#`"),
+            (format!("<{NEW}?{QUERY}>"), "brackets"),
+            (format!("{NEW}?{QUERY}”"), "quotes"),
+            (format!("{NEW}?{QUERY},"), "comma"),
+            (format!("${{FLOW_URL}}?{QUERY}"), "not replaced"),
+            (format!("{NEW}?{}", QUERY.replace('&', "\\&")), "shell"),
+            (format!("{NEW}?{}", QUERY.replace('&', "^&")), "shell"),
+            (format!("{NEW}?{}", QUERY.replace('&', "%26")), "`%26`"),
+            (format!("{NEW}?{}", QUERY.replace('%', "%25")), "`%25`"),
+            (format!("{NEW}?{}", QUERY.replace("%2", "")), "`%2`"),
+            (format!("{NEW}?{}", QUERY.replace("%2F", "")), "`%2`"),
+            (
+                format!("{NEW}?{}", QUERY.replace("%2F", "0.000000")),
+                "`%2`",
+            ),
+            (format!("{NEW}?{}", QUERY.replace("=", "=3D")), "`%2`"),
+            (
+                format!("{NEW}?{}", QUERY.replace("%2F", "%")),
+                "hexadecimal",
+            ),
+            (format!("{NEW}?api-version=1&sp=&sv=1.0&sig={SIG}"), "`%2`"),
             (
                 format!("{NEW}?{QUERY}&sig=INVENTED-sig-other"),
                 "more than once",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
@@ -33,8 +33,9 @@ const WINDOW: &str = "write it as in \"06:00-20:00 Europe/Copenhagen\"";
 pub struct Scalar(pub(crate) String);
 
 /// An integer in a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Scalar")]
+#[schemars(with = "i64", inline, extend("minimum" = MIN, "maximum" = MAX))]
 pub struct Whole<const MIN: u32, const MAX: u32>(pub u32);
 
 impl<const MIN: u32, const MAX: u32> TryFrom<Scalar> for Whole<MIN, MAX> {
@@ -47,20 +48,6 @@ impl<const MIN: u32, const MAX: u32> TryFrom<Scalar> for Whole<MIN, MAX> {
             let what = format!("expected an integer between {MIN} and {MAX}");
             Fault::bad(what, format!("write a number from {MIN} to {MAX}"))
         })
-    }
-}
-
-impl<const MIN: u32, const MAX: u32> JsonSchema for Whole<MIN, MAX> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Whole{MIN}To{MAX}").into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "integer", "minimum": MIN, "maximum": MAX})
     }
 }
 
@@ -85,24 +72,10 @@ impl TryFrom<String> for Filled {
 }
 
 /// A list with at least one entry.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename = "filled list")]
+#[schemars(inline, extend("minItems" = 1))]
 pub(crate) struct FilledList<T>(pub(crate) Vec<T>);
-
-impl<T: JsonSchema> JsonSchema for FilledList<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("ListOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let items = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": items, "minItems": 1})
-    }
-}
 
 /// A short form, or keys.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -118,7 +91,26 @@ pub(crate) fn ruled<'de, D: Deserializer<'de>, T>(
     source: D,
     rule: impl Fn(&str) -> Result<T, Fault>,
 ) -> Result<T, D::Error> {
-    rule(&String::deserialize(source)?).map_err(D::Error::custom)
+    let text = String::deserialize(source)?;
+    if let Some(around) = around(text.trim()) {
+        let hint = "remove them: in a variable and in a file they are part of the value";
+        return Err(D::Error::custom(Fault::bad(
+            format!("this has {around} around it"),
+            hint,
+        )));
+    }
+    rule(&text).map_err(D::Error::custom)
+}
+
+/// What is around a text and hardly part of it: `blanks` or `quotes`.
+pub(crate) fn around(text: &str) -> Option<&'static str> {
+    let is_blank = |c: char| c.is_whitespace() || c == '\u{200b}';
+    let is_quote = |c: char| "\"'`“”„‘’".contains(c);
+    match text {
+        _ if text.starts_with(is_blank) || text.ends_with(is_blank) => Some("blanks"),
+        _ if text.starts_with(is_quote) && text.ends_with(is_quote) => Some("quotes"),
+        _ => None,
+    }
 }
 
 /// The word of a value in the contract with the component, which is its serialized form.

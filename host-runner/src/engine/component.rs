@@ -19,6 +19,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use super::error::EngineError;
 use super::state::{HostState, Imports};
 use crate::contract::{self, ComponentPre, audit_store, control, types};
+use crate::files;
 
 /// The embedded component in its portable form.
 pub const PORTABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.wasm"));
@@ -27,6 +28,9 @@ const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/component.cwas
 
 /// How often a busy guest is made to yield, so that signals and deadlines take effect.
 const EPOCH: Duration = Duration::from_millis(20);
+
+/// The largest component, in KiB: the embedded one has less than 500.
+const LARGEST_COMPONENT: u64 = 64 << 10;
 
 /// The imports of the embedded component. A component that imports more gets the rest of WASI, with
 /// an empty environment behind it.
@@ -199,7 +203,7 @@ impl ComponentFile {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
-    std::fs::read(path).map_err(|error| EngineError::Unreadable {
+    files::read(path, LARGEST_COMPONENT).map_err(|error| EngineError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
     })

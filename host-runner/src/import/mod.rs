@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::config::tree::{self, Entry, Node, Value};
-use crate::config::{At, Config, ConfigError, Fault, values};
+use crate::config::{At, Config, ConfigError, Fault, shown_key, values};
 use crate::secret::Redactor;
 
 /// The three groups of the script's file, and what their entries hold.
@@ -424,10 +424,7 @@ fn target_name(text: &str) -> String {
     words.join("_")
 }
 
-/// A key for messages. A key can hold a secret (`client_secret:VALUE`, without the space), so only
-/// keys that look like names are shown.
+/// A key for messages. A key can hold a secret (`client_secret:VALUE`, without the space).
 fn shown(key: &str) -> &str {
-    let name = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
-    let is_shown = key.len() <= 40 && key.chars().all(name);
-    if is_shown { key } else { "…" }
+    shown_key(key).unwrap_or("…")
 }

@@ -271,10 +271,8 @@ fn decoded(headers: &mut HeaderMap, body: Bytes, most: u64) -> Result<Bytes, Bod
     let (Some(coding), None) = (codings.next(), codings.next()) else {
         return Ok(body);
     };
-    if !matches!(
-        coding.as_bytes().to_ascii_lowercase().as_slice(),
-        b"gzip" | b"x-gzip"
-    ) {
+    let coding = coding.as_bytes().to_ascii_lowercase();
+    if !matches!(coding.as_slice(), b"gzip" | b"x-gzip") {
         return Ok(body);
     }
     headers.remove(CONTENT_ENCODING);

@@ -15,23 +15,13 @@ use super::denial::Denial;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsSetupError {
-    /// The file cannot be read, or is not PEM.
-    #[error(
-        "`transport.ca_file` {path} cannot be read ({reason}); give a file of PEM certificates"
-    )]
-    Unreadable {
+    /// The file, or a certificate in it, cannot be used.
+    #[error("cannot use the certificates in `{path}`: {reason}")]
+    Unusable {
         /// The file.
         path: String,
-        /// What was wrong.
+        /// What is wrong.
         reason: String,
-    },
-    /// The file contains no usable certificate.
-    #[error(
-        "`transport.ca_file` {path} contains no usable certificate; give a file with at least one `BEGIN CERTIFICATE` block"
-    )]
-    Empty {
-        /// The file.
-        path: String,
     },
     /// The TLS library refused its own settings.
     #[error("TLS could not be set up ({reason}); please report this as a bug")]

@@ -146,27 +146,20 @@ fn judge_head(head: &[u8], proxy: String) -> Result<(), Cause> {
     let mut words = text.split_ascii_whitespace();
     let http = words.next().is_some_and(|word| word.starts_with("HTTP/1."));
     let status = words.next().and_then(|word| word.parse::<u16>().ok());
-    let (shown, remedy) = match status.filter(|_| http) {
+    let status = status.filter(|_| http);
+    let reason = match status {
         Some(200..=299) if text.ends_with("\r\n\r\n") => return Ok(()),
-        Some(status @ 502..=504) => {
-            let reason = format!("status {status}");
-            return Err(Cause::ProxyUnavailable { proxy, reason });
+        Some(407) => "status 407, it wants credentials; write the user name and password in `transport.proxy`: http://USER:PASSWORD@HOST:PORT".to_owned(),
+        Some(status @ 502..=504) => format!("status {status}"),
+        Some(status @ (..200 | 300..)) => {
+            format!("status {status}; ask its administrator to allow this host, or list the host in NO_PROXY")
         }
-        Some(407) => (
-            "status 407, it wants credentials".to_owned(),
-            "write the user name and password in `transport.proxy`: http://USER:PASSWORD@HOST:PORT",
-        ),
-        Some(status @ (..200 | 300..)) => (
-            format!("status {status}"),
-            "ask its administrator to allow this host, or list the host in NO_PROXY",
-        ),
-        _ => (
-            "that is no HTTP response to CONNECT".to_owned(),
-            "check the proxy's host and port",
-        ),
+        _ => "that is no HTTP response to CONNECT; check the proxy's host and port".to_owned(),
     };
-    let reason = format!("{shown}; {remedy}");
-    Err(Cause::ProxyRefused { proxy, reason })
+    match status {
+        Some(502..=504) => Err(Cause::ProxyUnavailable { proxy, reason }),
+        _ => Err(Cause::ProxyRefused { proxy, reason }),
+    }
 }
 
 #[cfg(test)]

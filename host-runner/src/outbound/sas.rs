@@ -79,14 +79,22 @@ pub(crate) fn is_signed(url: &Url) -> bool {
         .is_some_and(|query| pairs(query).any(|(_, signature)| signature))
 }
 
-/// The pairs of a query, and whether each is a signature. The name is compared as a server reads it:
+/// The pairs of a query, and whether each is a signature or another secret. The name is compared as a server reads it:
 /// decoded, and case-insensitively.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, bool)> {
     query.split('&').map(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
-        (pair, name.eq_ignore_ascii_case("sig"))
+        (pair, is_secret_name(&name))
     })
+}
+
+/// Whether a parameter of this name is a secret: a signature, or the key of a gateway or a function.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let known = "sig code key token api-key api_key apikey access_token subscription-key ocp-apim-subscription-key";
+    known
+        .split(' ')
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The query without its signature; `None` if nothing is left.

@@ -4,6 +4,7 @@
 //! spend. One configuration serves the whole process, so that later handshakes resume earlier
 //! sessions. No switch turns verification off: a private root goes into `transport.ca_file`.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +14,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
 use super::error::{Cause, TlsSetupError};
+use crate::files;
+
+/// The largest `ca_file`, in KiB: the bundle of a system has about 250.
+const LARGEST_CA_FILE: u64 = 4096;
 
 /// The TLS configuration of the process, made on first use.
 #[derive(Debug)]
@@ -57,7 +62,11 @@ fn build(ca_file: Option<&Path>) -> Result<ClientConfig, TlsSetupError> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     if let Some(path) = ca_file {
-        add_file(&mut roots, path)?;
+        let added = certificates(path).map_err(|reason| TlsSetupError::Unusable {
+            path: path.display().to_string(),
+            reason,
+        })?;
+        roots.extend(added.roots);
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -69,20 +78,39 @@ fn build(ca_file: Option<&Path>) -> Result<ClientConfig, TlsSetupError> {
     Ok(config)
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsSetupError> {
-    let unreadable = |reason: String| TlsSetupError::Unreadable {
-        path: path.display().to_string(),
-        reason,
+/// The certificates of a `ca_file`. None is skipped, because its absence would show much later.
+///
+/// # Errors
+/// What is wrong with the file, or with which certificate of it.
+pub(crate) fn certificates(path: &Path) -> Result<RootCertStore, String> {
+    let bytes = files::read(path, LARGEST_CA_FILE).map_err(|error| error.to_string())?;
+    // The beginning of a long ASN.1 sequence.
+    if matches!(bytes.as_slice(), [0x30, 0x81..=0x84, ..]) {
+        return Err(
+            "it is binary; convert it to PEM, as with `openssl x509 -inform der`".to_owned(),
+        );
+    }
+    let text = files::unmarked(&bytes).map_err(|error| error.to_string())?;
+    // What is between the certificates may have any encoding.
+    let text = String::from_utf8_lossy(text);
+    let mut roots = RootCertStore::empty();
+    let is_certificate = |block: &&str| {
+        let label = block.split("-----").next();
+        label.is_some_and(|label| label.ends_with("CERTIFICATE"))
     };
-    let text = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|error| unreadable(error.to_string()))?;
-    match roots.add_parsable_certificates(certificates) {
-        (0, _) => Err(TlsSetupError::Empty {
-            path: path.display().to_string(),
-        }),
-        _ => Ok(()),
+    let blocks = text.split("-----BEGIN ").skip(1).filter(is_certificate);
+    for (index, block) in blocks.enumerate() {
+        let pem = format!("-----BEGIN {block}");
+        let unusable = |reason: &dyn Display| {
+            format!("certificate {} in it cannot be read ({reason})", index + 1)
+        };
+        let one =
+            CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| unusable(&error))?;
+        roots.add(one).map_err(|error| unusable(&error))?;
+    }
+    match roots.is_empty() {
+        true => Err("it contains no `BEGIN CERTIFICATE` block".to_owned()),
+        false => Ok(roots),
     }
 }
 
@@ -145,28 +173,49 @@ fn certificate_reason(why: &CertificateError) -> String {
 mod tests {
     use super::*;
 
-    fn file(content: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), content).unwrap();
-        file
+    fn root() -> rcgen::Certificate {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = rcgen::CertificateParams::new(vec![]).unwrap();
+        root.self_signed(&key).unwrap()
     }
 
     #[test]
-    fn a_ca_file_that_is_missing_empty_or_garbled_is_refused_by_name() {
-        let error = |path: &Path| {
-            let error = add_file(&mut RootCertStore::empty(), path).unwrap_err();
-            assert!(error.to_string().contains(&path.display().to_string()));
-            error
-        };
-        let missing = error(Path::new("does/not/exist.pem"));
-        assert!(matches!(missing, TlsSetupError::Unreadable { .. }));
-        let empty = file("no certificate here");
-        assert!(matches!(error(empty.path()), TlsSetupError::Empty { .. }));
-        let garbled = file("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
-        assert!(matches!(
-            error(garbled.path()),
-            TlsSetupError::Unreadable { .. }
-        ));
+    fn every_certificate_of_a_ca_file_is_used_or_the_file_is_refused() {
+        let pem = root().pem();
+        let garbled = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+        let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let utf16: Vec<u8> = pem.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (content, expected) in [
+            (pem.clone().into_bytes(), Ok(1)),
+            (format!("\u{feff}{pem}").replace('\n', "\r\n").into(), Ok(1)),
+            (format!("# Größe\n{pem}\n\u{feff}{pem}").into(), Ok(2)),
+            ([b"# Gr\xf6\xdfe\n", pem.as_bytes()].concat(), Ok(1)),
+            ("no certificate here".into(), Err("contains no `BEGIN")),
+            (
+                pem.replace("CERTIFICATE", "PKCS7").into(),
+                Err("contains no"),
+            ),
+            (format!("{pem}{garbled}").into(), Err("certificate 2 ")),
+            (format!("{pem}{other}{pem}").into(), Err("certificate 2 ")),
+            (
+                format!("{pem}{}", &pem[..200]).into(),
+                Err("certificate 2 "),
+            ),
+            (
+                pem.replace(" CERT", " TRUSTED CERT").into(),
+                Err("certificate 1 "),
+            ),
+            (root().der().to_vec(), Err("binary")),
+            (utf16, Err("UTF-16")),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), content).unwrap();
+            match (certificates(file.path()), expected) {
+                (Ok(roots), Ok(number)) => assert_eq!(roots.len(), number),
+                (Err(error), Err(word)) => assert!(error.contains(word), "{error}"),
+                (found, _) => panic!("{found:?}, expected {expected:?}"),
+            }
+        }
     }
 
     #[test]
@@ -175,12 +224,7 @@ mod tests {
         let path = folder.path().join("root.pem");
         let tls = LazyTls::new(Some(path.clone()));
         assert!(tls.config().is_err() && !tls.is_made());
-        let key = rcgen::KeyPair::generate().unwrap();
-        let root = rcgen::CertificateParams::new(vec![])
-            .unwrap()
-            .self_signed(&key)
-            .unwrap();
-        std::fs::write(&path, root.pem()).unwrap();
+        std::fs::write(&path, root().pem()).unwrap();
         assert!(tls.config().is_ok() && tls.is_made());
     }
 }

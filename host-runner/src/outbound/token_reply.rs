@@ -246,14 +246,7 @@ fn hint(error: &str, number: Option<u32>) -> &'static str {
 /// The first sentence of the description, without its trace ids.
 fn first_sentence(description: &str) -> &str {
     let mut end = description.len();
-    for mark in [
-        ". ",
-        "\r",
-        "\n",
-        " Trace ID:",
-        " Correlation ID:",
-        " Timestamp:",
-    ] {
+    for mark in [". ", "\r", "\n", " Trace ID:", " Correlation ID:"] {
         end = description.find(mark).map_or(end, |at| at.min(end));
     }
     description.get(..end).unwrap_or_default().trim()
@@ -288,19 +281,15 @@ const REASONS: [&str; 2] = ["x-powerbi-error-info", "x-ms-public-api-error-code"
 /// Whether a service refused the token itself: 401 or 403 with `TokenExpired`, or 401 with no reason
 /// in a header.
 pub(crate) fn wants_another_token(answer: &Answer) -> bool {
-    let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code = json
-        .pointer("/error/code")
-        .or_else(|| json.get("errorCode"))
-        .or_else(|| json.get("code"))
-        .and_then(Value::as_str);
     let named = REASONS.map(|name| answer.headers.get(name)?.to_str().ok());
-    let expired =
-        |reason: Option<&str>| reason.is_some_and(|name| name.eq_ignore_ascii_case("TokenExpired"));
-    match answer.status {
-        StatusCode::UNAUTHORIZED if named == [None; 2] => true,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            named.into_iter().chain([code]).any(expired)
+    let expired = |name: &str| name.eq_ignore_ascii_case("TokenExpired");
+    match answer.status.as_u16() {
+        401 if named == [None; 2] => true,
+        401 | 403 => {
+            let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let code = json.pointer("/error/code").or(json.get("errorCode"));
+            let code = code.or(json.get("code")).and_then(Value::as_str);
+            named.into_iter().flatten().chain(code).any(expired)
         }
         _ => false,
     }

@@ -5,8 +5,6 @@
 //! `::{"outputs":…}::` must not be able to set a task's outputs, and one that returns an escape
 //! sequence must not be able to repaint a terminal.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::secret::Redactor;
@@ -14,9 +12,6 @@ use crate::secret::Redactor;
 /// The line ends other than CR and LF: next line, line separator and paragraph separator. Java's `.`
 /// does not match them, so a frame must not contain them unescaped.
 pub const OTHER_LINE_ENDS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
-
-/// The last character of a truncated text.
-pub const CUT_MARK: char = '…';
 
 /// Removes control characters, except line feed, tab and U+0085, and the marks that change the
 /// writing direction. A carriage return becomes a line feed. NUL is removed too: PostgreSQL, which
@@ -72,31 +67,6 @@ pub fn safe_line(redactor: &Redactor, text: &str) -> String {
         .into_owned()
 }
 
-/// Prefixes a space to a line that starts like a Kestra frame or log-level mark
-/// (`##kestra:log:debug##`), so that Kestra treats it as plain text. Kestra's pattern is anchored, so
-/// one space is enough. The end of the line is ignored, because `$` in Java also matches before a
-/// line end.
-#[must_use]
-pub fn guarded(line: &str) -> Cow<'_, str> {
-    if line.starts_with("::") || line.starts_with("##kestra") {
-        Cow::Owned(format!(" {line}"))
-    } else {
-        Cow::Borrowed(line)
-    }
-}
-
-/// Truncates the text to `limit` characters; the last one is then [`CUT_MARK`].
-#[must_use]
-pub fn cut(text: &str, limit: usize) -> String {
-    if text.chars().nth(limit).is_none() {
-        return text.to_owned();
-    }
-    let Some(kept) = limit.checked_sub(1) else {
-        return String::new();
-    };
-    text.chars().take(kept).chain([CUT_MARK]).collect()
-}
-
 /// The value as one line of JSON. Escapes U+0085, U+2028 and U+2029, which serde_json does not and
 /// at which Java's patterns and Python's `splitlines` break. These characters only occur within
 /// strings, so escaping them changes no value.
@@ -146,14 +116,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_starts_like_a_frame_is_indented() {
-        assert_eq!(guarded(r#"::{"outputs":{}}::"#), r#" ::{"outputs":{}}::"#);
-        assert_eq!(guarded("::{\"a\":1}::\u{2028}"), " ::{\"a\":1}::\u{2028}");
-        assert_eq!(guarded("##kestra:log:debug##"), " ##kestra:log:debug##");
-        assert_eq!(guarded("plain ::{}::"), "plain ::{}::");
-    }
-
-    #[test]
     fn a_secret_split_by_control_characters_or_line_ends_is_masked() {
         let redactor = Redactor::new();
         redactor.register(&SecretString::from("INVENTED-sig-0123456789"));
@@ -161,12 +123,5 @@ mod tests {
         let split = "x INVENTED-\u{1b}sig-0123\u{0}456789 y";
         assert_eq!(safe(&redactor, split), "x *** y");
         assert_eq!(safe_line(&redactor, "x INVENTED\nKEY\nLINES y"), "x *** y");
-    }
-
-    #[test]
-    fn truncated_text_is_marked_and_keeps_whole_characters() {
-        let cuts = [("äöü", 3), ("äöüx", 3), ("ab", 1), ("ab", 0), ("", 0)];
-        let expected = ["äöü", "äö…", "…", "", ""];
-        assert_eq!(cuts.map(|(text, limit)| cut(text, limit)), expected);
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::result::{ExitRules, Invocation, RefreshResult};
-use super::streams::Sink;
 use crate::clock::{Clock, Sleep};
+use crate::sink::Sink;
 use crate::verdict::{Evidence, Matched, Sent, ServiceError, Status, Verdict};
 
 /// Collects what was written.

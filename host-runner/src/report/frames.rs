@@ -16,11 +16,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::clean::{cut, json_line};
+use super::clean::json_line;
 use super::mode::Level;
 use super::result::RefreshResult;
 use super::summary::{Summary, badness};
-use crate::secret::map_texts;
+use crate::secret::{cut, map_texts};
 use crate::trace::Trace;
 use crate::verdict::Status;
 

@@ -1,7 +1,7 @@
 //! Output: results, progress and warnings, for people, scripts and Kestra.
 //!
 //! One [`Reporter`] serves an invocation. Plain functions build its output ([`text`], [`frames`]) and
-//! choose its form ([`mode`]); only [`streams`] writes.
+//! choose its form ([`mode`]); only [`crate::sink`] writes.
 //!
 //! Nothing here affects a refresh: a reader that has gone away ends the output, but not the refresh,
 //! its audit log or its exit code. No secret, escape sequence or forged line in foreign text gets
@@ -27,5 +27,6 @@ pub use mode::{ColorChoice, Level, Mode, OutputChoice, Surroundings, threshold};
 pub use plan::Plan;
 pub use reporter::{ReportOptions, Reporter, Update, width_of_stdout};
 pub use result::{ExitRules, Invocation, RefreshResult, Signal};
-pub use streams::Sink;
 pub use summary::Summary;
+
+pub use crate::sink::Sink;

@@ -4,10 +4,12 @@
 //! terminal. Scripts get JSON lines on stdout, and nothing else there. Kestra gets frames on stdout
 //! and nothing on stderr, because Kestra counts every line there as an error.
 //!
-//! Reporting never fails and returns nothing, because nothing may depend on being read. Every text is
+//! Reporting never fails, never waits and returns nothing, because nothing may depend on being read: log
+//! lines are dropped while nobody reads them, and [`Reporter::printed`] waits for the rest. Every text is
 //! cleaned here, once. The same progress is not reported twice in a row, so that polling does not
 //! fill a log; without a status line, a heartbeat shows what a long wait is for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,14 +21,25 @@ use super::frames::{self, Otlp};
 use super::mode::{Level, Mode};
 use super::plan::Plan;
 use super::result::RefreshResult;
-use super::streams::{Live, Sink};
+use super::streams::Live;
 use super::summary::Summary;
 use super::text;
 use crate::clock::SharedClock;
-use crate::secret::{Redactor, map_texts};
+use crate::secret::{Redactor, TEXT_LIMIT, cut, is_own_form, map_texts};
+use crate::sink::Sink;
 
 /// The width of a terminal that does not report its own.
 const DEFAULT_WIDTH: u16 = 80;
+
+/// The maximum length of a log line and of a text of a result, in characters.
+const LINE_LIMIT: usize = 16 * 1024;
+
+/// How many texts may be queued before a log line is dropped: far more than a refresh logs in a
+/// minute.
+const LOG_BACKLOG: usize = 1000;
+
+/// How long a panic waits for its message to be written.
+const PANIC_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long nothing may be logged about a run before a heartbeat is.
 const HEARTBEAT: Duration = Duration::from_secs(60);
@@ -83,6 +96,8 @@ pub struct Reporter {
     otlp: Option<Otlp>,
     clock: SharedClock,
     reported: Mutex<Reported>,
+    /// How many log lines were dropped since the last that was written.
+    dropped: AtomicUsize,
 }
 
 impl Reporter {
@@ -105,6 +120,7 @@ impl Reporter {
             otlp: None,
             clock,
             reported: Mutex::new(Reported::default()),
+            dropped: AtomicUsize::new(0),
         }
     }
 
@@ -115,8 +131,8 @@ impl Reporter {
         self
     }
 
-    /// A reporter over stdout and stderr of this process. `draws` a live status line
-    /// ([`super::Surroundings::draws_status`]).
+    /// A reporter over stdout and stderr of this process, which also writes the message of a panic.
+    /// `draws` a live status line ([`super::Surroundings::draws_status`]).
     #[must_use]
     pub fn of_process(
         options: ReportOptions,
@@ -124,8 +140,12 @@ impl Reporter {
         clock: SharedClock,
         draws: bool,
     ) -> Self {
-        let stdout = Sink::new(Box::new(std::io::stdout()));
-        let stderr = Sink::new(Box::new(std::io::stderr()));
+        let (stdout, stderr) = Sink::of_process();
+        let (sink, secrets) = (stderr.clone(), redactor.clone());
+        std::panic::set_hook(Box::new(move |panic| {
+            sink.text(&safe(&secrets, &panic.to_string()));
+            std::thread::sleep(PANIC_PAUSE);
+        }));
         let live = draws.then(|| Live::new(stderr.clone(), width_of_stderr, clock.clone()));
         Self::new(options, redactor, stdout, stderr, live, clock)
     }
@@ -138,8 +158,19 @@ impl Reporter {
 
     /// Returns why stdout could not be written, if a write has failed.
     #[must_use]
-    pub fn unprinted(&self) -> Option<std::io::Error> {
+    pub fn unprinted(&self) -> Option<&std::io::Error> {
         self.stdout.failure()
+    }
+
+    /// Completes when everything on stdout is written.
+    pub async fn printed(&self) {
+        self.report_dropped();
+        self.stdout.written().await;
+    }
+
+    /// Completes when everything on stderr is written.
+    pub async fn logged(&self) {
+        self.stderr.written().await;
     }
 
     /// Logs a message: as one line on stderr, or with its lines under Kestra.
@@ -151,7 +182,7 @@ impl Reporter {
         if self.options.mode != Mode::Kestra {
             message = one_line(&message);
         }
-        self.write_log(level, &message);
+        self.offer(level, &message);
     }
 
     /// Logs an error and its hint on a line of its own. A list of errors keeps its lines; they are
@@ -165,6 +196,25 @@ impl Reporter {
             text += &format!("\nhint: {hint}");
         }
         self.write_log(Level::Error, &text);
+    }
+
+    /// Logs a line, or drops it while too many others are waiting for a reader.
+    fn offer(&self, level: Level, text: &str) {
+        if self.stdout.backlog().max(self.stderr.backlog()) >= LOG_BACKLOG {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.report_dropped();
+        self.write_log(level, &cut(text, LINE_LIMIT));
+    }
+
+    fn report_dropped(&self) {
+        let count = self.dropped.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            let text =
+                format!("log lines that were dropped because nobody read the output: {count}");
+            self.write_log(Level::Warn, &text);
+        }
     }
 
     fn write_log(&self, level: Level, text: &str) {
@@ -224,9 +274,9 @@ impl Reporter {
         }
         self.reported().logged_at = self.clock.monotonic();
         if lines && self.options.mode != Mode::Kestra {
-            self.write_log(level, &format!("{:.0} {line}", self.clock.now()));
+            self.offer(level, &format!("{:.0} {line}", self.clock.now()));
         } else {
-            self.write_log(level, line);
+            self.offer(level, line);
         }
     }
 
@@ -236,7 +286,7 @@ impl Reporter {
         let result = self.cleaned(result);
         self.reported().activity = None;
         if let Some(live) = &self.live {
-            live.done(&result.target);
+            live.clear();
         }
         match self.options.mode {
             Mode::Text => {
@@ -260,7 +310,7 @@ impl Reporter {
         }
         let mut summary = summary.clone();
         for name in &mut summary.targets {
-            *name = safe_line(&self.redactor, name);
+            *name = self.own_line(name);
         }
         match self.options.mode {
             Mode::Text if summary.targets.len() > 1 => {
@@ -361,7 +411,9 @@ impl Reporter {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The result with every identifier on one clean line and every sentence clean.
+    /// The result with every identifier on one clean line and every sentence clean. Our own words and
+    /// ids hold no secret, even if a service returns one of them as such; they are cleaned only if they
+    /// do not look like ours.
     fn cleaned(&self, result: &RefreshResult) -> RefreshResult {
         let mut result = result.clone();
         let verdict = &mut result.verdict;
@@ -370,15 +422,10 @@ impl Reporter {
             &mut verdict.hint,
             &mut verdict.service_error.message,
         ] {
-            *text = safe(&self.redactor, text);
+            *text = cut(&safe(&self.redactor, text), LINE_LIMIT);
         }
         for text in [
-            &mut result.target,
-            &mut result.kind,
-            &mut result.run,
             &mut result.idempotency_key,
-            &mut verdict.code,
-            &mut verdict.likely_cause,
             &mut verdict.retry_at,
             &mut verdict.service_run,
             &mut verdict.flow_run,
@@ -388,13 +435,30 @@ impl Reporter {
             &mut verdict.service_error.activity_id,
             &mut verdict.quota.next_slot,
         ] {
-            *text = safe_line(&self.redactor, text);
+            *text = cut(&safe_line(&self.redactor, text), LINE_LIMIT);
+        }
+        for text in [
+            &mut result.target,
+            &mut result.kind,
+            &mut result.run,
+            &mut verdict.code,
+            &mut verdict.likely_cause,
+        ] {
+            *text = self.own_line(text);
         }
         result
     }
 
+    fn own_line(&self, text: &str) -> String {
+        match is_own_form(text) {
+            true => text.to_owned(),
+            false => cut(&safe_line(&self.redactor, text), LINE_LIMIT),
+        }
+    }
+
     fn cleaned_value(&self, value: &impl Serialize) -> Value {
-        map_texts(&json!(value), &|text| safe(&self.redactor, text))
+        let clean = |text: &str| cut(&safe(&self.redactor, text), TEXT_LIMIT);
+        map_texts(&json!(value), &clean)
     }
 }
 

@@ -1,29 +1,25 @@
-//! The streams of the process: lines on stdout and stderr, and the live status line.
+//! The live status line.
 //!
-//! Kestra closes a pipe when it kills a task or rejects a line; `| head` does so too. `println!`
-//! panics then. A [`Sink`] closes permanently instead and drops later lines, because nothing may
-//! depend on being read.
-//!
-//! The status line is drawn on the same sink as every other line of stderr, not on indicatif's own
-//! terminal, which panics if the terminal goes away while a line is written above it. It is only
-//! decoration: whatever it shows is also logged.
+//! It is drawn on the same sink as every other line of stderr, not on indicatif's own terminal, which
+//! panics if the terminal goes away while a line is written above it. It is only decoration: whatever
+//! it shows is also logged.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{
-    MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike,
-};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
-use super::clean;
 use super::text::duration;
 use crate::clock::SharedClock;
+use crate::sink::Sink;
 
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(125);
+
+/// How many texts may be queued before a new picture is dropped.
+const PICTURES: usize = 16;
 
 /// ASCII characters, which every terminal and font has. The last one means "ended".
 const SPINNER: &str = "|/-\\ ";
@@ -32,77 +28,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A stream to write lines to. Clones share it, and a line is written at once, so that lines of
-/// several threads do not mix.
-#[derive(Clone)]
-pub struct Sink {
-    writer: Arc<Mutex<io::Result<Box<dyn Write + Send>>>>,
-}
-
-impl fmt::Debug for Sink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sink")
-            .field("closed", &self.is_closed())
-            .finish()
-    }
-}
-
-impl Sink {
-    /// Creates a sink over this writer.
-    #[must_use]
-    pub fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self {
-            writer: Arc::new(Mutex::new(Ok(writer))),
-        }
-    }
-
-    /// Writes plain text. No line of it can be mistaken for a Kestra frame.
-    pub fn text(&self, text: &str) {
-        let mut out = String::with_capacity(text.len() + 1);
-        for line in text.lines() {
-            out.push_str(&clean::guarded(line));
-            out.push('\n');
-        }
-        self.raw(&out);
-    }
-
-    /// Writes one line unchanged: a frame or a line of JSON. It must not contain a line end.
-    pub fn line(&self, line: &str) {
-        self.raw(&format!("{line}\n"));
-    }
-
-    /// Writes text unchanged, without a line end.
-    fn raw(&self, text: &str) {
-        let mut writer = lock(&self.writer);
-        let Ok(open) = writer.as_mut() else {
-            return;
-        };
-        let written = open.write_all(text.as_bytes()).and_then(|()| open.flush());
-        if let Err(error) = written {
-            *writer = Err(error);
-        }
-    }
-
-    /// Returns whether a write has failed.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        lock(&self.writer).is_err()
-    }
-
-    /// Returns why a write has failed, if one has.
-    #[must_use]
-    pub fn failure(&self) -> Option<io::Error> {
-        let writer = lock(&self.writer);
-        let error = writer.as_ref().err()?;
-        Some(io::Error::new(error.kind(), error.to_string()))
-    }
-}
-
-/// One status line per running target.
+/// The status line of the target that is being worked on.
 #[derive(Debug)]
 pub struct Live {
-    lines: MultiProgress,
-    bars: Mutex<BTreeMap<String, ProgressBar>>,
+    bar: ProgressBar,
+    /// That target, and since when.
+    target: Arc<Mutex<(String, Duration)>>,
     clock: SharedClock,
 }
 
@@ -115,60 +46,42 @@ impl Live {
             width,
             pending: Mutex::new(String::new()),
         };
-        let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen), 20);
-        Self {
-            lines: MultiProgress::with_draw_target(target),
-            bars: Mutex::new(BTreeMap::new()),
-            clock,
-        }
-    }
-
-    /// Shows what a target is doing. `text` must be one clean line.
-    pub fn show(&self, target: &str, text: &str) {
-        lock(&self.bars)
-            .entry(target.to_owned())
-            .or_insert_with(|| self.start(target))
-            .set_message(text.to_owned());
-    }
-
-    fn start(&self, target: &str) -> ProgressBar {
-        let clock = self.clock.clone();
-        let since = clock.monotonic();
+        let target = Arc::new(Mutex::new((String::new(), Duration::ZERO)));
+        let (now, started) = (clock.clone(), target.clone());
         let elapsed = move |_: &ProgressState, out: &mut dyn fmt::Write| {
-            let _ = out.write_str(&duration(clock.monotonic().saturating_sub(since)));
+            let since = lock(&started).1;
+            let _ = out.write_str(&duration(now.monotonic().saturating_sub(since)));
         };
         let style = ProgressStyle::with_template("{spinner} {prefix}  {so_far}  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner())
             .tick_chars(SPINNER)
             .with_key("so_far", elapsed);
-        let bar = ProgressBar::new_spinner()
-            .with_style(style)
-            .with_prefix(target.to_owned());
-        let bar = self.lines.add(bar);
-        bar.enable_steady_tick(TURN);
-        bar
+        let terminal = ProgressDrawTarget::term_like_with_hz(Box::new(screen), 20);
+        let bar = ProgressBar::with_draw_target(None, terminal).with_style(style);
+        Self { bar, target, clock }
     }
 
-    /// Removes a target's line.
-    pub fn done(&self, target: &str) {
-        let bar = lock(&self.bars).remove(target);
-        bar.iter().for_each(|bar| self.remove(bar));
+    /// Shows what a target is doing. `text` must be one clean line.
+    pub fn show(&self, target: &str, text: &str) {
+        let known = lock(&self.target).0 == target;
+        if !known {
+            *lock(&self.target) = (target.to_owned(), self.clock.monotonic());
+            self.bar.reset();
+            self.bar.set_prefix(target.to_owned());
+            self.bar.enable_steady_tick(TURN);
+        }
+        self.bar.set_message(text.to_owned());
     }
 
-    /// Removes every line.
+    /// Removes the line.
     pub fn clear(&self) {
-        let bars = std::mem::take(&mut *lock(&self.bars));
-        bars.values().for_each(|bar| self.remove(bar));
-    }
-
-    fn remove(&self, bar: &ProgressBar) {
-        bar.finish_and_clear();
-        self.lines.remove(bar);
+        lock(&self.target).0.clear();
+        self.bar.finish_and_clear();
     }
 
     /// Runs `write` while no status line is on the screen.
     pub fn above(&self, write: impl FnOnce()) {
-        self.lines.suspend(write);
+        self.bar.suspend(write);
     }
 }
 
@@ -230,7 +143,7 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let picture = std::mem::take(&mut *lock(&self.pending));
-        if !picture.is_empty() {
+        if !picture.is_empty() && self.terminal.backlog() < PICTURES {
             self.terminal.raw(&picture);
         }
         Ok(())
@@ -239,59 +152,9 @@ impl TermLike for Screen {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
     use crate::clock::SystemClock;
     use crate::report::fixtures::{Paper, broken_pipe};
-
-    struct Hangup {
-        left: usize,
-        writes: Arc<AtomicUsize>,
-    }
-
-    impl Write for Hangup {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.writes.fetch_add(1, Ordering::SeqCst);
-            let left = self.left.checked_sub(1);
-            self.left = left.ok_or(io::ErrorKind::BrokenPipe)?;
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_closed_pipe_closes_the_sink_permanently_without_a_panic() {
-        let writes = Arc::new(AtomicUsize::new(0));
-        let sink = Sink::new(Box::new(Hangup {
-            left: 1,
-            writes: Arc::clone(&writes),
-        }));
-        sink.line("read");
-        assert!(!sink.is_closed());
-        sink.line("not read");
-        assert!(sink.is_closed());
-        sink.clone().text("nor this");
-        // A closed sink writes no more.
-        assert_eq!(writes.load(Ordering::SeqCst), 2);
-    }
-
-    #[test]
-    fn a_real_pipe_without_a_reader_closes_the_sink() {
-        let sink = broken_pipe();
-        sink.line("unread");
-        assert!(sink.is_closed());
-    }
-
-    #[test]
-    fn no_line_of_text_can_pass_for_a_frame() {
-        let paper = Paper::default();
-        paper.sink().text("one\n::{\"outputs\":{}}::\nthree");
-        assert_eq!(paper.read(), "one\n ::{\"outputs\":{}}::\nthree\n");
-    }
 
     fn live(sink: Sink) -> Live {
         Live::new(sink, || 60, SystemClock::shared())
@@ -305,7 +168,7 @@ mod tests {
         for text in ["order_list", "waiting for the run"] {
             assert!(paper.read().contains(text), "{:?}", paper.read());
         }
-        live.done("order_list");
+        live.clear();
         assert!(paper.read().ends_with("\r\u{1b}[2K"), "{:?}", paper.read());
     }
 
@@ -326,8 +189,7 @@ mod tests {
         let live = live(sink.clone());
         live.show("a", "x");
         live.above(|| sink.text("text"));
-        live.done("a");
         live.clear();
-        assert!(sink.is_closed());
+        assert!(sink.failure().is_some());
     }
 }

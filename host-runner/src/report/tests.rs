@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -412,7 +413,7 @@ fn readers_that_are_gone_stop_only_the_output() {
         let summary = Summary::of(std::slice::from_ref(&result));
         reporter.summary(&summary);
         reporter.print("more");
-        assert!(stdout.is_closed(), "{mode:?}");
+        assert!(stdout.failure().is_some(), "{mode:?}");
         assert_eq!((result.exit_code, summary.exit_code), (10, 10));
     }
 }
@@ -457,4 +458,89 @@ fn an_error_has_its_hint_on_its_own_line_and_forges_no_message() {
     let kestra = stage(Mode::Kestra, Level::Error);
     kestra.reporter.error(message, hint);
     assert_eq!(kestra.logs(), [format!("ERROR {text}")]);
+}
+
+#[test]
+fn a_secret_that_is_one_of_our_words_changes_no_result() {
+    for (status, mode) in Status::value_variants()
+        .iter()
+        .flat_map(|status| [(*status, Mode::Json), (*status, Mode::Kestra)])
+    {
+        let stage = stage(mode, Level::Warn);
+        let mut result = result("order_list", status);
+        result.verdict.code = "refresh_not_started".to_owned();
+        for word in json!(result).to_string().split('"') {
+            stage.redactor.register(&SecretString::from(word));
+        }
+        stage.report(std::slice::from_ref(&result));
+        let read = match mode {
+            Mode::Kestra => stage.outputs()["refreshes"]["order_list"].clone(),
+            _ => serde_json::from_str(&stage.stdout.read()).unwrap(),
+        };
+        let read: RefreshResult = serde_json::from_value(read).unwrap();
+        assert_eq!(read.message, "***");
+        assert_eq!((read.status, read.matched), (status, result.matched));
+        assert_eq!((&read.code, &read.kind), (&result.code, &result.kind));
+        assert_eq!((&read.run, &read.target), (&result.run, &result.target));
+    }
+}
+
+#[test]
+fn a_text_is_printed_up_to_a_limit_and_the_cut_is_marked() {
+    for mode in MODES {
+        for (length, is_cut) in [(4096, false), (4_000_000, true)] {
+            let stage = stage(mode, Level::Debug);
+            let long = "x".repeat(length);
+            let mut result = result("order_list", Status::Failed);
+            result.verdict.service_run = long.clone();
+            result.verdict.service_error.message = long.clone();
+            let all = stage.report_everything(&long, &result);
+            assert_eq!(all.contains('…'), is_cut, "{mode:?}");
+            assert!(all.contains(&"x".repeat(4000)), "{mode:?}");
+            assert!(all.len() < 500_000, "{mode:?}: {} bytes", all.len());
+        }
+    }
+}
+
+/// A reader that begins to read once the test lets go.
+struct Late(std::sync::mpsc::Receiver<()>, Paper);
+
+impl std::io::Write for Late {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.recv();
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn without_a_reader_log_lines_are_dropped_and_counted_and_results_are_kept_in_order() {
+    let (holds, held) = std::sync::mpsc::channel();
+    let paper = Paper::default();
+    let out = Sink::new(Box::new(Late(held, paper.clone()))).queued();
+    let (options, clock) = (options(Mode::Kestra, Level::Info), SystemClock::shared());
+    let reporter = Reporter::new(options, Redactor::new(), out.clone(), out, None, clock);
+    for number in 0..5000 {
+        reporter.log(Level::Info, &format!("line {number}"));
+    }
+    let result = result("a", Status::Failed);
+    reporter.result(&result);
+    reporter.summary(&Summary::of(&[result]));
+    assert_eq!(paper.read(), "");
+    drop(holds);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(reporter.printed());
+    let read = paper.read();
+    let kept = read.matches("line ").count();
+    assert!((100..5000).contains(&kept), "{kept}");
+    let lines = read_lines(&read);
+    assert!(lines.iter().all(|line| in_kestra(line).is_some()));
+    assert!(lines[kept - 1].contains(&format!("line {}\"", kept - 1)));
+    let dropped = format!("nobody read the output: {}\"", 5000 - kept);
+    assert_eq!(read.matches(&dropped).count(), 1);
+    let outputs = lines.iter().filter(|line| line.contains("\"outputs\""));
+    assert_eq!(outputs.count(), 1);
 }

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use clap::{Command, ValueEnum as _};
 
-use super::clean::{cut, one_line};
+use super::clean::one_line;
 use super::mode::Level;
 use super::result::RefreshResult;
 use super::summary::Summary;
+use crate::secret::cut;
 use crate::verdict::{Matched, Quota, Sent, Status};
+
+/// The maximum width of a table's column: the longest name that Fabric allows.
+const CELL_LIMIT: usize = 256;
 
 /// The width of the longest label, `likely cause`.
 const LABEL_WIDTH: usize = 12;
@@ -208,7 +212,7 @@ pub fn table(rows: &[Vec<String>], width: Option<usize>) -> String {
     for row in rows {
         widths.resize(row.len(), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+            *width = cell.chars().count().min(CELL_LIMIT).max(*width);
         }
     }
     let all: usize = widths.iter().map(|width| width + 2).sum();

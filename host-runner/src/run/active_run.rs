@@ -14,6 +14,7 @@ use super::request::millis;
 use crate::audit_log::event::{self, Decision, Detail, Observed, Outcome};
 use crate::audit_log::{AuditLog, AuditLogError, RunInfo, RunView};
 use crate::clock::SharedClock;
+use crate::config::Mask;
 use crate::contract::audit_store::{self, Conclusion, Event, Receipt, StoreError};
 use crate::contract::{control, types};
 use crate::outbound::tracked;
@@ -56,7 +57,7 @@ pub async fn retry_while_busy<T>(
 /// The verdict for an audit log that cannot be read or written.
 pub(super) fn audit_unavailable(error: &AuditLogError) -> Verdict {
     let (status, message) = (Status::AuditUnavailable, error.to_string());
-    let hint = "nothing was sent; check the audit log, then start again";
+    let hint = format!("nothing was sent; {}, then start again", error.hint());
     Verdict {
         retryable: true,
         ..Verdict::not_sent(status, error.code(), message, hint)
@@ -133,6 +134,8 @@ pub(super) struct RunProgress {
     pub(super) has_outcome: bool,
     /// Whether this run holds the claim on its resource.
     pub(super) holds_resource: bool,
+    /// Since when the audit log cannot be written, on the monotonic clock.
+    pub(super) unwritten: Option<Duration>,
     /// The final status that a manual decision on this run may override.
     pub(super) may_override: Option<Status>,
 }
@@ -203,19 +206,41 @@ impl ActiveRun {
         limit: Duration,
     ) -> Result<Receipt, AuditLogError> {
         let last = matches!(detail, Detail::Outcome(_));
-        let receipt = retry_while_busy(&self.clock, limit, || {
+        let began = self.clock.monotonic();
+        let stored = retry_while_busy(&self.clock, limit, || {
             if last {
                 self.audit_log.append_and_finish(&self.info, detail.clone())
             } else {
                 self.audit_log.append(&self.info, detail.clone())
             }
         })
-        .await?;
+        .await;
+        let receipt = stored.inspect_err(|_| {
+            self.progress().unwritten.get_or_insert(began);
+        })?;
+        self.progress().unwritten = None;
         self.update_progress(&detail, receipt.number);
         Ok(Receipt {
             number: receipt.number,
             stored_at: receipt.stored_at.to_string(),
         })
+    }
+
+    /// How long an event of the component may wait for a locked audit log. Before the trigger the
+    /// deadline decides; after it, the event must not be lost. All waits for one lock count as one, and
+    /// only the outcome waits long: the component stores everything else again before its next event.
+    fn store_limit(&self, detail: &Detail) -> Duration {
+        let (now, progress) = (self.clock.monotonic(), self.progress().clone());
+        let since = progress.unwritten.unwrap_or(now);
+        let least = since.saturating_add(MIN_STORE_TIME);
+        let until = match (progress.sent, detail) {
+            (Sent::No, _) => self.deadline,
+            (_, Detail::Intent(_) | Detail::Outcome(_)) => self.deadline.max(least),
+            _ => least,
+        };
+        until
+            .min(since.saturating_add(LONGEST_LOCK_WAIT))
+            .saturating_sub(now)
     }
 
     /// Updates the progress from a stored event.
@@ -264,7 +289,8 @@ impl ActiveRun {
             return;
         }
         let finish = || self.audit_log.finish(&self.info.run);
-        let released = retry_while_busy(&self.clock, MIN_STORE_TIME, finish).await;
+        let limit = self.left().min(MIN_STORE_TIME);
+        let released = retry_while_busy(&self.clock, limit, finish).await;
         if let Err(error) = released {
             let message = format!("the run is released when its lease ends: {error}");
             self.reporter.log(Level::Debug, &message);
@@ -310,6 +336,8 @@ pub struct HostServices {
     pub(super) reporter: Arc<Reporter>,
     /// The run that events are stored under; none for a call that changes nothing.
     pub(super) run: Option<Arc<ActiveRun>>,
+    /// What is not stored of the request's body.
+    pub(super) mask: Mask,
 }
 
 impl HostServices {
@@ -321,6 +349,7 @@ impl HostServices {
             clock,
             reporter,
             run: None,
+            mask: Mask::default(),
         }
     }
 }
@@ -339,9 +368,11 @@ impl audit_store::Host for HostServices {
             )));
         }
         let detail = match entry.event {
-            // As it will be sent: the boundary puts the trace into the tracking id.
+            // As it will be sent, without what `${…}` filled in: the boundary puts the trace into
+            // the tracking id.
             Event::Intent(mut intent) => {
                 tracked(run.boundary.trace(), &mut intent.request.headers);
+                intent.request.body = self.mask.shown(intent.request.body);
                 Detail::Intent(intent)
             }
             Event::Triggered(triggered) => Detail::Triggered(triggered),
@@ -374,14 +405,11 @@ impl audit_store::Host for HostServices {
                 })
             }
         };
-        // Before the trigger the deadline decides; after it, the event must not be lost.
-        let sent = run.progress().sent;
-        let limit = match sent {
-            Sent::No => run.left(),
-            Sent::Yes | Sent::Maybe => run.left().max(MIN_STORE_TIME),
-        };
+        let limit = run.store_limit(&detail);
         run.store(detail, limit).await.map_err(|error| match error {
-            AuditLogError::File { .. } => StoreError::Unavailable(error.to_string()),
+            AuditLogError::File { .. } => {
+                StoreError::Unavailable(format!("{error}; {}", error.hint()))
+            }
             refusal => StoreError::Refused(refusal.to_string()),
         })
     }
@@ -389,6 +417,12 @@ impl audit_store::Host for HostServices {
 
 impl control::Host for HostServices {
     async fn wait(&mut self, milliseconds: u64) -> control::Wake {
+        // After the deadline the component waits only to try the audit log again, which has had its
+        // time.
+        let run = self.run.as_ref().filter(|run| run.left().is_zero());
+        if run.is_some_and(|run| run.progress().unwritten.is_some()) {
+            return control::Wake::Cancelled;
+        }
         self.clock.sleep(Duration::from_millis(milliseconds)).await;
         control::Wake::Elapsed
     }

@@ -7,7 +7,7 @@ use super::active_run::{ActiveRun, FinishedRun, HostServices, Stopped};
 use super::boundary::BoundaryError;
 use super::session::{OperationError, Session, WaitError};
 use crate::audit_log::{AuditLog, RunInfo, event};
-use crate::config::ResolvedTarget;
+use crate::config::{Mask, ResolvedTarget};
 use crate::contract::audit::AuditError;
 use crate::contract::audit_store::{Entry, Event, Resolution};
 use crate::contract::types;
@@ -79,6 +79,9 @@ impl<'a> Call<'a> {
             clock: session.clock.clone(),
             reporter: session.reporter.clone(),
             run: self.run.cloned(),
+            mask: self
+                .target
+                .map_or_else(Mask::default, |one| one.mask.clone()),
         };
         let state = HostState::new(session.clock.clone(), gateway, services);
         let called = async {

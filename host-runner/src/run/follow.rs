@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::active_run::{ActiveRun, FinishedRun, Stopped, audit_unavailable};
+use super::active_run::{
+    ActiveRun, FinishedRun, MIN_STORE_TIME, Stopped, audit_unavailable, retry_while_busy,
+};
 use super::call::{self, Call};
 use super::request;
 use super::session::{AuditHandle, Session};
@@ -109,7 +111,8 @@ pub async fn follow_recorded(
     };
     let deadline = session.deadline_of(target);
     let run = session.run(&audit.audit_log, view.run.clone(), deadline);
-    let view = match audit.audit_log.begin(&view.run, options)? {
+    let begin = || audit.audit_log.begin(&view.run, options);
+    let view = match retry_while_busy(&session.clock, MIN_STORE_TIME, begin).await? {
         Begin::Follow(newer) if newer.run.run == view.run.run => *newer,
         _ => view,
     };

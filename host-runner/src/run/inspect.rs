@@ -16,6 +16,7 @@ use crate::contract::types::{FollowMode, IfRunning, QuotaMode, ServiceRun, Targe
 use crate::outbound::tracked;
 use crate::report::Signal;
 use crate::report::plan::{Plan, PlannedRequest, PlannedRun};
+use crate::secret::MASK;
 use crate::verdict::{Quota, Status, Verdict};
 
 /// One result of a check.
@@ -78,7 +79,14 @@ pub type ListRow = Vec<(&'static str, String)>;
 /// # Errors
 /// The signal that ended the check.
 pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Finding>, Signal> {
-    let question = Question::Access(target.wit.clone());
+    let mut asked = target.wit.clone();
+    if let Target::PowerAutomate(flow) = &mut asked {
+        // A finding would show the dataflow's name. One that is masked is not compared.
+        let hidden = format!(r#""dataflow_name":"{MASK}""#);
+        let shown = target.mask.shown(flow.body.payload.clone());
+        flow.body.payload = shown.replace(&hidden, r#""dataflow_name":null"#);
+    }
+    let question = Question::Access(asked);
     match inspect(session, target, question, None, target.deadline).await {
         Ok(Inspection::Access(findings)) => {
             let findings = findings.into_iter();
@@ -254,7 +262,7 @@ fn planned(
             method: plan.request.method,
             url: plan.request.url,
             headers: plan.request.headers.into_iter().collect(),
-            body: plan.request.body,
+            body: target.mask.shown(plan.request.body),
         },
         running: run(plan.running),
         newest: run(plan.newest),

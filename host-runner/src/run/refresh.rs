@@ -222,7 +222,7 @@ impl Attempt<'_> {
             loop {
                 match self.audit.audit_log.watch(other) {
                     Ok(watched) if !watched.alive => return Ok(watched.view),
-                    Err(error) if !error.is_busy() => return Err(error),
+                    Err(error) if is_final(run, &error) => return Err(error),
                     _ => run.clock.sleep(WATCH_PAUSE).await,
                 }
             }
@@ -350,8 +350,8 @@ impl Attempt<'_> {
                             ));
                         }
                     }
-                    Err(error) if error.is_busy() => {}
-                    Err(error) => return Err(error),
+                    Err(error) if is_final(run, &error) => return Err(error),
+                    Err(_) => {}
                 }
                 run.clock.sleep(WATCH_PAUSE).await;
             }
@@ -368,6 +368,12 @@ impl Attempt<'_> {
             level: Level::Info,
         });
     }
+}
+
+/// Whether to give up on the audit log: at the deadline a lock is the reason, not the run that is
+/// waited for.
+fn is_final(run: &ActiveRun, error: &AuditLogError) -> bool {
+    !error.is_busy() || run.left() <= WATCH_PAUSE * 2
 }
 
 /// The result if an earlier run may have been sent and cannot be followed.

@@ -11,7 +11,7 @@ use crate::audit_log::chain::{Columns, GENESIS, canonical, link};
 use crate::audit_log::decide::overridden;
 use crate::audit_log::error::AuditLogError;
 use crate::audit_log::event::{Detail, RunInfo, StoredEvent};
-use crate::secret::map_texts;
+use crate::secret::{TEXT_LIMIT, cut, map_texts};
 
 /// Confirms that an event is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +82,9 @@ impl AuditLog {
             detail,
         };
         let value = serde_json::to_value(&event).map_err(|error| unreadable(number, &error))?;
-        // Text by text, because a secret with escaped characters would not be found in the JSON. Names
-        // too, because those of labels are foreign text.
-        let value = map_texts(&value, &|text| self.redactor.scrub(text).into_owned());
+        // Text by text, because a secret with escaped characters would not be found in the JSON.
+        let stored = |text: &str| cut(&self.redactor.scrub(text), TEXT_LIMIT);
+        let value = map_texts(&value, &stored);
         insert(transaction, number, &previous, &value)?;
         Ok(Receipt { number, stored_at })
     }

@@ -21,18 +21,27 @@ pub struct Entry {
 }
 
 impl AuditLog {
-    /// The events of a run, in their order; none for an unknown run.
+    /// The events of a run that can be read, in their order; none for an unknown run.
     ///
     /// # Errors
-    /// [`AuditLogError::File`], with [`FileProblem::Corrupt`] for an event that cannot be read.
+    /// [`AuditLogError::File`].
     pub fn events_of(&self, run: &str) -> Result<Vec<Entry>, AuditLogError> {
-        self.read(|connection| entries_of(connection, run))
+        self.read(|connection| Ok(entries_of(connection, run)?.0))
+    }
+
+    /// The events of a run that cannot be read.
+    ///
+    /// # Errors
+    /// As [`events_of`](Self::events_of).
+    pub fn damage_of(&self, run: &str) -> Result<Vec<FileProblem>, AuditLogError> {
+        self.read(|connection| Ok(entries_of(connection, run)?.1))
     }
 
     /// The view of a run; `None` if it has no events.
     ///
     /// # Errors
-    /// As [`events_of`](Self::events_of).
+    /// [`AuditLogError::File`], with [`FileProblem::Corrupt`] for an event that cannot be read: nothing
+    /// is decided without it.
     pub fn run(&self, run: &str) -> Result<Option<RunView>, AuditLogError> {
         self.read(|connection| view_of(connection, run))
     }
@@ -64,26 +73,31 @@ pub(super) fn timestamp(time: Timestamp) -> String {
     format!("{time:.6}")
 }
 
-fn entries_of(connection: &Connection, run: &str) -> Result<Vec<Entry>, Fault> {
+/// The events of a run, and those that cannot be read.
+pub(super) fn entries_of(
+    connection: &Connection,
+    run: &str,
+) -> Result<(Vec<Entry>, Vec<FileProblem>), Fault> {
     let mut statement = connection
         .prepare_cached("SELECT number, text, hash FROM events WHERE run = ?1 ORDER BY number")?;
     let mut rows = statement.query([run])?;
-    let mut entries = Vec::new();
+    let (mut entries, mut damage) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let text: String = row.get(1)?;
-        let event = serde_json::from_str(&text)
-            .map_err(|error| unreadable(row.get(0).map(unsigned).unwrap_or_default(), &error))?;
-        entries.push(Entry {
-            event,
-            hash: row.get(2)?,
-        });
+        let (number, text, hash): (_, String, _) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match serde_json::from_str(&text) {
+            Ok(event) => entries.push(Entry { event, hash }),
+            Err(error) => damage.push(unreadable(unsigned(number), &error)),
+        }
     }
-    Ok(entries)
+    Ok((entries, damage))
 }
 
 /// The view of a run.
 pub(super) fn view_of(connection: &Connection, run: &str) -> Result<Option<RunView>, Fault> {
-    let entries = entries_of(connection, run)?;
+    let (entries, damage) = entries_of(connection, run)?;
+    if let Some(problem) = damage.into_iter().next() {
+        return Err(problem.into());
+    }
     Ok(RunView::of(entries.into_iter().map(|entry| entry.event)))
 }
 

@@ -109,7 +109,8 @@ impl AuditLog {
         })
     }
 
-    /// The runs that match the filter, those with the newest events first.
+    /// The runs that match the filter, those with the newest events first. An event that cannot be read
+    /// must not hide the others.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -129,7 +130,11 @@ impl AuditLog {
                 if seen.contains(&run) {
                     continue;
                 }
-                let summary = self.summary(connection, &run)?;
+                let events = events::entries_of(connection, &run)?.0.into_iter();
+                let mut view = RunView::of(events.map(|entry| entry.event)).unwrap_or_default();
+                view.run.run.clone_from(&run);
+                let alive = self.is_alive(connection, &run, self.now_ms())?;
+                let summary = Some(RunSummary { view, alive });
                 found.extend(summary.filter(|summary| !filter.open || summary.is_open()));
                 seen.insert(run);
             }

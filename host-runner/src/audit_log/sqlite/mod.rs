@@ -15,6 +15,7 @@ mod lists;
 mod schema;
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -62,25 +63,33 @@ enum Durability {
 /// An error within a transaction, without the path of the file.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
-    #[error(transparent)]
-    Sql(#[from] rusqlite::Error),
+    /// SQLite's error, and the last one of the operating system by then.
+    #[error("{0}")]
+    Sql(rusqlite::Error, io::Error),
     #[error(transparent)]
     File(#[from] FileProblem),
     #[error(transparent)]
     Rejected(#[from] AuditLogError),
 }
 
+/// SQLite calls the operating system in this thread, so that its error is still there.
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error, io::Error::last_os_error())
+    }
+}
+
 impl Fault {
     fn at(self, path: &Path) -> AuditLogError {
         match self {
-            Self::Sql(error) => problem(&error).at(path),
+            Self::Sql(error, system) => problem(&error, &system).at(path),
             Self::File(problem) => problem.at(path),
             Self::Rejected(error) => error,
         }
     }
 }
 
-fn problem(error: &rusqlite::Error) -> FileProblem {
+fn problem(error: &rusqlite::Error, system: &io::Error) -> FileProblem {
     let corrupt = |why| FileProblem::Corrupt { at: None, why };
     let rusqlite::Error::SqliteFailure(code, text) = error else {
         // A column with another type than in the schema, or a statement that does not match it.
@@ -97,9 +106,15 @@ fn problem(error: &rusqlite::Error) -> FileProblem {
         | ErrorCode::FileLockingProtocolFailed => FileProblem::Busy,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => FileProblem::ReadOnly,
         ErrorCode::DiskFull => FileProblem::DiskFull,
-        // On a full disk the log's shared index cannot grow, which only this error shows.
-        ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
-            FileProblem::DiskFull
+        // SQLite says which of its steps failed, and only the operating system why. A file that is too
+        // short is no error of the system's.
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen
+            if code.extended_code != ffi::SQLITE_IOERR_SHORT_READ =>
+        {
+            match schema::io(system) {
+                FileProblem::Io(why) => FileProblem::Io(format!("{}: {why}", message())),
+                known => known,
+            }
         }
         ErrorCode::NotADatabase => FileProblem::NotSqlite,
         ErrorCode::DatabaseCorrupt => corrupt(message()),
@@ -283,14 +298,48 @@ mod tests {
             (ffi::SQLITE_PROTOCOL, "audit_log_locked"),
             (ffi::SQLITE_READONLY_DIRECTORY, "audit_log_read_only"),
             (ffi::SQLITE_FULL, "audit_log_disk_full"),
-            (ffi::SQLITE_IOERR_SHMSIZE, "audit_log_disk_full"),
             (ffi::SQLITE_NOTADB, "audit_log_not_sqlite"),
             (ffi::SQLITE_CORRUPT, "audit_log_corrupt"),
             (ffi::SQLITE_IOERR_WRITE, "audit_log_io"),
             (ffi::SQLITE_CANTOPEN, "audit_log_io"),
         ] {
-            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None);
-            assert_eq!(Fault::from(error).at(Path::new("/x.db")).code(), code);
+            assert_eq!(failure(extended_code, 0).code(), code);
+        }
+    }
+
+    fn failure(extended_code: i32, errno: i32) -> AuditLogError {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None);
+        Fault::Sql(error, io::Error::from_raw_os_error(errno)).at(Path::new("/x.db"))
+    }
+
+    #[test]
+    fn an_error_of_the_operating_system_is_reported_as_what_it_is() {
+        for (errno, code, says) in [
+            (5, "audit_log_io", "input/output error"),
+            (13, "audit_log_read_only", "read-only for this user"),
+            (27, "audit_log_file_too_large", "may not be larger"),
+            (28, "audit_log_disk_full", "the disk is full"),
+            (30, "audit_log_read_only", "read-only file system"),
+            (122, "audit_log_quota_exceeded", "the disk quota is used up"),
+            (24, "audit_log_io", "open files"),
+        ] {
+            for extended_code in [
+                ffi::SQLITE_CANTOPEN,
+                ffi::SQLITE_IOERR_WRITE,
+                ffi::SQLITE_IOERR_FSYNC,
+                ffi::SQLITE_IOERR_SHMSIZE,
+                ffi::SQLITE_IOERR_SHMOPEN,
+                ffi::SQLITE_IOERR_READ,
+            ] {
+                let error = failure(extended_code, errno);
+                assert_eq!(error.code(), code, "{extended_code} {errno}");
+                let text = error.to_string().to_lowercase();
+                assert!(text.contains(says), "{extended_code} {errno}: {text}");
+                assert_eq!(text.contains("full"), errno == 28, "{text}");
+            }
+            // Nothing is wrong with the disk; the error is an older one.
+            let short = failure(ffi::SQLITE_IOERR_SHORT_READ, errno);
+            assert_eq!(short.code(), "audit_log_io");
         }
     }
 }

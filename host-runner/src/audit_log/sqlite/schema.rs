@@ -22,6 +22,9 @@ pub(super) const APPLICATION_ID: i64 = 0x5042_4972;
 /// The version of the schema.
 pub(super) const VERSION: i64 = 1;
 
+/// "Input/output error", for which `std` has no name.
+const EIO: i32 = 5;
+
 /// How long SQLite itself waits for a lock. Short, because it blocks the caller's thread, which must
 /// handle signals; the caller retries.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(50);
@@ -127,10 +130,15 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn io(error: &std::io::Error) -> FileProblem {
+/// What an error of the operating system means for the audit log.
+pub(super) fn io(error: &std::io::Error) -> FileProblem {
     match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FileProblem::ReadOnly,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FileProblem::DiskFull,
+        ErrorKind::PermissionDenied => FileProblem::ReadOnly,
+        ErrorKind::ReadOnlyFilesystem => FileProblem::ReadOnlyFileSystem,
+        ErrorKind::StorageFull => FileProblem::DiskFull,
+        ErrorKind::QuotaExceeded => FileProblem::QuotaExceeded,
+        ErrorKind::FileTooLarge => FileProblem::FileTooLarge,
+        _ if error.raw_os_error() == Some(EIO) => FileProblem::DiskError,
         _ => FileProblem::Io(error.to_string()),
     }
 }
@@ -147,7 +155,8 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // SQLite silently opens a file without write permission for reading.
     if connection.is_readonly("main")? {
-        return Err(FileProblem::ReadOnly.into());
+        let refused = OpenOptions::new().append(true).open(path).err();
+        return Err(refused.map_or(FileProblem::ReadOnly, |why| io(&why)).into());
     }
     // In one transaction, because another process may be initializing the file.
     let ours = is_ours(&*connection.transaction()?)?;

@@ -1,7 +1,18 @@
+use clap::ValueEnum as _;
 use secrecy::SecretString;
 
 use super::*;
 use crate::audit_log::chain::{GENESIS, canonical, link};
+use crate::audit_log::{Begin, Filter};
+use crate::secret::TEXT_LIMIT;
+
+fn filter() -> Filter {
+    Filter {
+        target: None,
+        open: false,
+        limit: 10,
+    }
+}
 
 #[test]
 fn events_are_numbered_from_one_and_round_trip() {
@@ -99,6 +110,79 @@ fn a_secret_is_never_stored() {
 }
 
 #[test]
+fn a_secret_that_is_one_of_our_words_changes_no_event() {
+    let (bench, redactor) = (Bench::new(), Redactor::new());
+    let audit_log = bench.open_with(ann(), redactor.clone());
+    let info = run("019e2c5d-0000-7000-8000-000000000001");
+    let details = [
+        intent(),
+        triggered(Some(202)),
+        matched("service-run-1"),
+        observed(Observed::NOT_SENT, None, ""),
+        interrupted(Sent::Yes),
+        Detail::Note(Note {
+            topic: Note::CANCEL.into(),
+            message: "a message".into(),
+            fields: vec![(Note::POLL_FROM.into(), "2026-11-23T08:00:09Z".into())],
+        }),
+        concluded(Verdict {
+            evidence: Evidence::Service,
+            matched: Matched::Inferred,
+            likely_cause: "dataflow_daily_limit".into(),
+            ..Verdict::not_sent(Status::Completed, "refresh_not_started", "a message", "")
+        }),
+    ];
+    // Every name and every text of the events, and the statuses.
+    let names = Status::value_variants().iter().map(|status| status.name());
+    let texts = (&info, &details, names.collect::<Vec<_>>());
+    for word in serde_json::to_string(&texts).unwrap().split('"') {
+        redactor.register(&SecretString::from(word));
+    }
+    audit_log.begin(&info, FOLLOWING).unwrap();
+    for detail in &details {
+        audit_log.append(&info, detail.clone()).unwrap();
+    }
+    audit_log.finish(&info.run).unwrap();
+
+    let stored = audit_log.events_of(&info.run).unwrap();
+    assert!(stored.iter().all(|entry| entry.event.run == info));
+    let kinds = stored.iter().map(|entry| entry.event.detail.name());
+    assert!(kinds.eq(details.iter().map(Detail::name)));
+    let (Detail::Note(note), Detail::Outcome(outcome)) =
+        (&stored[5].event.detail, &stored[6].event.detail)
+    else {
+        panic!("{stored:?}")
+    };
+    assert_eq!(note.message, "***");
+    let expected = Verdict {
+        message: "***".into(),
+        ..match &details[6] {
+            Detail::Outcome(outcome) => outcome.verdict.clone(),
+            _ => Verdict::default(),
+        }
+    };
+    assert_eq!(outcome.verdict, expected);
+    let listed = audit_log.list(&filter()).unwrap();
+    assert_eq!(listed[0].view.state_name(), "completed");
+    let begin = audit_log.begin(&run("r2"), FOLLOWING).unwrap();
+    assert!(matches!(begin, Begin::Replay { .. }), "{begin:?}");
+    assert_eq!(whole(&audit_log), Some(7));
+}
+
+#[test]
+fn a_text_is_stored_up_to_a_limit_and_the_cut_is_marked() {
+    let (_bench, audit_log) = Bench::one();
+    audit_log.begin(&run("r"), FOLLOWING).unwrap();
+    for (length, kept) in [(4096, 4096), (30_000, 30_000), (4_000_000, TEXT_LIMIT)] {
+        let id = "x".repeat(length);
+        audit_log.append(&run("r"), matched(&id)).unwrap();
+        let view = audit_log.run("r").unwrap().unwrap();
+        assert_eq!(view.service_run.chars().count(), kept);
+        assert_eq!(view.service_run.ends_with('…'), kept < length);
+    }
+}
+
+#[test]
 fn a_secret_in_a_label_is_stored_neither_as_value_nor_as_name() {
     let (bench, redactor) = (Bench::new(), Redactor::new());
     redactor.register(&SecretString::from("INVENTED-secret-0123456789"));
@@ -148,4 +232,32 @@ fn an_event_that_cannot_be_read_is_an_error_and_not_a_start() {
     let error = audit_log.begin(&run("r2"), FOLLOWING).unwrap_err();
     assert_eq!(error.code(), "audit_log_corrupt");
     assert!(error.to_string().contains("at event 1"), "{error}");
+}
+
+#[test]
+fn an_event_that_cannot_be_read_hides_no_other_from_a_reader() {
+    let (bench, audit_log) = Bench::one();
+    for id in ["r1", "r2"] {
+        audit_log
+            .append(&RunInfo::default(), note("between"))
+            .unwrap();
+        let options = BeginOptions {
+            new: true,
+            ..FOLLOWING
+        };
+        audit_log.begin(&run(id), options).unwrap();
+        audit_log.append(&run(id), triggered(Some(202))).unwrap();
+        finish(&audit_log, id, outcome(Status::Failed, Sent::Yes));
+    }
+    let damage = "DROP TRIGGER events_are_not_changed; \
+        UPDATE events SET text = replace(text, 'triggered', '***') WHERE number = 2";
+    bench.raw().execute_batch(damage).unwrap();
+    let listed = audit_log.list(&filter()).unwrap();
+    let states = listed.iter().map(|one| one.view.state_name());
+    assert!(states.eq(["failed", "failed"]));
+    assert_eq!(audit_log.events_of("r1").unwrap()[0].event.number, 3);
+    let damage = audit_log.damage_of("r1").unwrap();
+    assert!(damage[0].to_string().contains("at event 2"), "{damage:?}");
+    assert_eq!(audit_log.damage_of("r2").unwrap().len(), 0);
+    assert_eq!(audit_log.run("r1").unwrap_err().code(), "audit_log_corrupt");
 }

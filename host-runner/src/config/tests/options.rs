@@ -265,7 +265,10 @@ fn an_unknown_target_is_answered_with_the_nearest_and_all() {
 fn relative_paths_start_at_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("refresh.yaml");
-    std::fs::write(folder.path().join("root.pem"), "x").unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = rcgen::CertificateParams::new(vec![]).unwrap();
+    let root = root.self_signed(&key).unwrap().pem();
+    std::fs::write(folder.path().join("root.pem"), root).unwrap();
     std::fs::write(folder.path().join("url.txt"), format!("{FLOW_URL}\n")).unwrap();
     let text = "version: 1\naudit: sqlite:audit.db\ntransport: {ca_file: root.pem}\n\
         targets: {a: {kind: power-automate, url: \"${file:url.txt}\"}}\n";

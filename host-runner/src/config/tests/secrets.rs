@@ -74,10 +74,9 @@ fn the_warning_about_an_old_url_names_its_place() {
             )
             .unwrap();
     assert_eq!(targets[0].warnings.len(), 1);
-    assert!(
-        targets[0].warnings[0]
-            .starts_with("conf/refresh.yaml:2:42: targets.a.url: the URL has `logic.azure.com`")
-    );
+    assert!(targets[0].warnings[0].starts_with(
+        "conf/refresh.yaml:2:42: targets.a.url (env:FLOW_URL): the URL has `logic.azure.com`"
+    ));
 }
 
 #[test]
