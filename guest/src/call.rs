@@ -74,7 +74,7 @@ impl CallError {
     ) -> Self {
         let now = session.service_now();
         let is_later = classified.row.class == Class::Later;
-        let in_text = || wait_in_text(&classified.service_error.message).filter(|_| is_later);
+        let in_text = || wait_in_text(&classified.service_error.message, now).filter(|_| is_later);
         let wait = retry_after(answer, now).or_else(in_text);
         Self {
             message: answer_message(session, answer, &classified.service_error, what),
@@ -92,6 +92,7 @@ impl CallError {
         let message = answer_message(session, answer, &service_error, what);
         let row = if is_html(answer) { &PAGE } else { &UNREADABLE };
         Self {
+            retry_after_ms: retry_after(answer, session.service_now()),
             message: format!("{message} The response does not have the expected form."),
             status: Some(answer.status),
             service_error: Some(service_error),

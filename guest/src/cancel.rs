@@ -95,11 +95,12 @@ fn send(
     }
     let classified = classify(call, &answer, &session.redactor);
     let class = classified.row.class;
+    let is_missing = answer.status == 404 && !classified.row.is_specific();
     let error = CallError::of_answer(session, classified, &answer, WHAT);
     let status = match (class, content.kind) {
         (Class::Over, _) => CancellationStatus::AlreadyConcluded,
         // The item's address was right before, so it is the run that is missing.
-        (_, ContentKind::Gen2) if answer.status == 404 => CancellationStatus::NotFound,
+        (_, ContentKind::Gen2) if is_missing => CancellationStatus::NotFound,
         (Class::Invalid, ContentKind::Model) => not_cancellable(session, content, run, error)?,
         _ => return Err(error.into()),
     };

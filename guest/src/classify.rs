@@ -360,6 +360,11 @@ const TABLE: &[Row] = &[
     on!(FLOW SEND 404..=404 "" => Refused "flow_not_found", "Check the URL: no flow exists at this address.", false), // [R]
     on!(FLOW SEND 413..=413 "" => Refused "request_too_large", "Make the payload smaller.", false), // [R] over 100 MB
 
+    // A refusal for now.
+    on!(ALL READ 408..=408 "" => Later "service_unavailable", LATER, true), // RFC 9110
+    on!(ALL READ 423..=423 "" => Later "service_unavailable", LATER, true), // [R] locked
+    on!(ALL READ 425..=425 "" => Later "service_unavailable", LATER, true), // RFC 8470: too early
+
     // Semantic models.
     on!(MODEL SEND 400..=409 BUSY => Busy "already_running", "Start again after that run has ended.", true), // [O] 400 InvalidRequest with a sentence
     on!(MODEL SEND 409..=409 "" => Busy "already_running", "Start again after that run has ended.", true), // [V] enhanced refresh, older text
@@ -379,9 +384,6 @@ const TABLE: &[Row] = &[
     on!(CONTENT READ 404..=404 "" => Invalid "entity_not_found", IDS, false), // [V] PowerBIEntityNotFound, ItemNotFound
     on!(CONTENT SEND 404..=404 "" => Refused "entity_not_found", IDS, false), // [V] as above
     on!(MODEL READ 415..=415 "" => Invalid "no_history", NO_HISTORY, false), // [O] powerbi-powershell#17
-    on!(ALL READ 408..=408 "" => Later "service_unavailable", LATER, true), // RFC 9110
-    on!(ALL READ 423..=423 "" => Later "service_unavailable", LATER, true), // [R] locked
-    on!(ALL READ 425..=425 "" => Later "service_unavailable", LATER, true), // RFC 8470: too early
     on!(ALL READ 400..=499 "" => Invalid "request_rejected", SERVICE_ERROR, false), // [R]
 
     // Redirects are never followed: they would send credentials to another host.
@@ -507,6 +509,7 @@ mod tests {
             (Model, Trigger, 409, "", Busy, "already_running"),
             (Model, Trigger, 503, "", Lost, "trigger_gateway_error"),
             (Model, Cancel, 400, "InvalidRequest", Invalid, "cannot_be_cancelled"),
+            (Model, Cancel, 408, "", Later, "service_unavailable"),
             (Model, Run, 0, "ModelRefreshFailed_CredentialsNotSpecified", Refused, "model_credentials_missing"),
             (Model, Run, 0, "Other", Refused, "refresh_failed"),
         ] {

@@ -97,8 +97,12 @@ pub(crate) fn retry_after_ms(value: &str, now: Moment) -> Option<u64> {
 }
 
 /// The wait that a sentence names, for example `Retry in 40 seconds.`; a day at most.
-pub(crate) fn wait_in_text(text: &str) -> Option<u64> {
+pub(crate) fn wait_in_text(text: &str, now: Moment) -> Option<u64> {
     let text = text.to_ascii_lowercase();
+    let until = text.split_once("until: ").map(|(_, date)| american(date));
+    if let Some(until) = until.flatten() {
+        return Some(now.until(until).min(DAY_MS.unsigned_abs()));
+    }
     let verbs = ["retry", "again", "wait"].into_iter();
     let from = verbs.filter_map(|verb| text.find(verb)).min()?;
     let is_word = |word: &&str| !word.is_empty();
@@ -121,6 +125,25 @@ pub(crate) fn wait_in_text(text: &str) -> Option<u64> {
         }
     }
     None
+}
+
+/// A date as Fabric writes it when it blocks a caller: `9/2/2025 6:17:18 pm (utc)`. [O]
+fn american(text: &str) -> Option<Moment> {
+    let mut words = text.split_ascii_whitespace();
+    let mut date = words.next()?.splitn(3, '/');
+    let mut next = || date.next()?.parse::<i64>().ok();
+    let (month, day, year) = (next()?, next()?, next()?);
+    let mut time = words.next()?.splitn(3, ':');
+    let mut next = || time.next()?.parse::<i64>().ok();
+    let (hour, minute, second) = (next()?, next()?, next()?);
+    let half = match words.next()? {
+        "am" => 0,
+        "pm" => 12,
+        _ => return None,
+    };
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let hour = hour % 12 + half;
+    Moment::parse(&format!("{date}T{hour:02}:{minute:02}:{second:02}Z"))
 }
 
 /// A duration for messages: `5 min`, `1 h 30 min`, `20 s`.
@@ -268,11 +291,18 @@ mod tests {
                 "Retry in 9999999999999999 hours",
                 Some(DAY_MS.unsigned_abs()),
             ),
+            (
+                "blocked by the upstream service until: 11/23/2026 8:10:30 AM (UTC)",
+                Some(630_000),
+            ),
+            ("until: 11/22/2026 11:10:30 PM (UTC)", Some(0)),
+            ("until: tomorrow", None),
             ("requests in last 24 hours exceeded limit", None),
             ("Retry later.", None),
             ("", None),
         ] {
-            assert_eq!(wait_in_text(text), wait, "{text}");
+            let now = Moment::parse("2026-11-23T08:00:00Z").unwrap();
+            assert_eq!(wait_in_text(text, now), wait, "{text}");
         }
     }
 

@@ -133,6 +133,7 @@ impl FlowResponse {
         let message = || redactor.line(&body.details().message, MESSAGE_LIMIT);
         match status.to_ascii_lowercase().trim() {
             "failed" | "failure" | "error" => Self::Failed(error()),
+            "" if !body.details().code.is_empty() => Self::Error(error()),
             _ if body.error.is_filled() => Self::Error(error()),
             "completed" => Self::Completed(message()),
             "started" => Self::Started(message()),
@@ -302,6 +303,8 @@ mod tests {
             (r#"{"error":"A"}"#, "error"),
             (r#"{"status":"completed","error":{"code":"A"}}"#, "error"),
             (r#"{"status":"completed","error":null}"#, "completed"),
+            (r#"{"Message":"m","Reason":"Bad Request"}"#, "error"),
+            (r#"{"errorCode":"A"}"#, "error"),
             (r#"{"status":"error"}"#, "failed"),
             (r#"{"status":"failed","error":{}}"#, "failed"),
             (r#"{"status":"success"}"#, "unknown"),

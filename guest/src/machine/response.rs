@@ -206,7 +206,7 @@ fn poll(
         let answer = match retry(session, |session| poll_once(session, &url))? {
             // The Response is not there yet.
             Ok(answer) if answer.status == 202 => answer,
-            Ok(answer) if answer.is_success() || is_of_flow(&answer, session) => {
+            Ok(answer) if answer.is_success() || is_own(&answer, session) => {
                 return Ok(polled_verdict(session, facts, request, &answer));
             }
             // The address may not exist yet.
@@ -240,15 +240,23 @@ fn poll_once(session: &mut Session<'_>, url: &str) -> Result<HttpAnswer, CallErr
     let answer = session
         .send(&request)
         .map_err(|error| CallError::of_transport(session, &error, READ, WHAT, url))?;
-    let is_of_flow = is_of_flow(&answer, session);
-    if answer.is_success() && is_html(&answer) && !is_of_flow {
+    let is_own = is_own(&answer, session);
+    if answer.is_success() && is_html(&answer) && !is_own {
         return Err(CallError::unreadable(session, &answer, WHAT));
     }
-    if answer.is_success() || is_of_flow || answer.status == 404 {
+    if answer.is_success() || is_own || answer.status == 404 {
         return Ok(answer);
     }
     let classified = classify(READ, &answer, &session.redactor);
     Err(CallError::of_answer(session, classified, &answer, WHAT))
+}
+
+/// Whether a polled response is the flow's own. The platform names the run too in a 404 for an address
+/// that does not exist yet, but without an error.
+fn is_own(answer: &HttpAnswer, session: &Session<'_>) -> bool {
+    let error = ErrorDetails::of(answer);
+    let has_error = !error.code.is_empty() || !error.message.is_empty();
+    is_of_flow(answer, session) && (answer.status != 404 || has_error)
 }
 
 fn polled_verdict(

@@ -278,9 +278,15 @@ pub const ANSWERED_BY: HeaderName = HeaderName::from_static("x-host-runner-answe
 /// The headers in which Power BI and Fabric name the reason of a refusal, often without a body.
 const REASONS: [&str; 2] = ["x-powerbi-error-info", "x-ms-public-api-error-code"];
 
+/// The header in which a flow that ran names its run: its Response may pass on any status.
+const FLOW_RUN: &str = "x-ms-workflow-run-id";
+
 /// Whether a service refused the token itself: 401 or 403 with `TokenExpired`, or 401 with no reason
 /// in a header.
 pub(crate) fn wants_another_token(answer: &Answer) -> bool {
+    if answer.headers.contains_key(FLOW_RUN) {
+        return false;
+    }
     let named = REASONS.map(|name| answer.headers.get(name)?.to_str().ok());
     let expired = |name: &str| name.eq_ignore_ascii_case("TokenExpired");
     match answer.status.as_u16() {
