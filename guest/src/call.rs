@@ -75,7 +75,7 @@ impl CallError {
         let now = session.service_now();
         let is_later = classified.row.class == Class::Later;
         let in_text = || wait_in_text(&classified.service_error.message, now).filter(|_| is_later);
-        let wait = retry_after(answer, now).or_else(in_text);
+        let wait = retry_after(answer, now).max(in_text());
         Self {
             message: answer_message(session, answer, &classified.service_error, what),
             retry_after_ms: wait,
@@ -116,7 +116,10 @@ impl CallError {
 
     /// The same error, which names the end of the patience if that, and not the deadline, came first.
     pub(crate) fn after_patience(mut self, session: &Session<'_>) -> Self {
-        if self.status.is_none() && session.patience_left_ms() < session.remaining_ms() {
+        if self.status.is_none()
+            && self.is_temporary()
+            && session.patience_left_ms() < session.remaining_ms()
+        {
             let patience = duration_text(session.connect_patience_ms);
             self.message +=
                 &format!(" No request got a response for {patience} (`connect_patience`).");
@@ -367,7 +370,10 @@ pub(crate) fn read_run(
 /// How long a response asks to wait; a date is measured from the response's own date.
 pub(crate) fn retry_after(answer: &HttpAnswer, now: Moment) -> Option<u64> {
     let date = answer.header("date").and_then(Moment::parse_http_date);
-    retry_after_ms(answer.header("retry-after")?, date.unwrap_or(now))
+    let exact = answer
+        .header("x-ms-retry-after-ms")
+        .and_then(|ms| ms.parse().ok());
+    exact.or_else(|| retry_after_ms(answer.header("retry-after")?, date.unwrap_or(now)))
 }
 
 /// Why there was no response. Shows the host but never more of the URL.

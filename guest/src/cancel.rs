@@ -6,7 +6,7 @@
 
 use crate::api::content::{ContentKind, WatchedContent};
 use crate::api::dataflow;
-use crate::api::error::snake_case;
+use crate::api::error::{ErrorDetails, snake_case};
 use crate::api::reply::is_html;
 use crate::call::{CallError, fetch, read_run, retry_after};
 use crate::classify::{CallKind, Class, Purpose, classify};
@@ -80,7 +80,7 @@ fn send(
     let answer = fetch(session, call, (method, &url), TimeLimit::Deadline, WHAT)?;
     if answer.is_success() {
         let status = match content.kind {
-            _ if is_html(&answer) => {
+            _ if is_html(&answer) || !ErrorDetails::of(&answer).code.is_empty() => {
                 return Err(CallError::unreadable(session, &answer, WHAT).into());
             }
             ContentKind::Dataflow => of_dataflow(session, &answer)?,

@@ -7,7 +7,7 @@
 //! others, [R] inferred.
 
 use crate::api::content::ContentKind;
-use crate::api::error::{DAILY_LIMIT, ErrorDetails};
+use crate::api::error::{CAPACITY, DAILY_LIMIT, ErrorDetails};
 use crate::contract::ServiceError;
 use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, SemanticModel};
 use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, TransportKind};
@@ -230,9 +230,6 @@ const CANCEL: &[Purpose] = &[Purpose::Cancel];
 const SEND_RUN: &[Purpose] = &[Purpose::Trigger, Purpose::Run];
 const RUN: &[Purpose] = &[Purpose::Run];
 
-/// The code of a paused capacity, of Fabric and of Power BI. [O]
-const CAPACITY: &str = "CapacityNotActive";
-
 const LATER: &str = "Start again later.";
 const PERMISSIONS: &str = "Run `host-runner check` to see what these credentials may do.";
 const ROLE: &str = "Give the application a role in the workspace, and allow service principals to use the Power BI APIs in the tenant settings; then run `host-runner check`.";
@@ -320,10 +317,17 @@ const TABLE: &[Row] = &[
     on!(FLOW ANY 401..=401 "" => Unauthorized "not_authorized", NEW_URL, false), // [O]
     on!(FLOW ANY 403..=403 "" => Unauthorized "not_authorized", NEW_URL, false), // [O]
 
+    // A paused capacity. [O] 404 with this code; waiting helps only if the service itself is down.
+    on!(CONTENT READ 500..=599 CAPACITY => Later CAPACITY_CODE, RESUME, true),
+    on!(CONTENT READ 400..=499 CAPACITY => Broken CAPACITY_CODE, RESUME, true),
+    on!(CONTENT SEND 401..=403 CAPACITY => Refused CAPACITY_CODE, RESUME, true),
+
     // Power BI and Fabric: authorization.
     on!(CONTENT ANY 401..=403 "TokenExpired" => Unauthorized "token_expired", NEW_TOKEN, true), // [V] Power BI REST: arrives as 403
     on!(CONTENT ANY 401..=403 "PowerBINotAuthorizedException" => Unauthorized "not_authorized", ROLE, false), // [O]
     on!(GEN2 SEND 401..=403 "SPNBasedRefreshNotAllowed" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [R] seen only as the failure of a run
+    on!(GEN2 ANY 401..=403 "PrincipalTypeNotSupported" => Unauthorized "spn_refresh_not_allowed", SPN, false), // [O] fabric-cicd, rayfin#10
+    on!(GEN2 READ 400..=400 "PrincipalTypeNotSupported" => Invalid "spn_refresh_not_allowed", SPN, false), // [O] the same
     on!(GEN2 ANY 401..=403 "InsufficientPrivileges" => Unauthorized "not_authorized", MEMBER, false), // [V] fabric-rest-api-specs
     on!(CONTENT ANY 401..=403 "GroupNotAccessible" => Unauthorized "not_authorized", ROLE, false), // [O] in a header, n8n-nodes-powerbi#7
     on!(CONTENT ANY 401..=401 "" => Unauthorized "not_authorized", PERMISSIONS, false), // [V] Power BI REST, fabric-rest-api-specs
@@ -338,9 +342,6 @@ const TABLE: &[Row] = &[
     on!(ALL SEND 499..=499 "" => Lost "trigger_gateway_error", GATEWAY, false), // [O] nginx: the caller of a gateway hung up
     on!(ALL SEND 500..=999 "" => Lost "trigger_gateway_error", GATEWAY, false), // [V] connectors-native-reqres: 504 after 120 s
 
-    // A paused capacity. [O] 404 with this code; waiting helps only if the service itself is down.
-    on!(CONTENT READ 500..=599 CAPACITY => Later CAPACITY_CODE, RESUME, true),
-    on!(CONTENT READ 400..=499 CAPACITY => Broken CAPACITY_CODE, RESUME, true),
     on!(CONTENT SEND_RUN 0..=499 CAPACITY => Refused CAPACITY_CODE, RESUME, true),
 
     // Limits, reported by the service or passed on by a flow.
@@ -425,7 +426,7 @@ const TABLE: &[Row] = &[
     no_response!(ALL ANY AnswerTimeout => Later "response_timed_out", NETWORK, true), // WASI: HTTP-response-timeout
     no_response!(ALL ANY ConnectionLost => Later "connection_lost", NETWORK, true), // WASI: connection-terminated
     no_response!(ALL ANY Truncated => Later "response_truncated", NETWORK, true), // WASI: HTTP-response-incomplete
-    no_response!(ALL ANY TooLarge => Later "response_too_large", NETWORK, true), // WASI: HTTP-response-body-size
+    no_response!(ALL ANY TooLarge => Broken "response_too_large", ENDPOINT, false), // WASI: HTTP-response-body-size
     no_response!(ALL ANY NotHttp => Later "response_not_http", NETWORK, true), // WASI: HTTP-protocol-error
     no_response!(ALL ANY Other => Later "transport_failed", NETWORK, true), // WASI: internal-error
 ];

@@ -90,8 +90,8 @@ impl fmt::Display for Moment {
 /// The wait of a `Retry-After`: seconds, or a date measured from `now`.
 pub(crate) fn retry_after_ms(value: &str, now: Moment) -> Option<u64> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(seconds.saturating_mul(1000));
+    if all_digits(value) && !value.is_empty() {
+        return Some(value.parse().unwrap_or(u64::MAX).saturating_mul(1000));
     }
     Moment::parse_http_date(value).map(|date| now.until(date))
 }

@@ -41,14 +41,15 @@ impl ContentKind {
         }
     }
 
-    /// Whether our trigger can have started a run of this type. A refresh of a model through the API
-    /// has a type of its own; the other types belong to the service, to people and to other tools. [O]
+    /// Whether our trigger can have started a run of this type: one of those of a refresh through the
+    /// API. The other types belong to the service, to people and to other tools. [O]
     pub(crate) fn may_be_triggered(self, run: &Run) -> bool {
-        match self {
-            Self::Dataflow | Self::Gen2 => !run.starts_itself(),
-            Self::Model => ["", "viaapi", "viaenhancedapi"]
-                .contains(&run.refresh_type.to_ascii_lowercase().as_str()),
-        }
+        let types: &[&str] = match self {
+            Self::Dataflow => &["", "ondemand", "viaapi"],
+            Self::Gen2 => &["", "manual", "ondemand"],
+            Self::Model => &["", "viaapi", "viaenhancedapi"],
+        };
+        types.contains(&run.refresh_type.to_ascii_lowercase().as_str())
     }
 
     /// The base address of the API that serves this kind.

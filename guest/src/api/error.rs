@@ -13,6 +13,9 @@ use crate::redact::{MESSAGE_LIMIT, NAME_LIMIT, Redactor};
 /// The service's code for the limit of refreshes in a rolling 24 hours. [O]
 pub(crate) const DAILY_LIMIT: &str = "DailyDataflowRefreshLimitExceeded";
 
+/// The code of a paused capacity, of Fabric and of Power BI. [O]
+pub(crate) const CAPACITY: &str = "CapacityNotActive";
+
 /// How many JSON objects inside texts are read, one within the other.
 const MOST_LEVELS: u32 = 3;
 
@@ -45,7 +48,7 @@ pub(crate) struct ErrorDetails {
 pub(super) struct ErrorBody<'a> {
     code: Field<'a>,
     error_code: Field<'a>,
-    pub(super) error: Field<'a>,
+    error: Field<'a>,
     message: Field<'a>,
     #[serde(rename = "Message")]
     connector_message: Field<'a>,
@@ -60,7 +63,6 @@ pub(super) struct ErrorBody<'a> {
     pub(super) request_id: Field<'a>,
     #[serde(rename = "ClientRequestId")]
     client_request_id: Field<'a>,
-    pub(super) status: Field<'a>,
     #[serde(rename = "type")]
     pub(super) kind: Field<'a>,
 }
@@ -151,9 +153,12 @@ impl ErrorDetails {
                 Self::with_message(message.unwrap_or_else(|_| text.to_owned())).within(MOST_LEVELS)
             }
         };
-        // A flow may wrap a dataflow's error in anything, so this one code is searched for.
-        if text.contains(DAILY_LIMIT) {
-            DAILY_LIMIT.clone_into(&mut details.code);
+        // Flows and gateways wrap an error in anything, so these codes are searched for.
+        for code in [DAILY_LIMIT, CAPACITY]
+            .into_iter()
+            .filter(|code| text.contains(code))
+        {
+            code.clone_into(&mut details.code);
         }
         let header = |names: &[&str]| names.iter().find_map(|name| answer.header(name));
         if let Some(code) = header(&CODE_HEADERS).filter(|_| details.code.is_empty()) {

@@ -12,7 +12,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use indexmap::IndexMap;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::error::{ErrorBody, ErrorDetails};
+use super::error::ErrorDetails;
 use super::reply::{object_in, to_json};
 use crate::contract::{RefreshError, ServiceError, TriggerBody, invalid};
 use crate::ports::HttpAnswer;
@@ -123,24 +123,49 @@ impl FlowResponse {
             return Self::Later(location.to_owned());
         }
         let error = || ErrorDetails::of(answer).redacted(redactor);
-        let Some(body) = object_in::<ErrorBody<'_>>(answer) else {
+        let Some(fields) = object_in::<Fields<'_>>(answer) else {
             return match answer.status {
                 202 => Self::None,
                 _ => Self::Unclear(error()),
             };
         };
-        let status = body.status.string().unwrap_or_default();
-        let message = || redactor.line(&body.details().message, MESSAGE_LIMIT);
+        let named = |name: &str| {
+            let mut fields = fields.iter();
+            fields.find(|(key, _)| key.eq_ignore_ascii_case(name))
+        };
+        let status: Option<String> =
+            named("status").and_then(|(_, status)| serde_json::from_str(status.get()).ok());
+        let status = status.unwrap_or_default();
+        let message = || redactor.line(&ErrorDetails::of(answer).message, MESSAGE_LIMIT);
         match status.to_ascii_lowercase().trim() {
             "failed" | "failure" | "error" => Self::Failed(error()),
-            "" if !body.details().code.is_empty() => Self::Error(error()),
-            _ if body.error.is_filled() => Self::Error(error()),
+            _ if fields
+                .iter()
+                .any(|(name, value)| reports_error(name, value.get())) =>
+            {
+                Self::Error(error())
+            }
             "completed" => Self::Completed(message()),
             "started" => Self::Started(message()),
             "" if answer.status == 202 => Self::None,
             "" => Self::Unclear(error()),
             _ => Self::Unknown(error()),
         }
+    }
+}
+
+/// Whether a field of a Response reports that something failed, whatever its `status` is.
+fn reports_error(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_filled = !["null", "\"\"", "{}", "[]", "false", "0"].contains(&value);
+    match name.as_str() {
+        "statuscode" => value
+            .trim_matches('"')
+            .parse()
+            .is_ok_and(|status: u16| status >= 400),
+        "success" => value == "false",
+        "reason" | "code" => is_filled,
+        _ => is_filled && (name.contains("error") || name.contains("exception")),
     }
 }
 
@@ -303,6 +328,15 @@ mod tests {
             (r#"{"error":"A"}"#, "error"),
             (r#"{"status":"completed","error":{"code":"A"}}"#, "error"),
             (r#"{"status":"completed","error":null}"#, "completed"),
+            (r#"{"status":"completed","errorCode":"A"}"#, "error"),
+            (r#"{"status":"completed","errors":[1]}"#, "error"),
+            (r#"{"status":"completed","Error":{"code":"A"}}"#, "error"),
+            (r#"{"status":"completed","statusCode":500}"#, "error"),
+            (r#"{"status":"completed","statusCode":200}"#, "completed"),
+            (r#"{"success":false}"#, "error"),
+            (r#"{"ExceptionMessage":"m"}"#, "error"),
+            (r#"{"Status":"Failed"}"#, "failed"),
+            ("\u{feff}{\"status\":\"failed\"}", "failed"),
             (r#"{"Message":"m","Reason":"Bad Request"}"#, "error"),
             (r#"{"errorCode":"A"}"#, "error"),
             (r#"{"status":"error"}"#, "failed"),

@@ -83,14 +83,6 @@ impl<'a> Field<'a> {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// Whether there is a value that reports something: not null, and neither an empty text nor an
-    /// empty object.
-    pub(super) fn is_filled(self) -> bool {
-        self.0.is_some_and(|json| {
-            !["null", "\"\"", "{}", "[]", "false", "0"].contains(&json.get().trim())
-        })
-    }
-
     /// The time; UTC unless it has an offset.
     pub(super) fn time(self) -> Option<Moment> {
         Moment::parse(&self.text()?)
@@ -110,7 +102,7 @@ impl<'a> Field<'a> {
 
 /// Reads an object and nothing else: a derived reader takes `[]` for an object without fields.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-    let json = json.trim_start();
+    let json = json.trim_start_matches('\u{feff}').trim_start();
     json.starts_with('{')
         .then(|| serde_json::from_str(json).ok())?
 }

@@ -32,6 +32,8 @@ const APPEARS_WITHIN_MS: u64 = 120_000;
 
 const STATUS_HINT: &str =
     "Give the Response a JSON body with a `status` of `completed`, `started` or `failed`.";
+const SETTLE_HINT: &str =
+    "Check the run history in the service, and settle the run with `audit resolve`.";
 const FAILURE_HINT: &str = "Look at the run in the flow's run history.";
 const NO_FOLLOW_HINT: &str = "Look at the run in the flow's run history, and settle the run with `audit resolve`: a Response cannot be requested again.";
 
@@ -57,7 +59,7 @@ pub(crate) fn reported_error(
             let message = answer_message(session, answer, &error, what);
             Some(Verdict {
                 service_error: Some(error),
-                ..facts.verdict(Status::Unknown, REPORTED_ERROR, message, NO_FOLLOW_HINT)
+                ..facts.verdict(Status::Unknown, REPORTED_ERROR, message, SETTLE_HINT)
             })
         }
         _ => None,
@@ -106,9 +108,13 @@ fn verdict_on(
         FlowResponse::Error(error) | FlowResponse::Unknown(error) => {
             return unclear(facts, Status::Unknown, name, answer, error);
         }
-        // It is only known that the flow ran.
+        // Without a word, it is only known that the flow ran; other words are not understood.
         FlowResponse::Unclear(error) => {
-            return unclear(facts, Status::Accepted, name, answer, error);
+            let status = match answer.body.is_empty() {
+                true => Status::Accepted,
+                false => Status::Unknown,
+            };
+            return unclear(facts, status, name, answer, error);
         }
         FlowResponse::None => {
             let message = "The flow accepted the trigger (HTTP 202) but has no Response action, so the outcome cannot be verified.";

@@ -327,9 +327,9 @@ pub(crate) fn not_started(
         ));
     }
     let hint = if slot.is_some() {
-        "Wait for the next slot. Check the flow's run history before triggering again: a throttled flow may start late."
+        "Wait for the next slot. Check the flow's run history before triggering again: the flow may start late."
     } else {
-        "Check the run history before triggering again: a throttled run may start late."
+        "Check the run history before triggering again: the run may start late."
     };
     Verdict {
         likely_cause: likely_cause.to_owned(),

@@ -182,6 +182,12 @@ fn read_once(
         return Ok((run.into_iter().collect(), wait));
     }
     let history = read_history(session, &search.content, limit)?;
+    if let Some(claimed) = &search.claimed
+        && history.runs.iter().any(|run| run.id == *claimed)
+    {
+        facts.matched = Matched::Exact;
+        (search.known, search.claimed) = (search.claimed.take(), None);
+    }
     Ok((history.runs, history.retry_after_ms))
 }
 
