@@ -65,31 +65,6 @@ fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
     }
 }
 
-#[test]
-fn a_failure_has_the_services_error_and_our_code() {
-    let job = format!(
-        r#"{{"id":"{OURS}","jobType":"Refresh","status":"Failed","failureReason":{{"requestId":"r","errorCode":"SPNBasedRefreshNotAllowed","message":"no, eyJINVENTEDINVENTEDINVENTED"}},"rootActivityId":"a1"}}"#
-    );
-    let model = format!(
-        r#"{{"value":[{{"requestId":"{OURS}","status":"Failed","serviceExceptionJson":"{{\"errorCode\":\"ModelRefreshFailed_CredentialsNotSpecified\"}}"}}]}}"#
-    );
-    for (target, body, code, activity) in [
-        (gen2(), job, "spn_refresh_not_allowed", "a1"),
-        (standard(), model, "model_credentials_missing", OURS),
-    ] {
-        let world = World::new()
-            .answers_get(Ok(ok(r#"{"value":[]}"#)))
-            .answers_every_get(Ok(ok(&body)));
-        let verdict = end_of(&world, &target);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Failed, code)
-        );
-        assert!(!format!("{verdict:?}{:?}", world.entries()).contains("INVENTED"));
-        assert_eq!(verdict.service_error.unwrap().activity_id, activity);
-    }
-}
-
 // `Retry-After`.
 
 #[test]
