@@ -359,10 +359,6 @@ impl World {
         self.requests.borrow().iter().map(|(_, at)| *at).collect()
     }
 
-    pub(crate) fn updates(&self) -> Vec<Update> {
-        self.updates.borrow().clone()
-    }
-
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.updates
             .borrow()

@@ -195,6 +195,7 @@ fn an_old_url_is_a_warning() {
     Setup::unverified(&platform)
         .url(&old.trigger_url("https://prod-00.invented.logic.azure.com"))
         .run("refresh order_list --deadline 300ms")
+        .says("targets.order_list.url (env:ORDER_LIST_FLOW_URL)")
         .says("30 November 2025")
         .says("logic.azure.com");
 }

@@ -55,16 +55,6 @@ fn a_history_of_any_length_is_read_and_what_was_cut_is_reported() {
 }
 
 #[test]
-fn a_trigger_that_was_lost_is_unknown_and_not_sent_by_the_next_start() {
-    let (platform, setup) = verified(&with_fault(Operation::Trigger, Fault::DropBefore));
-    let outcome = setup.refresh("--idempotency-key k");
-    outcome.is("unknown", "refresh_not_started", 12);
-    outcome.ends("unknown", "maybe", 12);
-    setup.refresh("--idempotency-key k").exits(12);
-    assert_eq!(platform.triggers(), 1);
-}
-
-#[test]
 fn a_lost_reply_without_a_history_stays_unknown_until_it_is_resolved() {
     let platform = Platform::start(&with_fault(Operation::Trigger, Fault::HangAfter));
     let setup = Setup::unverified(&platform);

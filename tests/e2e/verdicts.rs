@@ -1,7 +1,7 @@
 //! A refresh reports its outcome: fields, exit codes and the audit log of the whole process.
 
 use serde_json::json;
-use simulator::world::{RefreshType, Relay, ResponseAction};
+use simulator::world::{RefreshType, ResponseAction};
 
 use crate::support::{
     CLIENT, DATAFLOW, Platform, SIG, Setup, TENANT, WORKSPACE, dataflow, endless,
@@ -148,17 +148,6 @@ fn a_target_given_by_options_is_validated() {
     let setup = Setup::bare().env("FLOW_URL", &flow().trigger_url("http://127.0.0.1:9"));
     let outcome = setup.run("refresh --kind power-automate --url-env FLOW_URL");
     outcome.exits(2).says("https");
-}
-
-#[test]
-fn a_response_that_reports_the_rejection_is_failed_with_its_code() {
-    let relaying = flow().responding(ResponseAction::relaying(Relay::Start));
-    let full = exhausted_dataflow(RefreshType::Scheduled);
-    let platform = Platform::start(&world_of(full, relaying));
-    let outcome = Setup::by_response(&platform).refresh("");
-    outcome.is("failed", "dataflow_daily_limit", 10);
-    assert_eq!(outcome.field("evidence"), "flow");
-    assert_ne!(outcome.field("flow_run"), "");
 }
 
 #[test]

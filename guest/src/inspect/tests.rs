@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::contract::{
-    CancelRequest, CancellationStatus, Credentials, FindingLevel, FollowMode, QuotaGuard,
-    QuotaMode, QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
+    CancelRequest, CancellationStatus, FindingLevel, FollowMode, QuotaGuard, QuotaMode,
+    QuotaUnreadable, TargetKind, Verification, WhenUnreadable,
 };
 use crate::ports::Method;
 use crate::ports::TransportKind;
@@ -48,23 +48,6 @@ fn listed(rows: &str) -> crate::testing::Answer {
 
 fn row(name: &str, generation: u32) -> String {
     format!(r#"{{"objectId":"{DATAFLOW}","name":"{name}","generation":{generation}}}"#)
-}
-
-#[test]
-fn a_plan_shows_what_would_be_sent_and_what_runs_now() {
-    let world = World::new()
-        .with(timed("other", "OnDemand", -60_000, 600_000, "Success"))
-        .with(timed("old", "Scheduled", -90_000_000, 60_000, "Success"));
-    let mut wanted = request(verified());
-    wanted.call_context.credentials = Credentials::Bearer("INVENTED-bearer-0123456789".into());
-    let Ok(Inspection::Plan(plan)) = ask(&world, Question::Plan(wanted)) else {
-        panic!("no plan");
-    };
-    assert_eq!(plan.request.method, "POST");
-    assert!(plan.request.body.contains("order_list"));
-    assert!(!format!("{plan:?}").contains("INVENTED"));
-    assert_eq!(plan.running.map(|run| run.id).as_deref(), Some("other"));
-    assert_eq!(plan.newest.map(|run| run.id).as_deref(), Some("other"));
 }
 
 #[test]
@@ -257,6 +240,7 @@ fn a_plan_of_every_kind_shows_the_running_refresh_and_the_quota() {
             panic!("no plan");
         };
         assert_eq!(plan.running.map(|run| run.id).as_deref(), Some("other"));
+        assert_eq!(plan.newest.map(|run| run.id).as_deref(), Some("other"));
         let used = plan.quota.unwrap();
         assert_eq!((used.counted, used.left), (2, 0));
         assert_eq!(used.next_slot.as_deref(), Some("2026-11-24T07:00:00Z"));
@@ -430,22 +414,12 @@ fn a_run_of_every_kind_is_cancelled_and_an_ended_one_is_not_an_error() {
 #[test]
 fn a_rejected_cancellation_is_an_error() {
     let plain = || Target::Dataflow(dataflow());
-    let late = || broken(TransportKind::AnswerTimeout);
     for (target, answer, kind, code) in [
         (
             plain(),
             Ok(ok(r#"{"status":"invalid"}"#)),
             "invalid",
             "cancel_rejected",
-        ),
-        (plain(), Ok(ok("")), "unavailable", "response_unreadable"),
-        (plain(), refusal(401, ""), "unauthorized", "not_authorized"),
-        (plain(), refusal(404, ""), "invalid", "entity_not_found"),
-        (
-            plain(),
-            refusal(503, ""),
-            "unavailable",
-            "service_unavailable",
         ),
         (
             plain(),
@@ -454,29 +428,10 @@ fn a_rejected_cancellation_is_an_error() {
             "request_denied",
         ),
         (
-            gen2(),
-            refusal(403, "InsufficientPrivileges"),
-            "unauthorized",
-            "not_authorized",
-        ),
-        (
-            gen2(),
-            refusal(429, "RequestBlocked"),
-            "unavailable",
-            "throttled",
-        ),
-        (gen2(), late(), "unavailable", "response_timed_out"),
-        (
             standard(),
             refusal(400, "InvalidRequest"),
             "invalid",
             "cannot_be_cancelled",
-        ),
-        (
-            enhanced(),
-            refusal(503, ""),
-            "unavailable",
-            "service_unavailable",
         ),
     ] {
         let world = World::new().answers_post(answer);

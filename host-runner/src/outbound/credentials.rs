@@ -313,22 +313,6 @@ mod tests {
     }
 
     #[test]
-    fn a_returned_signature_is_for_a_get_only() {
-        let store = ReturnedSignatures::default();
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            "location",
-            HeaderValue::from_static("/runs/1?sig=INVENTED-ret-0123"),
-        );
-        let _ = store.clean(&headers, &url(BARE), &Redactor::new());
-        let place = url("https://flow.example/runs/1");
-        let decide =
-            |method| attachments().decide(&method, &place, &store, &NamedPlaces::default());
-        assert!(matches!(decide(Method::GET), Attachment::Query(_)));
-        assert!(matches!(decide(Method::POST), Attachment::Nothing));
-    }
-
-    #[test]
     fn a_token_goes_to_its_endpoint_and_below_and_nowhere_else() {
         assert_eq!(
             decided(Method::GET, "https://api.example/v1.0/myorg"),

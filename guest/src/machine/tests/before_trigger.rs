@@ -1,68 +1,8 @@
 //! Before the trigger: a failure is an error, and nothing is sent.
 
 use super::*;
-use crate::contract::{Content, Credentials, FollowMode, Target, Verification};
-use crate::ports::TransportKind;
-use crate::testing::{
-    answer, broken, dataflow, error as refusal, flow, item, request, verified, with,
-};
-
-fn looked(world: World) -> (World, &'static str, Problem) {
-    let (kind, problem) = error(&world, &request(verified()));
-    assert!(world.posts().is_empty());
-    assert_eq!(world.kinds(), ["error"]);
-    (world, kind, problem)
-}
-
-#[test]
-fn a_missing_dataflow_is_invalid() {
-    for (status, code) in [(404, "entity_not_found"), (400, "request_rejected")] {
-        let (_, kind, problem) = looked(World::new().answers_get(refusal(status, "")));
-        assert_eq!((kind, problem.code.as_str()), ("invalid", code));
-        assert!(!problem.retryable);
-    }
-}
-
-#[test]
-fn a_host_outside_the_sandbox_is_denied_immediately() {
-    for kind in [TransportKind::Denied, TransportKind::AddressDenied] {
-        let (world, kind, problem) = looked(World::new().answers_get(broken(kind)));
-        assert_eq!(kind, "denied");
-        assert!(problem.message.contains("api.powerbi.example"));
-        assert_eq!(world.elapsed(), 20);
-    }
-}
-
-#[test]
-fn an_untrusted_certificate_is_not_retried() {
-    let broken = broken(TransportKind::CertificateUntrusted);
-    let (world, kind, problem) = looked(World::new().answers_every_get(broken));
-    assert_eq!(
-        (kind, problem.code.as_str()),
-        ("unavailable", "tls_certificate_untrusted")
-    );
-    assert_eq!(world.gets().len(), 1);
-}
-
-#[test]
-fn a_retry_after_is_waited_for_unless_it_is_beyond_the_deadline() {
-    let world = World::new().with(our_run("Success")).answers_get(Ok(with(
-        answer(429, "{}"),
-        "Retry-After",
-        "120",
-    )));
-    verdict(&world, &request(verified()));
-    assert_eq!(world.call_times()[1], 120_020);
-
-    let beyond = Ok(with(answer(429, "{}"), "Retry-After", "3600"));
-    let (world, kind, problem) = looked(World::new().answers_get(beyond));
-    assert_eq!((kind, problem.code.as_str()), ("unavailable", "throttled"));
-    assert_eq!(
-        problem.retry_at.as_deref(),
-        Some("2026-11-23T09:00:00.020Z")
-    );
-    assert_eq!(world.elapsed(), 20);
-}
+use crate::contract::{Content, Credentials, Target, Verification};
+use crate::testing::{answer, dataflow, flow, item, request, verified};
 
 #[test]
 fn an_invalid_target_is_reported_before_any_call() {
@@ -135,24 +75,6 @@ fn an_invalid_endpoint_is_reported_for_the_kinds_that_need_it() {
                 assert!(world.call_times().is_empty());
             }
         }
-    }
-}
-
-#[test]
-fn without_following_nothing_is_read_before_the_trigger() {
-    for (target, mode) in [
-        (verified(), FollowMode::NotAtAll),
-        (flow(Verification::None), FollowMode::ToTheEnd),
-        (flow(Verification::Response), FollowMode::ToTheEnd),
-    ] {
-        let world = World::new();
-        let mut request = request(target);
-        request.follow = mode;
-        verdict(&world, &request);
-        assert!(world.gets().is_empty());
-        assert_eq!(world.posts().len(), 1);
-        assert_eq!(world.intents()[0].looked_at, None);
-        assert!(world.intents()[0].baseline.is_empty());
     }
 }
 

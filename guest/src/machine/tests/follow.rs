@@ -20,34 +20,6 @@ fn ask(world: &World, request: &FollowRequest) -> Result<Verdict, RefreshError> 
 }
 
 #[test]
-fn a_run_is_found_as_the_trigger_would_have_found_it() {
-    let world = World::new().with(timed("x", "OnDemand", 2_000, 60_000, "Success"));
-    let verdict = ours(&world, trace());
-    assert_eq!(
-        (verdict.status, verdict.sent),
-        (Status::Completed, Sent::Yes)
-    );
-    assert_eq!(
-        (verdict.matched, verdict.own_run),
-        (Matched::Inferred, true)
-    );
-    assert_eq!(world.kinds(), ["matched", "status", "verdict"]);
-}
-
-#[test]
-fn a_known_run_is_followed_by_its_id() {
-    let mut known = trace();
-    known.service_run = Some("x".into());
-    known.matched = Matched::Exact;
-    let world = World::new().with(timed("x", "Scheduled", -2_000, 60_000, "Failed"));
-    let verdict = ours(&world, known);
-    assert_eq!(
-        (verdict.status, verdict.matched),
-        (Status::Failed, Matched::Exact)
-    );
-}
-
-#[test]
 fn a_follow_a_day_later_takes_no_later_run() {
     let day = 86_400_000;
     let world = World::new()
@@ -186,30 +158,6 @@ fn an_interrupted_follow_keeps_the_facts_of_the_trigger() {
 }
 
 #[test]
-fn the_newest_run_is_reported_and_no_event_is_stored() {
-    for (end, status) in [
-        ("Success", Status::Completed),
-        ("Failed", Status::Failed),
-        ("Cancelled", Status::Cancelled),
-    ] {
-        let world = World::new()
-            .with(timed("older", "OnDemand", -90_000, 10_000, "Success"))
-            .with(timed("newest", "Scheduled", -30_000, 60_000, end));
-        let verdict = ask(&world, &follow(verified(), Subject::Newest)).unwrap();
-        assert_eq!(
-            (verdict.status, verdict.service_run.as_deref()),
-            (status, Some("newest"))
-        );
-        assert_eq!(
-            (verdict.own_run, verdict.matched, verdict.sent),
-            (false, Matched::None, Sent::No)
-        );
-        assert_eq!(verdict.evidence, Evidence::Service);
-        assert!(world.events().is_empty());
-    }
-}
-
-#[test]
 fn the_newest_run_stays_the_same_while_it_is_followed() {
     let world = World::new()
         .with(timed("first", "OnDemand", -30_000, 60_000, "Failed"))
@@ -271,25 +219,6 @@ fn an_older_success_does_not_count_for_another_trigger() {
     assert_eq!(verdict.service_run, None);
     let from = "2026-11-23T07:59:55";
     assert!(verdict.message.contains(from), "{}", verdict.message);
-}
-
-#[test]
-fn the_daily_limit_is_a_likely_cause_for_another_trigger_too() {
-    let hours = |hours: i64| -hours * 3_600_000;
-    let mut world = World::new();
-    for run in 1..=8 {
-        world = world.with(timed(
-            &format!("r{run}"),
-            "Scheduled",
-            hours(2 * run),
-            1_000,
-            "Success",
-        ));
-    }
-    let verdict = ask(&world, &follow(verified(), since(-5))).unwrap();
-    assert_eq!(verdict.status, Status::Unknown);
-    assert_eq!(verdict.likely_cause, "dataflow_daily_limit");
-    assert!(verdict.retry_at.is_some());
 }
 
 #[test]
@@ -460,8 +389,14 @@ fn a_followed_run_that_was_dropped_is_skipped_with_the_outcome_of_the_other() {
 }
 
 #[test]
-fn the_newest_run_of_every_kind_is_reported() {
-    for target in [Target::Dataflow(dataflow()), gen2(), standard(), enhanced()] {
+fn the_newest_run_of_every_kind_is_reported_and_no_event_is_stored() {
+    for target in [
+        verified(),
+        Target::Dataflow(dataflow()),
+        gen2(),
+        standard(),
+        enhanced(),
+    ] {
         for (end, status) in [
             ("Success", Status::Completed),
             ("Failed", Status::Failed),
@@ -480,6 +415,8 @@ fn the_newest_run_of_every_kind_is_reported() {
                 (verdict.own_run, verdict.matched, verdict.sent),
                 (false, Matched::None, Sent::No)
             );
+            assert_eq!(verdict.evidence, Evidence::Service);
+            assert!(world.events().is_empty());
         }
         assert!(ask(&World::new(), &follow(target, Subject::Newest)).is_err());
     }

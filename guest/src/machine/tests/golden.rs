@@ -56,7 +56,9 @@ fn a_flow_gets_its_url_unchanged_and_the_standard_fields() {
     sas.body.payload = r#"{"dataflow_name":"Master Order List","workspace":"Data Admin"}"#.into();
     let url = sas.url.clone();
     let world = World::new();
-    verdict(&world, &request(Target::PowerAutomate(sas)));
+    let mut request = request(Target::PowerAutomate(sas));
+    request.call_context.now = "2026-11-23T18:00:00+10:00".into();
+    verdict(&world, &request);
     assert_eq!(
         text_of(&world.posts()[0]),
         format!(

@@ -1,7 +1,7 @@
 //! Another refresh is already running.
 
 use super::*;
-use crate::contract::{Event, Evidence, FollowMode, IfRunning, Matched, Phase, Sent, Status};
+use crate::contract::{Event, Evidence, FollowMode, IfRunning, Matched, Sent, Status};
 use crate::testing::{error as refusal, request, verified};
 
 fn other(took: i64, end: &str) -> Scripted {
@@ -91,34 +91,6 @@ fn a_followed_run_without_a_known_outcome_is_skipped_too() {
         "{}",
         verdict_2.message
     );
-}
-
-#[test]
-fn the_status_shows_the_other_run_until_it_has_ended() {
-    let earlier = timed("earlier", "OnDemand", -9_000_000, 240_000, "Success");
-    let world = World::new()
-        .with(earlier)
-        .with(other(100_000, "Success"))
-        .with(our_run("Success"));
-    assert_eq!(
-        verdict(&world, &request(verified())).status,
-        Status::Completed
-    );
-    let updates = world.updates();
-    let waiting: Vec<usize> = (0..updates.len())
-        .filter(|at| updates[*at].phase == Phase::WaitingForOther)
-        .collect();
-    let (first, last) = (waiting[0], waiting[waiting.len() - 1]);
-    // Nothing else is shown meanwhile, or it would replace the status.
-    assert_eq!(waiting, (first..=last).collect::<Vec<_>>());
-    assert!(waiting.len() > 2, "{updates:?}");
-    let text = "already being refreshed: OnDemand other, started 2026-11-23T";
-    for update in &updates[first..=last] {
-        assert_eq!(update.message, updates[first].message);
-        assert!(update.message.contains(text), "{}", update.message);
-        let usual = "; a refresh usually takes 4 min.";
-        assert!(update.message.ends_with(usual), "{}", update.message);
-    }
 }
 
 #[test]

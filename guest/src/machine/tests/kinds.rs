@@ -7,7 +7,7 @@ use crate::contract::{
 };
 use crate::ports::TransportKind;
 use crate::testing::{
-    Answer, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, gen2, item, ok, page,
+    Answer, OURS, answer, broken, dataflow, enhanced, error as refusal, flow, gen2, item, ok,
     request, standard, with,
 };
 
@@ -40,49 +40,6 @@ fn end_of(world: &World, target: &Target) -> Verdict {
 }
 
 #[test]
-fn the_state_at_the_service_is_the_verdict_for_every_kind() {
-    for (target, matched) in targets() {
-        for (state, status, code) in [
-            ("Success", Status::Completed, ""),
-            ("Failed", Status::Failed, "refresh_failed"),
-            ("Cancelled", Status::Cancelled, ""),
-        ] {
-            let world = World::new().with(ours(state));
-            let verdict = end_of(&world, &target);
-            assert_eq!(
-                (verdict.status, verdict.code.as_str()),
-                (status, code),
-                "{target:?}"
-            );
-            assert_eq!(
-                (verdict.sent, verdict.evidence, verdict.matched),
-                (Sent::Yes, Evidence::Service, matched)
-            );
-            assert!(verdict.own_run);
-            assert_eq!(verdict.service_run.as_deref(), Some(OURS));
-            assert!(verdict.started_at.is_some() && verdict.ended_at.is_some());
-            assert_eq!(world.posts().len(), 1);
-            assert_eq!(world.kinds()[..3], ["intent", "triggered", "matched"]);
-        }
-    }
-}
-
-#[test]
-fn another_run_in_the_window_does_not_matter_if_ours_is_named() {
-    for (end, status) in [("Success", Status::Completed), ("Failed", Status::Failed)] {
-        for target in named() {
-            let other = timed("other", "ViaApi", 1_100, 10_000, "Success").by_trigger();
-            let world = World::new().with(ours(end)).with(other);
-            let verdict = end_of(&world, &target);
-            assert_eq!(
-                (verdict.status, verdict.service_run.as_deref()),
-                (status, Some(OURS))
-            );
-        }
-    }
-}
-
-#[test]
 fn a_named_run_that_vanishes_is_reported() {
     for target in named() {
         let mut gone = ours("Success");
@@ -93,43 +50,6 @@ fn a_named_run_that_vanishes_is_reported() {
             (Status::Unknown, "run_vanished")
         );
         assert_eq!(verdict.matched, Matched::Exact);
-    }
-}
-
-#[test]
-fn a_lost_trigger_is_searched_by_window_and_baseline() {
-    let lost = [
-        refusal(502, ""),
-        refusal(503, ""),
-        refusal(504, ""),
-        broken(TransportKind::AnswerTimeout),
-        broken(TransportKind::ConnectionLost),
-        broken(TransportKind::Truncated),
-        page(),
-    ];
-    for target in named() {
-        for answer in &lost {
-            let before = timed("before", "ViaApi", -60_000, 30_000, "Success");
-            let world = World::new()
-                .with(before.clone())
-                .with(ours("Success"))
-                .answers_post(answer.clone());
-            let found = end_of(&world, &target);
-            assert_eq!(
-                (found.status, found.matched, found.sent),
-                (Status::Completed, Matched::Inferred, Sent::Yes),
-                "{answer:?} {target:?}"
-            );
-            assert_eq!(world.intents()[0].baseline, ["before"]);
-
-            let world = World::new().with(before).answers_post(answer.clone());
-            let lost = end_of(&world, &target);
-            assert_eq!(
-                (lost.status, lost.code.as_str(), lost.sent),
-                (Status::Unknown, "refresh_not_started", Sent::Maybe)
-            );
-            assert_eq!(world.posts().len(), 1);
-        }
     }
 }
 
@@ -145,70 +65,7 @@ fn two_runs_after_a_lost_trigger_are_ambiguous_for_every_kind() {
     }
 }
 
-#[test]
-fn a_rejection_is_failed_for_every_kind() {
-    for (target, code, said) in [
-        (
-            gen2(),
-            "spn_refresh_not_allowed",
-            "SPNBasedRefreshNotAllowed",
-        ),
-        (
-            gen2(),
-            "dataflow_never_published",
-            "DataflowNeverPublishedError",
-        ),
-        (gen2(), "invalid_job_type", "InvalidJobType"),
-        (standard(), "request_rejected", "InvalidRequest"),
-        (enhanced(), "request_rejected", "InvalidRequest"),
-    ] {
-        let world = World::new().answers_post(refusal(400, said));
-        let verdict = end_of(&world, &target);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str(), verdict.sent),
-            (Status::Failed, code, Sent::Yes)
-        );
-        assert!(!verdict.own_run);
-    }
-}
-
-#[test]
-fn a_failure_has_the_services_error_and_our_code() {
-    let job = format!(
-        r#"{{"id":"{OURS}","jobType":"Refresh","status":"Failed","failureReason":{{"requestId":"r","errorCode":"SPNBasedRefreshNotAllowed","message":"no, eyJINVENTEDINVENTEDINVENTED"}},"rootActivityId":"a1"}}"#
-    );
-    let model = format!(
-        r#"{{"value":[{{"requestId":"{OURS}","status":"Failed","serviceExceptionJson":"{{\"errorCode\":\"ModelRefreshFailed_CredentialsNotSpecified\"}}"}}]}}"#
-    );
-    for (target, body, code, activity) in [
-        (gen2(), job, "spn_refresh_not_allowed", "a1"),
-        (standard(), model, "model_credentials_missing", OURS),
-    ] {
-        let world = World::new()
-            .answers_get(Ok(ok(r#"{"value":[]}"#)))
-            .answers_every_get(Ok(ok(&body)));
-        let verdict = end_of(&world, &target);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Failed, code)
-        );
-        assert!(!format!("{verdict:?}{:?}", world.entries()).contains("INVENTED"));
-        assert_eq!(verdict.service_error.unwrap().activity_id, activity);
-    }
-}
-
 // `Retry-After`.
-
-#[test]
-fn a_job_is_not_read_before_retry_after() {
-    let world = World::new().with(ours("Success"));
-    let verdict = end_of(&world, &gen2());
-    assert_eq!(verdict.status, Status::Completed);
-    // History, trigger, and the first poll a minute after the response; `refresh` checks the rest.
-    let times = world.call_times();
-    assert!(times[2] >= times[1] + 60_000, "{times:?}");
-    assert!(world.gets()[1].url.ends_with(OURS));
-}
 
 #[test]
 fn a_deadline_before_retry_after_reads_nothing() {
@@ -232,37 +89,9 @@ fn a_deadline_before_retry_after_reads_nothing() {
 }
 
 #[test]
-fn a_retry_after_of_a_run_or_a_history_is_respected() {
-    let going = |status| {
-        let row = format!(
-            r#"{{"id":"{OURS}","status":"InProgress","startTimeUtc":"2026-11-23T08:00:01"}}"#
-        );
-        Ok(with(answer(status, &row), "Retry-After", "45"))
-    };
-    let empty = || Ok(ok(r#"{"value":[]}"#));
-    let world = World::new()
-        .with(ours("Success"))
-        .answers_get(empty())
-        .answers_get(going(200))
-        .answers_get(going(200));
-    assert_eq!(end_of(&world, &gen2()).status, Status::Completed);
-    let times = world.call_times();
-    assert!(times[3] - times[2] >= 45_000 && times[4] - times[3] >= 45_000);
-
-    // A history, while waiting for another run and while searching for ours.
+fn a_wait_for_another_refresh_ends_at_a_retry_after_beyond_the_deadline() {
     let busy =
         r#"{"value":[{"id":"other","status":"InProgress","startTime":"2026-11-23T07:59:00Z"}]}"#;
-    for target in [Target::Dataflow(dataflow()), standard()] {
-        let world = World::new()
-            .with(ours("Success"))
-            .answers_get(Ok(with(ok(busy), "Retry-After", "70")))
-            .answers_get(empty())
-            .answers_get(Ok(with(ok(r#"{"value":[]}"#), "Retry-After", "30")));
-        assert_eq!(end_of(&world, &target).status, Status::Completed);
-        let times = world.call_times();
-        assert!(times[1] - times[0] >= 70_000, "{times:?}");
-    }
-    // Beyond the deadline: skipped, because nothing was sent.
     let world = World::new().answers_get(Ok(with(ok(busy), "Retry-After", "7200")));
     let verdict = end_of(&world, &Target::Dataflow(dataflow()));
     assert_eq!(verdict.code, "deadline_while_waiting");
@@ -381,21 +210,6 @@ fn a_busy_model_is_skipped_or_followed_as_configured() {
         assert!(followed.message.contains("That run failed."));
         assert_eq!(world.posts().len(), 1);
     }
-}
-
-#[test]
-fn a_model_that_stays_busy_is_skipped_at_the_deadline() {
-    let mut world = World::new();
-    for _ in 0..200 {
-        world = world.answers_post(busy().remove(0));
-    }
-    let verdict = end_of(&world, &standard());
-    assert_eq!(
-        (verdict.status, verdict.code.as_str(), verdict.sent),
-        (Status::Skipped, "deadline_while_waiting", Sent::No)
-    );
-    assert!(verdict.retryable);
-    assert_eq!(world.intents().len(), world.posts().len());
 }
 
 #[test]

@@ -80,12 +80,6 @@ fn sound() -> World {
 #[test]
 fn a_similar_name_is_never_taken_and_the_names_are_listed() {
     for (workspaces, items, code, expected) in [
-        (
-            vec![(TWIN, "data admin")],
-            vec![(DATAFLOW, "Master Order List")],
-            "name_not_found",
-            "data admin",
-        ),
         (vec![], vec![], "name_not_found", "None is visible"),
         (
             vec![(WORKSPACE, "Data Admin")],
@@ -98,12 +92,6 @@ fn a_similar_name_is_never_taken_and_the_names_are_listed() {
             vec![],
             "name_ambiguous",
             TWIN,
-        ),
-        (
-            vec![(WORKSPACE, "Data Admin")],
-            vec![(DATAFLOW, "Master Order List"), (TWIN, "Master Order List")],
-            "name_ambiguous",
-            "44444444-4444-4444-4444-444444444444, 55555555-5555-5555-5555-555555555555",
         ),
     ] {
         for target in targets() {

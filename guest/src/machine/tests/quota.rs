@@ -41,47 +41,6 @@ fn counting(target: Target, guard: QuotaGuard) -> RefreshRequest {
 }
 
 #[test]
-fn an_exhausted_quota_is_skipped_with_the_next_slot() {
-    for target in [verified(), Target::Dataflow(dataflow()), gen2(), standard()] {
-        for follow in [
-            FollowMode::ToTheEnd,
-            FollowMode::UntilStarted,
-            FollowMode::NotAtAll,
-        ] {
-            let world = used(8);
-            let mut request = counting(target.clone(), guard(8));
-            request.follow = follow;
-            let verdict = verdict(&world, &request);
-            assert_eq!(
-                (verdict.status, verdict.code.as_str(), verdict.sent),
-                (Status::Skipped, "quota_exhausted", Sent::No)
-            );
-            assert!(verdict.retryable && !verdict.own_run);
-            // The eighth newest run started 16 h before the start of the test.
-            assert_eq!(verdict.retry_at.as_deref(), Some("2026-11-23T16:00:00Z"));
-            let quota = verdict.quota.unwrap();
-            assert_eq!((quota.limit, quota.counted, quota.left), (8, 8, 0));
-            assert!(world.posts().is_empty() && world.intents().is_empty());
-        }
-    }
-}
-
-#[test]
-fn a_quota_with_room_is_reported() {
-    for follow in [FollowMode::ToTheEnd, FollowMode::NotAtAll] {
-        let world = used(7);
-        let mut request = counting(verified(), guard(8));
-        request.follow = follow;
-        let verdict = verdict(&world, &request);
-        let quota = verdict.quota.unwrap();
-        assert_eq!((quota.counted, quota.left, quota.next_slot), (7, 1, None));
-        assert_eq!(world.posts().len(), 1);
-        assert!(world.intents()[0].overridden.is_empty());
-        assert!(world.intents()[0].looked_at.is_some());
-    }
-}
-
-#[test]
 fn warn_and_force_trigger_anyway_and_only_force_is_stored() {
     for (mode, force, overridden) in [
         (QuotaMode::Warn, false, vec!["window"]),
@@ -103,15 +62,6 @@ fn warn_and_force_trigger_anyway_and_only_force_is_stored() {
             world.warnings()
         );
     }
-}
-
-#[test]
-fn force_never_overrides_a_running_refresh() {
-    let world = used(0).with(timed("other", "OnDemand", -60_000, 80_000_000, "Success"));
-    let mut request = counting(verified(), guard(8));
-    request.force = true;
-    assert_eq!(verdict(&world, &request).code, "deadline_while_waiting");
-    assert!(world.posts().is_empty());
 }
 
 #[test]
@@ -272,16 +222,4 @@ fn an_unread_history_does_not_change_a_lost_or_rejected_trigger() {
             .answers_post(refusal(400, "Odd"));
         assert_eq!(verdict(&world, &request(target)).status, Status::Failed);
     }
-}
-
-#[test]
-fn an_unreadable_quota_holds_back_an_accepted_history() {
-    let world = World::new().answers_every_get(refusal(403, ""));
-    let mut request = counting(accepting().remove(0), guard(8));
-    request.quota.as_mut().unwrap().when_unreadable = QuotaUnreadable::Skip;
-    assert_eq!(verdict(&world, &request).code, "quota_unreadable");
-    assert!(world.posts().is_empty());
-    request.force = true;
-    assert_eq!(verdict(&world, &request).code, "history_unreadable");
-    assert_eq!(world.intents()[0].overridden, ["quota"]);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::contract::{Evidence, FollowMode, Matched, Sent, Status, Verification};
 use crate::ports::HttpAnswer;
 use crate::ports::TransportKind;
-use crate::testing::{Answer, answer, broken, error as refusal, flow, page, request, taken, with};
+use crate::testing::{Answer, answer, broken, error as refusal, flow, request, taken, with};
 
 fn responding() -> RefreshRequest {
     request(flow(Verification::Response))
@@ -69,44 +69,6 @@ fn a_response_decides_the_verdict() {
 }
 
 #[test]
-fn a_response_with_an_error_status_is_failed() {
-    for (answer, code) in [
-        (
-            responded(
-                400,
-                r#"{"error":{"code":"DailyDataflowRefreshLimitExceeded","message":"m"}}"#,
-            ),
-            "dataflow_daily_limit",
-        ),
-        (
-            responded(422, r#"{"code":"OrderListEmpty"}"#),
-            "order_list_empty",
-        ),
-        (responded(404, ""), "flow_response_404"),
-        (responded(401, ""), "flow_response_401"),
-        (responded(408, ""), "flow_response_408"),
-        (
-            responded(429, r#"{"error":{"code":"Request Throttled"}}"#),
-            "request_throttled",
-        ),
-        (responded(500, "oops"), "flow_response_500"),
-        (responded(502, ""), "flow_response_502"),
-        (responded(503, ""), "flow_response_503"),
-    ] {
-        let (_, verdict) = sync(Ok(answer));
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Failed, code)
-        );
-        assert_eq!(
-            (verdict.sent, verdict.evidence),
-            (Sent::Yes, Evidence::Flow)
-        );
-        assert_eq!(verdict.retryable, code == "dataflow_daily_limit");
-    }
-}
-
-#[test]
 fn a_rejection_by_the_platform_is_reported_by_the_service() {
     let (_, verdict) = sync(refusal(400, "TriggerInputSchemaMismatch"));
     assert_eq!(
@@ -134,27 +96,6 @@ fn a_response_that_reports_an_error_or_an_unknown_status_is_unknown() {
 }
 
 #[test]
-fn an_unclear_response_is_accepted_at_best() {
-    for (answer, code) in [
-        (responded(200, ""), "flow_response_unclear"),
-        (responded(204, ""), "flow_response_unclear"),
-        (answer(200, "OK"), "flow_response_unclear"),
-        (taken(), "flow_has_no_response"),
-    ] {
-        let (_, verdict) = sync(Ok(answer));
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Accepted, code)
-        );
-        assert_eq!(
-            (verdict.evidence, verdict.matched),
-            (Evidence::None, Matched::None)
-        );
-        assert!(!verdict.hint.is_empty());
-    }
-}
-
-#[test]
 fn the_trigger_has_the_timeout_of_a_response() {
     let (world, _) = sync(Ok(responded(200, "")));
     assert_eq!(world.posts()[0].timeout_ms, 130_000);
@@ -163,67 +104,6 @@ fn the_trigger_has_the_timeout_of_a_response() {
     hurried.call_context.deadline_ms = 20_000;
     verdict(&world, &hurried);
     assert_eq!(world.posts()[0].timeout_ms, 20_000);
-}
-
-#[test]
-fn a_possible_arrival_is_unknown_and_never_sent_again() {
-    for (answer, code) in [
-        (
-            broken(TransportKind::AnswerTimeout),
-            "trigger_response_lost",
-        ),
-        (refusal(502, "NoResponse"), "flow_no_response"),
-        (refusal(504, ""), "trigger_gateway_error"),
-        (refusal(503, ""), "trigger_gateway_error"),
-        (page(), "trigger_response_unreadable"),
-    ] {
-        let (_, verdict) = sync(answer);
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Unknown, code)
-        );
-        assert_eq!(verdict.sent, Sent::Maybe);
-    }
-}
-
-#[test]
-fn a_401_starts_nothing_and_a_429_is_retried() {
-    let world = World::new().answers_post(refusal(401, ""));
-    assert_eq!(error(&world, &responding()).0, "unauthorized");
-    let world = World::new()
-        .answers_post(Ok(with(answer(429, ""), "Retry-After", "5")))
-        .answers_post(Ok(responded(200, r#"{"status":"completed"}"#)));
-    assert_eq!(verdict(&world, &responding()).status, Status::Completed);
-}
-
-#[test]
-fn a_location_is_polled_until_the_response_arrives() {
-    let (world, verdict) = polled(vec![
-        Ok(answer(202, "")),
-        Ok(answer(202, "")),
-        Ok(answer(200, r#"{"status":"completed"}"#)),
-    ]);
-    assert_eq!(
-        (verdict.status, verdict.evidence),
-        (Status::Completed, Evidence::Flow)
-    );
-    assert_eq!(verdict.matched, Matched::Exact);
-    assert_eq!(
-        world.gets()[0].url,
-        "https://flow.example/workflows/1/runs/0858/operations/2?api-version=1"
-    );
-    assert!(world.gets()[0].headers.is_empty());
-}
-
-#[test]
-fn a_poll_respects_retry_after() {
-    let patient = |status| Ok(with(answer(status, ""), "Retry-After", "30"));
-    let mut world = World::new().answers_post(Ok(with(later(), "Retry-After", "7")));
-    world = world
-        .answers_get(patient(202))
-        .answers_get(Ok(responded(200, "")));
-    verdict(&world, &responding());
-    assert_eq!(world.call_times(), [0, 7_020, 37_040]);
 }
 
 #[test]
@@ -266,51 +146,6 @@ fn a_polled_response_counts_like_an_immediate_one() {
         assert_eq!((verdict.status, verdict.code.as_str()), (status, code));
         assert_eq!(verdict.sent, Sent::Yes);
     }
-}
-
-#[test]
-fn a_location_that_does_not_exist_is_polled_for_two_minutes() {
-    let missing = || refusal(404, "WorkflowRunNotFound");
-    let (_, verdict) = polled(vec![
-        missing(),
-        Ok(answer(404, "")),
-        Ok(answer(200, r#"{"status":"completed"}"#)),
-    ]);
-    assert_eq!(verdict.status, Status::Completed);
-    for answer in [missing(), Ok(answer(404, ""))] {
-        let world = World::new()
-            .answers_post(Ok(later()))
-            .answers_every_get(answer);
-        let verdict = super::verdict(&world, &responding());
-        assert_eq!(
-            (verdict.status, verdict.code.as_str()),
-            (Status::Unknown, "flow_run_not_found")
-        );
-        assert!((120_000..150_000).contains(&world.elapsed()));
-    }
-}
-
-#[test]
-fn a_poll_that_fails_for_a_while_is_retried() {
-    let (_, verdict) = polled(vec![
-        refusal(429, ""),
-        refusal(502, ""),
-        refusal(504, ""),
-        page(),
-        broken(TransportKind::ConnectionLost),
-        Ok(answer(202, "")),
-        Ok(answer(200, r#"{"status":"completed"}"#)),
-    ]);
-    assert_eq!(verdict.status, Status::Completed);
-
-    let world = World::new()
-        .answers_post(Ok(later()))
-        .answers_every_get(refusal(503, ""));
-    let unread = super::verdict(&world, &responding());
-    assert_eq!(
-        (unread.status, unread.code.as_str()),
-        (Status::Unknown, "read_unavailable")
-    );
 }
 
 #[test]

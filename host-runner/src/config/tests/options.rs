@@ -48,19 +48,6 @@ fn a_flow_with_a_dataflow_is_verified_by_its_history() {
 }
 
 #[test]
-fn a_dataflow_takes_its_credentials_from_the_usual_variables() {
-    let target = given(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
-    assert_eq!(
-        (target.name.as_str(), target.kind()),
-        ("dataflow", "dataflow")
-    );
-    assert_eq!(
-        target.credential.unwrap().app.client_id,
-        "22222222-2222-2222-2222-222222222222"
-    );
-}
-
-#[test]
 fn every_kind_of_content_is_a_target_by_id_or_by_name() {
     let gen2 = given(&options(
         "dataflow-gen2",
@@ -148,27 +135,6 @@ fn an_option_over_a_file_is_named_without_the_file_and_the_file_with_its_line() 
         "{error}"
     );
     assert!(error.contains("refresh.yaml:2:"), "{error}");
-}
-
-#[test]
-fn a_missing_credential_names_its_variable() {
-    let config =
-        Config::from_options(&options("dataflow", None, Some((WORKSPACE, DATAFLOW)))).unwrap();
-    let redactor = Redactor::new();
-    let error = config
-        .resolve(
-            Selection::All,
-            Inputs {
-                env: &|_| None,
-                redactor: &redactor,
-                verify: true,
-                source: "host-runner",
-            },
-        )
-        .unwrap_err();
-    let codes: Vec<&str> = error.codes().collect();
-    assert_eq!(codes, ["env_not_set"; 3]);
-    assert!(error.to_string().contains("AZURE_TENANT_ID is not set"));
 }
 
 #[test]

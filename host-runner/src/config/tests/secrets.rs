@@ -56,30 +56,6 @@ fn a_secret_in_the_file_is_allowed_with_a_warning_that_names_its_place() {
 }
 
 #[test]
-fn the_warning_about_an_old_url_names_its_place() {
-    let old = "https://prod-12.westeurope.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?api-version=2016-06-01&sp=x&sv=1.0&sig=INVENTED-sig-0123456789";
-    let env = |name: &str| (name == "FLOW_URL").then(|| old.to_owned());
-    let redactor = Redactor::new();
-    let targets =
-        parse("version: 1\ntargets: {a: {kind: power-automate, url: \"${env:FLOW_URL}\"}}")
-            .unwrap()
-            .resolve(
-                Selection::All,
-                Inputs {
-                    env: &env,
-                    redactor: &redactor,
-                    verify: true,
-                    source: "host-runner",
-                },
-            )
-            .unwrap();
-    assert_eq!(targets[0].warnings.len(), 1);
-    assert!(targets[0].warnings[0].starts_with(
-        "conf/refresh.yaml:2:42: targets.a.url (env:FLOW_URL): the URL has `logic.azure.com`"
-    ));
-}
-
-#[test]
 fn a_secret_that_is_too_short_to_be_masked_is_refused() {
     let text = file(VERIFIED).replace("${env:AZURE_CLIENT_SECRET}", "abc");
     let shown = resolve_all(&text).unwrap_err().to_string();

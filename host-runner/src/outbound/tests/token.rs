@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -55,20 +54,12 @@ pub(super) struct Tokens {
 impl Tokens {
     /// The endpoint answers the n-th question, from 1, with what `reply` gives.
     pub(super) fn answered(reply: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
-        Self::answered_over(transport(), reply)
-    }
-
-    /// The same over this transport.
-    pub(super) fn answered_over(
-        transport: Transport,
-        reply: impl Fn(usize) -> String + Send + Sync + 'static,
-    ) -> Self {
         let asked = AtomicUsize::new(0);
         let server = Server::answering(move |_| reply(asked.fetch_add(1, Ordering::SeqCst) + 1));
         let login = url(&server.url("/"));
         Self {
             server,
-            ..Self::at(&login, transport)
+            ..Self::at(&login, transport())
         }
     }
 
@@ -158,16 +149,6 @@ async fn the_question_is_the_one_of_the_client_credentials_flow() {
 }
 
 #[tokio::test]
-async fn a_token_serves_until_five_minutes_before_its_end() {
-    let tokens = Tokens::answered(|n| granting(n, 3600));
-    tokens.token().await.unwrap();
-    tokens.clock.advance(3299);
-    assert_eq!(tokens.token().await.unwrap(), "INVENTED.token.0001");
-    tokens.clock.advance(1);
-    assert_eq!(tokens.token().await.unwrap(), "INVENTED.token.0002");
-}
-
-#[tokio::test]
 async fn every_scope_has_a_token_of_its_own() {
     let tokens = Tokens::answered(|n| granting(n, 3600));
     let first = tokens.token().await.unwrap();
@@ -219,32 +200,6 @@ async fn a_refusal_is_not_asked_for_again_within_a_minute() {
         tokens.token().await.unwrap_err();
         assert_eq!(tokens.asked(), 2);
     }
-}
-
-#[tokio::test]
-async fn a_retry_after_of_the_endpoint_is_kept_to() {
-    let tokens = Tokens::answered(|n| match n {
-        1 => answer(503, &[("retry-after", "30")], "<html>down</html>"),
-        _ => granting(n, 3600),
-    });
-    let error = tokens.token().await.unwrap_err();
-    assert!(
-        matches!(error, TokenError::Unavailable { retry_after: Some(wait), .. } if wait == Duration::from_secs(30))
-    );
-    tokens.clock.advance(29);
-    tokens.token().await.unwrap_err();
-    assert_eq!(tokens.asked(), 1);
-    tokens.clock.advance(1);
-    assert!(tokens.token().await.is_ok());
-}
-
-#[tokio::test]
-async fn a_page_in_place_of_a_token_is_an_outage() {
-    let tokens = Tokens::answered(|_| answer(StatusCode::OK.as_u16(), &[], "<html>sign in</html>"));
-    assert_eq!(
-        tokens.token().await.unwrap_err().code(),
-        "token_unavailable"
-    );
 }
 
 #[tokio::test]

@@ -60,30 +60,6 @@ async fn an_empty_post_says_that_it_is_empty() {
 }
 
 #[tokio::test]
-async fn a_refused_port_and_a_name_that_does_not_resolve_are_not_sent() {
-    let target = format!("http://127.0.0.1:{}/", closed_port());
-    let nowhere = transport_with(FixedNames::new(&[]));
-    for (transport, target, expected) in [
-        (transport(), target.as_str(), "ConnectionRefused"),
-        (nowhere, "https://flow.example/", "NameNotResolved"),
-    ] {
-        let error = fails_on(&transport, post(target)).await;
-        assert_eq!((cause(&error).as_str(), error.sent()), (expected, Sent::No));
-    }
-}
-
-#[tokio::test]
-async fn the_machines_own_name_service_knows_no_invalid_name() {
-    // RFC 6761, 6.4: never resolves. A machine without a name service may take its time to say so.
-    let error = fails_on(&transport(), post("https://no-such-host.invalid/")).await;
-    assert!(
-        ["NameNotResolved", "ConnectTimeout"].contains(&cause(&error).as_str()),
-        "{error}"
-    );
-    assert_eq!(error.sent(), Sent::No);
-}
-
-#[tokio::test]
 async fn a_name_that_leads_to_a_special_address_is_not_connected_to() {
     for address in [
         "169.254.169.254",
