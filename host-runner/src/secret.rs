@@ -132,6 +132,7 @@ fn patterns(secret: &str) -> Vec<Vec<u8>> {
     }
     let mut encoded = plain.clone();
     let form = byte_serialize(secret.as_bytes()).collect::<String>();
+    encoded.insert(form.replace("%7E", "~").into_bytes());
     encoded.insert(form.into_bytes());
     for text in encoded {
         for before in 0..3_usize {

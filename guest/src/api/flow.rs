@@ -133,10 +133,12 @@ impl FlowResponse {
             let mut fields = fields.iter();
             fields.find(|(key, _)| key.eq_ignore_ascii_case(name))
         };
-        let status: Option<String> =
-            named("status").and_then(|(_, status)| serde_json::from_str(status.get()).ok());
-        let status = status.unwrap_or_default();
-        let message = || redactor.line(&ErrorDetails::of(answer).message, MESSAGE_LIMIT);
+        let text = |name: &str| -> String {
+            let text = named(name).and_then(|(_, text)| serde_json::from_str(text.get()).ok());
+            text.unwrap_or_default()
+        };
+        let status = text("status");
+        let message = || redactor.line(&text("message"), MESSAGE_LIMIT);
         match status.to_ascii_lowercase().trim() {
             "failed" | "failure" | "error" => Self::Failed(error()),
             _ if fields

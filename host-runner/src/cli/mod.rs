@@ -64,6 +64,8 @@ fn run(cli: &Cli, embedded: Option<Component>) -> u8 {
     let start = Start::new(&cli.common, embedded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // Bytes that never stop arriving keep a task ready, and must not starve timers and signals.
+        .event_interval(1)
         .build()
         .context("cannot start the async runtime");
     let runtime = match runtime {

@@ -411,9 +411,14 @@ impl Resolver<'_> {
             _ => None,
         });
         let mask: Vec<SecretString> = fetched.collect();
+        // A name or a date has two kinds of characters at most, a short password three.
         let may_be_secret = |text: &str| {
-            let has_digit = text.contains(|c: char| c.is_ascii_digit());
-            text.len() >= 16 && has_digit && !text.contains(char::is_whitespace) && !is_guid(text)
+            let has = |kind: fn(&char) -> bool| usize::from(text.chars().any(|c| kind(&c)));
+            let digits = has(char::is_ascii_digit);
+            let letters = has(char::is_ascii_lowercase) + has(char::is_ascii_uppercase);
+            let kinds = digits + letters + has(|c| !c.is_ascii_alphanumeric());
+            let is_long = text.len() >= 16 && digits == 1;
+            (is_long || kinds >= 3) && !text.contains(char::is_whitespace) && !is_guid(text)
         };
         let secrets = mask
             .iter()

@@ -136,7 +136,9 @@ impl<'a> Call<'a> {
             }
             _ => return Err(self.failed(Cause::ConnectTimeout(limit))),
         };
-        match http1::Builder::new().handshake(TokioIo::new(io)).await {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(LONGEST_HEAD);
+        match builder.handshake(TokioIo::new(io)).await {
             Ok((sender, connection)) => {
                 // Its errors are seen by the calls on it.
                 let driver = tokio::spawn(async move { connection.await.unwrap_or_default() });
@@ -288,6 +290,10 @@ fn decoded(headers: &mut HeaderMap, body: Bytes, most: u64) -> Result<Bytes, Bod
         _ => Err(BodyFault::TooLarge),
     }
 }
+
+/// The longest head of a response, in bytes, and the most that is read at once: bytes that keep arriving
+/// are handled in small steps, between which limits are checked.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// How long an unused connection is kept. Azure's load balancers drop an idle one after four
 /// minutes by default; 90 s is also the default of common HTTP clients.

@@ -25,6 +25,8 @@ impl Signals {
     pub fn listen() -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // A handler makes a write beyond the limit for files an error instead of the end of the process.
+        let _ = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
         let (sender, first) = watch::channel(None);
         tokio::spawn(async move {
             let received = tokio::select! {

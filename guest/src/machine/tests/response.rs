@@ -84,6 +84,8 @@ fn a_response_that_reports_an_error_or_an_unknown_status_is_unknown() {
         (r#"{"error":{"code":"A"}}"#, "response_reports_error"),
         (r#"{"status":"ok"}"#, "flow_response_unclear"),
         (r#"{"status":"cancelled"}"#, "flow_response_unclear"),
+        ("OK", "flow_response_unclear"),
+        ("{\"status\":\"compl", "flow_response_unclear"),
     ] {
         let (_, verdict) = sync(Ok(responded(200, body)));
         assert_eq!(
@@ -92,6 +94,26 @@ fn a_response_that_reports_an_error_or_an_unknown_status_is_unknown() {
         );
         let received = verdict.service_error.unwrap();
         assert!(!received.code.is_empty() || received.message == body);
+    }
+}
+
+#[test]
+fn an_unclear_response_is_accepted_at_best() {
+    for (answer, code) in [
+        (responded(200, ""), "flow_response_unclear"),
+        (responded(204, ""), "flow_response_unclear"),
+        (taken(), "flow_has_no_response"),
+    ] {
+        let (_, verdict) = sync(Ok(answer));
+        assert_eq!(
+            (verdict.status, verdict.code.as_str()),
+            (Status::Accepted, code)
+        );
+        assert_eq!(
+            (verdict.evidence, verdict.matched),
+            (Evidence::None, Matched::None)
+        );
+        assert!(!verdict.hint.is_empty());
     }
 }
 
