@@ -1,6 +1,7 @@
 //! Network faults that need a real socket, and the next start after them. `tests/lab` runs every fault of the
 //! services in every phase.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 
 use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
@@ -52,6 +53,20 @@ fn a_history_of_any_length_is_read_and_what_was_cut_is_reported() {
         assert_eq!(listed.stderr.contains("too long"), warns);
         assert!(listed.stdout.len() < 100_000);
     }
+}
+
+#[test]
+fn a_response_that_never_begins_cannot_outlive_the_deadline() {
+    let (listener, base) = silent();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let flood = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
+            std::thread::spawn(move || while stream.write_all(&flood).is_ok() {});
+        }
+    });
+    let platform = Platform::start(&world());
+    let setup = Setup::unverified(&platform).url(&flow().trigger_url(&base));
+    setup.refresh("--deadline 2s").ends("unknown", "maybe", 12);
 }
 
 #[test]
