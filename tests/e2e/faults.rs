@@ -1,7 +1,7 @@
 //! Network faults that need a real socket, and the next start after them. `tests/lab` runs every fault of the
 //! services in every phase.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use simulator::faults::{CannedReply, Fault, FaultRule, Operation};
@@ -61,7 +61,11 @@ fn a_response_that_never_begins_cannot_outlive_the_deadline() {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let flood = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
-            std::thread::spawn(move || while stream.write_all(&flood).is_ok() {});
+            std::thread::spawn(move || {
+                // Before the request it would be a reply to nothing.
+                let _ = stream.read(&mut [0; 4096]);
+                while stream.write_all(&flood).is_ok() {}
+            });
         }
     });
     let platform = Platform::start(&world());
