@@ -74,6 +74,16 @@ fn a_response_that_never_begins_cannot_outlive_the_deadline() {
 }
 
 #[test]
+fn a_check_reports_that_a_flow_cannot_be_reached_and_sends_it_nothing() {
+    let platform = Platform::start(&world());
+    let setup = Setup::unverified(&platform);
+    setup.run("check").exits(0).says("can be reached");
+    let elsewhere = setup.url(&flow().trigger_url(&closed_address()));
+    elsewhere.run("check").exits(15).says("connection refused");
+    assert_eq!(platform.requests_for("trigger").len(), 0);
+}
+
+#[test]
 fn a_lost_reply_without_a_history_stays_unknown_until_it_is_resolved() {
     let platform = Platform::start(&with_fault(Operation::Trigger, Fault::HangAfter));
     let setup = Setup::unverified(&platform);

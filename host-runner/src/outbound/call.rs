@@ -122,6 +122,11 @@ impl<'a> Call<'a> {
         cause.at(&self.host)
     }
 
+    /// Connects, TLS and proxy included, and sends nothing.
+    pub(crate) async fn reach(&self) -> Result<(), SendError> {
+        self.connect().await.map(drop)
+    }
+
     async fn connect(&self) -> Result<Connection, SendError> {
         let limit = self.timeouts.connect;
         let ends = Deadline::after(&self.parts.clock, limit.min(self.deadline.remaining()));

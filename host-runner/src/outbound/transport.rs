@@ -123,6 +123,11 @@ impl Transport {
         self.trace.as_ref()
     }
 
+    /// Connects, TLS and proxy included, and sends nothing.
+    pub async fn connect(&self, permit: Permit, timeouts: Timeouts) -> Result<(), SendError> {
+        Call::new(&self.parts, permit, timeouts).reach().await
+    }
+
     /// Makes one call.
     pub async fn send(&self, request: OutboundRequest) -> Result<Answer, SendError> {
         let OutboundRequest {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::Method;
 use secrecy::ExposeSecret;
@@ -12,9 +13,9 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::config::{Credential, Env, Operation, ResolvedTarget, Settings, TriggerAddress};
 use crate::outbound::{
-    Attachments, CallEnd, CallReport, Denial, DenialReason, Gateway, GatewayConfig, Observer,
-    PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext, TokenSource,
-    Transport, TransportConfig,
+    Attachments, CallEnd, CallReport, Cause, Denial, DenialReason, Gateway, GatewayConfig,
+    Observer, PlainHttpError, Policy, Proxy, ProxyError, SendError, Timeouts, TokenContext,
+    TokenSource, Transport, TransportConfig,
 };
 use crate::report::{Level, Reporter};
 use crate::secret::Redactor;
@@ -79,6 +80,8 @@ pub struct Boundary {
     /// What all gateways share; without attachments.
     gateway: GatewayConfig,
     last_failure: LastFailure,
+    /// What a refresh may reach, whatever this command may.
+    of_refresh: Policy,
 }
 
 /// Why the last call got no response.
@@ -101,6 +104,8 @@ impl Boundary {
         let rules = settings.allow_list(targets, config.operation);
         let policy = Policy::new(rules, settings.allow_loopback);
         let mut boundary = Self::with(policy, transport, config.redactor, config.reporter);
+        let rules = settings.allow_list(targets, Operation::Refresh);
+        boundary.of_refresh = Policy::new(rules, settings.allow_loopback);
         for target in targets {
             for credential in target.credentials() {
                 if !boundary.gateway.tokens.contains_key(&credential.name) {
@@ -138,6 +143,7 @@ impl Boundary {
                 observer: observer(last_failure.clone(), reporter.clone()),
             },
             last_failure,
+            of_refresh: Policy::default(),
         }
     }
 
@@ -176,6 +182,14 @@ impl Boundary {
             attachments: target.map_or_else(|| Ok(Attachments::new()), attachments)?,
             ..self.gateway.clone()
         })))
+    }
+
+    /// Connects to where a refresh would send its trigger, and sends nothing.
+    pub(super) async fn connect(&self, url: &Url, limit: Duration) -> Result<(), SendError> {
+        let permit = self.of_refresh.judge(&Method::POST, url);
+        let permit = permit.map_err(|denial| Cause::Denied(denial).at(""))?;
+        let transport = &self.gateway.transport;
+        transport.connect(permit, Timeouts::for_call(limit)).await
     }
 
     /// How many calls were made so far.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use url::Url;
 use uuid::Uuid;
 
 use super::call::Call;
@@ -86,16 +87,59 @@ pub async fn check(session: &Session, target: &ResolvedTarget) -> Result<Vec<Fin
         let shown = target.mask.shown(flow.body.payload.clone());
         flow.body.payload = shown.replace(&hidden, r#""dataflow_name":null"#);
     }
+    let connection = match &asked {
+        Target::PowerAutomate(flow) => Some(connection(session, target, &flow.url).await?),
+        _ => None,
+    };
     let question = Question::Access(asked);
     match inspect(session, target, question, None, target.deadline).await {
         Ok(Inspection::Access(findings)) => {
             let findings = findings.into_iter();
-            Ok(findings.map(|one| from_component(session, one)).collect())
+            let findings = findings.map(|one| from_component(session, one));
+            Ok(findings.chain(connection).collect())
         }
         Ok(_) => Ok(vec![Finding::bad("component", &unexpected_reply())]),
         Err(OperationError::Failed(verdict)) => Ok(vec![Finding::bad("service", &verdict)]),
         Err(OperationError::Interrupted(signal)) => Err(signal),
     }
+}
+
+/// Whether the host of a flow's trigger can be reached. Nothing is sent: a request there triggers.
+async fn connection(
+    session: &Session,
+    target: &ResolvedTarget,
+    url: &str,
+) -> Result<Finding, Signal> {
+    let subject = "connection";
+    let Ok(url) = Url::parse(url) else {
+        return Ok(Finding::new(
+            FindingLevel::Bad,
+            subject,
+            "The URL cannot be used.",
+        ));
+    };
+    let mut signals = session.signals.clone();
+    let connected = tokio::select! {
+        connected = session.boundary.connect(&url, target.timeout) => connected,
+        signal = signals.wait() => return Err(signal),
+    };
+    let host = url.host_str().unwrap_or_default();
+    let Err(error) = connected else {
+        let message = format!("The flow's host can be reached: {host}.");
+        return Ok(Finding::new(FindingLevel::Good, subject, message));
+    };
+    let why = error.to_string();
+    let (why, hint) = why.rsplit_once("; ").unwrap_or((&why, ""));
+    let message = format!("Connecting to the flow's host failed: {why}.");
+    let status = match error.code() {
+        "request_denied" | "address_denied" => Status::Denied,
+        _ => Status::Unavailable,
+    };
+    Ok(Finding {
+        hint: hint.to_owned(),
+        status: Some(status),
+        ..Finding::new(FindingLevel::Bad, subject, message)
+    })
 }
 
 fn from_component(session: &Session, finding: wit::Finding) -> Finding {
