@@ -13,9 +13,9 @@ use crate::contract::TargetKind::{self, Dataflow, DataflowGen2, PowerAutomate, S
 use crate::ports::{HOST_TOKEN_HEADER, HttpAnswer, TransportKind};
 use crate::redact::Redactor;
 
-/// The code that stands in the table for the first of [`SENTENCES`].
+/// The table's code for the first of [`SENTENCES`].
 const BUSY: &str = "AnotherRefreshIsExecuting";
-/// The code that stands for the second.
+/// The table's code for the second.
 const MODEL_LIMIT: &str = "ModelRefreshLimitExceeded";
 /// What a semantic model reports only in a sentence; its codes are `InvalidRequest` and `Request
 /// Throttled`. [O]

@@ -12,7 +12,7 @@ use std::path::Path;
 /// The content of a file of at most `limit` KiB.
 ///
 /// # Errors
-/// Why there is none, without waiting for whoever may write to a pipe.
+/// A sentence about the file. Opening a pipe fails at once, although it has no writer yet.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     // Without it, opening a pipe would wait.
@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// The text of a file of at most `limit` KiB.
 ///
 /// # Errors
-/// Why there is none, without waiting for whoever may write to a pipe.
+/// A sentence about the file. Opening a pipe fails at once, although it has no writer yet.
 pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String> {
     let bytes = read(path, limit)?;
     let text = std::str::from_utf8(unmarked(&bytes)?).map(str::to_owned);

@@ -170,7 +170,7 @@ pub(crate) fn baseline(history: &[Run], read_at: Moment) -> Vec<String> {
 
 /// The most runs of a history that are considered, far more than a content can have in a day. It
 /// bounds the memory and the time that a history costs.
-pub(crate) const MOST_RUNS: usize = 1000;
+const MOST_RUNS: usize = 1000;
 
 /// The newest runs of a history of any length.
 #[derive(Debug, Default)]

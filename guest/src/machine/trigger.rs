@@ -293,6 +293,8 @@ fn accepted(
         let by_id = work.has_run_page() && run.is_some();
         let search = RunSearch {
             by_id,
+            // What the history's response asks to wait is not about the run's own page.
+            poll_from: if by_id { poll_from } else { search.poll_from },
             known: run,
             claimed,
             ..search
